@@ -1,0 +1,23 @@
+//! Pure tools shared by the labs: no screens, no GPU, no files, no clock.
+
+mod chart;
+mod claim;
+mod error;
+pub mod golden;
+mod job;
+mod metric;
+pub mod num;
+mod param;
+mod replay;
+pub mod rng;
+pub mod stats;
+mod timeline;
+
+pub use chart::{Axis, Chart, Mark, Scale, Series, SeriesKind};
+pub use claim::{ClaimResult, Verdict};
+pub use error::{Error, Result};
+pub use job::{Job, Step, finish};
+pub use metric::{Better, EntityId, Fact, Metric, Story, Table};
+pub use param::{Group, Param, ParamKind, parse_number, validate};
+pub use replay::{Recorder, Recording, Simulation};
+pub use timeline::{Moment, MomentKind, Timeline};

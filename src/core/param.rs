@@ -1,0 +1,386 @@
+//! Parameters as data: one declaration gives the widget, its range, default, unit and tooltip,
+//! the validation of configs from files and links, and the axes of a sweep.
+
+use super::{Error, Result};
+
+/// A group of parameters under one heading.
+pub type Group = &'static str;
+
+/// Kind and accessors of a parameter of config `C`.
+#[derive(Debug, Clone, Copy)]
+pub enum ParamKind<C> {
+    /// A real number.
+    Float {
+        /// Reads it.
+        get: fn(&C) -> f64,
+        /// Writes it.
+        set: fn(&mut C, f64),
+        /// Smallest value allowed.
+        min: f64,
+        /// Largest value allowed.
+        max: f64,
+        /// Whether the slider is logarithmic.
+        log: bool,
+    },
+    /// A whole number.
+    Int {
+        /// Reads it.
+        get: fn(&C) -> u64,
+        /// Writes it.
+        set: fn(&mut C, u64),
+        /// Smallest value allowed.
+        min: u64,
+        /// Largest value allowed.
+        max: u64,
+        /// Whether the slider is logarithmic.
+        log: bool,
+    },
+    /// One of a few named alternatives.
+    Choice {
+        /// Labels in order.
+        options: &'static [&'static str],
+        /// Reads the index.
+        get: fn(&C) -> usize,
+        /// Writes the index.
+        set: fn(&mut C, usize),
+    },
+    /// On or off.
+    Toggle {
+        /// Reads it.
+        get: fn(&C) -> bool,
+        /// Writes it.
+        set: fn(&mut C, bool),
+    },
+}
+
+/// One parameter of config `C`.
+#[derive(Debug, Clone, Copy)]
+pub struct Param<C> {
+    /// Key, the field's name in the JSON config.
+    pub id: &'static str,
+    /// Label on screen.
+    pub label: &'static str,
+    /// Unit; empty for a pure number.
+    pub unit: &'static str,
+    /// Definition in a sentence or two.
+    pub doc: &'static str,
+    /// Heading it stands under.
+    pub group: Group,
+    /// Kind and accessors.
+    pub kind: ParamKind<C>,
+    /// Whether it has an effect in this config; hidden and not checked otherwise.
+    pub active: fn(&C) -> bool,
+    /// Whether it is shown only under "more".
+    pub advanced: bool,
+}
+
+impl<C> Param<C> {
+    /// A real number in `[min, max]`.
+    pub const fn float(
+        id: &'static str,
+        label: &'static str,
+        [min, max]: [f64; 2],
+        get: fn(&C) -> f64,
+        set: fn(&mut C, f64),
+    ) -> Self {
+        Self::new(
+            id,
+            label,
+            ParamKind::Float {
+                get,
+                set,
+                min,
+                max,
+                log: false,
+            },
+        )
+    }
+
+    /// A whole number in `[min, max]`.
+    pub const fn int(
+        id: &'static str,
+        label: &'static str,
+        [min, max]: [u64; 2],
+        get: fn(&C) -> u64,
+        set: fn(&mut C, u64),
+    ) -> Self {
+        Self::new(
+            id,
+            label,
+            ParamKind::Int {
+                get,
+                set,
+                min,
+                max,
+                log: false,
+            },
+        )
+    }
+
+    /// One of `options`.
+    pub const fn choice(
+        id: &'static str,
+        label: &'static str,
+        options: &'static [&'static str],
+        get: fn(&C) -> usize,
+        set: fn(&mut C, usize),
+    ) -> Self {
+        Self::new(id, label, ParamKind::Choice { options, get, set })
+    }
+
+    /// On or off.
+    pub const fn toggle(
+        id: &'static str,
+        label: &'static str,
+        get: fn(&C) -> bool,
+        set: fn(&mut C, bool),
+    ) -> Self {
+        Self::new(id, label, ParamKind::Toggle { get, set })
+    }
+
+    const fn new(id: &'static str, label: &'static str, kind: ParamKind<C>) -> Self {
+        Self {
+            id,
+            label,
+            unit: "",
+            doc: "",
+            group: "",
+            kind,
+            active: |_| true,
+            advanced: false,
+        }
+    }
+
+    /// Makes the slider logarithmic (the range must be positive).
+    pub const fn log(mut self) -> Self {
+        match &mut self.kind {
+            ParamKind::Float { log, .. } | ParamKind::Int { log, .. } => *log = true,
+            _ => {}
+        }
+        self
+    }
+
+    /// Sets the unit.
+    pub const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// Sets the definition.
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+
+    /// Sets the heading.
+    pub const fn group(mut self, group: Group) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Sets when it has an effect.
+    pub const fn when(mut self, active: fn(&C) -> bool) -> Self {
+        self.active = active;
+        self
+    }
+
+    /// Shows it only under "more".
+    pub const fn advanced(mut self) -> Self {
+        self.advanced = true;
+        self
+    }
+
+    /// The value as a number (index of a choice, 0 or 1 of a toggle).
+    pub fn value(&self, config: &C) -> f64 {
+        match self.kind {
+            ParamKind::Float { get, .. } => get(config),
+            ParamKind::Int { get, .. } => get(config) as f64,
+            ParamKind::Choice { get, .. } => get(config) as f64,
+            ParamKind::Toggle { get, .. } => f64::from(u8::from(get(config))),
+        }
+    }
+
+    /// Copies the value from `source`.
+    pub fn copy(&self, target: &mut C, source: &C) {
+        match self.kind {
+            ParamKind::Float { get, set, .. } => set(target, get(source)),
+            ParamKind::Int { get, set, .. } => set(target, get(source)),
+            ParamKind::Choice { get, set, .. } => set(target, get(source)),
+            ParamKind::Toggle { get, set } => set(target, get(source)),
+        }
+    }
+
+    /// The value as text with its unit, for "what differs" lines and tooltips.
+    pub fn text(&self, config: &C) -> String {
+        let unit = |text: String| {
+            if self.unit.is_empty() {
+                text
+            } else {
+                format!("{text} {}", self.unit)
+            }
+        };
+        match self.kind {
+            ParamKind::Float { get, .. } => unit(short(get(config))),
+            ParamKind::Int { get, .. } => unit(get(config).to_string()),
+            ParamKind::Choice { options, get, .. } => {
+                (*options.get(get(config)).unwrap_or(&"?")).to_owned()
+            }
+            ParamKind::Toggle { get, .. } => if get(config) { "on" } else { "off" }.to_owned(),
+        }
+    }
+
+    /// Checks the value against its range.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] with this parameter's id.
+    pub fn check(&self, config: &C) -> Result<()> {
+        match self.kind {
+            ParamKind::Float { get, min, max, .. } => {
+                let v = get(config);
+                if !(v >= min && v <= max) {
+                    return Err(Error::out_of_range(
+                        self.id,
+                        v,
+                        format!("{min} to {max} {}", self.unit)
+                            .trim_end()
+                            .to_owned(),
+                    ));
+                }
+            }
+            ParamKind::Int { get, min, max, .. } => {
+                let v = get(config);
+                if v < min || v > max {
+                    return Err(Error::out_of_range(
+                        self.id,
+                        v,
+                        format!("{min} to {max} {}", self.unit)
+                            .trim_end()
+                            .to_owned(),
+                    ));
+                }
+            }
+            ParamKind::Choice { options, get, .. } => {
+                let v = get(config);
+                if v >= options.len() {
+                    return Err(Error::out_of_range(self.id, v, options.join(", ")));
+                }
+            }
+            ParamKind::Toggle { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+/// Checks every active parameter of a config.
+///
+/// # Errors
+/// The first parameter out of range.
+pub fn validate<C>(params: &[Param<C>], config: &C) -> Result<()> {
+    params
+        .iter()
+        .filter(|p| (p.active)(config))
+        .try_for_each(|p| p.check(config))
+}
+
+/// A number in the shortest form with at most 4 significant digits, for labels.
+fn short(v: f64) -> String {
+    if v == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = v.abs();
+    if !(1e-3..1e6).contains(&magnitude) {
+        return format!("{v:.3e}");
+    }
+    let digits = (3 - magnitude.log10().floor() as i32).clamp(0, 9) as usize;
+    let text = format!("{v:.digits$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// Reads a number the way people type it: `3e-4`, `1/3`, `2k`, `1.5M`, `90%`.
+pub fn parse_number(text: &str) -> Option<f64> {
+    let text = text.trim().replace(['_', ' '], "");
+    if let Some((a, b)) = text.split_once('/') {
+        let (a, b) = (parse_number(a)?, parse_number(b)?);
+        return (b != 0.0).then_some(a / b);
+    }
+    let (body, factor) = match text.chars().last()? {
+        'k' => (&text[..text.len() - 1], 1e3),
+        'M' => (&text[..text.len() - 1], 1e6),
+        'G' => (&text[..text.len() - 1], 1e9),
+        '%' => (&text[..text.len() - 1], 1e-2),
+        _ => (text.as_str(), 1.0),
+    };
+    let value: f64 = body.parse().ok()?;
+    (value * factor).is_finite().then_some(value * factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone)]
+    struct Config {
+        rate: f64,
+        layers: u64,
+    }
+
+    const PARAMS: &[Param<Config>] = &[
+        Param::float(
+            "rate",
+            "Rate",
+            [1e-5, 1.0],
+            |c: &Config| c.rate,
+            |c, v| c.rate = v,
+        )
+        .log()
+        .unit("1/s"),
+        Param::int(
+            "layers",
+            "Layers",
+            [1, 8],
+            |c: &Config| c.layers,
+            |c, v| c.layers = v,
+        )
+        .when(|c| c.rate > 0.5),
+    ];
+
+    #[test]
+    fn out_of_range_names_the_field_and_the_range() {
+        let config = Config {
+            rate: f64::NAN,
+            layers: 1,
+        };
+        let error = validate(PARAMS, &config).unwrap_err();
+        assert_eq!(error.field(), Some("rate"));
+        assert_eq!(error.to_string(), "rate is NaN; allowed: 0.00001 to 1 1/s");
+    }
+
+    #[test]
+    fn inactive_parameters_are_not_checked() {
+        let mut config = Config {
+            rate: 0.1,
+            layers: 99,
+        };
+        assert_eq!(validate(PARAMS, &config), Ok(()));
+        config.rate = 0.9;
+        assert_eq!(
+            validate(PARAMS, &config).unwrap_err().field(),
+            Some("layers")
+        );
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_type_them() {
+        assert_eq!(parse_number("3e-4"), Some(3e-4));
+        assert_eq!(parse_number(" 1/4 "), Some(0.25));
+        assert_eq!(parse_number("2k"), Some(2000.0));
+        assert_eq!(parse_number("90%"), Some(0.9));
+        assert_eq!(parse_number("1/0"), None);
+        assert_eq!(parse_number("fast"), None);
+        assert_eq!(parse_number(""), None);
+    }
+}

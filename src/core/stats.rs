@@ -1,0 +1,84 @@
+//! Order statistics and intervals.
+
+/// Percentile `p` (0 to 100) of values sorted ascending, by linear interpolation between order
+/// statistics (numpy's default); NaN for an empty slice.
+pub fn percentile_sorted(sorted: &[f64], p: f64) -> f64 {
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
+    let rank = (p / 100.0).clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let low = rank.floor() as usize;
+    let high = (low + 1).min(sorted.len() - 1);
+    let t = rank - low as f64;
+    sorted[low] + (sorted[high] - sorted[low]) * t
+}
+
+/// Percentile of unsorted values.
+pub fn percentile(values: &[f64], p: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    percentile_sorted(&sorted, p)
+}
+
+/// Plain mean; NaN for no values.
+pub fn mean(values: &[f64]) -> f64 {
+    super::num::sum(values.iter().copied()) / values.len() as f64
+}
+
+/// Sample standard deviation (n - 1); 0 for fewer than two values.
+pub fn std_dev(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let m = mean(values);
+    let ss = super::num::sum(values.iter().map(|v| (v - m) * (v - m)));
+    (ss / (values.len() - 1) as f64).sqrt()
+}
+
+/// Two-sided 95 % quantile of Student's t with `dof` degrees of freedom (table, then 1.96).
+pub fn t95(dof: usize) -> f64 {
+    const TABLE: [f64; 30] = [
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+        2.052, 2.048, 2.045, 2.042,
+    ];
+    match dof {
+        0 => f64::INFINITY,
+        1..=30 => TABLE[dof - 1],
+        31..=60 => 2.01,
+        _ => 1.96,
+    }
+}
+
+/// Mean and its 95 % confidence interval over independent samples (Student's t).
+pub fn mean_interval(values: &[f64]) -> (f64, [f64; 2]) {
+    let m = mean(values);
+    if values.len() < 2 {
+        return (m, [f64::NEG_INFINITY, f64::INFINITY]);
+    }
+    let half = t95(values.len() - 1) * std_dev(values) / (values.len() as f64).sqrt();
+    (m, [m - half, m + half])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_interpolate_like_numpy() {
+        let v = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!(percentile(&v, 50.0), 2.5);
+        assert_eq!(percentile(&v, 0.0), 1.0);
+        assert_eq!(percentile(&v, 100.0), 4.0);
+        assert!((percentile(&v, 90.0) - 3.7).abs() < 1e-12);
+        assert!(percentile(&[], 50.0).is_nan());
+    }
+
+    #[test]
+    fn intervals_cover_the_mean() {
+        let (m, [lo, hi]) = mean_interval(&[1.0, 2.0, 3.0]);
+        assert_eq!(m, 2.0);
+        assert!((hi - 2.0 - 4.303 / 3.0_f64.sqrt()).abs() < 1e-9, "{hi}");
+        assert!((lo + hi - 4.0).abs() < 1e-12);
+    }
+}

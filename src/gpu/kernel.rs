@@ -1,0 +1,86 @@
+//! Declaration of a kernel: pure data, checked by tests against naga's view of the WGSL.
+
+/// How a kernel uses a storage buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// `var<storage, read>`.
+    Read,
+    /// `var<storage, read_write>`.
+    Write,
+}
+
+/// One storage buffer of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// Name in the WGSL.
+    pub name: &'static str,
+    /// How it is used.
+    pub access: Access,
+}
+
+impl Binding {
+    /// A buffer that is only read.
+    pub const fn read(name: &'static str) -> Self {
+        Self {
+            name,
+            access: Access::Read,
+        }
+    }
+
+    /// A buffer that is written (and maybe read).
+    pub const fn write(name: &'static str) -> Self {
+        Self {
+            name,
+            access: Access::Write,
+        }
+    }
+}
+
+/// A WGSL compute kernel. Group 0, binding 0 is always the uniform `Params`; bindings 1, 2, …
+/// follow [`Kernel::BINDINGS`].
+pub trait Kernel {
+    /// Name of the kernel and of its WGSL file.
+    const NAME: &'static str;
+    /// WGSL source, one entry point.
+    const WGSL: &'static str;
+    /// Invocations per workgroup (x only).
+    const WORKGROUP: u32;
+    /// Uniform parameters: plain old data, size a multiple of 16 bytes.
+    type Params: bytemuck::Pod;
+    /// Storage buffers in order.
+    const BINDINGS: &'static [Binding];
+}
+
+/// Largest number of workgroups in one dimension that every device allows.
+pub const MAX_GROUPS: u32 = 65_535;
+
+/// Workgroup counts (x, y) that cover `n` invocations: counts over the limit of one dimension are
+/// folded into y, x is then [`FOLD`]; the kernel rebuilds the index and tests it against `n`.
+pub const fn workgroups(n: u32, workgroup: u32) -> (u32, u32) {
+    let groups = if n == 0 { 1 } else { n.div_ceil(workgroup) };
+    if groups <= MAX_GROUPS {
+        (groups, 1)
+    } else {
+        (FOLD, groups.div_ceil(FOLD))
+    }
+}
+
+/// Workgroups in x when the grid is folded.
+pub const FOLD: u32 = 32_768;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_cover_every_element_and_respect_the_limit() {
+        for n in [0, 1, 63, 64, 65, 65_535 * 64, 65_535 * 64 + 1, u32::MAX] {
+            let (x, y) = workgroups(n, 64);
+            assert!(u64::from(x) * u64::from(y) * 64 >= u64::from(n), "{n}");
+            assert!(
+                x >= 1 && y >= 1 && x <= MAX_GROUPS && y <= MAX_GROUPS,
+                "{n}"
+            );
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A setup: the config of any lab, as it stands in links, files and the undo history.
+
+use super::{Lab, LabKind, LabRun as _, Library, lr, noise, pruning, routing, serving};
+use crate::core::{Error, Metric, Result, Table, finish};
+use serde::{Deserialize, Serialize};
+
+/// The config of one lab. As JSON: `{"lab": "serving", "config": {…}}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "lab", content = "config", rename_all = "snake_case")]
+pub enum Setup {
+    /// LLM serving.
+    Serving(serving::Config),
+    /// Learning rates.
+    Lr(lr::Config),
+    /// Diffusion noise.
+    Noise(noise::Config),
+    /// Routing.
+    Routing(routing::Config),
+    /// Pruning.
+    Pruning(pruning::Config),
+}
+
+/// Calls `$body` with `$L` bound to the lab's type and `$config` to its config.
+macro_rules! dispatch {
+    ($setup:expr, $L:ident, $config:ident => $body:expr) => {
+        match $setup {
+            Setup::Serving($config) => {
+                type $L = serving::Serving;
+                $body
+            }
+            Setup::Lr($config) => {
+                type $L = lr::Lr;
+                $body
+            }
+            Setup::Noise($config) => {
+                type $L = noise::Noise;
+                $body
+            }
+            Setup::Routing($config) => {
+                type $L = routing::Routing;
+                $body
+            }
+            Setup::Pruning($config) => {
+                type $L = pruning::Pruning;
+                $body
+            }
+        }
+    };
+}
+
+/// What the command line prints of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The setup in words.
+    pub label: String,
+    /// Headline numbers.
+    pub metrics: Vec<Metric>,
+    /// Named tables, the per-entity table first.
+    pub tables: Vec<(&'static str, Table)>,
+    /// The result in a sentence.
+    pub summary: String,
+}
+
+impl Setup {
+    /// The default setup of a lab: its first preset.
+    pub fn default_of(kind: LabKind) -> Self {
+        match kind {
+            LabKind::Serving => Self::Serving((serving::Serving::presets()[0].config)()),
+            LabKind::Lr => Self::Lr((lr::Lr::presets()[0].config)()),
+            LabKind::Noise => Self::Noise((noise::Noise::presets()[0].config)()),
+            LabKind::Routing => Self::Routing((routing::Routing::presets()[0].config)()),
+            LabKind::Pruning => Self::Pruning((pruning::Pruning::presets()[0].config)()),
+        }
+    }
+
+    /// Its lab.
+    pub fn lab(&self) -> LabKind {
+        dispatch!(self, L, _config => L::KIND)
+    }
+
+    /// Short name for legends.
+    pub fn label(&self) -> String {
+        dispatch!(self, L, config => L::label(config))
+    }
+
+    /// Whether it can run.
+    ///
+    /// # Errors
+    /// The first parameter out of range.
+    pub fn check(&self) -> Result<()> {
+        dispatch!(self, L, config => L::check(config))
+    }
+
+    /// Reads a setup from JSON.
+    ///
+    /// # Errors
+    /// What is wrong and where, in words.
+    pub fn from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|e| Error::malformed("setup", e.to_string()))
+    }
+
+    /// The setup as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+}
+
+/// Runs a setup to its end on the CPU.
+///
+/// # Errors
+/// A bad parameter, missing data, or a run that cannot go on.
+pub fn outcome_of(setup: &Setup, data: &Library) -> Result<Outcome> {
+    dispatch!(setup, L, config => {
+        let run = finish(&mut *L::start(config, data)?)?;
+        Ok(Outcome {
+            label: L::label(config),
+            metrics: run.metrics(),
+            tables: run.tables(),
+            summary: run.summary(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_setup_survives_json_and_runs() {
+        for kind in LabKind::ALL {
+            let setup = Setup::default_of(kind);
+            assert_eq!(
+                Setup::from_json(&setup.to_json()).as_ref(),
+                Ok(&setup),
+                "{kind:?}"
+            );
+            assert_eq!(setup.check(), Ok(()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_refused_by_name() {
+        let error = Setup::from_json(r#"{"lab":"serving","config":{"sede":1}}"#).unwrap_err();
+        assert!(error.to_string().contains("sede"), "{error}");
+    }
+}

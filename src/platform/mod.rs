@@ -1,0 +1,1 @@
+//! What differs between the desktop and the page: files, clock, clipboard, storage.

@@ -1,0 +1,45 @@
+//! The contract between a lab's picture and the screen around it.
+
+use super::theme::Palette;
+use crate::core::EntityId;
+use crate::labs::Lab;
+
+/// What a picture is told about the moment it draws, and what it may change.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    /// Moment on the run's timeline, shared by all setups.
+    pub playhead: f64,
+    /// Which setup: 0 is A, 1 is B, …
+    pub slot: usize,
+    /// How many setups are on screen (the picture gets a share of the room).
+    pub slots: usize,
+    /// The entity under the pointer, in any view. A picture sets it.
+    pub hovered: &'a mut Option<EntityId>,
+    /// The pinned entity. A picture sets it on a click.
+    pub selected: &'a mut Option<EntityId>,
+    /// A new playhead asked for by the picture (a drag along its time axis).
+    pub seek: &'a mut Option<f64>,
+    /// The colours.
+    pub palette: &'a Palette,
+    /// Whether motion other than the data's own is off.
+    pub reduce_motion: bool,
+}
+
+/// The drawing side of a lab. Views hold no mathematics: they map a run's numbers to shapes.
+pub trait LabView: Lab {
+    /// How the run is looked at (zoom, scroll, tabs): never undone, never shared between labs.
+    type View: Default + Clone;
+
+    /// Draws the main picture into all of `ui`'s space. It may edit the config by direct
+    /// manipulation (dragging a schedule); the screen notices and runs again.
+    fn picture_ui(
+        run: &Self::Run,
+        config: &mut Self::Config,
+        view: &mut Self::View,
+        stage: &mut Stage<'_>,
+        ui: &mut egui::Ui,
+    );
+
+    /// A small looping picture for the home page, at `phase` (0 to 1) of the run.
+    fn miniature_ui(run: &Self::Run, phase: f64, palette: &Palette, ui: &mut egui::Ui);
+}
