@@ -4,6 +4,7 @@ mod data;
 mod exhibit;
 pub mod golden;
 mod setup;
+mod share;
 
 pub mod lr;
 pub mod noise;
@@ -14,6 +15,7 @@ pub mod serving;
 pub use data::{DataKey, Dataset, Library, sniff};
 pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
 pub use setup::{Outcome, Setup, outcome_of};
+pub use share::{CompareMode, MAX_SETUPS, Shared};
 
 use crate::core::{Chart, EntityId, Job, Metric, Param, Result, Story, Table, Timeline, validate};
 use serde::de::DeserializeOwned;
