@@ -3,7 +3,9 @@
 pub mod checkpoint;
 mod config;
 pub mod golden;
+pub mod mask;
 mod model;
+pub mod select;
 pub mod systems;
 #[cfg(feature = "app")]
 mod view;
