@@ -209,7 +209,7 @@ impl Command {
 /// Commands asked for by keys in this frame. Single keys are off while a text field has focus, and
 /// while a widget that uses the arrows (a slider, a chart) has it.
 pub(crate) fn pressed(ctx: &egui::Context) -> Vec<Command> {
-    let typing = ctx.egui_wants_keyboard_input();
+    let typing = ctx.text_edit_focused();
     let focused = ctx.memory(egui::Memory::focused).is_some();
     let mut out = Vec::new();
     for command in Command::ALL {

@@ -17,7 +17,7 @@ pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
 pub use setup::{Outcome, Setup, outcome_of};
 pub use share::{CompareMode, MAX_SETUPS, Shared};
 
-use crate::core::{Chart, EntityId, Job, Metric, Param, Result, Story, Table, Timeline, validate};
+use crate::core::{Chart, EntityId, Error, Job, Metric, Param, Result, Story, Table, Timeline, validate};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -93,7 +93,15 @@ pub struct Preset<C> {
 /// command line need to know about it.
 pub trait Lab: Sized + 'static {
     /// Every input that changes a number.
-    type Config: Clone + PartialEq + Debug + Default + Serialize + DeserializeOwned + 'static;
+    type Config: Clone
+        + PartialEq
+        + Debug
+        + Default
+        + Serialize
+        + DeserializeOwned
+        + Into<Setup>
+        + TryFrom<Setup, Error = Error>
+        + 'static;
     /// Everything computed.
     type Run: LabRun;
 
@@ -113,6 +121,16 @@ pub trait Lab: Sized + 'static {
 
     /// Short name of what a config runs, for legends: "Sarathi-Serve, chunk 512".
     fn label(config: &Self::Config) -> String;
+
+    /// The exhibit whose system a config runs.
+    fn exhibit(config: &Self::Config) -> Option<&'static Exhibit> {
+        let label = Self::label(config);
+        Self::exhibits()
+            .iter()
+            .copied()
+            .filter(|e| label.starts_with(e.title))
+            .max_by_key(|e| e.title.len())
+    }
 
     /// Whether the config can run.
     ///

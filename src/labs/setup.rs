@@ -48,6 +48,38 @@ macro_rules! dispatch {
     };
 }
 
+macro_rules! conversions {
+    ($($variant:ident($config:ty)),* $(,)?) => {$(
+        impl From<$config> for Setup {
+            fn from(config: $config) -> Self {
+                Self::$variant(config)
+            }
+        }
+
+        impl TryFrom<Setup> for $config {
+            type Error = Error;
+
+            fn try_from(setup: Setup) -> Result<Self> {
+                match setup {
+                    Setup::$variant(config) => Ok(config),
+                    other => Err(Error::malformed(
+                        "setup",
+                        format!("belongs to the {} lab", other.lab().id()),
+                    )),
+                }
+            }
+        }
+    )*};
+}
+
+conversions!(
+    Serving(serving::Config),
+    Lr(lr::Config),
+    Noise(noise::Config),
+    Routing(routing::Config),
+    Pruning(pruning::Config),
+);
+
 /// What the command line prints of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

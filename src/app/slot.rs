@@ -1,0 +1,159 @@
+//! One setup on screen with its computation. The newest config wins: a change drops the job under
+//! way, and the last finished run stays on screen, marked stale, until the new one is there.
+
+use crate::core::{Error, Job, Result, Step};
+use crate::gpu::{Gpu, GpuJob, GpuLab};
+use crate::labs::Library;
+
+/// A computation under way, on either path.
+enum Work<R> {
+    Cpu(Box<dyn Job<Out = R>>),
+    Gpu(Box<dyn GpuJob<Out = R>>),
+}
+
+/// A setup, its run and the work towards it.
+pub(crate) struct Slot<L: GpuLab> {
+    /// What the user edits.
+    pub(crate) config: L::Config,
+    /// What "reset" goes back to.
+    pub(crate) base: L::Config,
+    /// The config last started, whether it ran or was refused.
+    requested: Option<L::Config>,
+    work: Option<Work<L::Run>>,
+    /// The last finished run.
+    pub(crate) run: Option<L::Run>,
+    /// The config of that run.
+    run_config: Option<L::Config>,
+    /// Why the current config does not run.
+    pub(crate) error: Option<Error>,
+    /// Whether the last finished run came from the kernels.
+    pub(crate) on_gpu: bool,
+}
+
+impl<L: GpuLab> Slot<L> {
+    /// A setup not yet run.
+    pub(crate) fn new(config: L::Config) -> Self {
+        Self {
+            base: config.clone(),
+            config,
+            requested: None,
+            work: None,
+            run: None,
+            run_config: None,
+            error: None,
+            on_gpu: false,
+        }
+    }
+
+    /// The same setup once more, with the run it already has.
+    pub(crate) fn duplicate(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            base: self.base.clone(),
+            requested: self.run_config.clone(),
+            work: None,
+            run: self.run.clone(),
+            run_config: self.run_config.clone(),
+            error: None,
+            on_gpu: self.on_gpu,
+        }
+    }
+
+    /// Whether the run on screen belongs to an older config.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.run_config.as_ref() != Some(&self.config)
+    }
+
+    /// Whether a computation is under way.
+    pub(crate) fn is_working(&self) -> bool {
+        self.work.is_some()
+    }
+
+    /// Share of the computation done, if one is under way.
+    pub(crate) fn progress(&self) -> Option<f64> {
+        Some(match self.work.as_ref()? {
+            Work::Cpu(job) => job.progress(),
+            Work::Gpu(job) => job.progress(),
+        })
+    }
+
+    /// Stops the computation under way; the last run stays.
+    pub(crate) fn cancel(&mut self) {
+        self.work = None;
+    }
+
+    /// Forgets what was computed so that it is computed again (the kernel path changed, or a data
+    /// set arrived).
+    pub(crate) fn invalidate(&mut self) {
+        self.requested = None;
+    }
+
+    /// Starts the computation if the config changed.
+    pub(crate) fn refresh(&mut self, data: &Library, gpu: Option<&Gpu>) {
+        if self.requested.as_ref() == Some(&self.config) {
+            return;
+        }
+        self.requested = Some(self.config.clone());
+        self.work = None;
+        match Self::begin(&self.config, data, gpu) {
+            Ok(work) => {
+                self.work = Some(work);
+                self.error = None;
+            }
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    fn begin(config: &L::Config, data: &Library, gpu: Option<&Gpu>) -> Result<Work<L::Run>> {
+        L::check(config)?;
+        if let Some(gpu) = gpu
+            && let Some(job) = L::start_gpu(gpu, config, data)?
+        {
+            return Ok(Work::Gpu(job));
+        }
+        L::start(config, data).map(Work::Cpu)
+    }
+
+    /// Takes one step of the work; `true` when a run was finished by it. A failure on the GPU is
+    /// followed by the same computation on the CPU; its text is returned for the status line.
+    pub(crate) fn step(&mut self, data: &Library, gpu: Option<&Gpu>) -> (bool, Option<Error>) {
+        let Some(work) = &mut self.work else {
+            return (false, None);
+        };
+        let (outcome, on_gpu) = match (work, gpu) {
+            (Work::Cpu(job), _) => (job.step(), false),
+            (Work::Gpu(job), Some(gpu)) => (job.poll(gpu), true),
+            (Work::Gpu(_), None) => (Err(Error::Gpu("the device is gone".to_owned())), true),
+        };
+        match outcome {
+            Ok(Step::Working) => (false, None),
+            Ok(Step::Done(run)) => {
+                self.run = Some(run);
+                self.run_config.clone_from(&self.requested);
+                self.work = None;
+                self.on_gpu = on_gpu;
+                (true, None)
+            }
+            Err(error) if on_gpu => {
+                match L::start(&self.config, data) {
+                    Ok(job) => self.work = Some(Work::Cpu(job)),
+                    Err(refused) => {
+                        self.work = None;
+                        self.error = Some(refused);
+                    }
+                }
+                (false, Some(error))
+            }
+            Err(error) => {
+                self.work = None;
+                self.error = Some(error);
+                (false, None)
+            }
+        }
+    }
+
+    /// Whether the work waits for the device, so that stepping again at once is of no use.
+    pub(crate) fn is_waiting_for_gpu(&self) -> bool {
+        matches!(self.work, Some(Work::Gpu(_)))
+    }
+}
