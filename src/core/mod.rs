@@ -2,10 +2,12 @@
 
 mod chart;
 mod claim;
+pub mod digits;
 mod error;
 pub mod golden;
 mod job;
 mod metric;
+pub mod mlp;
 pub mod num;
 mod param;
 mod replay;
