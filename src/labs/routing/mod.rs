@@ -1,14 +1,22 @@
-//! Routing lab.
+//! Routing lab: softmax top-k routing of tokens to experts with capacity, and rules that balance
+//! the load.
 
+mod charts;
 mod config;
 pub mod golden;
 mod model;
+mod population;
+mod route;
+pub mod rules;
+mod story;
 pub mod systems;
+mod tell;
 #[cfg(feature = "app")]
 mod view;
 
-pub use config::Config;
-pub use model::Run;
+pub use config::{BiasRule, Config, DropOrder, Router, SecondChoice};
+pub use model::{Entity, Run, Scene};
+pub use route::{Batch, BatchStats, Fate, Pair};
 pub use systems::EXHIBITS;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
@@ -27,32 +35,32 @@ impl Lab for Routing {
         title: "Routing",
         question: "Which expert gets which token, and who is dropped?",
         entity: "token",
-        picture: "",
+        picture: "Tokens on the left, coloured by cluster, flow along links into expert bins on the right. Bins fill up to a capacity line; tokens over it fall out with a cross. A grey band on each bin shows the load that uniformly random routing would give.",
     };
 
     fn params() -> &'static [Param<Config>] {
-        &[]
+        config::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
-        &[Preset {
-            name: "Default",
-            doc: "",
-            config: Config::default,
-        }]
+        PRESETS
     }
 
     fn exhibits() -> &'static [&'static Exhibit] {
         EXHIBITS
     }
 
-    fn label(_config: &Config) -> String {
-        String::new()
+    fn label(config: &Config) -> String {
+        label(config)
+    }
+
+    fn check(config: &Config) -> Result<()> {
+        config.check()
     }
 
     fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work))
+        Ok(Box::new(model::Work::new(config)))
     }
 
     fn seed(config: &Config) -> u64 {
@@ -60,7 +68,7 @@ impl Lab for Routing {
     }
 
     fn set_seed(config: &mut Config, seed: u64) {
-        config.seed = seed;
+        config.seed = seed & u64::from(u32::MAX);
     }
 
     fn use_data(_config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
@@ -71,3 +79,89 @@ impl Lab for Routing {
         )))
     }
 }
+
+fn label(config: &Config) -> String {
+    let name = match config.router {
+        Router::Mixtral => format!("Mixtral top-{}", config.k),
+        Router::Granite => format!("Granite top-{}", config.k),
+        Router::Switch => "Switch top-1".to_owned(),
+        Router::Gshard => "GShard top-2".to_owned(),
+        Router::ExpertChoice => format!("Expert choice, {} per token", config.k),
+        Router::LossFree => format!("Loss-free top-{}, u {}", config.k, config.bias_rate),
+    };
+    let capacity = match (config.has_capacity(), config.drop_order, config.router) {
+        (false, ..) => "dropless".to_owned(),
+        (true, DropOrder::Score, router) if router != Router::ExpertChoice => {
+            format!("capacity {}, best gate", config.capacity_factor)
+        }
+        _ => format!("capacity {}", config.capacity_factor),
+    };
+    format!("{name}, {capacity}")
+}
+
+/// Starting points of the lab.
+static PRESETS: &[Preset<Config>] = &[
+    Preset {
+        name: "Overflow",
+        doc: "A router with favourites: two experts overflow while others idle, and the tokens that come last are dropped.",
+        config: || Config {
+            router_skew: 0.8,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Pure chance",
+        doc: "The router ignores the token and has no favourites but its own noise: what is left is the floor.",
+        config: || Config {
+            clusters: 1,
+            spread: 4.0,
+            router_skew: 0.0,
+            logit_scale: 1.0,
+            dim: 64,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Bias finds the balance",
+        doc: "Loss-free balancing: watch the selection bias push tokens from the full experts to the idle ones, batch after batch.",
+        config: || Config {
+            router: Router::LossFree,
+            router_skew: 0.8,
+            batches: 60,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Experts choose",
+        doc: "Every expert takes its best tokens: perfect balance, but some tokens get no expert at all.",
+        config: || Config {
+            router: Router::ExpertChoice,
+            router_skew: 0.8,
+            k: 1,
+            capacity_factor: 1.0,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Best gate keeps its place",
+        doc: "The same overflow, but a full expert throws out its weakest token when a better one comes.",
+        config: || Config {
+            router_skew: 0.8,
+            drop_order: DropOrder::Score,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Many experts",
+        doc: "64 experts, 2,048 tokens, 4 experts each: the picture gathers tokens into ribbons.",
+        config: || Config {
+            experts: 64,
+            k: 4,
+            tokens: 2048,
+            batches: 4,
+            clusters: 12,
+            router_skew: 0.4,
+            ..Config::default()
+        },
+    },
+];

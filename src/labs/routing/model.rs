@@ -1,57 +1,272 @@
-//! Computation of the lab.
+//! Computation of the lab: the floor first, then batch after batch.
 
-use crate::core::{Chart, EntityId, Job, Metric, Result, Step, Story, Table, Timeline};
-use crate::labs::LabRun;
+use super::charts::charts;
+use super::config::{BiasRule, Config, Router};
+use super::population::Population;
+use super::route::{Batch, BatchWork, Gated, gate_token};
+use super::rules::bias;
+use super::rules::load::{Floor, FloorWork};
+use crate::core::{Chart, EntityId, Job, Moment, MomentKind, Result, Step, Timeline};
+use std::sync::Arc;
 
-/// Everything computed.
+/// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Run {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    population: Population,
     timeline: Timeline,
+    batches: Vec<Batch>,
+    floor: Floor,
+    charts: Vec<Chart>,
+}
+
+/// Offset of expert ids among entity ids.
+const EXPERT: u64 = 1 << 32;
+/// Tokens per batch in entity ids.
+const BATCH: u64 = 1 << 16;
+
+/// A thing in this lab that can be pointed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entity {
+    /// A token of a batch.
+    Token {
+        /// Batch, from 0.
+        batch: usize,
+        /// Token within the batch, from 0.
+        token: usize,
+    },
+    /// An expert.
+    Expert(usize),
+}
+
+impl Entity {
+    /// Its id.
+    pub fn id(self) -> EntityId {
+        match self {
+            Self::Token { batch, token } => EntityId(batch as u64 * BATCH + token as u64),
+            Self::Expert(e) => EntityId(EXPERT + e as u64),
+        }
+    }
+
+    /// The entity with this id.
+    pub fn of(EntityId(id): EntityId) -> Self {
+        if id >= EXPERT {
+            Self::Expert((id - EXPERT) as usize)
+        } else {
+            Self::Token {
+                batch: (id / BATCH) as usize,
+                token: (id % BATCH) as usize,
+            }
+        }
+    }
+}
+
+/// The state of a batch at a moment, as the picture needs it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scene {
+    /// Which batch is routed.
+    pub batch: usize,
+    /// Turns that have passed.
+    pub turns: u32,
+    /// Pairs inside each expert now.
+    pub inside: Vec<u32>,
+    /// Pairs turned away by each expert so far.
+    pub dropped: Vec<u32>,
+}
+
+impl Run {
+    /// The config it belongs to.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The batches in order.
+    pub fn batches(&self) -> &[Batch] {
+        &self.inner.batches
+    }
+
+    /// What uniformly random routing gives.
+    pub fn floor(&self) -> &Floor {
+        &self.inner.floor
+    }
+
+    pub(super) fn timeline_ref(&self) -> &Timeline {
+        &self.inner.timeline
+    }
+
+    pub(super) fn charts_ref(&self) -> &[Chart] {
+        &self.inner.charts
+    }
+
+    /// Batch and turns passed at a moment: position b + f is batch b with a share f of its pairs
+    /// arrived; a whole position shows the batch before it complete.
+    pub fn at(&self, at: f64) -> (usize, u32) {
+        let last = self.inner.batches.len().saturating_sub(1);
+        let batch = ((at.ceil() - 1.0).max(0.0) as usize).min(last);
+        let share = (at - batch as f64).clamp(0.0, 1.0);
+        let turns = self.inner.batches.get(batch).map_or(0, |b| b.turns);
+        (batch, (share * f64::from(turns)).round() as u32)
+    }
+
+    /// Loads at a moment.
+    pub fn scene(&self, at: f64) -> Scene {
+        let (batch, turns) = self.at(at);
+        let experts = self.inner.config.experts as usize;
+        let mut scene = Scene {
+            batch,
+            turns,
+            inside: vec![0; experts],
+            dropped: vec![0; experts],
+        };
+        if let Some(b) = self.inner.batches.get(batch) {
+            for pair in b.pairs.iter() {
+                let e = usize::from(pair.expert);
+                if pair.fate == super::Fate::NotSent || pair.arrives >= turns {
+                    continue;
+                }
+                if pair.leaves < turns {
+                    scene.dropped[e] += 1;
+                } else {
+                    scene.inside[e] += 1;
+                }
+            }
+        }
+        scene
+    }
+
+    /// The scores of a token, computed again from the seed.
+    pub(super) fn gated(&self, batch: usize, token: usize) -> Option<(Vec<f64>, Gated)> {
+        let b = self.inner.batches.get(batch)?;
+        let cluster = *b.clusters.get(token)?;
+        let logits = self.inner.population.logits(batch, token, cluster);
+        let gated = gate_token(&self.inner.config, &logits, &b.bias);
+        Some((logits, gated))
+    }
 }
 
 /// The computation in steps.
-pub(super) struct Work;
+pub(super) struct Work {
+    config: Config,
+    population: Population,
+    chance: FloorWork,
+    floor: Option<Floor>,
+    current: Option<BatchWork>,
+    bias: Vec<f64>,
+    batches: Vec<Batch>,
+}
+
+impl Work {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            population: Population::new(config),
+            chance: FloorWork::new(
+                config.tokens as usize,
+                config.experts as usize,
+                config.choices(),
+            ),
+            floor: None,
+            current: None,
+            bias: vec![0.0; config.experts as usize],
+            batches: Vec::new(),
+            config: config.clone(),
+        }
+    }
+
+    /// Routes up to `budget` tokens of the current batch.
+    fn route(&mut self, budget: usize) {
+        let (tokens, index) = (self.config.tokens as usize, self.batches.len());
+        let mut work = self.current.take().unwrap_or_else(|| {
+            let clusters = self.population.clusters(index, tokens);
+            BatchWork::new(index, clusters, self.bias.clone())
+        });
+        let from = work.tokens_done(&self.config);
+        let until = tokens.min(from + budget);
+        for t in from..until {
+            let logits = self.population.logits(index, t, work.cluster(t));
+            work.push(&self.config, &logits);
+        }
+        if until < tokens {
+            self.current = Some(work);
+            return;
+        }
+        let batch = work.settle(&self.config);
+        if self.config.router == Router::LossFree {
+            let rule = match self.config.bias_rule {
+                BiasRule::Sign => bias::Rule::Sign,
+                BiasRule::Proportional => bias::Rule::Proportional,
+            };
+            let loads: Vec<f64> = batch.demand.iter().map(|&d| f64::from(d)).collect();
+            bias::step(&mut self.bias, &loads, rule, self.config.bias_rate, false);
+        }
+        self.batches.push(batch);
+    }
+
+    fn finish(&mut self, floor: Floor) -> Run {
+        let batches = std::mem::take(&mut self.batches);
+        let charts = charts(&self.config, &batches, &floor);
+        Run {
+            inner: Arc::new(Inner {
+                timeline: timeline(&batches),
+                config: self.config.clone(),
+                population: self.population.clone(),
+                batches,
+                floor,
+                charts,
+            }),
+        }
+    }
+}
+
+fn timeline(batches: &[Batch]) -> Timeline {
+    let mut timeline = Timeline::counted(batches.len(), "batch", "1 batch");
+    if let Some(b) = batches.iter().position(|b| b.stats.drop_rate > 0.0) {
+        let first = batches[b].pairs.iter().map(|p| p.leaves).min().unwrap_or(0);
+        timeline.moments.push(Moment {
+            at: b as f64 + f64::from(first + 1) / f64::from(batches[b].turns.max(1)),
+            label: format!("first drop, batch {}", b + 1),
+            kind: MomentKind::Bad,
+        });
+    }
+    let worst = (0..batches.len()).max_by(|&a, &b| {
+        let rate = |i: usize| batches[i].stats.drop_rate;
+        rate(a).total_cmp(&rate(b)).then(b.cmp(&a))
+    });
+    if let Some(b) = worst.filter(|&b| batches.len() > 1 && batches[b].stats.drop_rate > 0.0) {
+        timeline.moments.push(Moment {
+            at: (b + 1) as f64,
+            label: format!("most drops, batch {}", b + 1),
+            kind: MomentKind::Note,
+        });
+    }
+    timeline.moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    timeline
+}
 
 impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        Ok(Step::Done(Run {
-            timeline: Timeline::counted(1, "step", "1 step"),
-        }))
+        let Some(floor) = self.floor.clone() else {
+            self.floor = self.chance.step();
+            return Ok(Step::Working);
+        };
+        if self.batches.len() < self.config.batches as usize {
+            let per_token = self.config.experts as usize * (self.config.dim as usize + 16);
+            self.route((100_000 / per_token).max(1));
+            return Ok(Step::Working);
+        }
+        Ok(Step::Done(self.finish(floor)))
     }
 
     fn progress(&self) -> f64 {
-        0.0
-    }
-}
-
-impl LabRun for Run {
-    fn metrics(&self) -> Vec<Metric> {
-        Vec::new()
-    }
-
-    fn timeline(&self) -> &Timeline {
-        &self.timeline
-    }
-
-    fn charts(&self) -> &[Chart] {
-        &[]
-    }
-
-    fn tables(&self) -> Vec<(&'static str, Table)> {
-        Vec::new()
-    }
-
-    fn story(&self, _entity: EntityId, _at: f64) -> Option<Story> {
-        None
-    }
-
-    fn notable(&self) -> Vec<(EntityId, String)> {
-        Vec::new()
-    }
-
-    fn summary(&self) -> String {
-        String::new()
+        let done = self.current.as_ref().map_or(0.0, |w| {
+            w.tokens_done(&self.config) as f64 / self.config.tokens as f64
+        });
+        (self.batches.len() as f64 + done) / self.config.batches as f64
     }
 }

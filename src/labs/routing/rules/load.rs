@@ -1,0 +1,348 @@
+//! How evenly experts are loaded, and how uneven perfectly random routing already is.
+//!
+//! The floor. A router that sends every token to k distinct experts uniformly at random still
+//! gives unequal loads. The load of one expert is Binomial(N, k/E), exactly. For k = 1 the loads
+//! are multinomial, and the largest one has
+//! `P(max ≤ m) = P(Poisson(λ) ≤ m)^E · P(Σ of E truncated Poissons = N) / P(Poisson(Eλ) = N)`
+//! with λ = N/E (conditioning independent Poissons on their sum), which is computed here without
+//! sampling. For k > 1 the choices of a token exclude each other and no such product exists: the
+//! distribution of the largest load is then taken from 400 random balanced draws.
+
+use super::gate::entropy;
+use crate::core::rng::{Stream, StreamId};
+use crate::core::{num, stats};
+
+/// Population coefficient of variation of the loads; 0 when nothing is loaded.
+pub fn cv(loads: &[f64]) -> f64 {
+    let mean = stats::mean(loads);
+    if mean.is_nan() || mean == 0.0 {
+        return 0.0;
+    }
+    let var = loads.iter().map(|f| (f - mean) * (f - mean)).sum::<f64>() / loads.len() as f64;
+    var.sqrt() / mean
+}
+
+/// Largest load over the mean, minus 1 (MaxVio, arXiv 2408.15664).
+pub fn max_violation(loads: &[f64]) -> f64 {
+    let mean = stats::mean(loads);
+    if mean == 0.0 {
+        return 0.0;
+    }
+    loads.iter().copied().fold(0.0, f64::max) / mean - 1.0
+}
+
+/// 1 minus the smallest load over the mean.
+pub fn min_violation(loads: &[f64]) -> f64 {
+    let mean = stats::mean(loads);
+    if mean == 0.0 {
+        return 0.0;
+    }
+    1.0 - loads.iter().copied().fold(f64::INFINITY, f64::min) / mean
+}
+
+/// Gini coefficient Σ|f_i - f_j| / (2 E² mean).
+pub fn gini(loads: &[f64]) -> f64 {
+    let mean = stats::mean(loads);
+    if mean == 0.0 {
+        return 0.0;
+    }
+    let total: f64 = loads
+        .iter()
+        .flat_map(|a| loads.iter().map(move |b| (a - b).abs()))
+        .sum();
+    total / (2.0 * (loads.len() * loads.len()) as f64 * mean)
+}
+
+/// Entropy of the load shares over ln E: 1 is even. 1 for a single expert.
+pub fn load_entropy(loads: &[f64]) -> f64 {
+    if loads.len() < 2 {
+        return 1.0;
+    }
+    let total: f64 = loads.iter().sum();
+    let shares: Vec<f64> = loads.iter().map(|f| f / total).collect();
+    entropy(&shares) / num::ln(loads.len() as f64)
+}
+
+/// Mutual information of a table of joint counts, in nats.
+pub fn mutual_information(joint: &[Vec<f64>]) -> f64 {
+    let total: f64 = joint.iter().flatten().sum();
+    let columns = joint.first().map_or(0, Vec::len);
+    let column: Vec<f64> = (0..columns)
+        .map(|j| joint.iter().map(|row| row[j]).sum())
+        .collect();
+    let mut out = 0.0;
+    for row in joint {
+        let sum: f64 = row.iter().sum();
+        for (&n, &c) in row.iter().zip(&column) {
+            if n > 0.0 {
+                out += n / total * num::ln(n * total / (sum * c));
+            }
+        }
+    }
+    out
+}
+
+/// What uniformly random routing gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floor {
+    /// 5 %, 50 % and 95 % quantile of one expert's load (exact, binomial).
+    pub load: [f64; 3],
+    /// Root of the mean squared coefficient of variation (exact).
+    pub cv: f64,
+    /// Mean, 5 % and 95 % quantile of MaxVio.
+    pub max_violation: [f64; 3],
+    /// Whether the distribution of MaxVio is exact (k = 1) or from random draws.
+    pub exact: bool,
+}
+
+/// Number of random balanced draws where no exact form exists.
+pub const DRAWS: u32 = 400;
+
+/// Computes a [`Floor`] in short steps.
+#[derive(Debug, Clone)]
+pub struct FloorWork {
+    tokens: usize,
+    experts: usize,
+    k: usize,
+    /// Draws done, or the next m of the exact distribution.
+    next: u32,
+    /// Sorted later: MaxVio of each draw; or P(max ≤ m) from the smallest possible m on.
+    seen: Vec<f64>,
+}
+
+impl FloorWork {
+    /// Starts for N tokens that choose k of E experts.
+    pub fn new(tokens: usize, experts: usize, k: usize) -> Self {
+        Self {
+            tokens,
+            experts,
+            k,
+            next: 0,
+            seen: Vec::new(),
+        }
+    }
+
+    fn mean_load(&self) -> f64 {
+        (self.tokens * self.k) as f64 / self.experts as f64
+    }
+
+    /// One slice of work; the floor when it is done.
+    pub fn step(&mut self) -> Option<Floor> {
+        if self.k == 1 {
+            let first = self.tokens.div_ceil(self.experts);
+            let p = max_load_cdf(self.tokens, self.experts, first + self.next as usize);
+            self.next += 1;
+            self.seen.push(p);
+            if p < 1.0 - 1e-9 {
+                return None;
+            }
+            return Some(self.finish_exact(first));
+        }
+        let per_step = (50_000 / (self.tokens * self.k)).max(1) as u32;
+        let until = DRAWS.min(self.next + per_step);
+        for draw in self.next..until {
+            self.seen
+                .push(random_violation(self.tokens, self.experts, self.k, draw));
+        }
+        self.next = until;
+        (until == DRAWS).then(|| self.finish_drawn())
+    }
+
+    fn finish_exact(&self, first: usize) -> Floor {
+        let mean_load = self.mean_load();
+        // E[max] = Σ_m P(max > m), every m below `first` counts fully.
+        let mean = first as f64 + self.seen.iter().map(|p| 1.0 - p).sum::<f64>();
+        let quantile = |q: f64| {
+            let m = self
+                .seen
+                .iter()
+                .position(|&p| p >= q)
+                .unwrap_or(self.seen.len() - 1);
+            (first + m) as f64 / mean_load - 1.0
+        };
+        self.floor(
+            [mean / mean_load - 1.0, quantile(0.05), quantile(0.95)],
+            true,
+        )
+    }
+
+    fn finish_drawn(&mut self) -> Floor {
+        self.seen.sort_by(f64::total_cmp);
+        let q = |p| stats::percentile_sorted(&self.seen, p);
+        self.floor([stats::mean(&self.seen), q(5.0), q(95.0)], false)
+    }
+
+    fn floor(&self, max_violation: [f64; 3], exact: bool) -> Floor {
+        let share = self.k as f64 / self.experts as f64;
+        Floor {
+            load: [0.05, 0.5, 0.95].map(|q| binomial_quantile(self.tokens, share, q) as f64),
+            cv: ((1.0 - share) / self.mean_load()).sqrt(),
+            max_violation,
+            exact,
+        }
+    }
+}
+
+/// MaxVio of one draw of random balanced routing. The seed is fixed: the floor depends on N, k and
+/// E alone.
+fn random_violation(tokens: usize, experts: usize, k: usize, draw: u32) -> f64 {
+    let mut stream = Stream::new(0, StreamId::Bootstrap).step(draw);
+    let mut deck: Vec<usize> = (0..experts).collect();
+    let mut loads = vec![0.0; experts];
+    for _ in 0..tokens {
+        for j in 0..k {
+            let other = j + stream.below((experts - j) as u32) as usize;
+            deck.swap(j, other);
+            loads[deck[j]] += 1.0;
+        }
+    }
+    max_violation(&loads)
+}
+
+/// Smallest m with P(Binomial(n, p) ≤ m) ≥ q.
+pub fn binomial_quantile(n: usize, p: f64, q: f64) -> usize {
+    if p >= 1.0 {
+        return n;
+    }
+    let (ln_p, ln_q) = (num::ln(p), num::ln_1p(-p));
+    let mut ln_choose = 0.0;
+    let mut total = 0.0;
+    for m in 0..=n {
+        total += num::exp(ln_choose + m as f64 * ln_p + (n - m) as f64 * ln_q);
+        if total >= q {
+            return m;
+        }
+        ln_choose += num::ln((n - m) as f64) - num::ln(m as f64 + 1.0);
+    }
+    n
+}
+
+/// P(largest of E multinomial loads of N tokens ≤ m), exact up to rounding.
+pub fn max_load_cdf(tokens: usize, experts: usize, m: usize) -> f64 {
+    if m >= tokens {
+        return 1.0;
+    }
+    if m * experts < tokens {
+        return 0.0;
+    }
+    let rate = tokens as f64 / experts as f64;
+    let mut truncated = Vec::with_capacity(m + 1);
+    let mut ln_factorial = 0.0;
+    for j in 0..=m {
+        if j > 0 {
+            ln_factorial += num::ln(j as f64);
+        }
+        truncated.push(num::exp(j as f64 * num::ln(rate) - rate - ln_factorial));
+    }
+    let hit = power_coefficient(&truncated, experts, tokens);
+    let n = tokens as f64;
+    let ln_n_factorial: f64 = (1..=tokens).map(|j| num::ln(j as f64)).sum();
+    let all = num::exp(n * num::ln(n) - n - ln_n_factorial);
+    (hit / all).min(1.0)
+}
+
+/// Coefficient of x^n in (Σ a_j x^j)^power, by squaring.
+fn power_coefficient(a: &[f64], power: usize, n: usize) -> f64 {
+    let mut result = vec![1.0];
+    let mut square = a.to_vec();
+    let mut left = power;
+    loop {
+        if left % 2 == 1 {
+            if left == 1 {
+                return (0..square.len().min(n + 1))
+                    .filter_map(|i| result.get(n - i).map(|r| r * square[i]))
+                    .sum();
+            }
+            result = product(&result, &square, n);
+        }
+        left /= 2;
+        if left == 0 {
+            return result.get(n).copied().unwrap_or(0.0);
+        }
+        square = product(&square, &square, n);
+    }
+}
+
+fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
+    let mut out = vec![0.0; (a.len() + b.len() - 1).min(n + 1)];
+    for (i, &x) in a.iter().enumerate() {
+        // Terms this small cannot change a probability.
+        if x < 1e-300 || i > n {
+            continue;
+        }
+        for (o, &y) in out[i..].iter_mut().zip(b) {
+            *o += x * y;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floor(tokens: usize, experts: usize, k: usize) -> Floor {
+        let mut work = FloorWork::new(tokens, experts, k);
+        loop {
+            if let Some(floor) = work.step() {
+                return floor;
+            }
+        }
+    }
+
+    #[test]
+    fn the_exact_largest_load_agrees_with_counting_every_outcome() {
+        let (tokens, experts) = (7_usize, 3_usize);
+        let mut at_most = [0.0; 8];
+        let outcomes = experts.pow(tokens as u32);
+        for code in 0..outcomes {
+            let mut loads = [0; 3];
+            let mut rest = code;
+            for _ in 0..tokens {
+                loads[rest % 3] += 1;
+                rest /= 3;
+            }
+            let top = loads.iter().copied().max().unwrap();
+            for slot in &mut at_most[top..] {
+                *slot += 1.0 / outcomes as f64;
+            }
+        }
+        for (m, want) in at_most.iter().enumerate() {
+            let got = max_load_cdf(tokens, experts, m);
+            assert!((got - want).abs() < 1e-12, "m {m}: {got} {want}");
+        }
+    }
+
+    #[test]
+    fn the_floor_is_close_to_the_published_trial() {
+        // B = 256, E = 8, k = 2: 0.165.
+        let f = floor(256, 8, 2);
+        assert!((f.max_violation[0] - 0.165).abs() < 0.01, "{f:?}");
+        assert!((f.cv - (0.75_f64 / 64.0).sqrt()).abs() < 1e-15, "{f:?}");
+    }
+
+    #[test]
+    fn exact_and_drawn_floors_agree_for_one_choice() {
+        let exact = floor(128, 8, 1);
+        let drawn: Vec<f64> = (0..DRAWS).map(|d| random_violation(128, 8, 1, d)).collect();
+        let (mean, half) = (stats::mean(&drawn), 4.0 * stats::std_dev(&drawn) / 20.0);
+        assert!(
+            (exact.max_violation[0] - mean).abs() < half,
+            "{exact:?} {mean} ± {half}"
+        );
+        assert!(exact.exact, "k = 1 needs no draws");
+    }
+
+    #[test]
+    fn binomial_quantiles_bracket_the_mean() {
+        assert_eq!(binomial_quantile(10, 0.5, 0.5), 5);
+        assert_eq!(binomial_quantile(10, 1.0, 0.05), 10);
+        assert_eq!(binomial_quantile(1, 0.5, 0.95), 1);
+    }
+
+    #[test]
+    fn one_expert_has_no_spread() {
+        let f = floor(50, 1, 1);
+        assert_eq!((f.max_violation, f.cv), ([0.0; 3], 0.0));
+    }
+}

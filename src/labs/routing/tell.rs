@@ -1,0 +1,363 @@
+//! What a run tells: metrics and tables.
+
+use super::config::{Config, Router};
+use super::model::{Entity, Run};
+use super::route::{Batch, BatchStats, Fate, Pair};
+use super::rules::load;
+use super::story::{expert_story, token_story};
+use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline, num, stats};
+use crate::labs::LabRun;
+
+fn mean_of(batches: &[Batch], get: impl Fn(&BatchStats) -> f64) -> f64 {
+    stats::mean(&batches.iter().map(|b| get(&b.stats)).collect::<Vec<_>>())
+}
+
+/// The floor does not describe expert choice: there the experts choose, and loads are equal.
+pub(super) fn has_floor(config: &Config) -> bool {
+    config.router != Router::ExpertChoice
+}
+
+/// Normalised mutual information between a token's cluster and its best expert.
+fn specialisation(run: &Run) -> f64 {
+    let (clusters, experts) = (
+        run.config().clusters as usize,
+        run.config().experts as usize,
+    );
+    let mut joint = vec![vec![0.0; experts]; clusters];
+    for batch in run.batches() {
+        for (t, &cluster) in batch.clusters.iter().enumerate() {
+            if let Some(best) = batch.of_token(t).first() {
+                joint[usize::from(cluster)][usize::from(best.expert)] += 1.0;
+            }
+        }
+    }
+    let labels = joint
+        .iter()
+        .filter(|row| row.iter().sum::<f64>() > 0.0)
+        .count();
+    if labels < 2 {
+        return f64::NAN;
+    }
+    load::mutual_information(&joint) / num::ln(labels as f64)
+}
+
+fn metric(
+    id: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    value: f64,
+    better: Better,
+    doc: &'static str,
+) -> Metric {
+    Metric {
+        id,
+        name,
+        unit,
+        value,
+        better,
+        doc,
+    }
+}
+
+fn metrics(run: &Run) -> Vec<Metric> {
+    let (batches, config) = (run.batches(), run.config());
+    let floor = |v: f64| if has_floor(config) { v } else { f64::NAN };
+    let tokens = config.tokens as f64;
+    let last = batches.last().map_or(f64::NAN, |b| b.stats.max_violation);
+    vec![
+        metric(
+            "drop_rate",
+            "Dropped pairs",
+            "%",
+            100.0 * mean_of(batches, |s| s.drop_rate),
+            Better::Lower,
+            "Share of the (token, expert) pairs sent that found no place, mean over batches.",
+        ),
+        metric(
+            "max_violation",
+            "MaxVio",
+            "",
+            mean_of(batches, |s| s.max_violation),
+            Better::Lower,
+            "Largest load asked of an expert over the mean load, minus 1; mean over batches.",
+        ),
+        metric(
+            "max_violation_floor",
+            "MaxVio floor",
+            "",
+            floor(run.floor().max_violation[0]),
+            Better::Neither,
+            "Mean MaxVio of uniformly random routing with the same N, k and E: no balanced router does better on average. Exact for k = 1, from 400 balanced draws otherwise.",
+        ),
+        metric(
+            "max_violation_last",
+            "MaxVio, last batch",
+            "",
+            last,
+            Better::Lower,
+            "MaxVio of the last batch: where a balancing rule has got to.",
+        ),
+        metric(
+            "load_cv",
+            "Load CV",
+            "",
+            mean_of(batches, |s| s.cv),
+            Better::Lower,
+            "Standard deviation of the loads asked for over their mean, mean over batches.",
+        ),
+        metric(
+            "load_cv_floor",
+            "Load CV floor",
+            "",
+            floor(run.floor().cv),
+            Better::Neither,
+            "Root mean square load CV of uniformly random routing, exact: sqrt((1 - k/E) E / (N k)).",
+        ),
+        metric(
+            "straggler",
+            "Straggler",
+            "×",
+            mean_of(batches, |s| s.straggler),
+            Better::Lower,
+            "Largest load carried over the balanced load N k / E: how much longer the layer takes when time follows the busiest expert.",
+        ),
+        metric(
+            "retained_gate_mass",
+            "Gate mass kept",
+            "%",
+            100.0 * mean_of(batches, |s| s.retained),
+            Better::Higher,
+            "Gate mass of the pairs kept over that of the pairs sent.",
+        ),
+        metric(
+            "unrouted",
+            "Tokens without expert",
+            "%",
+            100.0 * mean_of(batches, |s| f64::from(s.unrouted) / tokens),
+            Better::Lower,
+            "Tokens that no expert processes: only the residual path is left to them.",
+        ),
+        metric(
+            "router_entropy",
+            "Router entropy",
+            "nats",
+            mean_of(batches, |s| s.router_entropy),
+            Better::Neither,
+            "Mean entropy of a token's distribution over experts; ln E when the router is undecided.",
+        ),
+        metric(
+            "load_entropy",
+            "Load entropy",
+            "",
+            mean_of(batches, |s| s.load_entropy),
+            Better::Higher,
+            "Entropy of the load shares over ln E: 1 is perfectly even.",
+        ),
+        metric(
+            "specialisation",
+            "Specialisation",
+            "",
+            specialisation(run),
+            Better::Neither,
+            "Mutual information of a token's cluster and its best expert over ln of the number of clusters seen (NMI).",
+        ),
+        metric(
+            "dead_experts",
+            "Dead experts",
+            "",
+            mean_of(batches, |s| f64::from(s.dead)),
+            Better::Lower,
+            "Experts asked for by less than 2 % of the mean load, mean over batches.",
+        ),
+    ]
+}
+
+fn token_table(run: &Run) -> Table {
+    let columns = [
+        "batch", "token", "cluster", "choice", "expert", "gate", "weight", "position", "kept",
+    ];
+    let rows = run.batches().iter().enumerate().flat_map(|(b, batch)| {
+        batch.pairs.iter().map(move |p| {
+            vec![
+                b as f64,
+                f64::from(p.token),
+                f64::from(batch.clusters[p.token as usize]),
+                f64::from(p.choice),
+                f64::from(p.expert),
+                p.gate,
+                p.weight,
+                if p.fate == Fate::NotSent {
+                    f64::NAN
+                } else {
+                    f64::from(p.position)
+                },
+                f64::from(u8::from(p.kept())),
+            ]
+        })
+    });
+    Table {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+    }
+}
+
+fn expert_table(run: &Run) -> Table {
+    let columns = [
+        "batch",
+        "expert",
+        "load_asked",
+        "load_carried",
+        "capacity",
+        "bias",
+    ];
+    let limited = run.config().has_capacity();
+    let rows = run.batches().iter().enumerate().flat_map(|(b, batch)| {
+        (0..batch.demand.len()).map(move |e| {
+            vec![
+                b as f64,
+                e as f64,
+                f64::from(batch.demand[e]),
+                f64::from(batch.carried[e]),
+                if limited {
+                    f64::from(batch.capacity)
+                } else {
+                    f64::NAN
+                },
+                batch.bias[e],
+            ]
+        })
+    });
+    Table {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+    }
+}
+
+fn batch_table(run: &Run) -> Table {
+    let columns = [
+        "batch",
+        "max_violation",
+        "load_cv",
+        "load_entropy",
+        "drop_rate",
+        "tokens_unrouted",
+        "retained_gate_mass",
+        "straggler",
+        "router_entropy_nats",
+        "dead_experts",
+    ];
+    let rows = run.batches().iter().enumerate().map(|(b, batch)| {
+        let s = &batch.stats;
+        vec![
+            b as f64,
+            s.max_violation,
+            s.cv,
+            s.load_entropy,
+            s.drop_rate,
+            f64::from(s.unrouted),
+            s.retained,
+            s.straggler,
+            s.router_entropy,
+            f64::from(s.dead),
+        ]
+    });
+    Table {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: rows.collect(),
+    }
+}
+
+impl LabRun for Run {
+    fn metrics(&self) -> Vec<Metric> {
+        metrics(self)
+    }
+
+    fn timeline(&self) -> &Timeline {
+        self.timeline_ref()
+    }
+
+    fn charts(&self) -> &[Chart] {
+        self.charts_ref()
+    }
+
+    fn tables(&self) -> Vec<(&'static str, Table)> {
+        vec![
+            ("tokens", token_table(self)),
+            ("experts", expert_table(self)),
+            ("batches", batch_table(self)),
+        ]
+    }
+
+    fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
+        match Entity::of(entity) {
+            Entity::Token { batch, token } => token_story(self, batch, token),
+            Entity::Expert(e) => expert_story(self, e, at),
+        }
+    }
+
+    fn notable(&self) -> Vec<(EntityId, String)> {
+        let mut out = Vec::new();
+        let Some(batch) = self.batches().first() else {
+            return out;
+        };
+        if let Some(p) = batch
+            .pairs
+            .iter()
+            .filter(|p| p.fate == Fate::OverCapacity)
+            .min_by_key(|p| p.leaves)
+        {
+            let id = Entity::Token {
+                batch: 0,
+                token: p.token as usize,
+            }
+            .id();
+            out.push((id, format!("Token {}: the first to be dropped", p.token)));
+        }
+        if let Some(t) =
+            (0..batch.clusters.len()).find(|&t| !batch.of_token(t).iter().any(Pair::kept))
+        {
+            let id = Entity::Token { batch: 0, token: t }.id();
+            out.push((id, format!("Token {t}: no expert takes it")));
+        }
+        let busiest =
+            (0..batch.demand.len()).max_by_key(|&e| (batch.demand[e], std::cmp::Reverse(e)));
+        if let Some(e) = busiest {
+            out.push((
+                Entity::Expert(e).id(),
+                format!("Expert {e}: the busiest in batch 1"),
+            ));
+        }
+        let idlest = (0..batch.demand.len()).min_by_key(|&e| (batch.demand[e], e));
+        if let Some(e) = idlest.filter(|&e| Some(e) != busiest) {
+            out.push((
+                Entity::Expert(e).id(),
+                format!("Expert {e}: the idlest in batch 1"),
+            ));
+        }
+        if out.len() < 4 && !batch.clusters.is_empty() {
+            out.push((
+                Entity::Token { batch: 0, token: 0 }.id(),
+                "Token 0 of batch 1".to_owned(),
+            ));
+        }
+        out
+    }
+
+    fn summary(&self) -> String {
+        let (config, batches) = (self.config(), self.batches());
+        let violation = mean_of(batches, |s| s.max_violation);
+        let drops = 100.0 * mean_of(batches, |s| s.drop_rate);
+        let floor = if has_floor(config) {
+            format!(" (random routing: {:.2})", self.floor().max_violation[0])
+        } else {
+            String::new()
+        };
+        format!(
+            "{} tokens over {} experts, {} batches: {drops:.1} % of the pairs are dropped, the busiest expert gets {:.2} times the mean load, MaxVio {violation:.2}{floor}.",
+            config.tokens,
+            config.experts,
+            batches.len(),
+            violation + 1.0
+        )
+    }
+}
