@@ -49,6 +49,49 @@ pub trait Kernel {
     type Params: bytemuck::Pod;
     /// Storage buffers in order.
     const BINDINGS: &'static [Binding];
+    /// Fields of [`Kernel::Params`] with their byte offsets, in order; written with
+    /// [`kernel_fields!`] and compared with the WGSL struct by a test.
+    const FIELDS: &'static [(&'static str, usize)];
+}
+
+/// Names and offsets of a parameter struct's fields, for [`Kernel::FIELDS`]:
+/// `kernel_fields!(AxpbParams: a, b, quads, pad0)`.
+#[macro_export]
+macro_rules! kernel_fields {
+    ($params:ty: $($field:ident),+ $(,)?) => {
+        &[$((stringify!($field), std::mem::offset_of!($params, $field))),+]
+    };
+}
+
+/// The declaration of a kernel as a plain value.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelSpec {
+    /// [`Kernel::NAME`].
+    pub name: &'static str,
+    /// [`Kernel::WGSL`], includes not yet resolved.
+    pub wgsl: &'static str,
+    /// [`Kernel::WORKGROUP`].
+    pub workgroup: u32,
+    /// Bytes of [`Kernel::Params`].
+    pub params_size: usize,
+    /// [`Kernel::BINDINGS`].
+    pub bindings: &'static [Binding],
+    /// [`Kernel::FIELDS`].
+    pub fields: &'static [(&'static str, usize)],
+}
+
+impl KernelSpec {
+    /// The declaration of `K`.
+    pub const fn of<K: Kernel>() -> Self {
+        Self {
+            name: K::NAME,
+            wgsl: K::WGSL,
+            workgroup: K::WORKGROUP,
+            params_size: size_of::<K::Params>(),
+            bindings: K::BINDINGS,
+            fields: K::FIELDS,
+        }
+    }
 }
 
 /// Largest number of workgroups in one dimension that every device allows.

@@ -1,7 +1,48 @@
-//! Compute kernels. A kernel is declared once: WGSL, typed parameters and a CPU twin; the device
-//! itself is behind the feature `gpu`.
+//! Compute kernels. A kernel is declared once: WGSL, typed parameters and a CPU twin. Declarations
+//! and twins are plain data; the device itself is behind the feature `gpu`.
 
+mod include;
 mod kernel;
 pub mod kernels;
+mod slicer;
+mod twin;
 
-pub use kernel::{Access, Binding, FOLD, Kernel, MAX_GROUPS, workgroups};
+#[cfg(feature = "gpu")]
+mod buffer;
+#[cfg(feature = "gpu")]
+mod caps;
+#[cfg(feature = "gpu")]
+mod choose;
+#[cfg(feature = "gpu")]
+mod clock;
+#[cfg(feature = "gpu")]
+mod device;
+#[cfg(feature = "gpu")]
+mod dispatch;
+#[cfg(feature = "gpu")]
+mod faults;
+#[cfg(feature = "gpu")]
+mod job;
+#[cfg(feature = "gpu")]
+mod readback;
+#[cfg(feature = "gpu")]
+mod trial;
+
+pub use crate::kernel_fields;
+pub use include::resolve;
+pub use kernel::{Access, Binding, FOLD, Kernel, KernelSpec, MAX_GROUPS, workgroups};
+pub use slicer::Slicer;
+pub use twin::{CANARY, Case, Deviation, Listed, Slot, Twin, Want, words};
+
+#[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
+pub use job::finish_gpu;
+#[cfg(feature = "gpu")]
+pub use {
+    caps::{Caps, Tier},
+    choose::{Choice, Path, Probe, Speeds, Wish, choose},
+    device::Gpu,
+    dispatch::{Batch, Dispatch},
+    job::{GpuJob, GpuLab},
+    readback::Readback,
+    trial::{Trial, TrialReport},
+};

@@ -3,6 +3,8 @@
 pub mod checkpoint;
 mod config;
 pub mod golden;
+#[cfg(feature = "gpu")]
+mod gpu;
 pub mod mask;
 mod model;
 pub mod select;

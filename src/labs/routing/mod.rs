@@ -4,6 +4,8 @@
 mod charts;
 mod config;
 pub mod golden;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod model;
 mod population;
 mod route;

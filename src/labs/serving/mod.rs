@@ -2,6 +2,8 @@
 
 mod config;
 pub mod golden;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod model;
 pub mod systems;
 pub mod trace;

@@ -1,0 +1,29 @@
+// Random words: block i of a stream. #include lines are resolved by src/gpu/include.rs.
+// #include "lib/grid.wgsl"
+// #include "lib/philox.wgsl"
+
+struct Params {
+    key0: u32,
+    key1: u32,
+    step: u32,
+    stream: u32,
+    replicate: u32,
+    blocks: u32,
+    pad0: u32,
+    pad1: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> words: array<vec4<u32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = linear_index(id, groups, 64u);
+    if (i >= params.blocks) {
+        return;
+    }
+    words[i] = philox(
+        vec4<u32>(i, params.step, params.stream, params.replicate),
+        vec2<u32>(params.key0, params.key1),
+    );
+}

@@ -1,0 +1,6 @@
+//! Kernels of the lab.
+
+use super::Lr;
+use crate::gpu::GpuLab;
+
+impl GpuLab for Lr {}

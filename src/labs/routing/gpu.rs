@@ -1,0 +1,6 @@
+//! Kernels of the lab.
+
+use super::Routing;
+use crate::gpu::GpuLab;
+
+impl GpuLab for Routing {}

@@ -1,0 +1,271 @@
+//! Every kernel in `gpu::kernels::ALL`: valid WGSL under WebGPU's default capabilities, parameters
+//! laid out as declared, and results that equal the CPU twin. Needs a Vulkan adapter (a software
+//! one will do); `ALLOW_NO_GPU=1` skips what needs it, visibly.
+#![cfg(feature = "gpu")]
+
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
+use schedlab::gpu::kernels::ALL;
+use schedlab::gpu::{Access, Gpu, KernelSpec, Probe, Trial, Wish, choose, resolve};
+use std::collections::BTreeSet;
+
+fn gpu() -> Option<Gpu> {
+    match Gpu::headless() {
+        Ok(gpu) => Some(gpu),
+        Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
+            println!("SKIPPED: {error}");
+            None
+        }
+        Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
+    }
+}
+
+fn parsed(spec: &KernelSpec) -> Result<naga::Module, String> {
+    let source = resolve(spec.wgsl).map_err(|e| e.to_string())?;
+    let module = naga::front::wgsl::parse_str(&source).map_err(|e| e.emit_to_string(&source))?;
+    Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(&source))?;
+    Ok(module)
+}
+
+/// What the module says about its entry point and bindings against the declaration.
+fn disagreements(spec: &KernelSpec, module: &naga::Module) -> Vec<String> {
+    let mut out = Vec::new();
+    let [entry] = &module.entry_points[..] else {
+        return vec![format!("{} entry points", module.entry_points.len())];
+    };
+    if entry.workgroup_size != [spec.workgroup, 1, 1] {
+        out.push(format!("workgroup {:?}", entry.workgroup_size));
+    }
+    let mut bound = 0;
+    for (_, variable) in module.global_variables.iter() {
+        let Some(binding) = &variable.binding else {
+            continue;
+        };
+        bound += 1;
+        if binding.group != 0 {
+            out.push(format!("group {}", binding.group));
+        }
+        match (variable.space, binding.binding as usize) {
+            (AddressSpace::Uniform, 0) => out.extend(layout_differences(spec, module, variable.ty)),
+            (AddressSpace::Storage { access }, at) if at > 0 => {
+                let declared = spec.bindings.get(at - 1);
+                let written = access.contains(StorageAccess::STORE);
+                let agrees = declared.is_some_and(|b| {
+                    Some(b.name) == variable.name.as_deref()
+                        && (b.access == Access::Write) == written
+                });
+                if !agrees {
+                    out.push(format!("binding {at}: {:?}, {declared:?}", variable.name));
+                }
+            }
+            (space, at) => out.push(format!("binding {at} is in {space:?}")),
+        }
+    }
+    if bound != spec.bindings.len() + 1 {
+        out.push(format!(
+            "{bound} bindings, declared {}",
+            spec.bindings.len() + 1
+        ));
+    }
+    out
+}
+
+fn layout_differences(
+    spec: &KernelSpec,
+    module: &naga::Module,
+    ty: naga::Handle<naga::Type>,
+) -> Vec<String> {
+    let TypeInner::Struct { members, span } = &module.types[ty].inner else {
+        return vec!["Params is not a struct".to_owned()];
+    };
+    let mut out = Vec::new();
+    if *span as usize != spec.params_size || spec.params_size % 16 != 0 {
+        out.push(format!(
+            "Params has {span} bytes, declared {}",
+            spec.params_size
+        ));
+    }
+    let theirs: Vec<(&str, usize)> = members
+        .iter()
+        .map(|m| (m.name.as_deref().unwrap_or(""), m.offset as usize))
+        .collect();
+    if theirs != spec.fields {
+        out.push(format!("Params {theirs:?}, declared {:?}", spec.fields));
+    }
+    for member in members {
+        let wide = |kind: ScalarKind| kind == ScalarKind::Bool;
+        if module.types[member.ty]
+            .inner
+            .scalar()
+            .is_some_and(|s| wide(s.kind))
+        {
+            out.push(format!("{:?} is a bool", member.name));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_kernel_is_valid_with_default_capabilities_and_declared_truly() {
+    let mut problems = Vec::new();
+    let mut names = BTreeSet::new();
+    for listed in ALL {
+        let spec = &listed.spec;
+        assert!(names.insert(spec.name), "{} is listed twice", spec.name);
+        match parsed(spec) {
+            Err(error) => problems.push(format!("{}: {error}", spec.name)),
+            Ok(module) => problems.extend(
+                disagreements(spec, &module)
+                    .into_iter()
+                    .map(|what| format!("{}: {what}", spec.name)),
+            ),
+        }
+        if spec.workgroup > 256 || spec.bindings.len() > 8 {
+            problems.push(format!("{}: above WebGPU's default limits", spec.name));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn every_kernel_equals_its_twin_at_every_edge_size() {
+    let Some(gpu) = gpu() else { return };
+    let mut problems = Vec::new();
+    for listed in ALL {
+        let mut sizes = (listed.sizes)();
+        if listed.folds {
+            sizes.push(listed.folded_size());
+        }
+        for (i, n) in sizes.into_iter().enumerate() {
+            let report =
+                Trial::start(&gpu, listed, n, 17 + i as u64).and_then(|trial| trial.wait(&gpu));
+            match report {
+                Ok(report) if report.pass() => println!(
+                    "{} n = {n}: largest deviation {:.2e}, {}",
+                    report.kernel, report.deviation.largest, report.rule
+                ),
+                Ok(report) => {
+                    problems.push(format!("{} n = {n}: {}", report.kernel, report.problem()))
+                }
+                Err(error) => problems.push(format!("{} n = {n}: {error}", listed.spec.name)),
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn the_path_is_chosen_with_a_reason() {
+    let Some(gpu) = gpu() else { return };
+    let speeds = Probe::start(&gpu)
+        .and_then(|p| p.wait(&gpu))
+        .expect("speeds");
+    assert!(speeds.gpu > 0.0 && speeds.cpu > 0.0, "{speeds:?}");
+    let choice = choose(Some(&gpu), Wish::Auto, Some(speeds));
+    assert!(choice.reason.contains("million"), "{choice:?}");
+    println!("{choice:?}");
+}
+
+mod faults {
+    use super::gpu;
+    use bytemuck::{Pod, Zeroable};
+    use schedlab::gpu::kernels::{Axpb, AxpbParams};
+    use schedlab::gpu::{Binding, Gpu, Kernel, Path, Wish, choose};
+
+    const PARAMS: AxpbParams = AxpbParams {
+        a: 2.0,
+        b: 1.0,
+        quads: 1,
+        pad0: 0,
+    };
+
+    #[derive(Debug, Clone, Copy, Pod, Zeroable)]
+    #[repr(C)]
+    struct Nothing {
+        pad: [u32; 4],
+    }
+
+    struct Broken;
+    impl Kernel for Broken {
+        const NAME: &'static str = "broken";
+        const WGSL: &'static str = "@compute @workgroup_size(64) fn main() { let x: u32 = 1.5; }";
+        const WORKGROUP: u32 = 64;
+        type Params = Nothing;
+        const BINDINGS: &'static [Binding] = &[];
+        const FIELDS: &'static [(&'static str, usize)] = &[];
+    }
+
+    fn compute(gpu: &Gpu) -> schedlab::core::Result<Vec<f32>> {
+        let x = gpu.storage("x", &[1.0_f32, 2.0, 3.0, 4.0])?;
+        let y = gpu.empty::<f32>("y", 4)?;
+        let mut batch = gpu.batch("test");
+        batch.run::<Axpb>(&PARAMS, 1, &[&x, &y])?;
+        let ticket = batch.read(&y, 0..4)?;
+        batch.submit()?;
+        ticket.wait()
+    }
+
+    #[test]
+    fn a_ticket_brings_the_values_by_polling_alone() {
+        let Some(gpu) = gpu() else { return };
+        let x = gpu.storage("x", &[1.0_f32, 2.0, 3.0, 4.0]).expect("buffer");
+        let y = gpu.empty::<f32>("y", 4).expect("buffer");
+        let mut batch = gpu.batch("test");
+        batch.run::<Axpb>(&PARAMS, 1, &[&x, &y]).expect("dispatch");
+        let mut ticket = batch.read::<f32>(&y, 0..4).expect("in range");
+        assert!(ticket.poll().is_none(), "nothing was submitted yet");
+        batch.submit().expect("submit");
+        let values = loop {
+            if let Some(values) = ticket.poll() {
+                break values.expect("values");
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(values, [3.0, 5.0, 7.0, 9.0]);
+        assert!(ticket.poll().is_none(), "a ticket brings its values once");
+    }
+
+    #[test]
+    fn a_bad_shader_is_an_error_with_its_name_and_not_a_crash() {
+        let Some(gpu) = gpu() else { return };
+        let error = gpu.prepare::<Broken>().unwrap_err().to_string();
+        assert!(error.contains("kernel broken"), "{error}");
+        assert!(gpu.fault().is_some(), "the fault is remembered");
+        assert_eq!(choose(Some(&gpu), Wish::Auto, None).path, Path::Cpu);
+        gpu.forgive();
+        assert_eq!(compute(&gpu), Ok(vec![3.0, 5.0, 7.0, 9.0]));
+    }
+
+    #[test]
+    fn wrong_buffers_and_sizes_are_refused_by_name() {
+        let Some(gpu) = gpu() else { return };
+        let x = gpu.storage("x", &[1.0_f32]).expect("buffer");
+        let mut batch = gpu.batch("test");
+        let error = batch.run::<Axpb>(&PARAMS, 1, &[&x]).err().expect("refused");
+        assert!(
+            error.to_string().contains("takes 2 buffers, got 1"),
+            "{error}"
+        );
+        let error = batch.read::<f32>(&x, 0..100).err().expect("refused");
+        assert!(error.to_string().contains("read-back"), "{error}");
+        let huge = gpu.empty::<f32>("huge", 1 << 40).unwrap_err();
+        assert!(huge.to_string().contains("buffer huge needs"), "{huge}");
+        assert!(gpu.fault().is_none(), "refused before the device saw it");
+    }
+
+    #[test]
+    fn a_lost_device_is_noticed_and_means_the_cpu() {
+        let Some(gpu) = gpu() else { return };
+        assert_eq!(compute(&gpu), Ok(vec![3.0, 5.0, 7.0, 9.0]));
+        gpu.device().destroy();
+        gpu.device().poll(wgpu::PollType::Poll).ok();
+        assert!(gpu.lost(), "the callback came");
+        let error = compute(&gpu).unwrap_err().to_string();
+        assert!(error.contains("GPU"), "{error}");
+        let choice = choose(Some(&gpu), Wish::Gpu, None);
+        assert_eq!(choice.path, Path::Cpu);
+        assert!(choice.reason.contains("lost"), "{choice:?}");
+    }
+}
