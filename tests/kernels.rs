@@ -81,7 +81,7 @@ fn layout_differences(
         return vec!["Params is not a struct".to_owned()];
     };
     let mut out = Vec::new();
-    if *span as usize != spec.params_size || spec.params_size % 16 != 0 {
+    if *span as usize != spec.params_size || !spec.params_size.is_multiple_of(16) {
         out.push(format!(
             "Params has {span} bytes, declared {}",
             spec.params_size
@@ -147,7 +147,7 @@ fn every_kernel_equals_its_twin_at_every_edge_size() {
                     report.kernel, report.deviation.largest, report.rule
                 ),
                 Ok(report) => {
-                    problems.push(format!("{} n = {n}: {}", report.kernel, report.problem()))
+                    problems.push(format!("{} n = {n}: {}", report.kernel, report.problem()));
                 }
                 Err(error) => problems.push(format!("{} n = {n}: {error}", listed.spec.name)),
             }

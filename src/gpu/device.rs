@@ -201,6 +201,11 @@ impl Gpu {
         self.poll()
     }
 
+    /// Milliseconds on a clock, to pace dispatches with a [`super::Slicer`]; never part of a result.
+    pub fn now_ms(&self) -> f64 {
+        super::clock::now_ms()
+    }
+
     /// A new list of commands.
     pub fn batch(&self, label: &'static str) -> Batch {
         Batch::new(self, label)
