@@ -6,4 +6,7 @@ fn main() -> std::process::ExitCode {
 }
 
 #[cfg(target_arch = "wasm32")]
-fn main() {}
+fn main() {
+    #[cfg(feature = "app")]
+    schedlab::platform::start_page();
+}

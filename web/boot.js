@@ -1,0 +1,241 @@
+// Starts the application: picks the graphics interface, shows the progress of the download, and
+// says in plain HTML what went wrong when nothing can be drawn. No request leaves this origin.
+(() => {
+  "use strict";
+  const RELOAD_STAMP = "schedlab.reloaded";
+  const RELOAD_PAUSE_MS = 30_000;
+  const began = performance.now();
+  const query = new URLSearchParams(location.search);
+  const element = (id) => document.getElementById(id);
+
+  const theme = query.get("theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+
+  let backend = null; // "webgpu", "gl", or null while unknown
+  let bindings = null;
+  let running = false;
+  let over = false; // a panic: the module must not be entered again
+
+  // ---- progress -------------------------------------------------------------------------------
+
+  let fraction = 0;
+  const loadingTimer = setInterval(() => {
+    const seconds = (performance.now() - began) / 1000;
+    if (running || seconds < 1) return;
+    element("loading").hidden = false;
+    element("loading-bar").value = fraction;
+    const percent = Math.round(fraction * 100);
+    const left = fraction > 0.02 && fraction < 1 ? (seconds * (1 - fraction)) / fraction : 0;
+    const rest = seconds > 3 && left >= 1 ? `, about ${Math.ceil(left)} s left` : "";
+    element("loading-text").textContent =
+      fraction < 1 ? `Loading Schedlab, ${percent} %${rest}` : "Starting Schedlab";
+  }, 200);
+
+  function stopLoading() {
+    clearInterval(loadingTimer);
+    element("loading").hidden = true;
+  }
+
+  // ---- notices --------------------------------------------------------------------------------
+
+  function notice({ title, text, report, corner, actions }) {
+    const box = element("notice");
+    element("notice-title").textContent = title;
+    element("notice-text").textContent = text;
+    element("notice-report").textContent = report ?? "";
+    element("notice-report").hidden = !report;
+    box.toggleAttribute("data-corner", Boolean(corner));
+    const row = element("notice-actions");
+    row.replaceChildren();
+    for (const [label, run, plain] of actions) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = label;
+      if (plain) button.className = "plain";
+      button.addEventListener("click", () => run(button));
+      row.append(button);
+    }
+    box.hidden = false;
+  }
+
+  const hideNotice = () => (element("notice").hidden = true);
+  const reload = () => location.reload();
+
+  async function copyReport(button) {
+    try {
+      await navigator.clipboard.writeText(element("notice-report").textContent);
+      button.textContent = "Copied";
+    } catch {
+      // No clipboard here: mark the text, so that it can be copied by hand.
+      getSelection().selectAllChildren(element("notice-report"));
+      button.textContent = "Marked, press Ctrl+C";
+    }
+  }
+
+  function recentlyReloaded() {
+    try {
+      const last = Number(sessionStorage.getItem(RELOAD_STAMP) ?? 0);
+      if (Date.now() - last < RELOAD_PAUSE_MS) return true;
+      sessionStorage.setItem(RELOAD_STAMP, String(Date.now()));
+      return false;
+    } catch {
+      return true; // without a stamp, a loop could not be told from a first try
+    }
+  }
+
+  // ---- what the application calls -------------------------------------------------------------
+
+  window.schedlabPage = {
+    progress(share) {
+      fraction = share;
+    },
+    failed(reason) {
+      stopLoading();
+      notice({
+        title: "Schedlab could not be loaded",
+        text: "The program did not arrive whole. This is usually the connection; the address and your setup are kept.",
+        report: reason,
+        actions: [["Reload", reload], ["Copy report", copyReport, true]],
+      });
+    },
+    panic(message) {
+      over = true;
+      stopLoading();
+      notice({
+        title: "Schedlab stopped because of an error in the program",
+        text: "Your setup is in the address of this page and is kept. The report below helps us to repair the error.",
+        report: `${message}\n\nsetup: ${location.hash || "(none)"}\ngraphics: ${backend}\nbrowser: ${navigator.userAgent}`,
+        actions: [
+          ["Reload with this setup", reload],
+          ["Copy report", copyReport, true],
+          ["Start from the beginning", () => { location.hash = ""; reload(); }, true],
+        ],
+      });
+    },
+    deviceLost(reason) {
+      if (over) return;
+      notice({
+        title: "The graphics device was lost",
+        text: "Results go on being computed on the CPU, but the picture stands still. Start the drawing again with the same setup.",
+        report: reason,
+        corner: true,
+        actions: [
+          ["Start again", restart],
+          ["Reload with this setup", reload, true],
+          ["Close", hideNotice, true],
+        ],
+      });
+    },
+  };
+
+  // A read-only window into the running application.
+  window.schedlab = Object.freeze({
+    snapshot() {
+      const text = bindings && !over ? bindings.snapshot_json() : "";
+      return text ? { ...JSON.parse(text), graphics: backend } : null;
+    },
+    loseDevice() {
+      if (!running || over) return;
+      bindings.lose_device();
+    },
+  });
+
+  // ---- start ----------------------------------------------------------------------------------
+
+  async function pickBackend() {
+    if (query.get("backend") !== "gl" && navigator.gpu) {
+      try {
+        // The property alone says little: the adapter may still be refused.
+        if (await navigator.gpu.requestAdapter()) return "webgpu";
+      } catch {
+        // Blocked by a policy of the browser: as good as absent.
+      }
+    }
+    try {
+      const probe = document.createElement("canvas").getContext("webgl2");
+      probe?.getExtension("WEBGL_lose_context")?.loseContext();
+      if (probe) return "gl";
+    } catch {
+      // The same.
+    }
+    return "none";
+  }
+  const picking = pickBackend();
+
+  function noGraphics(reason) {
+    stopLoading();
+    notice({
+      title: "Schedlab needs WebGPU or WebGL2 to draw",
+      text:
+        "This browser offers neither, often because hardware acceleration is switched off in its settings or because the graphics driver is blocked. " +
+        "A current Chrome, Edge, Firefox or Safari with acceleration on will do; computing works without a GPU, drawing does not. " +
+        "The same program also runs natively: cargo run --release, or on the command line: schedlab run CONFIG.json.",
+      report: reason,
+      actions: [["Try again", reload]],
+    });
+  }
+
+  async function start() {
+    try {
+      await bindings.start(element("canvas"), backend);
+      running = true;
+    } catch (error) {
+      const reason = String(error?.message ?? error);
+      if (over) return;
+      if (backend === "webgpu") {
+        // A device can be refused although the adapter was granted.
+        console.warn(`WebGPU did not start, WebGL2 is tried: ${reason}`);
+        backend = "gl";
+        freshCanvas();
+        return start();
+      }
+      return noGraphics(reason);
+    }
+    watchContext();
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        stopLoading();
+        element("skeleton").hidden = true;
+      }),
+    );
+  }
+
+  // A canvas that had a context of one kind cannot get one of another.
+  function freshCanvas() {
+    const old = element("canvas");
+    const canvas = old.cloneNode(false);
+    canvas.removeAttribute("aria-activedescendant");
+    old.replaceWith(canvas);
+  }
+
+  function watchContext() {
+    element("canvas").addEventListener("webglcontextlost", () => {
+      window.schedlabPage.deviceLost("The browser took the WebGL context away");
+    });
+  }
+
+  async function restart() {
+    hideNotice();
+    running = false;
+    try {
+      bindings.stop();
+    } catch (error) {
+      if (!recentlyReloaded()) return reload();
+      return window.schedlabPage.panic(String(error));
+    }
+    freshCanvas();
+    await start();
+  }
+
+  addEventListener("hashchange", () => {
+    if (running && !over) bindings.hash_changed();
+  });
+
+  addEventListener("TrunkApplicationStarted", async () => {
+    bindings = window.wasmBindings;
+    if (!bindings?.start) return; // the download failed and was reported
+    backend = await picking;
+    if (backend === "none") return noGraphics("no adapter for WebGPU, no WebGL2 context");
+    await start();
+  });
+})();
