@@ -136,7 +136,8 @@
     },
     loseDevice() {
       if (!running || over) return;
-      bindings.lose_device();
+      if (backend === "webgpu") bindings.lose_device();
+      else element("canvas").getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext();
     },
   });
 

@@ -171,7 +171,10 @@ fn kind_of(node: &Node) -> Option<MirrorKind> {
         Role::ProgressIndicator | Role::Meter => MirrorKind::Progress,
         Role::Link => MirrorKind::Link,
         Role::TextRun | Role::ScrollBar | Role::Splitter | Role::Caret => return None,
-        _ if node.supports_action(Action::Click) => MirrorKind::Button,
+        // A text that can be selected takes clicks, but never the focus.
+        _ if node.supports_action(Action::Click) && node.supports_action(Action::Focus) => {
+            MirrorKind::Button
+        }
         _ => MirrorKind::Text,
     })
 }

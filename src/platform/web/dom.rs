@@ -442,8 +442,16 @@ impl Dom {
         }
         attribute(element, "aria-expanded", node.expanded.map(bool_word));
         attribute(element, "aria-disabled", node.disabled.then_some("true"));
-        let reachable = (node.focusable && !node.disabled).then_some("0");
-        attribute(element, "tabindex", Some(reachable.unwrap_or("-1")));
+        let inert = matches!(
+            node.kind,
+            MirrorKind::Text | MirrorKind::Heading | MirrorKind::Status | MirrorKind::Progress
+        );
+        let order = match (node.focusable && !node.disabled, inert) {
+            (true, _) => Some("0"),
+            (false, true) => None,
+            (false, false) => Some("-1"),
+        };
+        attribute(element, "tabindex", order);
     }
 
     /// Tells assistive technology which element the keyboard in the canvas is at.
