@@ -123,6 +123,12 @@ impl Setup {
         dispatch!(self, L, config => L::check(config))
     }
 
+    /// Whether it refers to data the user brought.
+    pub fn needs_data(&self) -> bool {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        json.contains("\"hash\":\"")
+    }
+
     /// Reads a setup from JSON.
     ///
     /// # Errors
