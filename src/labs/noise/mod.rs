@@ -1,24 +1,105 @@
-//! Noise lab.
+//! Noise lab: which noise levels turn static into data. Two-dimensional mixtures whose best
+//! possible denoiser is known exactly, so that every error on screen is the schedule's or the
+//! solver's, never a network's.
 
 mod config;
+pub mod data;
+pub mod distance;
+pub mod families;
+mod flow;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
-mod model;
+pub mod grids;
+pub mod mixture;
+pub mod model;
+mod report;
+mod run;
+pub mod schedule;
+pub mod solver;
+mod story;
 pub mod systems;
+pub mod tables;
 #[cfg(feature = "app")]
 mod view;
 
-pub use config::Config;
-pub use model::Run;
+pub use config::{Config, Direction};
+pub use run::{Frame, Headline, Mode, Run, Scores};
 pub use systems::EXHIBITS;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
-use crate::core::{Error, Job, Param, Result};
+use crate::core::{Error, Job, Param, Result, validate};
+use data::DataSet;
+use schedule::ScheduleKind;
+use solver::SolverKind;
 
 /// The noise lab.
 #[derive(Debug)]
 pub struct Noise;
+
+static PRESETS: &[Preset<Config>] = &[
+    Preset {
+        name: "Ring, there and back",
+        doc: "Eight modes dissolve into noise and come back: watch when the ring decides.",
+        config: Config::default,
+    },
+    Preset {
+        name: "Too few steps",
+        doc: "Six Euler steps in equal sigma on a grid: particles stop between the modes.",
+        config: || Config {
+            data: DataSet::Grid9,
+            solver: SolverKind::Euler,
+            rho: 1.0,
+            steps: 6,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Spiral, ten calls",
+        doc: "Ten calls on sixty modes: DPM-Solver++ against the other solvers at the same NFE.",
+        config: || Config {
+            data: DataSet::Spiral,
+            mode_sd: 0.03,
+            solver: SolverKind::DpmPp2m,
+            steps: 10,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Ancestral noise",
+        doc: "DDPM sampling: fresh noise in every step, on the linear schedule.",
+        config: || Config {
+            data: DataSet::Moons,
+            schedule: ScheduleKind::Linear,
+            solver: SolverKind::Ddim,
+            eta: 1.0,
+            steps: 40,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Draw your own",
+        doc: "A hand-drawn schedule: drag its points and watch the distance.",
+        config: || Config {
+            data: DataSet::TwoScales,
+            schedule: ScheduleKind::Custom,
+            steps: 12,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Invert and back",
+        doc: "DDIM inversion: data to noise by the reversed sampler, and back. What is lost on the way?",
+        config: || Config {
+            data: DataSet::Grid9,
+            direction: Direction::Invert,
+            schedule: ScheduleKind::ScaledLinear,
+            solver: SolverKind::Ddim,
+            steps: 25,
+            ..Config::default()
+        },
+    },
+];
 
 impl Lab for Noise {
     type Config = Config;
@@ -29,32 +110,38 @@ impl Lab for Noise {
         title: "Noise",
         question: "Which noise levels turn static into data?",
         entity: "particle",
-        picture: "",
+        picture: "Particles in the plane over the density of the data at their noise level, with the schedule as a curve whose points can be dragged",
     };
 
     fn params() -> &'static [Param<Config>] {
-        &[]
+        config::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
-        &[Preset {
-            name: "Default",
-            doc: "",
-            config: Config::default,
-        }]
+        PRESETS
     }
 
     fn exhibits() -> &'static [&'static Exhibit] {
         EXHIBITS
     }
 
-    fn label(_config: &Config) -> String {
-        String::new()
+    fn label(config: &Config) -> String {
+        format!(
+            "{}, {} x {}",
+            config.schedule.name(),
+            config.solver.name(),
+            config.steps
+        )
+    }
+
+    fn check(config: &Config) -> Result<()> {
+        validate(Self::params(), config)?;
+        config.check()
     }
 
     fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work))
+        Ok(Box::new(model::Work::new(config)?))
     }
 
     fn seed(config: &Config) -> u64 {

@@ -1,57 +1,367 @@
-//! Computation of the lab.
+//! Computation of the lab: particles through the levels, one short slice per step.
 
-use crate::core::{Chart, EntityId, Job, Metric, Result, Step, Story, Table, Timeline};
-use crate::labs::LabRun;
+use super::config::{Config, Direction};
+use super::data;
+use super::distance;
+use super::flow;
+use super::mixture::Mixture;
+use super::report;
+use super::run::{Frame, Run, Scores};
+use super::schedule;
+use super::solver::{Model, Solver, SolverKind, calls_needed};
+use crate::core::rng::{Stream, StreamId, integer_normal};
+use crate::core::{Job, Result, Step};
+use std::ops::Range;
+use std::sync::Arc;
 
-/// Everything computed.
+/// Component evaluations one slice may do, and the most particles in it.
+const SLICE: usize = 60_000;
+const CHUNK: usize = 256;
+/// Particles whose exact flow is followed for the paired error.
+pub(super) const PAIRED: usize = 128;
+/// Points per side of a density picture.
+pub(super) const GRID: usize = 64;
+/// Particles that enter the per-step distance.
+const MEASURED: usize = 2000;
+
+/// What every part of a run needs: the setup worked out.
 #[derive(Debug, Clone)]
-pub struct Run {
-    timeline: Timeline,
+pub struct Problem {
+    /// The config.
+    pub config: Config,
+    /// The data distribution.
+    pub mixture: Arc<Mixture>,
+    /// Levels from noise to 0.
+    pub levels: Arc<[f64]>,
+    /// Standard deviation of the data per coordinate.
+    pub spread: f64,
+}
+
+impl Problem {
+    /// Works out a config.
+    ///
+    /// # Errors
+    /// Parameters that do not fit.
+    pub fn new(config: &Config) -> Result<Self> {
+        let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
+        Ok(Self {
+            levels: schedule::levels(config)?.into(),
+            spread: mixture.std_dev(),
+            mixture,
+            config: config.clone(),
+        })
+    }
+
+    /// Denoising steps.
+    pub fn steps(&self) -> usize {
+        self.levels.len() - 1
+    }
+
+    /// Factor from variance-exploding coordinates to the picture, in which the whole cloud keeps
+    /// the spread of the data: c / sqrt(c^2 + s^2).
+    pub fn scale(&self, level: f64) -> f64 {
+        self.spread / (self.spread * self.spread + level * level).sqrt()
+    }
+
+    /// Clean points of the given particles.
+    pub fn clean(&self, particles: Range<usize>) -> Vec<f64> {
+        data::draw(
+            &self.mixture,
+            &Stream::new(self.config.seed, StreamId::Data),
+            particles,
+        )
+    }
+
+    /// Standard normals of the given particles for draw `step` (0 is the start).
+    pub fn noise(&self, step: usize, particles: Range<usize>, out: &mut [f64]) {
+        let stream = Stream::new(self.config.seed, StreamId::Noise).step(step as u32);
+        for (e, v) in (2 * particles.start as u64..).zip(out) {
+            *v = f64::from(integer_normal(stream.at(e)));
+        }
+    }
+
+    /// States of the given particles before the first denoising step, after each step of the way
+    /// there (from clean, one per level, noisiest last). Empty when the run starts from noise.
+    pub fn forward(&self, particles: Range<usize>) -> Vec<Vec<f64>> {
+        let mut eps = vec![0.0; 2 * particles.len()];
+        self.noise(0, particles.clone(), &mut eps);
+        let top = self.levels[0];
+        match self.config.direction {
+            Direction::Generate => vec![eps.iter().map(|e| top * e).collect()],
+            Direction::ThereAndBack => {
+                let clean = self.clean(particles);
+                self.levels
+                    .iter()
+                    .rev()
+                    .map(|s| clean.iter().zip(&eps).map(|(x, e)| x + s * e).collect())
+                    .collect()
+            }
+            Direction::Invert => self.inverted(particles),
+        }
+    }
+
+    /// The reversed first-order sampler from clean data: from level s' up to s along the slope at
+    /// s', starting with an exact first step (the slope at level 0 is not defined).
+    fn inverted(&self, particles: Range<usize>) -> Vec<Vec<f64>> {
+        let mut x = self.clean(particles.clone());
+        let mut states = vec![x.clone()];
+        let mut model = Exact {
+            problem: self,
+            particles,
+        };
+        let mut denoised = vec![0.0; x.len()];
+        let rising: Vec<f64> = self.levels.iter().rev().copied().collect();
+        for pair in rising.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            // At level 0 the estimate is the point itself and the slope 0 / 0; its limit is the
+            // slope just above, taken here at the first real level.
+            let at = if from > 0.0 { from } else { to };
+            model.denoise(&x, at, &mut denoised);
+            for (v, d) in x.iter_mut().zip(&denoised) {
+                *v += (*v - d) / at * (to - from);
+            }
+            states.push(x.clone());
+        }
+        states
+    }
+
+    /// A sampler for the given particles, at the first level.
+    pub fn solver(&self, start: Vec<f64>) -> Solver {
+        Solver::new(
+            self.config.solver,
+            2,
+            self.config.eta,
+            self.levels.clone(),
+            start,
+        )
+    }
+
+    /// Whether the sampler draws noise on its way.
+    pub fn stochastic(&self) -> bool {
+        self.config.eta > 0.0
+            && matches!(
+                self.config.solver,
+                SolverKind::Ddim | SolverKind::EulerAncestral
+            )
+    }
+
+    /// Timeline positions before the denoising starts.
+    pub fn forward_steps(&self) -> usize {
+        match self.config.direction {
+            Direction::Generate => 0,
+            Direction::ThereAndBack | Direction::Invert => self.steps(),
+        }
+    }
+
+    /// Index of the level at a position of the timeline.
+    pub fn level_index(&self, position: usize) -> usize {
+        let forward = self.forward_steps();
+        if position <= forward {
+            self.steps().min(forward) - position.min(forward)
+        } else {
+            (position - forward).min(self.steps())
+        }
+    }
+}
+
+/// The exact denoiser and the seeded noise of a range of particles.
+pub(super) struct Exact<'a> {
+    pub(super) problem: &'a Problem,
+    pub(super) particles: Range<usize>,
+}
+
+impl Model for Exact<'_> {
+    fn denoise(&mut self, points: &[f64], level: f64, out: &mut [f64]) {
+        let mut at = self.problem.mixture.level(1.0, level);
+        for (x, d) in points.chunks_exact(2).zip(out.chunks_exact_mut(2)) {
+            at.denoise(x, d);
+        }
+    }
+
+    fn noise(&mut self, step: usize, out: &mut [f64]) {
+        self.problem.noise(step + 1, self.particles.clone(), out);
+    }
+}
+
+enum Stage {
+    Solve,
+    Flow,
+    Densities,
+    Scores,
+    End,
+    Report,
 }
 
 /// The computation in steps.
-pub(super) struct Work;
+pub(super) struct Work {
+    problem: Arc<Problem>,
+    stage: Stage,
+    frames: Vec<Vec<f32>>,
+    denoised: Vec<Vec<f32>>,
+    /// Final positions in full precision.
+    ends: Vec<f64>,
+    exact: flow::Reference,
+    densities: Vec<Arc<[f32]>>,
+    half_width: f64,
+    truth: distance::Truth,
+    scores: Vec<Scores>,
+    calls: usize,
+}
+
+impl Work {
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let problem = Arc::new(Problem::new(config)?);
+        let n = config.particles as usize;
+        let positions = problem.forward_steps() + problem.steps() + 1;
+        Ok(Self {
+            frames: vec![Vec::with_capacity(2 * n); positions],
+            denoised: vec![Vec::with_capacity(2 * n); problem.steps()],
+            ends: Vec::with_capacity(2 * n),
+            exact: flow::Reference::new(PAIRED.min(n)),
+            densities: Vec::new(),
+            half_width: report::half_width(&problem),
+            truth: distance::Truth::new(&problem, n.min(MEASURED)),
+            scores: Vec::new(),
+            calls: 0,
+            stage: Stage::Solve,
+            problem,
+        })
+    }
+
+    fn solve(&mut self) {
+        let n = self.problem.config.particles as usize;
+        let first = self.ends.len() / 2;
+        let cost = calls_needed(self.problem.config.solver, self.problem.steps())
+            * self.problem.mixture.len();
+        let particles = first..(first + (SLICE / cost).clamp(1, CHUNK)).min(n);
+        let mut states = self.problem.forward(particles.clone());
+        for (k, state) in states.iter().enumerate() {
+            let level = self.problem.levels[self.problem.level_index(k)];
+            push_scaled(&mut self.frames[k], state, self.problem.scale(level));
+        }
+        let start = states.pop().unwrap_or_default();
+        self.exact.admit(&start);
+        let mut solver = self.problem.solver(start);
+        let mut model = Exact {
+            problem: &self.problem,
+            particles,
+        };
+        let forward = self.problem.forward_steps();
+        while !solver.done() {
+            solver.advance(&mut model);
+            let k = solver.step();
+            let scale = self.problem.scale(self.problem.levels[k]);
+            push_scaled(&mut self.frames[forward + k], solver.x(), scale);
+            self.denoised[k - 1].extend(solver.denoised().iter().map(|v| *v as f32));
+        }
+        self.calls = solver.calls();
+        self.ends.extend_from_slice(solver.x());
+    }
+
+    /// The noised density at one level on a square grid of the picture, for its shading.
+    fn density(&mut self, index: usize) {
+        let level = self.problem.levels[index];
+        let scale = self.problem.scale(level);
+        // Modes narrower than a cell are blurred to half a cell, or they would fall between them.
+        let cell = 2.0 * self.half_width / GRID as f64;
+        let blur = (scale * level * scale * level + 0.25 * cell * cell).sqrt();
+        let mut at = self.problem.mixture.level(scale, blur);
+        let mut values = Vec::with_capacity(GRID * GRID);
+        for row in 0..GRID {
+            for column in 0..GRID {
+                let place =
+                    |i: usize| ((i as f64 + 0.5) / GRID as f64 * 2.0 - 1.0) * self.half_width;
+                values.push(
+                    crate::core::num::exp(at.log_density(&[place(column), place(row)])) as f32,
+                );
+            }
+        }
+        self.densities.push(values.into());
+    }
+
+    fn score(&mut self, index: usize) {
+        let frame = &self.frames[self.problem.forward_steps() + index];
+        self.scores.push(Scores {
+            sliced: self.truth.per_step(&self.problem, index, frame),
+            paired: self.exact.paired(&self.problem, index, frame),
+        });
+    }
+
+    fn report(&mut self) -> Result<Run> {
+        let frames: Arc<[Frame]> = std::mem::take(&mut self.frames)
+            .into_iter()
+            .enumerate()
+            .map(|(k, points)| Frame {
+                points: points.into(),
+                level: self.problem.level_index(k),
+            })
+            .collect();
+        report::build(report::Parts {
+            problem: self.problem.clone(),
+            frames,
+            denoised: std::mem::take(&mut self.denoised)
+                .into_iter()
+                .map(Arc::from)
+                .collect(),
+            ends: std::mem::take(&mut self.ends).into(),
+            exact: self.exact.path(&self.problem),
+            densities: std::mem::take(&mut self.densities).into(),
+            half_width: self.half_width,
+            truth: &self.truth,
+            scores: std::mem::take(&mut self.scores),
+            calls: self.calls,
+        })
+    }
+}
+
+fn push_scaled(out: &mut Vec<f32>, state: &[f64], scale: f64) {
+    out.extend(state.iter().map(|v| (v * scale) as f32));
+}
 
 impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        Ok(Step::Done(Run {
-            timeline: Timeline::counted(1, "step", "1 step"),
-        }))
+        match self.stage {
+            Stage::Solve => {
+                self.solve();
+                if self.ends.len() == 2 * self.problem.config.particles as usize {
+                    self.stage = Stage::Flow;
+                }
+            }
+            Stage::Flow => {
+                if self.problem.stochastic() || !self.exact.advance(&self.problem) {
+                    self.stage = Stage::Densities;
+                }
+            }
+            Stage::Densities => {
+                self.density(self.densities.len());
+                if self.densities.len() == self.problem.levels.len() {
+                    self.stage = Stage::Scores;
+                }
+            }
+            Stage::Scores => {
+                self.score(self.scores.len());
+                if self.scores.len() == self.problem.levels.len() {
+                    self.stage = Stage::End;
+                }
+            }
+            Stage::End => {
+                if !self.truth.advance(&self.ends) {
+                    self.stage = Stage::Report;
+                }
+            }
+            Stage::Report => return self.report().map(Step::Done),
+        }
+        Ok(Step::Working)
     }
 
     fn progress(&self) -> f64 {
-        0.0
-    }
-}
-
-impl LabRun for Run {
-    fn metrics(&self) -> Vec<Metric> {
-        Vec::new()
-    }
-
-    fn timeline(&self) -> &Timeline {
-        &self.timeline
-    }
-
-    fn charts(&self) -> &[Chart] {
-        &[]
-    }
-
-    fn tables(&self) -> Vec<(&'static str, Table)> {
-        Vec::new()
-    }
-
-    fn story(&self, _entity: EntityId, _at: f64) -> Option<Story> {
-        None
-    }
-
-    fn notable(&self) -> Vec<(EntityId, String)> {
-        Vec::new()
-    }
-
-    fn summary(&self) -> String {
-        String::new()
+        let done = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        let levels = self.problem.levels.len();
+        0.5 * done(self.ends.len(), 2 * self.problem.config.particles as usize)
+            + 0.2 * done(self.exact.steps_done(), levels)
+            + 0.15 * done(self.densities.len(), levels)
+            + 0.15 * done(self.scores.len(), levels)
     }
 }

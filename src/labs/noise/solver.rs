@@ -1,0 +1,524 @@
+//! Samplers in variance-exploding form on `X = x / alpha`, one core for all of them: DDIM is Euler
+//! here, and a variance-preserving or flow trajectory is the same list of points times `alpha`
+//! (Song et al. 2021; Karras et al. 2022; Lu et al. 2022; Zhao et al. 2023). `D` is the denoised
+//! estimate at the current level `s`, `d = (X - D) / s` the slope, `s'` the next level.
+
+use crate::core::num;
+use serde::{Deserialize, Serialize};
+
+/// Which sampler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SolverKind {
+    /// First order, with a share `eta` of fresh noise (0: deterministic, 1: DDPM ancestral).
+    #[default]
+    Ddim,
+    /// First order in sigma: DDIM at eta 0.
+    Euler,
+    /// Second order: the average of the slopes at both ends. Two calls a step.
+    Heun,
+    /// DPM-Solver++(2M): second order from the previous estimate.
+    DpmPp2m,
+    /// UniPC of order 2 or 3: a multistep predictor with a corrector that costs no call.
+    UniPc,
+    /// Linear multistep of order 4.
+    Lms,
+    /// k-diffusion's ancestral Euler: a deterministic sub-step, then noise up.
+    EulerAncestral,
+}
+
+impl SolverKind {
+    /// Its name in legends.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ddim => "DDIM",
+            Self::Euler => "Euler",
+            Self::Heun => "Heun",
+            Self::DpmPp2m => "DPM-Solver++ 2M",
+            Self::UniPc => "UniPC-2",
+            Self::Lms => "LMS-4",
+            Self::EulerAncestral => "Euler ancestral",
+        }
+    }
+}
+
+/// Noise levels of one ancestral step in k-diffusion's split: noise added and level stepped to.
+pub fn ancestral_split(from: f64, to: f64, eta: f64) -> (f64, f64) {
+    let q = (to / from) * (to / from);
+    let up = (eta * to * (1.0 - q).max(0.0).sqrt()).min(to);
+    (up, (to * to - up * up).max(0.0).sqrt())
+}
+
+/// What a solver asks of the world.
+pub trait Model {
+    /// Denoised estimates of all points at `level` into `out`.
+    fn denoise(&mut self, points: &[f64], level: f64, out: &mut [f64]);
+
+    /// Standard normals for step `step`, one per coordinate.
+    fn noise(&mut self, step: usize, out: &mut [f64]);
+}
+
+/// A batch of points on their way through the levels. Points never interact.
+#[derive(Debug, Clone)]
+pub struct Solver {
+    kind: SolverKind,
+    order: usize,
+    eta: f64,
+    levels: std::sync::Arc<[f64]>,
+    step: usize,
+    calls: usize,
+    x: Vec<f64>,
+    /// UniPC: the corrected state the next step starts from.
+    corrected: Vec<f64>,
+    /// Newest first: denoised estimates (2M, UniPC) or slopes (LMS).
+    history: Vec<Vec<f64>>,
+    /// The estimate at the level the last step left.
+    estimate: Vec<f64>,
+}
+
+impl Solver {
+    /// Starts at `levels[0]` with `x` in variance-exploding form. `order` is UniPC's.
+    pub fn new(
+        kind: SolverKind,
+        order: usize,
+        eta: f64,
+        levels: std::sync::Arc<[f64]>,
+        x: Vec<f64>,
+    ) -> Self {
+        Self {
+            kind,
+            order: order.max(1),
+            eta,
+            levels,
+            step: 0,
+            calls: 0,
+            corrected: Vec::new(),
+            x,
+            history: Vec::new(),
+            estimate: Vec::new(),
+        }
+    }
+
+    /// Positions at the current level.
+    pub fn x(&self) -> &[f64] {
+        &self.x
+    }
+
+    /// Steps taken.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Calls of the denoiser so far, per point.
+    pub fn calls(&self) -> usize {
+        self.calls
+    }
+
+    /// Whether the last level is reached.
+    pub fn done(&self) -> bool {
+        self.step + 1 >= self.levels.len()
+    }
+
+    /// The denoised estimate the last step started from; empty before the first.
+    pub fn denoised(&self) -> &[f64] {
+        &self.estimate
+    }
+
+    fn call(&mut self, model: &mut dyn Model, level: f64) -> Vec<f64> {
+        let mut d = vec![0.0; self.x.len()];
+        model.denoise(&self.x, level, &mut d);
+        self.calls += 1;
+        if level == self.levels[self.step] {
+            self.estimate.clone_from(&d);
+        }
+        d
+    }
+
+    /// Takes one step; does nothing at the end.
+    pub fn advance(&mut self, model: &mut dyn Model) {
+        if self.done() {
+            return;
+        }
+        let (s, next) = (self.levels[self.step], self.levels[self.step + 1]);
+        match self.kind {
+            SolverKind::Ddim if self.eta > 0.0 => self.ancestral(model, s, next),
+            SolverKind::Ddim | SolverKind::Euler => self.euler(model, s, next),
+            SolverKind::Heun => self.heun(model, s, next),
+            SolverKind::DpmPp2m => self.two_m(model, s, next),
+            SolverKind::UniPc => self.unipc(model, s, next),
+            SolverKind::Lms => self.lms(model, s),
+            SolverKind::EulerAncestral => self.euler_ancestral(model, s, next),
+        }
+        self.step += 1;
+    }
+
+    /// X += (X - D) / s (s' - s); from s = infinity the state is pure noise and X / s its limit,
+    /// which callers avoid by starting at a finite level.
+    fn euler(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        for (x, d) in self.x.iter_mut().zip(&d) {
+            *x += (*x - d) / s * (next - s);
+        }
+    }
+
+    fn heun(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        let slope: Vec<f64> = self.x.iter().zip(&d).map(|(x, d)| (x - d) / s).collect();
+        let start = self.x.clone();
+        for (x, k) in self.x.iter_mut().zip(&slope) {
+            *x += k * (next - s);
+        }
+        if next > 0.0 {
+            let second = self.call(model, next);
+            for (i, x) in self.x.iter_mut().enumerate() {
+                let other = (*x - second[i]) / next;
+                *x = start[i] + 0.5 * (slope[i] + other) * (next - s);
+            }
+        }
+    }
+
+    /// q X + (1 - q) D for the deterministic part, then noise of standard deviation
+    /// `eta s' sqrt(1 - q)`.
+    fn ancestral(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        let (up, down) = ancestral_split(s, next, self.eta);
+        let ratio = down / s;
+        let noise = self.draw(model, up);
+        for (i, x) in self.x.iter_mut().enumerate() {
+            *x = ratio * *x + (1.0 - ratio) * d[i] + noise[i];
+        }
+    }
+
+    fn euler_ancestral(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        let (up, down) = ancestral_split(s, next, self.eta);
+        let noise = self.draw(model, up);
+        for (i, x) in self.x.iter_mut().enumerate() {
+            *x += (*x - d[i]) / s * (down - s) + noise[i];
+        }
+    }
+
+    fn draw(&self, model: &mut dyn Model, scale: f64) -> Vec<f64> {
+        let mut z = vec![0.0; self.x.len()];
+        if scale > 0.0 {
+            model.noise(self.step, &mut z);
+            for v in &mut z {
+                *v *= scale;
+            }
+        }
+        z
+    }
+
+    /// h = ln(s / s'), r = previous h / h; D is extrapolated with the previous estimate.
+    fn two_m(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        if next <= 0.0 {
+            self.x.copy_from_slice(&d);
+        } else {
+            let h = num::ln(s / next);
+            let shrink = -num::exp_m1(-h);
+            let previous = (self.step > 0).then(|| self.levels[self.step - 1]);
+            for (i, x) in self.x.iter_mut().enumerate() {
+                let estimate = match (previous, self.history.first()) {
+                    (Some(before), Some(old)) => {
+                        let r = num::ln(before / s) / h;
+                        (1.0 + 1.0 / (2.0 * r)) * d[i] - old[i] / (2.0 * r)
+                    }
+                    _ => d[i],
+                };
+                *x = next / s * *x + shrink * estimate;
+            }
+        }
+        self.history = vec![d];
+    }
+
+    fn lms(&mut self, model: &mut dyn Model, s: f64) {
+        let d = self.call(model, s);
+        let slope = self.x.iter().zip(&d).map(|(x, d)| (x - d) / s).collect();
+        self.history.insert(0, slope);
+        self.history.truncate(4);
+        let nodes: Vec<f64> = (0..self.history.len())
+            .map(|j| self.levels[self.step - j])
+            .collect();
+        let to = self.levels[self.step + 1];
+        for (j, slope) in self.history.iter().enumerate() {
+            let weight = lagrange_integral(&nodes, j, to);
+            for (x, k) in self.x.iter_mut().zip(slope) {
+                *x += k * weight;
+            }
+        }
+    }
+
+    fn unipc(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let steps = self.levels.len() - 1;
+        let d = self.call(model, s);
+        if self.step == 0 {
+            self.corrected = self.x.clone();
+        } else {
+            // Correct the state we are in, now that its estimate is known.
+            let order = self.order.min(self.step).min(steps - self.step + 1);
+            let update = UniPcStep::new(&self.levels, self.step - 1, order);
+            self.corrected = update.apply(&self.corrected, &self.history, Some(&d));
+        }
+        self.history.insert(0, d);
+        self.history.truncate(self.order + 1);
+        if next <= 0.0 {
+            self.x.clone_from(&self.history[0]);
+        } else {
+            let order = self.order.min(self.step + 1).min(steps - self.step);
+            let update = UniPcStep::new(&self.levels, self.step, order);
+            self.x = update.apply(&self.corrected, &self.history, None);
+        }
+        debug_assert!(s > next, "levels descend");
+    }
+}
+
+/// Coefficients of one UniPC step from level i to level i + 1.
+struct UniPcStep {
+    ratio: f64,
+    b: f64,
+    /// r_k of the older estimates, k = 1 … order - 1.
+    r: Vec<f64>,
+    predictor: Vec<f64>,
+    corrector: Vec<f64>,
+}
+
+impl UniPcStep {
+    fn new(levels: &[f64], i: usize, order: usize) -> Self {
+        let half_log_snr = |j: usize| -num::ln(levels[j]);
+        let h = half_log_snr(i + 1) - half_log_snr(i);
+        let hh = -h;
+        let b = num::exp_m1(hh);
+        let mut r: Vec<f64> = (1..order)
+            .map(|k| (half_log_snr(i - k) - half_log_snr(i)) / h)
+            .collect();
+        r.push(1.0);
+        let mut matrix = vec![vec![0.0; order]; order];
+        let mut right = vec![0.0; order];
+        let mut phi = b / hh - 1.0;
+        let mut factorial = 1.0;
+        for j in 1..=order {
+            factorial *= j as f64;
+            for k in 0..order {
+                matrix[j - 1][k] = (1..j).fold(1.0, |p, _| p * r[k]);
+            }
+            right[j - 1] = phi * factorial / b;
+            phi = phi / hh - 1.0 / (factorial * (j + 1) as f64);
+        }
+        let inner = order - 1;
+        let predictor = match inner {
+            0 => Vec::new(),
+            1 => vec![0.5],
+            _ => solve(
+                matrix[..inner]
+                    .iter()
+                    .map(|row| row[..inner].to_vec())
+                    .collect(),
+                right[..inner].to_vec(),
+            ),
+        };
+        let corrector = if order == 1 {
+            vec![0.5]
+        } else {
+            solve(matrix, right)
+        };
+        r.pop();
+        Self {
+            ratio: levels[i + 1] / levels[i],
+            b,
+            r,
+            predictor,
+            corrector,
+        }
+    }
+
+    /// The predictor, or the corrector when the estimate at the target is known. `history` starts
+    /// with the estimate at the level the step leaves.
+    fn apply(&self, x: &[f64], history: &[Vec<f64>], target: Option<&[f64]>) -> Vec<f64> {
+        let rho = if target.is_some() {
+            &self.corrector
+        } else {
+            &self.predictor
+        };
+        (0..x.len())
+            .map(|e| {
+                let now = history[0][e];
+                let mut sum = now;
+                for (k, r) in self.r.iter().enumerate() {
+                    sum += rho[k] * (history[k + 1][e] - now) / r;
+                }
+                if let Some(target) = target {
+                    sum += rho[self.r.len()] * (target[e] - now);
+                }
+                self.ratio * x[e] - self.b * sum
+            })
+            .collect()
+    }
+}
+
+/// Solves a small dense system by elimination with row exchange.
+fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    for c in 0..n {
+        let pivot = (c..n)
+            .max_by(|&i, &j| a[i][c].abs().total_cmp(&a[j][c].abs()))
+            .unwrap_or(c);
+        a.swap(c, pivot);
+        b.swap(c, pivot);
+        for i in c + 1..n {
+            let f = a[i][c] / a[c][c];
+            for k in c..n {
+                a[i][k] -= f * a[c][k];
+            }
+            b[i] -= f * b[c];
+        }
+    }
+    for c in (0..n).rev() {
+        for k in c + 1..n {
+            b[c] -= a[c][k] * b[k];
+        }
+        b[c] /= a[c][c];
+    }
+    b
+}
+
+/// Integral of the j-th Lagrange polynomial over `nodes` from `nodes[0]` to `to`.
+fn lagrange_integral(nodes: &[f64], j: usize, to: f64) -> f64 {
+    // Coefficients in u = v - nodes[0], ascending powers: the lower limit is then 0.
+    let mut poly = vec![1.0];
+    for (k, node) in nodes.iter().enumerate() {
+        if k == j {
+            continue;
+        }
+        let (root, scale) = (node - nodes[0], nodes[j] - node);
+        let mut product = vec![0.0; poly.len() + 1];
+        for (p, c) in poly.iter().enumerate() {
+            product[p + 1] += c / scale;
+            product[p] -= c * root / scale;
+        }
+        poly = product;
+    }
+    let u = to - nodes[0];
+    poly.iter()
+        .enumerate()
+        .rev()
+        .fold(0.0, |acc, (p, c)| (acc + c / (p + 1) as f64) * u)
+}
+
+/// Calls of the denoiser per point that a solver needs for `steps` steps ending at level 0.
+pub fn calls_needed(kind: SolverKind, steps: usize) -> usize {
+    match kind {
+        SolverKind::Heun => (2 * steps).saturating_sub(1),
+        _ => steps,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A single Gaussian N(0, c^2): every first-order step is an exact multiplier.
+    struct Gaussian(f64);
+
+    impl Model for Gaussian {
+        fn denoise(&mut self, points: &[f64], level: f64, out: &mut [f64]) {
+            let gain = self.0 * self.0 / (self.0 * self.0 + level * level);
+            for (o, x) in out.iter_mut().zip(points) {
+                *o = gain * x;
+            }
+        }
+
+        fn noise(&mut self, _step: usize, out: &mut [f64]) {
+            out.fill(0.0);
+        }
+    }
+
+    const DETERMINISTIC: [SolverKind; 6] = [
+        SolverKind::Ddim,
+        SolverKind::Euler,
+        SolverKind::Heun,
+        SolverKind::DpmPp2m,
+        SolverKind::UniPc,
+        SolverKind::Lms,
+    ];
+
+    fn end(kind: SolverKind, n: usize) -> f64 {
+        let levels: std::sync::Arc<[f64]> = num::logspace(80.0, 0.002, n + 1).into();
+        let mut solver = Solver::new(kind, 2, 0.0, levels, vec![1.0]);
+        while !solver.done() {
+            solver.advance(&mut Gaussian(0.5));
+        }
+        solver.x()[0]
+    }
+
+    #[test]
+    fn every_solver_reproduces_the_exact_flow_of_a_gaussian() {
+        let c2 = 0.25_f64;
+        let exact = ((c2 + 0.002 * 0.002) / (c2 + 80.0 * 80.0)).sqrt();
+        for kind in DETERMINISTIC {
+            let ratio = end(kind, 2000) / exact;
+            assert!((ratio - 1.0).abs() < 0.01, "{kind:?}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn halving_the_steps_costs_what_the_order_says() {
+        let c2 = 0.25_f64;
+        let exact = ((c2 + 0.002 * 0.002) / (c2 + 80.0 * 80.0)).sqrt();
+        let error = |kind, n| (end(kind, n) / exact - 1.0).abs();
+        for (kind, least) in [
+            (SolverKind::Euler, 1.8),
+            (SolverKind::Heun, 3.3),
+            (SolverKind::DpmPp2m, 3.3),
+            (SolverKind::UniPc, 3.3),
+        ] {
+            let gain = error(kind, 200) / error(kind, 400);
+            assert!(
+                gain > least,
+                "{kind:?}: error falls by {gain}, want above {least}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_tangent_law_shrinks_a_gaussian_by_the_predicted_power_of_a_cosine() {
+        // Closed form: output deviation over the true one is cos(step)^K.
+        let (c, hi, lo, k) = (0.5_f64, 80.0_f64, 0.002_f64, 10_usize);
+        let (a, b) = (num::atan(hi / c), num::atan(lo / c));
+        let levels: std::sync::Arc<[f64]> = num::linspace(a, b, k + 1)
+            .into_iter()
+            .map(|t| c * num::tan(t))
+            .collect();
+        let mut solver = Solver::new(SolverKind::Euler, 1, 0.0, levels, vec![1.0]);
+        while !solver.done() {
+            solver.advance(&mut Gaussian(c));
+        }
+        let exact = ((c * c + lo * lo) / (c * c + hi * hi)).sqrt();
+        let want = num::pow(num::cos((a - b) / k as f64), k as f64);
+        assert!(
+            (solver.x()[0] / exact - want).abs() < 1e-9,
+            "{}",
+            solver.x()[0] / exact
+        );
+    }
+
+    #[test]
+    fn calls_are_counted_as_the_readout_promises() {
+        for kind in DETERMINISTIC {
+            let levels: std::sync::Arc<[f64]> = [10.0, 3.0, 1.0, 0.3, 0.0].into();
+            let mut solver = Solver::new(kind, 2, 0.0, levels, vec![1.0, -2.0]);
+            while !solver.done() {
+                solver.advance(&mut Gaussian(0.5));
+            }
+            assert_eq!(solver.calls(), calls_needed(kind, 4), "{kind:?}");
+            assert!(solver.x().iter().all(|x| x.is_finite()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn lagrange_integrals_sum_to_the_interval() {
+        let nodes = [2.0, 3.0, 5.0, 9.0];
+        let total: f64 = (0..4).map(|j| lagrange_integral(&nodes, j, 1.2)).sum();
+        assert!((total - (1.2 - 2.0)).abs() < 1e-14, "{total}");
+    }
+}

@@ -1,0 +1,282 @@
+//! Laws of the noise lab that must hold for any setup.
+
+use proptest::prelude::*;
+use proptest::test_runner::Config as Runner;
+use schedlab::core::{Step, finish};
+use schedlab::labs::noise::schedule::{ScheduleKind, Spacing, levels};
+use schedlab::labs::noise::solver::SolverKind;
+use schedlab::labs::noise::{Config, Direction, Noise, Run, data::DataSet, families};
+use schedlab::labs::{Lab, LabRun, Library};
+
+fn run(config: &Config) -> Run {
+    Noise::start(config, &Library::default())
+        .and_then(|mut job| finish(&mut *job))
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn small() -> Config {
+    Config {
+        particles: 300,
+        steps: 8,
+        ..Config::default()
+    }
+}
+
+fn runner() -> Runner {
+    Runner {
+        cases: 48,
+        failure_persistence: None,
+        ..Runner::default()
+    }
+}
+
+const SOLVERS: [SolverKind; 7] = [
+    SolverKind::Ddim,
+    SolverKind::Euler,
+    SolverKind::Heun,
+    SolverKind::DpmPp2m,
+    SolverKind::UniPc,
+    SolverKind::Lms,
+    SolverKind::EulerAncestral,
+];
+
+proptest! {
+    #![proptest_config(runner())]
+
+    #[test]
+    fn log_snr_falls_in_every_family(a in 0.001..0.999_f64, b in 0.001..0.999_f64, scale in 0.2..3.0_f64) {
+        prop_assume!(b - a > 1e-6);
+        let laws: [&dyn Fn(f64) -> f64; 8] = [
+            &families::chen_linear,
+            &|t| families::chen_cosine(t, 0.2, 1.0, scale),
+            &|t| families::chen_sigmoid(t, -3.0, 3.0, scale),
+            &families::hang_cosine,
+            &|t| families::hang_laplace(t, 0.0, scale),
+            &|t| families::hang_cauchy(t, 0.0, scale),
+            &|t| families::simple_diffusion_shift(t, 256.0, 64.0),
+            &|t| families::logistic(t * 1000.0, 0.015, 600.0),
+        ];
+        for (i, law) in laws.iter().enumerate() {
+            let (x, y) = (law(a), law(b));
+            prop_assert!(y < x || (y <= x && x <= 1e-9), "law {}: {} at {}, {} at {}", i, x, a, y, b);
+        }
+    }
+
+    #[test]
+    fn a_flow_shift_multiplies_the_noise_level(u in 0.001..0.999_f64, a in 0.05..20.0_f64) {
+        let s = |u: f64| u / (1.0 - u);
+        prop_assert!((s(families::flow_shift(u, a)) / (a * s(u)) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn any_valid_setup_has_falling_levels_and_a_finite_run(
+        seed in any::<u64>(),
+        schedule in 0..6_usize,
+        solver in 0..7_usize,
+        data in 0..5_usize,
+        direction in 0..3_usize,
+        steps in 1..12_u64,
+        shift in 0.1..10.0_f64,
+        eta in 0.0..=1.0_f64,
+    ) {
+        let config = Config {
+            seed,
+            schedule: ScheduleKind::ALL[schedule],
+            solver: SOLVERS[solver],
+            data: DataSet::ALL[data],
+            direction: [Direction::ThereAndBack, Direction::Generate, Direction::Invert][direction],
+            steps,
+            shift,
+            eta,
+            particles: 60,
+            ..Config::default()
+        };
+        prop_assert_eq!(Noise::check(&config), Ok(()));
+        let list = levels(&config).unwrap();
+        prop_assert!(list.windows(2).all(|w| w[0] > w[1]), "{:?}", list);
+        let run = run(&config);
+        prop_assert_eq!(run.frames().len(), run.timeline().steps.len());
+        for frame in run.frames() {
+            prop_assert!(frame.points.iter().all(|v| v.is_finite()), "a particle is lost");
+            prop_assert_eq!(frame.points.len(), 120);
+        }
+        let shares: f64 = run.modes().iter().map(|m| m.share).sum();
+        prop_assert!((shares - 1.0).abs() < 1e-12, "particles are lost: {}", shares);
+        prop_assert!(run.story(schedlab::core::EntityId(7), 3.0).is_some());
+    }
+}
+
+#[test]
+fn the_same_config_gives_the_same_run_and_another_seed_another() {
+    let (a, b) = (run(&small()), run(&small()));
+    for (x, y) in a.frames().iter().zip(b.frames()) {
+        assert_eq!(x.points, y.points, "level {}", x.level);
+    }
+    let other = run(&Config { seed: 2, ..small() });
+    assert_ne!(a.frames()[0].points, other.frames()[0].points);
+}
+
+#[test]
+fn a_particle_does_not_depend_on_how_many_there_are() {
+    let few = run(&Config {
+        particles: 60,
+        ..small()
+    });
+    let many = run(&Config {
+        particles: 900,
+        ..small()
+    });
+    for (a, b) in few.frames().iter().zip(many.frames()) {
+        assert_eq!(a.points[..], b.points[..120], "level {}", a.level);
+    }
+}
+
+#[test]
+fn ddim_without_noise_is_euler() {
+    let a = run(&Config {
+        solver: SolverKind::Ddim,
+        ..small()
+    });
+    let b = run(&Config {
+        solver: SolverKind::Euler,
+        ..small()
+    });
+    assert_eq!(
+        a.frames().last().unwrap().points,
+        b.frames().last().unwrap().points
+    );
+}
+
+#[test]
+fn many_steps_bring_the_particles_to_the_truth() {
+    for data in DataSet::ALL {
+        let config = Config {
+            data,
+            steps: 80,
+            particles: 1000,
+            ..Config::default()
+        };
+        let run = run(&config);
+        let h = run.headline();
+        assert!(
+            h.sliced < 2.0 * h.floor,
+            "{data:?}: {} against {}",
+            h.sliced,
+            h.floor
+        );
+        assert!(h.paired < 0.02, "{data:?}: paired error {}", h.paired);
+        assert!(h.astray < 0.01, "{data:?}: {} astray", h.astray);
+    }
+}
+
+#[test]
+fn too_few_steps_are_seen_by_the_distance() {
+    let good = run(&Config {
+        steps: 40,
+        ..small()
+    });
+    let bad = run(&Config {
+        steps: 4,
+        rho: 1.0,
+        solver: SolverKind::Euler,
+        ..small()
+    });
+    assert!(
+        bad.headline().sliced > 2.0 * good.headline().sliced,
+        "{} against {}",
+        bad.headline().sliced,
+        good.headline().sliced
+    );
+    assert!(
+        bad.headline().paired > 5.0 * good.headline().paired,
+        "paired error"
+    );
+}
+
+#[test]
+fn noising_there_and_back_starts_and_ends_at_data() {
+    let r = run(&Config {
+        steps: 60,
+        ..small()
+    });
+    let first = &r.frames()[0];
+    assert_eq!(first.level, r.problem().steps(), "clean");
+    let noisy = &r.frames()[r.problem().forward_steps()];
+    assert_eq!(noisy.level, 0, "noisiest in the middle");
+    // The same noise carried along the exact flow ends elsewhere, but on the data again.
+    let radius = |p: &[f32]| (p[0] * p[0] + p[1] * p[1]).sqrt();
+    let end = r.frames().last().unwrap();
+    for p in end.points.chunks_exact(2) {
+        assert!((radius(p) - 1.0).abs() < 0.4, "{p:?} is off the ring");
+    }
+}
+
+#[test]
+fn table_spacings_differ_where_they_should() {
+    let top = |spacing| {
+        let config = Config {
+            schedule: ScheduleKind::ScaledLinear,
+            spacing,
+            steps: 10,
+            ..small()
+        };
+        levels(&config).unwrap()[0]
+    };
+    assert!(top(Spacing::Leading) < top(Spacing::Trailing));
+    assert_eq!(top(Spacing::Linspace), top(Spacing::Trailing));
+}
+
+#[test]
+fn a_job_reports_progress_that_never_falls() {
+    let mut job = Noise::start(&small(), &Library::default()).unwrap();
+    let mut before = 0.0;
+    while let Step::Working = job.step().unwrap() {
+        let now = job.progress();
+        assert!(now >= before && now <= 1.0, "{before} then {now}");
+        before = now;
+    }
+    assert!(before > 0.9, "{before}");
+}
+
+#[test]
+fn bad_parameters_are_refused_by_name() {
+    let refused = |config: &Config, field: &str| {
+        let error = Noise::start(config, &Library::default()).err().unwrap();
+        assert_eq!(error.field(), Some(field), "{error}");
+    };
+    refused(
+        &Config {
+            steps: 0,
+            ..Config::default()
+        },
+        "steps",
+    );
+    refused(
+        &Config {
+            sigma_min: 2.0,
+            ..Config::default()
+        },
+        "sigma_min",
+    );
+    refused(
+        &Config {
+            rho: 0.0,
+            ..Config::default()
+        },
+        "rho",
+    );
+    refused(
+        &Config {
+            mode_sd: f64::NAN,
+            ..Config::default()
+        },
+        "mode_sd",
+    );
+    refused(
+        &Config {
+            custom: vec![0.0, 1.0],
+            ..Config::default()
+        },
+        "custom",
+    );
+}
