@@ -224,8 +224,7 @@ pub(crate) fn pressed(ctx: &egui::Context) -> Vec<Command> {
             }
             let hit = ctx.input_mut(|i| {
                 // `consume_shortcut` treats Shift as optional; here `S` and `Shift+S` differ.
-                (i.modifiers.shift == key.modifiers.shift
-                    || key.logical_key == Key::Questionmark)
+                (i.modifiers.shift == key.modifiers.shift || key.logical_key == Key::Questionmark)
                     && i.consume_shortcut(key)
             });
             if hit {

@@ -53,10 +53,7 @@ mod tests {
     fn every_form_of_link_is_understood() {
         assert_eq!(Target::from_hash(""), Ok(Target::Home));
         assert_eq!(Target::from_hash("#home"), Ok(Target::Home));
-        assert_eq!(
-            Target::from_hash("#noise"),
-            Ok(Target::Lab(LabKind::Noise))
-        );
+        assert_eq!(Target::from_hash("#noise"), Ok(Target::Lab(LabKind::Noise)));
         let shared = Shared::single(Setup::default_of(LabKind::Lr));
         assert_eq!(
             Target::from_hash(&shared.to_hash()),

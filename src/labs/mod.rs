@@ -17,7 +17,9 @@ pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
 pub use setup::{Outcome, Setup, outcome_of};
 pub use share::{CompareMode, MAX_SETUPS, Shared};
 
-use crate::core::{Chart, EntityId, Error, Job, Metric, Param, Result, Story, Table, Timeline, validate};
+use crate::core::{
+    Chart, EntityId, Error, Job, Metric, Param, Result, Story, Table, Timeline, validate,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;

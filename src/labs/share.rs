@@ -196,13 +196,18 @@ mod tests {
         let packed = packed(&hash);
         for bad in ["", "!!!", &packed[..packed.len() / 2], "AAAA"] {
             let error = Shared::from_packed(bad).expect_err("must be refused");
-            assert!(error.to_string().starts_with("link:") || error.to_string().starts_with("setup:"), "{error}");
+            assert!(
+                error.to_string().starts_with("link:") || error.to_string().starts_with("setup:"),
+                "{error}"
+            );
         }
     }
 
     #[test]
     fn a_newer_version_says_so() {
-        let text = sample().to_json().replace("\"version\": 1", "\"version\": 9");
+        let text = sample()
+            .to_json()
+            .replace("\"version\": 1", "\"version\": 9");
         let error = Shared::from_json(&text).expect_err("must be refused");
         assert!(error.to_string().contains("newer"), "{error}");
     }
