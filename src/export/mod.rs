@@ -1,1 +1,6 @@
-//! export
+//! Charts and results as files.
+
+pub mod csv;
+pub mod json;
+pub mod picture;
+pub mod svg;

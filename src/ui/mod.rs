@@ -1,8 +1,18 @@
 //! Widgets and drawing shared by all labs: one theme, one chart, one transport, one table.
 
 mod a11y;
+pub mod card;
+pub mod chart;
+pub mod format;
+mod icon;
+pub mod import;
+pub mod inspector;
+pub mod notice;
+pub mod params;
 mod stage;
+pub mod table;
 pub mod theme;
+pub mod transport;
 
 pub use a11y::{heading, install_mirror, live, picture};
 pub use stage::{LabView, Stage};

@@ -1,7 +1,11 @@
 //! All colours and sizes. Palettes are those of the UX standard: tested under normal vision and
 //! simulated colour-vision deficiencies, at least 3:1 against the background.
 
-use egui::Color32;
+use egui::style::{HandleShape, ScrollStyle, Selection, Spacing, WidgetVisuals};
+use egui::{
+    Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Theme,
+    Vec2, Visuals, vec2,
+};
 
 /// The colours of one theme.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,4 +157,154 @@ pub fn mix(a: Color32, b: Color32, t: f32) -> Color32 {
 /// The colour with another opacity, 0 to 1.
 pub fn fade(color: Color32, opacity: f32) -> Color32 {
     color.gamma_multiply(opacity)
+}
+
+/// Rounding of everything that is a box, in points.
+pub const ROUNDING: u8 = 6;
+
+/// Smallest side of anything that can be clicked, in points.
+pub const TARGET: f32 = 24.0;
+
+/// Sets the designed style for the light and the dark theme.
+pub fn install(ctx: &egui::Context) {
+    ctx.set_style_of(Theme::Light, style(&Palette::LIGHT));
+    ctx.set_style_of(Theme::Dark, style(&Palette::DARK));
+}
+
+/// Caption text: axis ticks, units, secondary remarks.
+pub fn small_font() -> FontId {
+    FontId::new(12.0, FontFamily::Proportional)
+}
+
+fn style(palette: &Palette) -> Style {
+    let mut style = Style {
+        spacing: spacing(),
+        visuals: visuals(palette),
+        animation_time: 0.14,
+        drag_value_text_style: TextStyle::Body,
+        url_in_tooltip: true,
+        ..Style::default()
+    };
+    style.text_styles = [
+        (TextStyle::Small, 12.0, FontFamily::Proportional),
+        (TextStyle::Body, 14.0, FontFamily::Proportional),
+        (TextStyle::Button, 14.0, FontFamily::Proportional),
+        (TextStyle::Heading, 18.0, FontFamily::Proportional),
+        (TextStyle::Monospace, 13.0, FontFamily::Monospace),
+    ]
+    .into_iter()
+    .map(|(name, size, family)| (name, FontId::new(size, family)))
+    .collect();
+    style.interaction.tooltip_delay = 0.35;
+    style.interaction.selectable_labels = false;
+    style
+}
+
+fn spacing() -> Spacing {
+    Spacing {
+        item_spacing: vec2(8.0, 4.0),
+        button_padding: vec2(8.0, 4.0),
+        window_margin: Margin::same(12),
+        menu_margin: Margin::same(6),
+        indent: 16.0,
+        interact_size: vec2(32.0, TARGET),
+        slider_width: 120.0,
+        slider_rail_height: 4.0,
+        icon_width: 16.0,
+        icon_width_inner: 8.0,
+        icon_spacing: 8.0,
+        tooltip_width: 320.0,
+        scroll: ScrollStyle {
+            bar_width: 8.0,
+            ..ScrollStyle::floating()
+        },
+        ..Spacing::default()
+    }
+}
+
+fn visuals(palette: &Palette) -> Visuals {
+    let mut v = if palette.dark {
+        Visuals::dark()
+    } else {
+        Visuals::light()
+    };
+    let round = CornerRadius::same(ROUNDING);
+    let border = Stroke::new(1.0, palette.grid);
+    // Borders of controls: at least 3:1 against the background, unlike the faint grid.
+    let control = mix(
+        palette.panel,
+        palette.ink,
+        if palette.dark { 0.38 } else { 0.45 },
+    );
+    let widget = |fill: Color32, edge: Stroke, text: Color32| WidgetVisuals {
+        bg_fill: fill,
+        weak_bg_fill: fill,
+        bg_stroke: edge,
+        corner_radius: round,
+        fg_stroke: Stroke::new(1.5, text),
+        expansion: 0.0,
+    };
+    let raised = mix(palette.background, palette.ink, 0.05);
+    let hovered = mix(palette.background, palette.ink, 0.11);
+    let pressed = mix(palette.background, palette.accent, 0.22);
+    v.widgets.noninteractive = widget(palette.background, border, palette.ink);
+    v.widgets.inactive = widget(raised, Stroke::new(1.0, palette.grid), palette.ink);
+    v.widgets.hovered = widget(hovered, Stroke::new(1.0, control), palette.ink);
+    // A focused widget uses this style too: its border is the focus ring.
+    v.widgets.active = widget(pressed, Stroke::new(2.0, palette.accent), palette.ink);
+    v.widgets.open = widget(hovered, Stroke::new(1.0, palette.accent), palette.ink);
+    v.selection = Selection {
+        bg_fill: mix(palette.background, palette.accent, 0.28),
+        stroke: Stroke::new(1.5, palette.ink),
+    };
+    v.weak_text_color = Some(palette.muted);
+    v.hyperlink_color = palette.accent;
+    v.faint_bg_color = mix(palette.background, palette.ink, 0.035);
+    v.extreme_bg_color = palette.background;
+    v.text_edit_bg_color = Some(palette.background);
+    v.code_bg_color = mix(palette.background, palette.ink, 0.06);
+    v.warn_fg_color = palette.warning;
+    v.error_fg_color = palette.bad;
+    v.window_fill = palette.background;
+    v.window_stroke = border;
+    v.window_corner_radius = CornerRadius::same(ROUNDING + 2);
+    v.menu_corner_radius = round;
+    v.panel_fill = palette.panel;
+    let shadow = Shadow {
+        offset: [0, 4],
+        blur: 16,
+        spread: 0,
+        color: Color32::from_black_alpha(if palette.dark { 120 } else { 40 }),
+    };
+    v.window_shadow = shadow;
+    v.popup_shadow = shadow;
+    v.slider_trailing_fill = true;
+    v.handle_shape = HandleShape::Circle;
+    v.text_cursor.stroke = Stroke::new(2.0, palette.accent);
+    v.indent_has_left_vline = false;
+    v.interact_cursor = Some(egui::CursorIcon::PointingHand);
+    v
+}
+
+/// A card: the plain background with a border, for content on a panel.
+pub fn card_frame(palette: &Palette) -> egui::Frame {
+    egui::Frame::new()
+        .fill(palette.background)
+        .stroke(Stroke::new(1.0, palette.grid))
+        .corner_radius(CornerRadius::same(ROUNDING))
+        .inner_margin(Margin::same(12))
+}
+
+/// A badge: a word in a tinted pill. Returns its response for a tooltip.
+pub fn badge(ui: &mut egui::Ui, word: &str, color: Color32) -> egui::Response {
+    let palette = Palette::of(ui.ctx());
+    egui::Frame::new()
+        .fill(mix(palette.background, color, 0.14))
+        .corner_radius(CornerRadius::same(9))
+        .inner_margin(Margin::symmetric(8, 1))
+        .show(ui, |ui| {
+            ui.spacing_mut().interact_size = Vec2::ZERO;
+            ui.label(egui::RichText::new(word).small().color(color));
+        })
+        .response
 }
