@@ -1,11 +1,538 @@
 //! Config of the lab.
 
+use super::schedule::{Cooldown, Schedule, Shape};
+use crate::core::mlp::Optimizer;
+use crate::core::{Error, Param, Result, validate};
 use serde::{Deserialize, Serialize};
 
+/// What the schedule is tried on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Problem {
+    /// The multi-power law's prediction for a language model.
+    Law,
+    /// The noisy quadratic: exact expected loss.
+    Quadratic,
+    /// A small network trained on digits.
+    Digits,
+}
+
+/// Names of the problems, in order.
+pub(super) const PROBLEMS: [&str; 3] = [
+    "predicted language model",
+    "noisy quadratic (exact)",
+    "digits network (trained)",
+];
+
+/// The update rule of the digits network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// SGD with momentum.
+    Sgd,
+    /// AdamW with betas 0.9 and 0.95.
+    AdamW,
+}
+
+/// Size of the language model whose loss is predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelSize {
+    /// 25 million parameters.
+    M25,
+    /// 100 million parameters.
+    M100,
+    /// 400 million parameters.
+    M400,
+}
+
 /// Every input that changes a number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Seed of every random draw.
+    /// Seed of weights and data; run k of several uses seed + k.
     pub seed: u64,
+    /// What the schedule is tried on.
+    pub problem: Problem,
+    /// Shape of the schedule after its warmup.
+    pub shape: Shape,
+    /// Number of updates.
+    pub horizon: u64,
+    /// Largest rate.
+    pub peak: f64,
+    /// Warmup as a share of the run.
+    pub warmup: f64,
+    /// Cooldown as a share of the run (WSD).
+    pub cooldown: f64,
+    /// Shape of the cooldown (WSD).
+    pub cooldown_shape: Cooldown,
+    /// Final rate as a share of the peak.
+    pub floor: f64,
+    /// Whether the other shapes run as well.
+    pub rivals: bool,
+    /// Peak rates tried on each side of the set one, half an octave apart.
+    pub grid: u64,
+    /// Size of the predicted model (law).
+    pub model_size: ModelSize,
+    /// Number of modes (quadratic).
+    pub dims: u64,
+    /// Decay of the curvatures, λᵢ = i^-a (quadratic).
+    pub curvature: f64,
+    /// Decay of the starting distances, E wᵢ² = i^-b (quadratic).
+    pub start_decay: f64,
+    /// Scale of the gradient noise (quadratic).
+    pub noise: f64,
+    /// Update rule (digits).
+    pub rule: Rule,
+    /// Momentum of SGD (digits).
+    pub momentum: f64,
+    /// Weight decay (digits).
+    pub weight_decay: f64,
+    /// Samples per update (digits).
+    pub batch: u64,
+    /// Runs with different seeds (digits).
+    pub seeds: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            problem: Problem::Digits,
+            shape: Shape::Wsd,
+            horizon: 300,
+            peak: 2e-2,
+            warmup: 0.1,
+            cooldown: 0.3,
+            cooldown_shape: Cooldown::Linear,
+            floor: 0.0,
+            rivals: true,
+            grid: 2,
+            model_size: ModelSize::M100,
+            dims: 512,
+            curvature: 1.0,
+            start_decay: 0.6,
+            noise: 0.05,
+            rule: Rule::AdamW,
+            momentum: 0.9,
+            weight_decay: 0.1,
+            batch: 32,
+            seeds: 2,
+        }
+    }
+}
+
+impl Config {
+    /// The config moved to another problem, with a horizon and peak that suit it.
+    pub fn with_problem(self, problem: Problem) -> Self {
+        let (horizon, peak, grid) = match problem {
+            Problem::Law => (24_000, 3e-4, 3),
+            Problem::Quadratic => (500, 0.5, 5),
+            Problem::Digits => (300, 2e-2, 2),
+        };
+        Self {
+            problem,
+            horizon,
+            peak,
+            grid,
+            ..self
+        }
+    }
+
+    /// The schedule of `shape` with this config's other settings and a peak rate.
+    pub fn schedule(&self, shape: Shape, peak: f64) -> Schedule {
+        let updates = self.horizon as usize;
+        let share = |s: f64| (s * updates as f64).round() as usize;
+        let warmup = share(self.warmup).min(updates);
+        Schedule {
+            shape,
+            updates,
+            peak,
+            warmup,
+            // Rounding both shares must not make them overlap by one update.
+            cooldown: share(self.cooldown).min(updates - warmup),
+            cooldown_shape: self.cooldown_shape,
+            floor: self.floor,
+        }
+    }
+
+    /// The schedule that was chosen.
+    pub fn chosen(&self) -> Schedule {
+        self.schedule(self.shape, self.peak)
+    }
+
+    /// The shapes that run, the chosen one first.
+    pub fn shapes(&self) -> Vec<Shape> {
+        let mut shapes = vec![self.shape];
+        if self.rivals {
+            shapes.extend(Shape::ALL.into_iter().filter(|s| *s != self.shape));
+        }
+        shapes
+    }
+
+    /// The peak rate `offset` half octaves from the set one.
+    pub fn peak_at(&self, offset: i64) -> f64 {
+        // Whole octaves are exact, so offset 0 is the set rate to the bit.
+        let half = if offset.rem_euclid(2) == 1 {
+            std::f64::consts::SQRT_2
+        } else {
+            1.0
+        };
+        self.peak * half * 2_f64.powi(offset.div_euclid(2) as i32)
+    }
+
+    /// The update rule of the digits network.
+    pub fn optimizer(&self) -> Optimizer {
+        match self.rule {
+            Rule::Sgd => Optimizer::Sgd {
+                momentum: self.momentum as f32,
+                weight_decay: self.weight_decay as f32,
+            },
+            Rule::AdamW => Optimizer::AdamW {
+                beta1: 0.9,
+                beta2: 0.95,
+                weight_decay: self.weight_decay as f32,
+            },
+        }
+    }
+
+    /// Whether the config can run.
+    ///
+    /// # Errors
+    /// The first parameter out of range.
+    pub fn check(&self) -> Result<()> {
+        validate(PARAMS, self)?;
+        if self.wsd() && self.warmup + self.cooldown > 1.0 + 1e-9 {
+            return Err(Error::out_of_range(
+                "cooldown",
+                self.cooldown,
+                format!(
+                    "0 to {} beside a warmup of {}",
+                    1.0 - self.warmup,
+                    self.warmup
+                ),
+            ));
+        }
+        for shape in self.shapes() {
+            self.schedule(shape, self.peak).check()?;
+        }
+        let updates = self.horizon * self.cells() as u64;
+        if self.problem == Problem::Digits && updates > 4_000_000 {
+            return Err(Error::out_of_range(
+                "horizon",
+                self.horizon,
+                format!("at most 4,000,000 updates over all runs; this is {updates}"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Number of training runs.
+    pub fn cells(&self) -> usize {
+        let seeds = if self.problem == Problem::Digits {
+            self.seeds as usize
+        } else {
+            1
+        };
+        self.shapes().len() * (2 * self.grid as usize + 1) * seeds
+    }
+
+    /// Whether any run has a cooldown.
+    pub fn wsd(&self) -> bool {
+        self.shape == Shape::Wsd || self.rivals
+    }
+}
+
+fn digits(c: &Config) -> bool {
+    c.problem == Problem::Digits
+}
+
+fn quadratic(c: &Config) -> bool {
+    c.problem == Problem::Quadratic
+}
+
+const SCHEDULE: &str = "Schedule";
+const RUNS: &str = "Runs";
+const TASK: &str = "Problem";
+
+/// The parameters.
+pub(super) const PARAMS: &[Param<Config>] = &[
+    Param::choice(
+        "problem",
+        "Problem",
+        &PROBLEMS,
+        |c: &Config| match c.problem {
+            Problem::Law => 0,
+            Problem::Quadratic => 1,
+            Problem::Digits => 2,
+        },
+        |c, v| {
+            let problem = [Problem::Law, Problem::Quadratic, Problem::Digits][v.min(2)];
+            if problem != c.problem {
+                *c = c.clone().with_problem(problem);
+            }
+        },
+    )
+    .group(TASK)
+    .doc("What the schedule is tried on. A change also sets a horizon and a peak rate that suit it."),
+    Param::choice(
+        "shape",
+        "Schedule",
+        &Shape::NAMES,
+        |c: &Config| c.shape.index(),
+        |c, v| c.shape = Shape::from_index(v),
+    )
+    .group(SCHEDULE)
+    .doc("Shape of the learning rate after its warmup."),
+    Param::float(
+        "peak",
+        "Peak rate",
+        [1e-6, 100.0],
+        |c: &Config| c.peak,
+        |c, v| c.peak = v,
+    )
+    .log()
+    .group(SCHEDULE)
+    .doc("The largest learning rate, reached at the end of the warmup. Drag the curve's top."),
+    Param::int(
+        "horizon",
+        "Updates",
+        [10, 80_000],
+        |c: &Config| c.horizon,
+        |c, v| c.horizon = v,
+    )
+    .log()
+    .group(SCHEDULE)
+    .doc("Number of optimizer updates, T."),
+    Param::float(
+        "warmup",
+        "Warmup",
+        [0.0, 1.0],
+        |c: &Config| c.warmup,
+        |c, v| c.warmup = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .doc("Share of the updates in which the rate rises linearly to its peak."),
+    Param::float(
+        "cooldown",
+        "Cooldown",
+        [0.0, 1.0],
+        |c: &Config| c.cooldown,
+        |c, v| c.cooldown = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(Config::wsd)
+    .doc("Share of the updates at the end in which the rate of WSD falls."),
+    Param::choice(
+        "cooldown_shape",
+        "Cooldown shape",
+        &Cooldown::NAMES,
+        |c: &Config| c.cooldown_shape.index(),
+        |c, v| c.cooldown_shape = Cooldown::from_index(v),
+    )
+    .group(SCHEDULE)
+    .when(Config::wsd)
+    .doc("How the rate of WSD falls. The exponential one needs a floor above 0."),
+    Param::float(
+        "floor",
+        "Floor",
+        [0.0, 1.0],
+        |c: &Config| c.floor,
+        |c, v| c.floor = v,
+    )
+    .unit("of the peak")
+    .group(SCHEDULE)
+    .doc("Final rate as a share of the peak; 0 decays to zero."),
+    Param::toggle(
+        "rivals",
+        "Run all five schedules",
+        |c: &Config| c.rivals,
+        |c, v| c.rivals = v,
+    )
+    .group(RUNS)
+    .doc("Runs the other shapes with the same settings as well. Each is judged at its own best peak rate."),
+    Param::int(
+        "grid",
+        "Peak rates on each side",
+        [0, 12],
+        |c: &Config| c.grid,
+        |c, v| c.grid = v,
+    )
+    .group(RUNS)
+    .doc("Further peak rates below and above the set one, a factor √2 apart. The best rate differs from schedule to schedule."),
+    Param::int(
+        "seeds",
+        "Seeds",
+        [1, 64],
+        |c: &Config| c.seeds,
+        |c, v| c.seeds = v,
+    )
+    .group(RUNS)
+    .when(digits)
+    .doc("Training runs of every schedule and rate, each with its own weights and data."),
+    Param::choice(
+        "model_size",
+        "Model",
+        &["25 M parameters", "100 M parameters", "400 M parameters"],
+        |c: &Config| match c.model_size {
+            ModelSize::M25 => 0,
+            ModelSize::M100 => 1,
+            ModelSize::M400 => 2,
+        },
+        |c, v| c.model_size = [ModelSize::M25, ModelSize::M100, ModelSize::M400][v.min(2)],
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Law)
+    .doc("Language model whose published law is used (peak 3e-4, rates 3e-5 to 3e-4, 24,000 to 72,000 steps were fitted)."),
+    Param::choice(
+        "rule",
+        "Optimizer",
+        &["SGD with momentum", "AdamW"],
+        |c: &Config| match c.rule {
+            Rule::Sgd => 0,
+            Rule::AdamW => 1,
+        },
+        |c, v| {
+            let rule = [Rule::Sgd, Rule::AdamW][v.min(1)];
+            if rule != c.rule {
+                (c.peak, c.weight_decay) = match rule {
+                    Rule::Sgd => (0.1, 1e-4),
+                    Rule::AdamW => (2e-2, 0.1),
+                };
+            }
+            c.rule = rule;
+        },
+    )
+    .group(TASK)
+    .when(digits)
+    .doc("Update rule. A change also sets a peak rate and weight decay that suit it."),
+    Param::float(
+        "momentum",
+        "Momentum",
+        [0.0, 0.999],
+        |c: &Config| c.momentum,
+        |c, v| c.momentum = v,
+    )
+    .group(TASK)
+    .when(|c| digits(c) && c.rule == Rule::Sgd)
+    .doc("Share of the last step kept in the next."),
+    Param::float(
+        "weight_decay",
+        "Weight decay",
+        [0.0, 1.0],
+        |c: &Config| c.weight_decay,
+        |c, v| c.weight_decay = v,
+    )
+    .group(TASK)
+    .when(digits)
+    .advanced()
+    .doc("Pull of the weights towards 0; decoupled from the gradient in AdamW."),
+    Param::int(
+        "batch",
+        "Batch",
+        [1, 512],
+        |c: &Config| c.batch,
+        |c, v| c.batch = v,
+    )
+    .log()
+    .unit("samples")
+    .group(TASK)
+    .when(digits)
+    .advanced()
+    .doc("Samples per update."),
+    Param::int(
+        "dims",
+        "Modes",
+        [1, 4096],
+        |c: &Config| c.dims,
+        |c, v| c.dims = v,
+    )
+    .log()
+    .group(TASK)
+    .when(quadratic)
+    .advanced()
+    .doc("Number of independent directions."),
+    Param::float(
+        "curvature",
+        "Curvature decay",
+        [0.0, 3.0],
+        |c: &Config| c.curvature,
+        |c, v| c.curvature = v,
+    )
+    .group(TASK)
+    .when(quadratic)
+    .doc("a in λᵢ = i^-a: larger means more slow directions."),
+    Param::float(
+        "start_decay",
+        "Start decay",
+        [0.0, 3.0],
+        |c: &Config| c.start_decay,
+        |c, v| c.start_decay = v,
+    )
+    .group(TASK)
+    .when(quadratic)
+    .advanced()
+    .doc("b in E wᵢ(0)² = i^-b."),
+    Param::float(
+        "noise",
+        "Gradient noise",
+        [0.0, 10.0],
+        |c: &Config| c.noise,
+        |c, v| c.noise = v,
+    )
+    .group(TASK)
+    .when(quadratic)
+    .doc("s2: the gradient of mode i has variance s2 λᵢ. A batch b times larger divides it by b."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_peak_is_on_the_grid_to_the_bit() {
+        let c = Config {
+            peak: 0.013,
+            ..Config::default()
+        };
+        assert_eq!(c.peak_at(0), 0.013);
+        assert_eq!(c.peak_at(-2), 0.0065);
+        assert!((c.peak_at(1) / c.peak_at(-1) - 2.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn warmup_and_cooldown_that_overlap_are_refused_by_name() {
+        let c = Config {
+            warmup: 0.6,
+            cooldown: 0.6,
+            ..Config::default()
+        };
+        assert_eq!(c.check().unwrap_err().field(), Some("cooldown"));
+        let c = Config {
+            cooldown_shape: Cooldown::Exponential,
+            ..Config::default()
+        };
+        assert_eq!(c.check().unwrap_err().field(), Some("floor"));
+        assert_eq!(Config::default().check(), Ok(()));
+        let c = Config {
+            rivals: false,
+            shape: Shape::Linear,
+            warmup: 0.9,
+            ..Config::default()
+        };
+        assert_eq!(c.check(), Ok(()), "no cooldown to overlap with");
+    }
+
+    #[test]
+    fn every_problem_starts_from_a_config_that_runs() {
+        for problem in [Problem::Law, Problem::Quadratic, Problem::Digits] {
+            assert_eq!(
+                Config::default().with_problem(problem).check(),
+                Ok(()),
+                "{problem:?}"
+            );
+        }
+    }
 }

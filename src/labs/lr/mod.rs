@@ -1,24 +1,80 @@
-//! Learning rates lab.
+//! Learning-rate schedules: what a schedule does to the loss, on a law fitted to language models,
+//! on an exact noisy quadratic, and in real training runs.
 
 mod config;
+pub mod curves;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+pub mod laws;
 mod model;
+pub mod quadratic;
+mod report;
+pub mod schedule;
+mod story;
 pub mod systems;
+pub mod training;
 #[cfg(feature = "app")]
 mod view;
+mod work;
 
-pub use config::Config;
-pub use model::Run;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, ModelSize, Problem, Rule};
+pub use model::{Cell, Curve, Run};
 pub use systems::EXHIBITS;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result};
 
-/// The lr lab.
+/// The learning-rate lab.
 #[derive(Debug)]
 pub struct Lr;
+
+/// Starting points.
+const PRESETS: &[Preset<Config>] = &[
+    Preset {
+        name: "Five schedules train a digit reader",
+        doc: "Each schedule has its own best peak rate: compare the minima of the sweep.",
+        config: Config::default,
+    },
+    Preset {
+        name: "A longer run, three seeds",
+        doc: "With 1,000 updates the schedules that decay to zero pull ahead of the constant rate.",
+        config: || Config {
+            horizon: 1000,
+            seeds: 3,
+            shape: schedule::Shape::Linear,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Predicted language model, 24,000 steps",
+        doc: "The multi-power law: the loss drops as the rate falls, and the drop has a price list.",
+        config: || Config::default().with_problem(Problem::Law),
+    },
+    Preset {
+        name: "Noisy quadratic, exact",
+        doc: "No luck involved: expected losses of all schedules and rates, with the point where each diverges.",
+        config: || Config {
+            shape: schedule::Shape::Linear,
+            warmup: 0.02,
+            ..Config::default().with_problem(Problem::Quadratic)
+        },
+    },
+    Preset {
+        name: "Too large a rate",
+        doc: "Rates beyond the stability limit 2 / λ of the steepest direction diverge; the run says where.",
+        config: || Config {
+            shape: schedule::Shape::Constant,
+            warmup: 0.0,
+            peak: 2.2,
+            grid: 1,
+            ..Config::default().with_problem(Problem::Quadratic)
+        },
+    },
+];
 
 impl Lab for Lr {
     type Config = Config;
@@ -29,32 +85,31 @@ impl Lab for Lr {
         title: "Learning rates",
         question: "When does the rate fall, and what does it buy?",
         entity: "training run",
-        picture: "",
+        picture: "The learning rate over the run as a curve with draggable points, above the loss on the same axis",
     };
 
     fn params() -> &'static [Param<Config>] {
-        &[]
+        config::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
-        &[Preset {
-            name: "Default",
-            doc: "",
-            config: Config::default,
-        }]
+        PRESETS
     }
 
     fn exhibits() -> &'static [&'static Exhibit] {
         EXHIBITS
     }
 
-    fn label(_config: &Config) -> String {
-        String::new()
+    fn label(config: &Config) -> String {
+        format!("{} at {:.1e}", config.shape.name(), config.peak)
+    }
+
+    fn check(config: &Config) -> Result<()> {
+        config.check()
     }
 
     fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
-        Self::check(config)?;
-        Ok(Box::new(model::Work))
+        work::start(config)
     }
 
     fn seed(config: &Config) -> u64 {

@@ -1,0 +1,299 @@
+//! Laws that predict a loss curve from its schedule.
+//!
+//! Multi-power law ("A Multi-Power Law for Loss Curve Prediction Across Learning Rate Schedules",
+//! arXiv 2503.12811; thu-yao-01-luo/MultiPowerLaw):
+//! L(s) = L0 + A S1(s)^-α + B Σ_{k=1..s} (η_k - η_{k-1}) (1 - (1 + C η_k^-γ X_k)^-β),
+//! S1 = running sum of the rates, X_k = η_k + … + η_s. A falling rate lowers the loss, a rising one
+//! (warmup) raises it.
+//!
+//! Annealing law ("Scaling Law with Learning Rate Annealing", arXiv 2408.11029):
+//! L(s) = L0 + A S1^-α - C S2, where S2 sums the momentum m_i = λ m_{i-1} + (η_{i-1} - η_i).
+
+use crate::core::num;
+
+/// Parameters of the multi-power law.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MultiPower {
+    /// Irreducible loss, nats.
+    pub l0: f64,
+    /// Size of the power-law term.
+    pub a: f64,
+    /// Its exponent.
+    pub alpha: f64,
+    /// Size of the loss drop.
+    pub b: f64,
+    /// Its time scale.
+    pub c: f64,
+    /// Its exponent.
+    pub beta: f64,
+    /// Exponent of the rate.
+    pub gamma: f64,
+}
+
+impl MultiPower {
+    /// From the order of the reference: L0, A, α, B, C, β, γ.
+    pub const fn from_array(p: [f64; 7]) -> Self {
+        let [l0, a, alpha, b, c, beta, gamma] = p;
+        Self {
+            l0,
+            a,
+            alpha,
+            b,
+            c,
+            beta,
+            gamma,
+        }
+    }
+
+    /// As an array, in the order of the reference.
+    pub const fn to_array(self) -> [f64; 7] {
+        [
+            self.l0, self.a, self.alpha, self.b, self.c, self.beta, self.gamma,
+        ]
+    }
+}
+
+/// The published parameters for models of 25, 100 and 400 million parameters
+/// (thu-yao-01-luo/MultiPowerLaw, `src/config.py`, commit 8da9f19).
+pub const PUBLISHED: [(u32, MultiPower); 3] = [
+    (
+        25,
+        MultiPower::from_array([
+            3.04045406,
+            0.52468604,
+            0.50786857,
+            363.78751622,
+            2.06560812,
+            0.58279013,
+            0.64142257,
+        ]),
+    ),
+    (
+        100,
+        MultiPower::from_array([
+            2.6514477,
+            0.60115152,
+            0.45295811,
+            437.9464276,
+            2.13245612,
+            0.59785199,
+            0.65523644,
+        ]),
+    ),
+    (
+        400,
+        MultiPower::from_array([
+            2.37474466,
+            0.65421216,
+            0.42878731,
+            523.42464371,
+            2.02462735,
+            0.59350493,
+            0.63472457,
+        ]),
+    ),
+];
+
+/// A loss taken apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Parts {
+    /// L0 + A S1^-α: what the sum of the rates buys.
+    pub power: f64,
+    /// The sum over rate changes; negative when decay lowers the loss.
+    pub drop: f64,
+}
+
+impl Parts {
+    /// The predicted loss.
+    pub fn loss(&self) -> f64 {
+        self.power + self.drop
+    }
+}
+
+/// A run of neighbouring changes of the rate, taken as one at its middle.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    /// First and last step of the run.
+    first: usize,
+    last: usize,
+    /// η_last - η_{first-1}.
+    gap: f64,
+    /// C η_k^-γ at the middle.
+    speed: f64,
+    /// S1(k - 1) at the middle.
+    before: f64,
+}
+
+/// A schedule prepared for the multi-power law.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    law: MultiPower,
+    rates: Vec<f64>,
+    changes: Vec<Change>,
+    s1: Vec<f64>,
+}
+
+impl Prepared {
+    /// Prepares `rates`. `merge` = 1 is exact; up to 128 neighbouring changes of equal sign may be
+    /// merged at their middle with an error below 7e-5 (for drawing; never for reference values).
+    pub fn new(law: MultiPower, rates: &[f64], merge: usize) -> Self {
+        let mut s1 = Vec::with_capacity(rates.len());
+        let mut total = 0.0;
+        for r in rates {
+            total += r;
+            s1.push(total);
+        }
+        let mut out = Self {
+            law,
+            rates: rates.to_vec(),
+            changes: Vec::new(),
+            s1,
+        };
+        let mut k = 1;
+        while k < rates.len() {
+            let gap = rates[k] - rates[k - 1];
+            let mut end = k;
+            while gap != 0.0
+                && end + 1 < rates.len()
+                && end + 1 - k < merge.max(1)
+                && (rates[end + 1] - rates[end]) * gap > 0.0
+            {
+                end += 1;
+            }
+            if gap != 0.0 {
+                out.changes.push(out.change(k, end));
+            }
+            k = end + 1;
+        }
+        out
+    }
+
+    fn change(&self, first: usize, last: usize) -> Change {
+        let middle = first.midpoint(last);
+        Change {
+            first,
+            last,
+            gap: self.rates[last] - self.rates[first - 1],
+            speed: self.law.c * num::pow(self.rates[middle], -self.law.gamma),
+            before: self.s1[middle - 1],
+        }
+    }
+
+    /// The prediction at step `s` (an index into the rates); NaN past the end or while the sum of
+    /// rates is 0.
+    pub fn at(&self, s: usize) -> Parts {
+        let law = &self.law;
+        let s1 = self.s1.get(s).copied().unwrap_or(f64::NAN);
+        if s1.is_nan() || s1 <= 0.0 {
+            return Parts {
+                power: f64::NAN,
+                drop: f64::NAN,
+            };
+        }
+        let mut drop = 0.0;
+        for &change in self.changes.iter().take_while(|c| c.first <= s) {
+            // A run that reaches past s counts with its part up to s.
+            let c = if change.last <= s {
+                change
+            } else {
+                self.change(change.first, s)
+            };
+            drop += c.gap * (1.0 - num::pow(1.0 + c.speed * (s1 - c.before), -law.beta));
+        }
+        Parts {
+            power: law.l0 + law.a * num::pow(s1, -law.alpha),
+            drop: law.b * drop,
+        }
+    }
+}
+
+/// Parameters of the annealing law.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Annealing {
+    /// Irreducible loss, nats.
+    pub l0: f64,
+    /// Size of the power-law term.
+    pub a: f64,
+    /// Its exponent.
+    pub alpha: f64,
+    /// Size of the annealing term.
+    pub c: f64,
+    /// Decay of the annealing momentum, 0.99 to 0.9995.
+    pub lambda: f64,
+}
+
+/// The two sums of the annealing law for a schedule: S1 and S2 at every step.
+pub fn annealing_sums(rates: &[f64], lambda: f64) -> (Vec<f64>, Vec<f64>) {
+    let (mut s1, mut s2) = (Vec::new(), Vec::new());
+    let (mut sum, mut area, mut m, mut previous) = (0.0, 0.0, 0.0, None);
+    for &rate in rates {
+        sum += rate;
+        if let Some(before) = previous {
+            m = lambda * m + (before - rate);
+        }
+        area += m;
+        previous = Some(rate);
+        s1.push(sum);
+        s2.push(area);
+    }
+    (s1, s2)
+}
+
+impl Annealing {
+    /// The prediction from the two sums; NaN where it would not be positive.
+    pub fn at(&self, s1: f64, s2: f64) -> f64 {
+        let loss = self.l0 + self.a * num::pow(s1, -self.alpha) - self.c * s2;
+        if loss > 0.0 { loss } else { f64::NAN }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The worked values of the specification of the curve names.
+    #[test]
+    fn worked_values_are_reproduced() {
+        let law = PUBLISHED[1].1;
+        let rates = super::super::curves::mpl_curve("cosine_9000_w700_3.5e-4_to_2e-5")
+            .unwrap()
+            .unwrap();
+        let got = Prepared::new(law, &rates, 1).at(8999).loss();
+        assert!((got - 3.143_036_672_729_518).abs() < 1e-12, "{got}");
+        let rates = super::super::curves::mpl_curve("wsd_lin_7000_dec5000_w300_6e-4_0")
+            .unwrap()
+            .unwrap();
+        let got = Prepared::new(law, &rates, 1).at(6999).loss();
+        assert!((got - 3.024_468_739_422_109_5).abs() < 1e-12, "{got}");
+    }
+
+    #[test]
+    fn merging_changes_the_prediction_by_less_than_it_says() {
+        let rates: Vec<f64> = (0..8000)
+            .map(|i| 3e-4 * (0.1 + 0.9 * super::super::schedule::half_cosine(f64::from(i) / 8e3)))
+            .collect();
+        let (exact, merged) = (
+            Prepared::new(PUBLISHED[0].1, &rates, 1),
+            Prepared::new(PUBLISHED[0].1, &rates, 64),
+        );
+        for s in [500, 4000, 7999] {
+            let error = (exact.at(s).loss() - merged.at(s).loss()).abs();
+            assert!(error < 7e-5, "{error} at {s}");
+        }
+    }
+
+    #[test]
+    fn a_constant_rate_has_no_drop_and_no_annealing() {
+        let rates = [3e-4; 50];
+        assert_eq!(Prepared::new(PUBLISHED[0].1, &rates, 1).at(49).drop, 0.0);
+        let (s1, s2) = annealing_sums(&rates, 0.999);
+        assert!((s1[49] - 0.015).abs() < 1e-15 && s2[49] == 0.0);
+    }
+
+    #[test]
+    fn no_prediction_while_the_sum_of_rates_is_zero() {
+        let p = Prepared::new(PUBLISHED[0].1, &[0.0, 1e-4], 1);
+        assert!(p.at(0).loss().is_nan() && p.at(1).loss().is_finite());
+        assert!(p.at(2).loss().is_nan());
+    }
+}

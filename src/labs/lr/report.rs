@@ -1,0 +1,479 @@
+//! What a run tells: metrics, charts, tables and a sentence.
+
+use super::config::Problem;
+use super::model::{Cell, Run, parabola_minimum};
+use super::schedule::Shape;
+use crate::core::{Axis, Better, Chart, Mark, Metric, Series, SeriesKind, Table, stats};
+
+/// Points of a drawn schedule.
+const SCHEDULE_POINTS: usize = 400;
+
+/// The rates of a cell, thinned for drawing, at (update, rate).
+pub(super) fn rate_points(cell: &Cell) -> Vec<[f64; 2]> {
+    let s = &cell.schedule;
+    let every = s.updates.div_ceil(SCHEDULE_POINTS).max(1);
+    let mut at: Vec<usize> = (0..s.updates).step_by(every).collect();
+    // The corners of the curve are always among the points.
+    at.extend([
+        s.warmup.saturating_sub(1),
+        s.warmup,
+        s.decay_start(),
+        s.updates - 1,
+    ]);
+    at.retain(|&i| i < s.updates);
+    at.sort_unstable();
+    at.dedup();
+    at.into_iter().map(|i| [i as f64, s.rate(i)]).collect()
+}
+
+fn loss_name(problem: Problem) -> &'static str {
+    match problem {
+        Problem::Law => "predicted loss",
+        Problem::Quadratic => "expected loss",
+        Problem::Digits => "training loss",
+    }
+}
+
+fn final_name(problem: Problem) -> &'static str {
+    match problem {
+        Problem::Law => "predicted final loss",
+        Problem::Quadratic => "expected final loss",
+        Problem::Digits => "held-out loss",
+    }
+}
+
+fn loss_unit(problem: Problem) -> &'static str {
+    match problem {
+        Problem::Quadratic => "",
+        Problem::Law | Problem::Digits => "nats",
+    }
+}
+
+/// The linked charts.
+pub(super) fn charts(run: &Run) -> Vec<Chart> {
+    let mut charts = vec![sweep_chart(run), loss_chart(run), rate_chart(run)];
+    if run.config.problem == Problem::Law {
+        charts.push(parts_chart(run));
+    } else {
+        charts.push(gradient_chart(run));
+    }
+    charts
+}
+
+fn phase_marks(run: &Run) -> Vec<Mark> {
+    let s = run.config.chosen();
+    let mut marks = Vec::new();
+    if s.warmup > 0 {
+        marks.push(Mark {
+            x: s.warmup as f64,
+            label: "warmup ends".to_owned(),
+        });
+    }
+    if s.shape == Shape::Wsd && s.cooldown > 0 {
+        marks.push(Mark {
+            x: s.decay_start() as f64,
+            label: "cooldown starts".to_owned(),
+        });
+    }
+    marks
+}
+
+fn rate_chart(run: &Run) -> Chart {
+    Chart {
+        id: "rate",
+        title: "Learning rate",
+        doc: "The rate each update uses. The chosen schedule stands at the set peak, every other one at its own best peak rate.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::zero_based("learning rate", ""),
+        series: run
+            .shown()
+            .into_iter()
+            .map(|cell| Series::line(cell.name(), rate_points(cell)).of(cell.entity()))
+            .collect(),
+        marks: phase_marks(run),
+        on_timeline: true,
+    }
+}
+
+fn loss_chart(run: &Run) -> Chart {
+    let problem = run.config.problem;
+    let mut series = Vec::new();
+    for (i, cell) in run.shown().into_iter().enumerate() {
+        if i == 0 && cell.curves.len() > 1 {
+            let low = cell.band(|v| v.iter().copied().fold(f64::INFINITY, f64::min));
+            let high = cell.band(|v| v.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            let upper: Vec<f64> = high.iter().map(|p| p[1]).collect();
+            series.push(
+                Series::band(
+                    format!("{}, all {} seeds", cell.shape().name(), cell.curves.len()),
+                    low,
+                    upper,
+                )
+                .of(cell.entity()),
+            );
+        }
+        let name = cell.first_divergence().map_or_else(
+            || cell.name(),
+            |(step, _)| format!("{}, diverged at step {step}", cell.name()),
+        );
+        series.push(Series::line(name, cell.mean_curve()).of(cell.entity()));
+    }
+    let name = loss_name(problem);
+    Chart {
+        id: "loss",
+        title: "Loss",
+        doc: match problem {
+            Problem::Law => {
+                "Loss that the multi-power law predicts. It falls faster as the rate falls."
+            }
+            Problem::Quadratic => {
+                "Exact expected loss. It flattens while the rate is high and drops as the rate falls."
+            }
+            Problem::Digits => {
+                "Mean loss of the training batches since the last point; the band covers all seeds."
+            }
+        },
+        x: Axis::linear("optimizer step", ""),
+        y: if problem == Problem::Quadratic {
+            Axis::log(name, loss_unit(problem))
+        } else {
+            Axis::linear(name, loss_unit(problem))
+        },
+        series,
+        marks: phase_marks(run),
+        on_timeline: true,
+    }
+}
+
+fn sweep_chart(run: &Run) -> Chart {
+    let problem = run.config.problem;
+    let mut series = Vec::new();
+    let mut marks = vec![Mark {
+        x: run.config.peak,
+        label: "set peak".to_owned(),
+    }];
+    for shape in run.config.shapes() {
+        let points: Vec<[f64; 2]> = run
+            .of_shape(shape)
+            .map(|c| [c.schedule.peak, c.final_loss()])
+            .collect();
+        series.push(Series::line(shape.name(), points));
+        if let Some(best) = run.best(shape) {
+            series.push(
+                Series::new(
+                    format!("best {}", shape.name()),
+                    SeriesKind::Points,
+                    vec![[best.schedule.peak, best.final_loss()]],
+                )
+                .of(best.entity()),
+            );
+        }
+    }
+    if problem == Problem::Law {
+        marks.push(Mark {
+            x: super::curves::MPL_PEAK,
+            label: "largest rate fitted; extrapolation beyond".to_owned(),
+        });
+    }
+    for cell in run.cells.iter().filter(|c| c.diverged() > 0) {
+        marks.push(Mark {
+            x: cell.schedule.peak,
+            label: format!("{} diverged", cell.shape().name()),
+        });
+    }
+    Chart {
+        id: "sweep",
+        title: "Final loss against peak rate",
+        doc: "One curve per schedule with its minimum marked: schedules that decay further want a higher peak. Compare minima, not one column.",
+        x: Axis::log("peak learning rate", ""),
+        y: if problem == Problem::Quadratic {
+            Axis::log(final_name(problem), loss_unit(problem))
+        } else {
+            Axis::linear(final_name(problem), loss_unit(problem))
+        },
+        series,
+        marks,
+        on_timeline: false,
+    }
+}
+
+fn gradient_chart(run: &Run) -> Chart {
+    Chart {
+        id: "gradient",
+        title: "Gradient norm",
+        doc: "Norm of the stochastic gradient of the first seed; for the quadratic the root of its expected square.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::zero_based("gradient norm", ""),
+        series: run
+            .shown()
+            .into_iter()
+            .filter_map(|cell| {
+                let curve = cell.curves.first()?;
+                Some(Series::line(cell.name(), curve.gradient.clone()).of(cell.entity()))
+            })
+            .collect(),
+        marks: phase_marks(run),
+        on_timeline: true,
+    }
+}
+
+/// The law taken apart: without the drop, and with it.
+fn parts_chart(run: &Run) -> Chart {
+    let mut series = Vec::new();
+    if let (Some(law), Some(cell)) = (run.law(), run.chosen()) {
+        let s = &cell.schedule;
+        let rates: Vec<f64> = (0..s.updates).map(|i| s.rate(i)).collect();
+        let prepared = super::laws::Prepared::new(law, &rates, 64);
+        let steps = cell.curves.first().map_or(&[][..], |c| &c.loss);
+        let power: Vec<[f64; 2]> = steps
+            .iter()
+            .map(|p| [p[0], prepared.at(p[0] as usize - 1).power])
+            .collect();
+        series.push(Series::line("sum of rates alone, L0 + A S1^-α", power).as_reference());
+        series.push(
+            Series::line("with the drop from rate changes", cell.mean_curve()).of(cell.entity()),
+        );
+    }
+    Chart {
+        id: "parts",
+        title: "What the decay buys",
+        doc: "The gap between the two curves is the loss drop that the law credits to falling rates.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::linear("predicted loss", "nats"),
+        series,
+        marks: phase_marks(run),
+        on_timeline: true,
+    }
+}
+
+/// Best peak rate of the chosen shape between grid points, when the minimum lies inside the grid.
+fn refined_peak(run: &Run) -> f64 {
+    let cells: Vec<&Cell> = run.of_shape(run.config.shape).collect();
+    let Some(best) = run.best(run.config.shape) else {
+        return f64::NAN;
+    };
+    let Some(i) = cells.iter().position(|c| c.offset == best.offset) else {
+        return f64::NAN;
+    };
+    match (
+        i.checked_sub(1).and_then(|j| cells.get(j)),
+        cells.get(i + 1),
+    ) {
+        (Some(a), Some(b)) => parabola_minimum(
+            [a.schedule.peak, best.schedule.peak, b.schedule.peak],
+            [a.final_loss(), best.final_loss(), b.final_loss()],
+        ),
+        _ => best.schedule.peak,
+    }
+}
+
+/// The best rival at its own best peak rate, and the chosen schedule at its best: mean paired
+/// difference over the seeds (chosen minus rival) with its interval.
+pub(super) fn against_rivals(run: &Run) -> Option<(&Cell, &Cell, f64, [f64; 2])> {
+    let own = run.best(run.config.shape)?;
+    let rival = run
+        .config
+        .shapes()
+        .into_iter()
+        .filter(|s| *s != run.config.shape)
+        .filter_map(|s| run.best(s))
+        .min_by(|a, b| a.final_loss().total_cmp(&b.final_loss()))?;
+    let pairs: Vec<f64> = own
+        .finals()
+        .iter()
+        .zip(rival.finals())
+        .map(|(a, b)| a - b)
+        .collect();
+    let (mean, interval) = stats::mean_interval(&pairs);
+    Some((own, rival, mean, interval))
+}
+
+/// Headline numbers.
+pub(super) fn metrics(run: &Run) -> Vec<Metric> {
+    let problem = run.config.problem;
+    let unit = loss_unit(problem);
+    let chosen = run.chosen();
+    let best = run.best(run.config.shape);
+    let mut out = vec![
+        Metric {
+            id: "final_loss",
+            name: match problem {
+                Problem::Law => "Predicted final loss",
+                Problem::Quadratic => "Expected final loss",
+                Problem::Digits => "Held-out loss",
+            },
+            unit,
+            value: chosen.map_or(f64::NAN, Cell::final_loss),
+            better: Better::Lower,
+            doc: "Loss after the last update of the chosen schedule at the set peak rate, mean over the seeds; a dash when a seed diverged.",
+        },
+        Metric {
+            id: "best_loss",
+            name: "Loss at the best peak",
+            unit,
+            value: best.map_or(f64::NAN, Cell::final_loss),
+            better: Better::Lower,
+            doc: "Lowest final loss of the chosen schedule over the peak rates tried.",
+        },
+        Metric {
+            id: "best_peak",
+            name: "Best peak rate",
+            unit: "",
+            value: refined_peak(run),
+            better: Better::Neither,
+            doc: "Peak rate with the lowest final loss: minimum of a parabola through the best grid point and its neighbours, or the grid's end when the best lies there.",
+        },
+    ];
+    if problem == Problem::Digits {
+        out.push(Metric {
+            id: "test_accuracy",
+            name: "Held-out accuracy",
+            unit: "%",
+            value: 100.0 * chosen.map_or(f64::NAN, Cell::accuracy),
+            better: Better::Higher,
+            doc: "Share of 2,048 shifted, noisy held-out digits classified correctly after the last update, mean over the seeds.",
+        });
+    }
+    if let Some((_, _, mean, _)) = against_rivals(run) {
+        out.push(Metric {
+            id: "gap_to_best_rival",
+            name: "Against the best rival",
+            unit,
+            value: mean,
+            better: Better::Lower,
+            doc: "Final loss minus that of the best other schedule, both at their own best peak rate; negative means the chosen schedule wins.",
+        });
+    }
+    out.push(Metric {
+        id: "mean_rate",
+        name: "Mean rate",
+        unit: "",
+        value: chosen.map_or(f64::NAN, |c| {
+            let s = &c.schedule;
+            let rates: Vec<f64> = (0..s.updates).map(|i| s.rate(i)).collect();
+            stats::mean(&rates)
+        }),
+        better: Better::Neither,
+        doc: "Mean of the rates of all updates: their sum is the distance the optimizer may travel.",
+    });
+    out.push(Metric {
+        id: "diverged_runs",
+        name: "Diverged",
+        unit: "runs",
+        value: run.cells.iter().map(Cell::diverged).sum::<usize>() as f64,
+        better: Better::Lower,
+        doc: "Runs, over all schedules, peak rates and seeds, whose loss stopped being a usable number.",
+    });
+    out
+}
+
+/// Named tables.
+pub(super) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
+    let mut runs = Table {
+        columns: [
+            "entity",
+            "schedule",
+            "peak_rate",
+            "seed",
+            "final_loss",
+            "accuracy",
+            "diverged_at_step",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows: Vec::new(),
+    };
+    for cell in run.cells.iter() {
+        for curve in &cell.curves {
+            runs.rows.push(vec![
+                cell.entity().0 as f64,
+                cell.shape().index() as f64,
+                cell.schedule.peak,
+                curve.seed as f64,
+                curve.final_loss,
+                curve.accuracy,
+                curve.diverged.map_or(f64::NAN, |d| d.0 as f64),
+            ]);
+        }
+    }
+    let schedule = run.config.chosen();
+    let rates = Table {
+        columns: vec!["step".to_owned(), "lr".to_owned()],
+        rows: (0..schedule.updates)
+            .map(|i| vec![i as f64, schedule.rate(i)])
+            .collect(),
+    };
+    vec![
+        ("runs", runs),
+        ("schedule", rates),
+        ("loss", loss_table(run)),
+    ]
+}
+
+fn loss_table(run: &Run) -> Table {
+    let shown = run.shown();
+    let curves: Vec<Vec<[f64; 2]>> = shown.iter().map(|c| c.mean_curve()).collect();
+    let longest = curves.iter().max_by_key(|c| c.len());
+    let mut columns = vec!["step".to_owned()];
+    columns.extend(shown.iter().map(|c| {
+        format!(
+            "{}_loss_at_{:e}",
+            c.shape().name().to_lowercase(),
+            c.schedule.peak
+        )
+    }));
+    Table {
+        columns,
+        rows: longest
+            .map(|points| {
+                (0..points.len())
+                    .map(|i| {
+                        let mut row = vec![points[i][0]];
+                        row.extend(curves.iter().map(|c| c.get(i).map_or(f64::NAN, |p| p[1])));
+                        row
+                    })
+                    .collect()
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// The result in a sentence.
+pub(super) fn summary(run: &Run) -> String {
+    let Some(cell) = run.chosen() else {
+        return "No run".to_owned();
+    };
+    let text = match cell.first_divergence() {
+        Some((step, loss)) => format!(
+            "{} over {} updates diverged at step {step} (loss {loss:.1e})",
+            cell.name(),
+            run.config.horizon
+        ),
+        None => format!(
+            "{} over {} updates ends at a {} of {:.4}",
+            cell.name(),
+            run.config.horizon,
+            final_name(run.config.problem),
+            cell.final_loss()
+        ),
+    };
+    if let Some((own, rival, mean, [low, high])) = against_rivals(run) {
+        let edge = if run.at_edge(own) || run.at_edge(rival) {
+            "; a best rate lies at the end of the grid, widen it"
+        } else {
+            ""
+        };
+        let clear = if own.curves.len() < 2 {
+            String::new()
+        } else if low > 0.0 || high < 0.0 {
+            format!(", 95 % interval {low:.4} to {high:.4}")
+        } else {
+            ", no clear difference over the seeds".to_owned()
+        };
+        let name = rival.name();
+        return format!(
+            "{text}; at their best peak rates it differs from {name} by {mean:+.4}{clear}{edge}"
+        );
+    }
+    text
+}

@@ -1,0 +1,147 @@
+//! The story of one training run at a moment: its numbers, and the rules with the numbers put in.
+
+use super::config::{Problem, Rule};
+use super::laws::Prepared;
+use super::model::{Cell, Run, last_before};
+use crate::core::{Fact, Simulation as _, Story};
+
+/// The story of `cell` after `at` updates.
+pub(super) fn story(run: &Run, cell: &Cell, at: f64) -> Story {
+    let schedule = &cell.schedule;
+    let last = schedule.updates - 1;
+    let update = (at.max(0.0) as usize).min(last);
+    let mut facts = vec![
+        Fact::new(
+            "updates done",
+            format!("{} of {}", at.max(0.0) as usize, schedule.updates),
+        ),
+        Fact::new("learning rate", format!("{:.3e}", schedule.rate(update))),
+        Fact::new(
+            "share of the peak",
+            format!("{:.1} %", 100.0 * schedule.rate(update) / schedule.peak),
+        ),
+    ];
+    let losses: Vec<f64> = cell.curves.iter().map(|c| c.loss_at(at)).collect();
+    if let Some(first) = losses.first().filter(|l| l.is_finite()) {
+        facts.push(Fact::new("loss now, first seed", format!("{first:.4}")));
+    }
+    if let Some(curve) = cell.curves.first() {
+        let norm = last_before(&curve.gradient, at);
+        if norm.is_finite() {
+            facts.push(Fact::new("gradient norm", format!("{norm:.3}")));
+        }
+    }
+    facts.push(match cell.first_divergence() {
+        Some((step, loss)) => Fact::new(
+            "result",
+            format!(
+                "diverged at step {step} (loss {loss:.1e}), {} of {} seeds",
+                cell.diverged(),
+                cell.curves.len()
+            ),
+        ),
+        None => Fact::new("final loss", format!("{:.4}", cell.final_loss())),
+    });
+    if cell.accuracy().is_finite() {
+        facts.push(Fact::new(
+            "held-out accuracy at the end",
+            format!("{:.1} %", 100.0 * cell.accuracy()),
+        ));
+    }
+    let mut why = vec![format!("update {update}: {}", schedule.why(update))];
+    why.extend(match run.config.problem {
+        Problem::Law => law_reasons(run, cell, update),
+        Problem::Quadratic => quadratic_reasons(run, cell, update),
+        Problem::Digits => digits_reasons(run, cell, update),
+    });
+    Story {
+        title: cell.name(),
+        facts,
+        why,
+    }
+}
+
+fn law_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
+    let Some(law) = run.law() else {
+        return Vec::new();
+    };
+    let rates: Vec<f64> = (0..=update).map(|i| cell.schedule.rate(i)).collect();
+    let s1: f64 = rates.iter().sum();
+    let parts = Prepared::new(law, &rates, 64).at(update);
+    let verb = if parts.drop <= 0.0 { "lower" } else { "raise" };
+    vec![
+        format!(
+            "L = L0 + A × S1^-α + drop = {:.3} + {:.3} × {s1:.3}^-{:.3} {:+.4} = {:.4}",
+            law.l0,
+            law.a,
+            law.alpha,
+            parts.drop,
+            parts.loss()
+        ),
+        format!(
+            "the changes of the rate so far {verb} the loss by {:.4}, {:.1} % of what exceeds L0",
+            parts.drop.abs(),
+            100.0 * parts.drop.abs() / (parts.power - law.l0)
+        ),
+    ]
+}
+
+fn quadratic_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
+    let eta = cell.schedule.rate(update);
+    // λ₁ = 1 for every curvature decay.
+    let word = if eta < 2.0 {
+        "stable"
+    } else {
+        "unstable, diverges if kept"
+    };
+    let shrink = (1.0 - eta) * (1.0 - eta);
+    let mut why = vec![
+        format!("steepest mode: η λ₁ = {eta:.3e} against the limit 2: {word}"),
+        format!(
+            "its second moment: (1 - {eta:.3e})² m + {eta:.3e}² × {} = {shrink:.4} m + {:.2e}",
+            run.config.noise,
+            eta * eta * run.config.noise
+        ),
+    ];
+    if eta > 0.0 && eta < 2.0 {
+        why.push(format!(
+            "at this rate that mode settles at a loss of η s2 / (2 (2 - η)) = {:.3e}: only a lower rate gets below",
+            0.5 * eta * run.config.noise / (2.0 - eta)
+        ));
+    }
+    why
+}
+
+fn digits_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
+    let eta = cell.schedule.rate(update);
+    let rule = match run.config.rule {
+        Rule::Sgd => format!(
+            "v ← {} v + (g + {} w); w ← w - {eta:.3e} v",
+            run.config.momentum, run.config.weight_decay
+        ),
+        Rule::AdamW => format!(
+            "w ← (1 - {eta:.3e} × {}) w - {eta:.3e} m̂ / (√v̂ + 1e-8)",
+            run.config.weight_decay
+        ),
+    };
+    let mut why = vec![rule];
+    if let Some(recording) = &run.recording
+        && run.chosen().is_some_and(|c| c.entity() == cell.entity())
+        && let Some(trainer) = Some(recording.at(update as u64)).filter(|t| t.steps() > 0)
+    {
+        let norm = trainer
+            .net
+            .params()
+            .iter()
+            .map(|w| f64::from(*w) * f64::from(*w))
+            .sum::<f64>()
+            .sqrt();
+        why.push(format!(
+            "replayed to update {}: batch loss {:.4}, gradient norm {:.4}, weight norm {norm:.3}",
+            trainer.steps(),
+            trainer.loss(),
+            trainer.gradient_norm()
+        ));
+    }
+    why
+}

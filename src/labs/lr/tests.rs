@@ -1,0 +1,195 @@
+//! Whole runs.
+
+use super::schedule::Shape;
+use super::*;
+use crate::core::{Simulation as _, finish};
+use crate::labs::LabRun as _;
+
+fn run(config: &Config) -> Run {
+    finish(&mut *Lr::start(config, &Library::default()).unwrap()).unwrap()
+}
+
+fn small_digits() -> Config {
+    Config {
+        horizon: 60,
+        grid: 1,
+        batch: 16,
+        ..Config::default()
+    }
+}
+
+#[test]
+fn a_digits_run_holds_every_schedule_rate_and_seed() {
+    let config = small_digits();
+    let run = run(&config);
+    assert_eq!(run.cells.len(), 5 * 3);
+    for cell in run.cells.iter() {
+        assert_eq!(cell.curves.len(), 2, "{}", cell.name());
+        for curve in &cell.curves {
+            assert!(
+                curve.final_loss.is_finite() && curve.accuracy > 0.2,
+                "{}",
+                cell.name()
+            );
+            assert_eq!(curve.loss.last().map(|p| p[0]), Some(60.0));
+        }
+    }
+    assert_eq!(run.timeline().end(), 60.0);
+    assert!(
+        run.timeline()
+            .moments
+            .iter()
+            .any(|m| m.label == "warmup ends" && m.at == 6.0)
+    );
+    assert!(
+        run.metrics()
+            .iter()
+            .any(|m| m.id == "test_accuracy" && m.value > 20.0)
+    );
+    let recording = run.recording.as_ref().unwrap();
+    assert_eq!(recording.total_steps(), 60);
+    assert_eq!(recording.at(17).steps(), 17);
+}
+
+#[test]
+fn the_recorded_run_ends_where_its_curve_ends() {
+    let run = run(&small_digits());
+    let mut last = run.recording.as_ref().unwrap().last().clone();
+    assert_eq!(
+        last.evaluate().loss,
+        run.chosen().unwrap().curves[0].final_loss
+    );
+}
+
+#[test]
+fn the_same_config_gives_the_same_run_and_another_seed_does_not() {
+    let config = Config {
+        rivals: false,
+        grid: 0,
+        ..small_digits()
+    };
+    let finals = |c: &Config| run(c).chosen().unwrap().finals();
+    assert_eq!(finals(&config), finals(&config));
+    assert_ne!(
+        finals(&config),
+        finals(&Config {
+            seed: 9,
+            ..config.clone()
+        })
+    );
+}
+
+#[test]
+fn rivals_do_not_change_the_chosen_run() {
+    let alone = Config {
+        rivals: false,
+        grid: 0,
+        ..small_digits()
+    };
+    let together = small_digits();
+    assert_eq!(
+        run(&alone).chosen().unwrap().finals(),
+        run(&together).chosen().unwrap().finals()
+    );
+}
+
+#[test]
+fn the_law_predicts_that_decay_lowers_the_loss() {
+    let config = Config {
+        horizon: 24_000,
+        ..Config::default().with_problem(Problem::Law)
+    };
+    let run = run(&config);
+    let constant = run
+        .of_shape(Shape::Constant)
+        .find(|c| c.offset == 0)
+        .unwrap()
+        .final_loss();
+    let wsd = run
+        .of_shape(Shape::Wsd)
+        .find(|c| c.offset == 0)
+        .unwrap()
+        .final_loss();
+    assert!(wsd < constant - 0.03, "{wsd} against {constant}");
+    let story = run.story(run.chosen().unwrap().entity(), 5000.0).unwrap();
+    assert!(story.why.iter().any(|w| w.contains("L0 + A")), "{story:?}");
+}
+
+#[test]
+fn a_quadratic_beyond_its_limit_is_marked_diverged_and_never_blank() {
+    let config = Config {
+        shape: Shape::Constant,
+        warmup: 0.0,
+        peak: 2.5,
+        grid: 1,
+        dims: 32,
+        ..Config::default().with_problem(Problem::Quadratic)
+    };
+    let run = run(&config);
+    let cell = run.chosen().unwrap();
+    let (step, loss) = cell.first_divergence().unwrap();
+    assert!(step > 0 && loss > 1e5, "{step} {loss}");
+    assert!(cell.curves[0].loss.len() > 1, "the curve up to there stays");
+    assert!(cell.final_loss().is_nan());
+    assert!(
+        run.summary().contains(&format!("diverged at step {step}")),
+        "{}",
+        run.summary()
+    );
+    assert!(
+        run.timeline()
+            .moments
+            .iter()
+            .any(|m| m.label.contains("diverges"))
+    );
+    let diverged = run
+        .metrics()
+        .into_iter()
+        .find(|m| m.id == "diverged_runs")
+        .unwrap();
+    assert!(diverged.value >= 1.0);
+}
+
+#[test]
+fn the_quadratic_run_agrees_with_the_plain_recursion() {
+    let config = Config {
+        rivals: false,
+        grid: 0,
+        dims: 40,
+        horizon: 120,
+        ..Config::default().with_problem(Problem::Quadratic)
+    };
+    let problem = quadratic::Problem::new(40, 1.0, 0.6, 0.05);
+    let losses = quadratic::sgd_losses(&problem, &config.chosen().rates().unwrap());
+    assert_eq!(run(&config).chosen().unwrap().final_loss(), losses[120]);
+}
+
+#[test]
+fn every_preset_is_valid_and_its_charts_hold_data() {
+    for preset in Lr::presets() {
+        let mut config = (preset.config)();
+        assert_eq!(Lr::check(&config), Ok(()), "{}", preset.name);
+        config.horizon = config.horizon.min(80);
+        config.seeds = 1;
+        config.grid = config.grid.min(1);
+        let run = run(&config);
+        for chart in run.charts() {
+            assert!(!chart.series.is_empty(), "{}, {}", preset.name, chart.id);
+            let finite = chart
+                .series
+                .iter()
+                .flat_map(|s| s.points.iter())
+                .any(|p| p[0].is_finite() && p[1].is_finite());
+            assert!(finite, "{}, {}", preset.name, chart.id);
+        }
+        for (name, table) in run.tables() {
+            assert!(
+                table.rows.iter().all(|r| r.len() == table.columns.len()),
+                "{name}"
+            );
+        }
+        for (entity, _) in run.notable() {
+            assert!(run.story(entity, 40.0).is_some(), "{}", preset.name);
+        }
+    }
+}

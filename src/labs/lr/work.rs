@@ -1,0 +1,398 @@
+//! The computation in small steps.
+
+use super::config::{Config, ModelSize, Problem};
+use super::laws::{MultiPower, PUBLISHED, Prepared};
+use super::model::{Cell, Curve, Run};
+use super::quadratic;
+use super::training::{Batches, Trainer};
+use crate::core::digits::Samples;
+use crate::core::{Job, Recorder, Recording, Result, Simulation as _, Step};
+
+/// Points recorded per curve.
+const POINTS: u64 = 200;
+/// Neighbouring rate changes merged in drawn predictions (error below 7e-5).
+const MERGE: usize = 64;
+/// Mode updates per step of the job.
+const MODE_UPDATES: u64 = 200_000;
+/// Network updates per step of the job.
+const NET_UPDATES: usize = 24;
+/// A quadratic's loss this many times its start counts as diverged.
+const BLOWN_UP: f64 = 1e6;
+
+/// The published law of a config's model size.
+pub(super) fn law_of(config: &Config) -> MultiPower {
+    let index = match config.model_size {
+        ModelSize::M25 => 0,
+        ModelSize::M100 => 1,
+        ModelSize::M400 => 2,
+    };
+    PUBLISHED[index].1
+}
+
+/// Updates between recorded points.
+fn stride(updates: u64) -> u64 {
+    updates.div_ceil(POINTS).max(1)
+}
+
+/// All cells of a config, still without curves: the chosen shape first, rising peak rates.
+fn cells_of(config: &Config) -> Vec<Cell> {
+    let grid = config.grid as i64;
+    let mut cells = Vec::new();
+    for shape in config.shapes() {
+        for offset in -grid..=grid {
+            cells.push(Cell {
+                schedule: config.schedule(shape, config.peak_at(offset)),
+                offset,
+                curves: Vec::new(),
+            });
+        }
+    }
+    cells
+}
+
+/// Starts the job of a checked config.
+pub(super) fn start(config: &Config) -> Result<Box<dyn Job<Out = Run>>> {
+    config.check()?;
+    let cells = cells_of(config);
+    Ok(match config.problem {
+        Problem::Law => Box::new(LawWork {
+            config: config.clone(),
+            cells,
+            next: 0,
+        }),
+        Problem::Quadratic => Box::new(QuadraticWork::new(config.clone(), cells)?),
+        Problem::Digits => Box::new(DigitsWork::new(config.clone(), cells)?),
+    })
+}
+
+/// Predicts one cell per step.
+struct LawWork {
+    config: Config,
+    cells: Vec<Cell>,
+    next: usize,
+}
+
+impl Job for LawWork {
+    type Out = Run;
+
+    fn step(&mut self) -> Result<Step<Run>> {
+        let Some(cell) = self.cells.get_mut(self.next) else {
+            let cells = std::mem::take(&mut self.cells);
+            return Ok(Step::Done(Run::new(self.config.clone(), cells, None)));
+        };
+        let rates = cell.schedule.rates()?;
+        let prepared = Prepared::new(law_of(&self.config), &rates, MERGE);
+        let updates = rates.len() as u64;
+        let mut curve = Curve {
+            seed: self.config.seed,
+            accuracy: f64::NAN,
+            ..Curve::default()
+        };
+        let mut s = stride(updates);
+        loop {
+            let s_now = s.min(updates);
+            let loss = prepared.at(s_now as usize - 1).loss();
+            curve.loss.push([s_now as f64, loss]);
+            if s_now == updates {
+                break;
+            }
+            s += stride(updates);
+        }
+        curve.final_loss = prepared.at(rates.len() - 1).loss();
+        cell.curves.push(curve);
+        self.next += 1;
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        self.next as f64 / self.cells.len().max(1) as f64
+    }
+}
+
+/// Runs the exact recursion cell by cell.
+struct QuadraticWork {
+    config: Config,
+    problem: quadratic::Problem,
+    cells: Vec<Cell>,
+    next: usize,
+    state: quadratic::Sgd,
+    curve: Curve,
+    limit: f64,
+}
+
+impl QuadraticWork {
+    fn new(config: Config, cells: Vec<Cell>) -> Result<Self> {
+        let problem = quadratic::Problem::new(
+            config.dims as usize,
+            config.curvature,
+            config.start_decay,
+            config.noise,
+        );
+        let state = begin(&problem, &cells[0])?;
+        let limit = BLOWN_UP * state.loss();
+        let mut work = Self {
+            curve: Curve::default(),
+            config,
+            problem,
+            cells,
+            next: 0,
+            state,
+            limit,
+        };
+        work.observe();
+        Ok(work)
+    }
+
+    fn observe(&mut self) {
+        let done = self.state.steps() as f64;
+        self.curve.loss.push([done, self.state.loss()]);
+        self.curve
+            .gradient
+            .push([done, self.state.gradient_square().sqrt()]);
+    }
+
+    fn finish_cell(&mut self, diverged: Option<(u64, f64)>) -> Result<()> {
+        let mut curve = std::mem::take(&mut self.curve);
+        curve.seed = self.config.seed;
+        curve.accuracy = f64::NAN;
+        curve.diverged = diverged;
+        curve.final_loss = if diverged.is_some() {
+            f64::NAN
+        } else {
+            self.state.loss()
+        };
+        self.cells[self.next].curves.push(curve);
+        self.next += 1;
+        if let Some(cell) = self.cells.get(self.next) {
+            self.state = begin(&self.problem, cell)?;
+            self.observe();
+        }
+        Ok(())
+    }
+}
+
+fn begin(problem: &quadratic::Problem, cell: &Cell) -> Result<quadratic::Sgd> {
+    Ok(quadratic::Sgd::new(
+        problem.clone(),
+        cell.schedule.rates()?.into(),
+    ))
+}
+
+impl Job for QuadraticWork {
+    type Out = Run;
+
+    fn step(&mut self) -> Result<Step<Run>> {
+        if self.next == self.cells.len() {
+            let cells = std::mem::take(&mut self.cells);
+            return Ok(Step::Done(Run::new(self.config.clone(), cells, None)));
+        }
+        let every = stride(self.config.horizon);
+        for _ in 0..MODE_UPDATES.div_ceil(self.config.dims) {
+            if !self.state.advance() {
+                self.finish_cell(None)?;
+                return Ok(Step::Working);
+            }
+            let done = self.state.steps();
+            if done.is_multiple_of(every) || done == self.config.horizon {
+                self.observe();
+                let loss = self.state.loss();
+                if !loss.is_finite() || loss > self.limit {
+                    self.finish_cell(Some((done, loss)))?;
+                    return Ok(Step::Working);
+                }
+            }
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        let within = self.state.steps() as f64 / self.config.horizon.max(1) as f64;
+        ((self.next as f64 + within) / self.cells.len().max(1) as f64).min(1.0)
+    }
+}
+
+/// One lane: a cell's training run of the current seed.
+struct Lane {
+    trainer: Trainer,
+    curve: Curve,
+    /// Sum and number of batch losses since the last recorded point.
+    block: (f64, u64),
+}
+
+impl Lane {
+    /// Trains on the batch of one update and records.
+    fn train(&mut self, batch: &Samples, every: u64) {
+        if self.curve.diverged.is_some() || !self.trainer.train_on(batch) {
+            return;
+        }
+        let (done, loss) = (self.trainer.steps(), self.trainer.loss());
+        if !loss.is_finite() {
+            self.curve.diverged = Some((done, loss));
+            return;
+        }
+        self.block.0 += loss;
+        self.block.1 += 1;
+        if done.is_multiple_of(every) {
+            self.flush(done);
+        }
+    }
+
+    fn flush(&mut self, done: u64) {
+        if self.block.1 == 0 {
+            return;
+        }
+        let mean = self.block.0 / self.block.1 as f64;
+        self.curve.loss.push([done as f64, mean]);
+        self.curve
+            .gradient
+            .push([done as f64, self.trainer.gradient_norm()]);
+        self.block = (0.0, 0);
+    }
+
+    fn finish(mut self) -> Curve {
+        self.flush(self.trainer.steps());
+        let result = self.trainer.evaluate();
+        let mut curve = self.curve;
+        if !result.loss.is_finite() && curve.diverged.is_none() {
+            curve.diverged = Some((self.trainer.steps(), result.loss));
+        }
+        let usable = curve.diverged.is_none();
+        curve.final_loss = if usable { result.loss } else { f64::NAN };
+        curve.accuracy = if usable { result.accuracy() } else { f64::NAN };
+        curve
+    }
+}
+
+/// Trains all cells of a seed side by side on the same batches, seed after seed.
+struct DigitsWork {
+    config: Config,
+    cells: Vec<Cell>,
+    seed: u64,
+    lanes: Vec<Lane>,
+    /// Which update and lane come next, and the batch of that update.
+    update: u64,
+    lane: usize,
+    batch: Samples,
+    /// Records the chosen cell with the first seed.
+    recorder: Option<Recorder<Trainer>>,
+    recording: Option<Recording<Trainer>>,
+    chosen: usize,
+}
+
+impl DigitsWork {
+    fn new(config: Config, cells: Vec<Cell>) -> Result<Self> {
+        let mut work = Self {
+            chosen: config.grid as usize,
+            config,
+            cells,
+            seed: 0,
+            lanes: Vec::new(),
+            update: 0,
+            lane: 0,
+            batch: Samples {
+                x: Vec::new(),
+                labels: Vec::new(),
+            },
+            recorder: None,
+            recording: None,
+        };
+        work.begin_seed()?;
+        if let Some(lane) = work.lanes.get(work.chosen) {
+            let every = work.config.horizon.div_ceil(25);
+            work.recorder = Some(Recorder::new(&lane.trainer, every));
+        }
+        Ok(work)
+    }
+
+    fn batches(&self) -> Batches {
+        Batches {
+            seed: self.config.seed.wrapping_add(self.seed),
+            size: self.config.batch as usize,
+        }
+    }
+
+    fn begin_seed(&mut self) -> Result<()> {
+        let batches = self.batches();
+        let rule = self.config.optimizer();
+        self.lanes = self
+            .cells
+            .iter()
+            .map(|cell| {
+                Ok(Lane {
+                    trainer: Trainer::new(rule, cell.schedule.rates()?.into(), batches)?,
+                    curve: Curve {
+                        seed: batches.seed,
+                        ..Curve::default()
+                    },
+                    block: (0.0, 0),
+                })
+            })
+            .collect::<Result<_>>()?;
+        (self.update, self.lane) = (0, 0);
+        self.batch = batches.batch(0);
+        Ok(())
+    }
+
+    /// Trains a few lanes on the current batch; `true` when all updates are done.
+    fn train_some(&mut self) -> bool {
+        let every = stride(self.config.horizon);
+        let end = (self.lane + NET_UPDATES).min(self.lanes.len());
+        for (i, lane) in self.lanes[self.lane..end].iter_mut().enumerate() {
+            lane.train(&self.batch, every);
+            if self.lane + i == self.chosen
+                && let Some(recorder) = &mut self.recorder
+            {
+                recorder.observe(&lane.trainer);
+            }
+        }
+        self.lane = end;
+        if end == self.lanes.len() {
+            self.lane = 0;
+            self.update += 1;
+            if self.update == self.config.horizon {
+                return true;
+            }
+            self.batch = self.batches().batch(self.update);
+        }
+        false
+    }
+}
+
+impl Job for DigitsWork {
+    type Out = Run;
+
+    fn step(&mut self) -> Result<Step<Run>> {
+        if self.update < self.config.horizon {
+            self.train_some();
+            return Ok(Step::Working);
+        }
+        // Evaluation of one lane per step, the last lane first.
+        if let Some(lane) = self.lanes.pop() {
+            let index = self.lanes.len();
+            if index == self.chosen
+                && let Some(recorder) = self.recorder.take()
+            {
+                self.recording = Some(recorder.close(lane.trainer.clone()));
+            }
+            self.cells[index].curves.push(lane.finish());
+            return Ok(Step::Working);
+        }
+        self.seed += 1;
+        if self.seed < self.config.seeds {
+            self.begin_seed()?;
+            return Ok(Step::Working);
+        }
+        let cells = std::mem::take(&mut self.cells);
+        Ok(Step::Done(Run::new(
+            self.config.clone(),
+            cells,
+            self.recording.take(),
+        )))
+    }
+
+    fn progress(&self) -> f64 {
+        let updates = self.config.horizon.max(1) as f64;
+        let within = (self.update as f64 / updates).min(1.0);
+        ((self.seed as f64 + within) / self.config.seeds.max(1) as f64).min(1.0)
+    }
+}
