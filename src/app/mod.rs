@@ -1,7 +1,414 @@
-//! The application around the labs.
+//! The application around the labs: places, commands, files, links, preferences.
 
+mod claims;
 mod command;
+mod files;
 mod history;
+mod home;
+mod kernels;
+mod overlay;
 mod place;
+mod prefs;
+mod screen;
+mod seeds;
+mod slot;
 
 pub use command::Command;
+
+use crate::core::Error;
+use crate::labs::{
+    Exhibit, LabKind, Library, Setup, Shared, exhibit, lr, noise, pruning, routing, serving,
+};
+use crate::platform;
+use crate::ui::notice::{NoticeKind, Notices};
+use crate::ui::theme;
+use claims::Claims;
+use files::Files;
+use home::{Home, HomeAction};
+use kernels::Kernels;
+use overlay::Overlays;
+use place::Target;
+use prefs::Prefs;
+use screen::{Env, LabScreen, Screen};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Key of the preferences in the storage.
+const PREFS_KEY: &str = "schedlab.prefs";
+
+/// The application.
+pub struct App {
+    prefs: Prefs,
+    data: Library,
+    notices: Notices,
+    claims: Claims,
+    overlays: Overlays,
+    kernels: Kernels,
+    files: Files,
+    home: Home,
+    screens: BTreeMap<LabKind, Box<dyn Screen>>,
+    /// The lab on screen; the home page without one.
+    open: Option<LabKind>,
+    /// The address last written or followed.
+    hash: String,
+}
+
+/// Borrows what a screen may use, apart from the screens themselves.
+macro_rules! surroundings {
+    ($app:expr) => {
+        Env {
+            data: &$app.data,
+            gpu: $app.kernels.in_use(),
+            notices: &mut $app.notices,
+            prefs: &mut $app.prefs,
+            claims: &mut $app.claims,
+        }
+    };
+}
+
+impl App {
+    /// The app with stored preferences, at the place the address names.
+    pub fn new(cc: &eframe::CreationContext<'_>) -> Self {
+        theme::install(&cc.egui_ctx);
+        let prefs: Prefs = cc
+            .storage
+            .and_then(|s| eframe::get_value(s, PREFS_KEY))
+            .unwrap_or_default();
+        let mut app = Self {
+            data: Library::default(),
+            notices: Notices::default(),
+            claims: Claims::default(),
+            overlays: Overlays::default(),
+            kernels: Kernels::new(cc, prefs.kernels),
+            files: Files::default(),
+            home: Home::new(),
+            screens: BTreeMap::new(),
+            open: None,
+            hash: String::new(),
+            prefs,
+        };
+        if let Some(theme) = platform::query("theme") {
+            app.prefs.theme = match theme.as_str() {
+                "dark" => Some(egui::Theme::Dark),
+                "light" => Some(egui::Theme::Light),
+                _ => None,
+            };
+        }
+        app.prefs.reduce_motion |= platform::prefers_reduced_motion();
+        app.apply_theme(&cc.egui_ctx);
+        let hash = platform::hash();
+        app.follow(&hash);
+        app
+    }
+
+    fn apply_theme(&self, ctx: &egui::Context) {
+        ctx.set_theme(
+            self.prefs
+                .theme
+                .map_or(egui::ThemePreference::System, Into::into),
+        );
+    }
+
+    /// Goes where an address points; a bad one is reported and the place stays.
+    fn follow(&mut self, hash: &str) {
+        hash.clone_into(&mut self.hash);
+        match Target::from_hash(hash) {
+            Ok(Target::Home) => self.open = None,
+            Ok(Target::Lab(kind)) => self.open_lab(kind),
+            Ok(Target::Exhibit(id)) => {
+                if let Some(exhibit) = exhibit(id) {
+                    self.open_exhibit(exhibit);
+                }
+            }
+            Ok(Target::Shared(shared)) => self.open_shared(&shared),
+            Err(error) => {
+                self.notices.push(NoticeKind::Error, error.to_string());
+                // The part before the damage may still name a lab.
+                let lab = hash.trim_start_matches('#').split('/').next();
+                if let Some(kind) = lab.and_then(LabKind::from_id) {
+                    self.open_lab(kind);
+                }
+            }
+        }
+    }
+
+    fn screen_mut(&mut self, kind: LabKind) -> &mut Box<dyn Screen> {
+        let still = self.prefs.reduce_motion;
+        self.screens.entry(kind).or_insert_with(|| match kind {
+            LabKind::Serving => Box::new(LabScreen::<serving::Serving>::new(still)),
+            LabKind::Lr => Box::new(LabScreen::<lr::Lr>::new(still)),
+            LabKind::Noise => Box::new(LabScreen::<noise::Noise>::new(still)),
+            LabKind::Routing => Box::new(LabScreen::<routing::Routing>::new(still)),
+            LabKind::Pruning => Box::new(LabScreen::<pruning::Pruning>::new(still)),
+        })
+    }
+
+    fn open_lab(&mut self, kind: LabKind) {
+        let first_visit = !self.screens.contains_key(&kind);
+        let last = self.prefs.last.get(&kind).cloned();
+        let screen = self.screen_mut(kind);
+        if first_visit
+            && let Some(shared) = last
+            && shared.setups.iter().all(|s| s.check().is_ok())
+            && let Err(error) = screen.open(&shared)
+        {
+            log::warn!("the stored setup of the {} lab: {error}", kind.id());
+        }
+        self.open = Some(kind);
+        self.prefs.visit(kind);
+    }
+
+    fn open_exhibit(&mut self, exhibit: &Exhibit) {
+        self.open_shared(&Shared::single((exhibit.setup)()));
+    }
+
+    fn open_shared(&mut self, shared: &Shared) {
+        let kind = shared.lab();
+        let result = self.screen_mut(kind).open(shared);
+        self.open = Some(kind);
+        self.prefs.visit(kind);
+        if let Err(error) = result {
+            self.notices.push(NoticeKind::Error, error.to_string());
+        }
+    }
+
+    /// Obeys a command, whoever asked for it.
+    pub fn execute(&mut self, command: Command, ctx: &egui::Context) {
+        if command == Command::Escape && (self.files.cancel() || self.overlays.close_one()) {
+            return;
+        }
+        if let Some(kind) = self.open
+            && let Some(screen) = self.screens.get_mut(&kind)
+            && screen.execute(command, &mut surroundings!(self))
+        {
+            return;
+        }
+        match command {
+            Command::Home => self.open = None,
+            Command::OpenLab(kind) => self.open_lab(kind),
+            Command::Share => self.share(),
+            Command::SaveSetup => self.save_setup(),
+            Command::SaveTable => self.save_table(),
+            Command::OpenFile => platform::pick_files(),
+            Command::Theme => {
+                let dark = ctx.global_style().visuals.dark_mode;
+                self.prefs.theme = Some(if dark {
+                    egui::Theme::Light
+                } else {
+                    egui::Theme::Dark
+                });
+                self.apply_theme(ctx);
+            }
+            Command::Palette => self.overlays.toggle_palette(),
+            Command::Help => self.overlays.help = !self.overlays.help,
+            Command::Performance => self.overlays.performance = !self.overlays.performance,
+            _ => {}
+        }
+    }
+
+    fn current(&self) -> Option<&dyn Screen> {
+        self.screens.get(&self.open?).map(AsRef::as_ref)
+    }
+
+    fn share(&mut self) {
+        let Some(screen) = self.current() else {
+            return;
+        };
+        let shared = screen.shared();
+        let hash = shared.to_hash();
+        let link = format!("{}{hash}", platform::page_address());
+        if link.len() > 2000 {
+            self.notices.push(
+                NoticeKind::Warning,
+                "This setup is too long for a link; it is saved as a file instead".to_owned(),
+            );
+            self.save_setup();
+            return;
+        }
+        platform::copy_text(&link);
+        self.notices.push(
+            NoticeKind::Info,
+            if shared.setups.iter().any(Setup::needs_data) {
+                "Link copied. It names your file but does not contain it.".to_owned()
+            } else {
+                "Link copied".to_owned()
+            },
+        );
+    }
+
+    fn save_setup(&mut self) {
+        if let Some(screen) = self.current() {
+            let shared = screen.shared();
+            let name = format!("schedlab-{}.schedlab.json", shared.lab().id());
+            self.save(&name, shared.to_json().as_bytes());
+        }
+    }
+
+    fn save_table(&mut self) {
+        if let Some((name, csv)) = self.current().and_then(Screen::table_csv) {
+            self.save(&name, csv.as_bytes());
+        }
+    }
+
+    fn save(&mut self, name: &str, bytes: &[u8]) {
+        platform::save_file(name, bytes);
+        self.notices
+            .push(NoticeKind::Info, format!("Saved as {name}"));
+    }
+
+    /// Keeps the address in step with the place, without filling the browser's history.
+    fn write_hash(&mut self, ctx: &egui::Context) {
+        if ctx.input(|i| i.pointer.any_down()) {
+            return;
+        }
+        let hash = self.current().map_or_else(
+            || "#home".to_owned(),
+            |screen| {
+                let mut shared = screen.shared();
+                if screen.is_playing() {
+                    shared.playhead = 0.0;
+                }
+                shared.to_hash()
+            },
+        );
+        if hash != self.hash {
+            let same_place = hash.split('/').next() == self.hash.split('/').next();
+            if same_place {
+                platform::replace_hash(&hash);
+            } else {
+                platform::push_hash(&hash);
+            }
+            self.hash = hash;
+        }
+    }
+
+    fn work(&mut self, ctx: &egui::Context) {
+        let start = platform::now_secs();
+        let within_budget = || platform::now_secs() - start < 0.006;
+        if self.kernels.poll(ctx, &mut self.notices) {
+            for screen in self.screens.values_mut() {
+                screen.invalidate();
+            }
+        }
+        let mut busy = self.claims.work(within_budget);
+        match self.open.and_then(|kind| self.screens.get_mut(&kind)) {
+            Some(screen) => busy |= screen.work(&mut surroundings!(self)),
+            None => busy |= self.home.work(within_budget),
+        }
+        if busy {
+            ctx.request_repaint();
+        }
+    }
+
+    fn take_files(&mut self, ctx: &egui::Context) {
+        for error in self.files.poll(ctx) {
+            self.notices.push(NoticeKind::Error, error.to_string());
+        }
+        for text in self.files.take_setups() {
+            match Shared::from_json(&text) {
+                Ok(shared) => self.open_shared(&shared),
+                Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
+            }
+        }
+        if let Some((kind, key, data)) = self.files.preview_ui(ctx) {
+            let result = self.screen_mut(kind).use_data(&key, &data);
+            match result {
+                Ok(()) => {
+                    self.data.insert(key, data);
+                    self.open = Some(kind);
+                    self.prefs.visit(kind);
+                    self.screen_mut(kind).invalidate();
+                }
+                Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
+            }
+        }
+    }
+
+    fn publish(&self) {
+        let mut snapshot = self
+            .current()
+            .map_or_else(|| json!({"lab": null}), Screen::snapshot);
+        if let Some(object) = snapshot.as_object_mut() {
+            object.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+            object.insert("kernels".to_owned(), json!(self.kernels.words()));
+            object.insert(
+                "kernels_on".to_owned(),
+                json!(if self.kernels.in_use().is_some() {
+                    "gpu"
+                } else {
+                    "cpu"
+                }),
+            );
+            object.insert(
+                "frame_millis".to_owned(),
+                json!(self.overlays.frame_millis()),
+            );
+        }
+        platform::publish_snapshot(&snapshot.to_string());
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        if let Some(address) = platform::take_hash_change()
+            && address != self.hash
+        {
+            self.follow(&address);
+        }
+        self.work(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        self.take_files(&ctx);
+        let mut asked = command::pressed(&ctx);
+        match self.open.and_then(|kind| self.screens.get_mut(&kind)) {
+            Some(screen) => asked.extend(screen.ui(ui, &mut surroundings!(self))),
+            None => match self.home.ui(ui, &mut surroundings!(self)) {
+                Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
+                Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
+                Some(HomeAction::File) => asked.push(Command::OpenFile),
+                None => {}
+            },
+        }
+        asked.extend(self.overlays.ui(&ctx, &mut self.kernels));
+        self.prefs.kernels = self.kernels.wish();
+        self.notices.show(&ctx);
+        for command in asked {
+            self.execute(command, &ctx);
+        }
+        self.write_hash(&ctx);
+        self.publish();
+        if let Some(secs) = frame.info().cpu_usage {
+            self.overlays.note_frame(secs * 1e3);
+        }
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        for (kind, screen) in &self.screens {
+            self.prefs.last.insert(*kind, screen.shared());
+        }
+        eframe::set_value(storage, PREFS_KEY, &self.prefs);
+    }
+}
+
+/// Opens the native window and runs until it is closed.
+///
+/// # Errors
+/// Why no window could be opened.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn run_native() -> Result<(), Error> {
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Schedlab")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([360.0, 480.0]),
+        ..Default::default()
+    };
+    eframe::run_native(
+        "schedlab",
+        options,
+        Box::new(|cc| Ok(Box::new(App::new(cc)))),
+    )
+    .map_err(|e| Error::Unsupported(format!("a window here: {e}")))
+}

@@ -33,8 +33,6 @@ pub(crate) struct Prefs {
     pub(crate) last: BTreeMap<LabKind, Shared>,
     /// Labs in order of the last visit, newest first.
     pub(crate) recent: Vec<LabKind>,
-    /// Labs whose first hint was dismissed.
-    pub(crate) hints_seen: Vec<LabKind>,
 }
 
 impl Prefs {

@@ -1,0 +1,78 @@
+//! Files the user brings: dropped, chosen, recognised by content, previewed before anything is
+//! replaced.
+
+use crate::core::Error;
+use crate::labs::{DataKey, Dataset, LabKind, sniff};
+use crate::platform;
+use crate::ui::import::{ImportAction, preview_ui};
+
+/// Largest file read into the page.
+const MAX_BYTES: usize = 1 << 30;
+
+/// Files on their way in.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    preview: Option<(DataKey, Dataset)>,
+    setups: Vec<String>,
+}
+
+impl Files {
+    /// Takes files that were dropped or chosen; returns why some cannot be used.
+    pub(crate) fn poll(&mut self, ctx: &egui::Context) -> Vec<Error> {
+        let dropped = ctx.input(|i| i.raw.dropped_files.clone());
+        platform::read_dropped(&dropped);
+        let mut problems = platform::take_problems();
+        for (name, bytes) in platform::take_files() {
+            problems.extend(self.receive(&name, &bytes).err());
+        }
+        problems
+    }
+
+    fn receive(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() > MAX_BYTES {
+            return Err(Error::import(
+                name,
+                "size",
+                format!(
+                    "{} bytes; at most {MAX_BYTES} fit into the page",
+                    bytes.len()
+                ),
+            ));
+        }
+        if std::path::Path::new(name)
+            .extension()
+            .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            self.setups.push(text.to_owned());
+            return Ok(());
+        }
+        let data = sniff(name, bytes)?;
+        self.preview = Some((DataKey::of(name, bytes), data));
+        Ok(())
+    }
+
+    /// Setup files that arrived.
+    pub(crate) fn take_setups(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.setups)
+    }
+
+    /// Closes the preview; `false` when none was open.
+    pub(crate) fn cancel(&mut self) -> bool {
+        self.preview.take().is_some()
+    }
+
+    /// Shows the preview, if there is one; returns what to use where.
+    pub(crate) fn preview_ui(
+        &mut self,
+        ctx: &egui::Context,
+    ) -> Option<(LabKind, DataKey, Dataset)> {
+        let (key, data) = self.preview.as_ref()?;
+        let action = preview_ui(ctx, &key.name, data)?;
+        let (key, data) = self.preview.take()?;
+        match action {
+            ImportAction::Use(kind) => Some((kind, key, data)),
+            ImportAction::Cancel => None,
+        }
+    }
+}
