@@ -5,8 +5,10 @@ mod config;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+pub mod header;
 pub mod mask;
 mod model;
+pub mod npy;
 pub mod select;
 pub mod systems;
 #[cfg(feature = "app")]
