@@ -137,13 +137,18 @@ pub fn bytes_words(v: f64) -> String {
 
 /// Whether the bytes are meant to be a safetensors (or `.npy`) file.
 pub fn looks_like(name: &str, bytes: &[u8]) -> bool {
-    let name = name.to_lowercase();
     // Eight bytes of a small number, then a brace: no text file starts with zero bytes.
     let by_content = bytes.get(4..9) == Some(&[0, 0, 0, 0, b'{']);
-    name.ends_with(".safetensors")
-        || name.ends_with(".npy")
+    has_extension(name, "safetensors")
+        || has_extension(name, "npy")
         || by_content
         || bytes.starts_with(npy::MAGIC)
+}
+
+fn has_extension(name: &str, wanted: &str) -> bool {
+    std::path::Path::new(name)
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case(wanted))
 }
 
 /// Reads a safetensors or `.npy` file.
@@ -151,7 +156,7 @@ pub fn looks_like(name: &str, bytes: &[u8]) -> bool {
 /// # Errors
 /// What is wrong, and at which tensor or byte.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
-    let is_npy = bytes.starts_with(npy::MAGIC) || name.to_lowercase().ends_with(".npy");
+    let is_npy = bytes.starts_with(npy::MAGIC) || has_extension(name, "npy");
     let mut checkpoint = if is_npy {
         read_npy(name, bytes)?
     } else {

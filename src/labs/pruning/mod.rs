@@ -1,25 +1,32 @@
 //! Pruning lab.
 
+mod charts;
 pub mod checkpoint;
 mod config;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod header;
+mod judge;
 pub mod mask;
+pub mod measure;
 mod model;
+pub mod network;
 pub mod npy;
+pub mod plan;
+pub mod ranks;
+mod report;
 pub mod select;
 pub mod systems;
 #[cfg(feature = "app")]
 mod view;
 
-pub use config::Config;
+pub use config::{Config, Granularity, Method, NanPolicy, Source};
 pub use model::Run;
 pub use systems::EXHIBITS;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
-use crate::core::{Error, Job, Param, Result};
+use crate::core::{Error, Job, Param, Result, validate};
 
 /// The pruning lab.
 #[derive(Debug)]
@@ -34,32 +41,33 @@ impl Lab for Pruning {
         title: "Pruning",
         question: "Which weights can go, and what is lost?",
         entity: "layer",
-        picture: "",
+        picture: "The weight matrices as grids, one cell a weight: kept weights in ink by magnitude, pruned ones blank; for the first layer one 8 by 8 field per hidden unit.",
     };
 
     fn params() -> &'static [Param<Config>] {
-        &[]
+        config::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
-        &[Preset {
-            name: "Default",
-            doc: "",
-            config: Config::default,
-        }]
+        PRESETS
     }
 
     fn exhibits() -> &'static [&'static Exhibit] {
         EXHIBITS
     }
 
-    fn label(_config: &Config) -> String {
-        String::new()
+    fn label(config: &Config) -> String {
+        config.label()
     }
 
-    fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+    fn check(config: &Config) -> Result<()> {
+        validate(Self::params(), config)?;
+        model::check(config)
+    }
+
+    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work))
+        Ok(Box::new(model::Work::new(config, data)?))
     }
 
     fn seed(config: &Config) -> u64 {
@@ -70,11 +78,69 @@ impl Lab for Pruning {
         config.seed = seed;
     }
 
-    fn use_data(_config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
-        Err(Error::Unsupported(format!(
-            "{} ({}) in this lab",
-            key.name,
-            data.words()
-        )))
+    fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+        match data {
+            Dataset::Tensors(_) => Ok(Config {
+                source: Source::Imported,
+                file: Some(key.clone()),
+                ..config.clone()
+            }),
+            Dataset::Trace(_) => Err(Error::Unsupported(format!(
+                "{} ({}) as weights",
+                key.name,
+                data.words()
+            ))),
+        }
     }
 }
+
+const PRESETS: &[Preset<Config>] = &[
+    Preset {
+        name: "How far can it go?",
+        doc: "Global magnitude pruning of a trained digit reader. Play: for a long time nothing happens, then everything at once.",
+        config: Config::default,
+    },
+    Preset {
+        name: "Every layer the same",
+        doc: "Per-layer magnitude at 95 %: the small last layer loses as large a share as the big first one.",
+        config: || Config {
+            granularity: Granularity::Layer,
+            sparsity: 95.0,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Spread by LAMP",
+        doc: "Layer-adaptive scores at 95 %: compare the density bars with those of global magnitude.",
+        config: || Config {
+            method: Method::Lamp,
+            sparsity: 95.0,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "2:4 for hardware",
+        doc: "Two of every four neighbours are kept: half of the weights go, and the loss is hardly seen.",
+        config: || Config {
+            method: Method::NOfM,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "At random",
+        doc: "The control: weights go in random order. The accuracy falls from the first weights on.",
+        config: || Config {
+            method: Method::Random,
+            sparsity: 50.0,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Barely trained",
+        doc: "Only 40 training steps: the magnitudes still look like their random start, and pruning hurts earlier.",
+        config: || Config {
+            train_steps: 40,
+            ..Config::default()
+        },
+    },
+];

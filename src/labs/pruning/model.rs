@@ -1,57 +1,596 @@
-//! Computation of the lab.
+//! Computation of the lab: train (or take the user's tensors), plan the whole sweep of
+//! sparsities, judge the network at every step, and write everything a view needs.
 
-use crate::core::{Chart, EntityId, Job, Metric, Result, Step, Story, Table, Timeline};
-use crate::labs::LabRun;
+use super::checkpoint::{Tensor, nan_error};
+use super::config::{Config, Granularity, Method, NanPolicy, Source};
+use super::judge::Judge;
+use super::measure::{Bytes, Effective, Planes, effective};
+use super::network::{Recipe, Training};
+use super::plan::{Layer, Plan, Planner, Rule, group_steps};
+use super::select::magnitude_key;
+use crate::core::mlp::{Evaluation, Mlp, Workspace};
+use crate::core::{Chart, Error, Job, Result, Step, Timeline};
+use crate::labs::{Dataset, Library};
+use std::sync::Arc;
+
+/// One point of the sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Sparsity asked for, in per cent.
+    pub asked: f64,
+    /// Weights pruned.
+    pub pruned: u64,
+    /// Loss and accuracy on the test images; none for an opened file.
+    pub judged: Option<Evaluation>,
+    /// Surviving paths; none for an opened file.
+    pub effective: Option<Effective>,
+    /// Bytes in the storage formats.
+    pub bytes: Bytes,
+}
+
+/// Accuracy of another method at some sparsities.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rival {
+    /// Its name.
+    pub name: &'static str,
+    /// Sparsity in per cent, accuracy in per cent.
+    pub accuracy: Vec<[f64; 2]>,
+}
+
+/// Magnitudes of a layer, counted in bins of an eighth of a power of two.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Histogram {
+    /// Weights that are exactly 0.
+    pub zeros: u64,
+    /// Key of the first bin: its lower edge is the magnitude with the bits `first << 20`.
+    pub first: u32,
+    /// Counts.
+    pub counts: Vec<u64>,
+}
+
+impl Histogram {
+    fn of(values: &[f32]) -> Self {
+        let mut counts = vec![0_u64; 1 << 11];
+        let mut zeros = 0;
+        for &w in values {
+            match magnitude_key(w) {
+                0 => zeros += 1,
+                key => counts[(key >> 20) as usize] += 1,
+            }
+        }
+        let first = counts.iter().position(|c| *c > 0).unwrap_or(0);
+        let last = counts.iter().rposition(|c| *c > 0).unwrap_or(0);
+        Self {
+            zeros,
+            first: first as u32,
+            counts: counts.get(first..=last).unwrap_or(&[]).to_vec(),
+        }
+    }
+
+    /// Lower edge of bin `i` as a magnitude.
+    pub fn edge(&self, i: usize) -> f64 {
+        f64::from(f32::from_bits((self.first + i as u32) << 20))
+    }
+}
+
+/// Everything computed, shared between clones.
+#[derive(Debug)]
+pub struct Results {
+    /// The config it was computed for.
+    pub config: Config,
+    /// The prunable layers.
+    pub layers: Arc<[Layer]>,
+    /// Which weight goes when.
+    pub plan: Arc<Plan>,
+    /// The sweep.
+    pub points: Vec<Point>,
+    /// Step of the config's sparsity.
+    pub chosen: usize,
+    /// Other methods on the same network.
+    pub rivals: Vec<Rival>,
+    /// Magnitudes per layer.
+    pub histograms: Vec<Histogram>,
+    /// Linked charts.
+    pub charts: Vec<Chart>,
+    /// Number of prunable weights.
+    pub total: u64,
+    /// Remarks on the tensors.
+    pub remarks: Vec<String>,
+}
 
 /// Everything computed.
 #[derive(Debug, Clone)]
 pub struct Run {
-    timeline: Timeline,
+    pub(super) results: Arc<Results>,
+    pub(super) timeline: Timeline,
+}
+
+impl Run {
+    /// The results behind the pictures.
+    pub fn results(&self) -> &Results {
+        &self.results
+    }
+}
+
+/// Sparsities of the sweep in per cent: finer where it gets interesting, and the chosen one.
+fn sweep_steps(config: &Config) -> Vec<f64> {
+    if config.method == Method::NOfM {
+        return group_steps(config.group_m as usize);
+    }
+    let mut steps: Vec<f64> = (0..90).map(f64::from).collect();
+    steps.extend((0..10).map(|i| 90.0 + 0.5 * f64::from(i)));
+    steps.extend((0..16).map(|i| 95.0 + 0.25 * f64::from(i)));
+    steps.extend((0..10).map(|i| (990.0 + f64::from(i)) / 10.0));
+    let at = steps.partition_point(|&s| s < config.sparsity);
+    if steps.get(at) != Some(&config.sparsity) {
+        steps.insert(at, config.sparsity);
+    }
+    steps
+}
+
+/// Sparsities at which other methods are judged, in per cent.
+const RIVAL_STEPS: [f64; 13] = [
+    0.0, 50.0, 70.0, 80.0, 85.0, 90.0, 92.5, 95.0, 96.0, 97.0, 98.0, 99.0, 99.5,
+];
+
+const RIVALS: [(&str, Method, Granularity); 5] = [
+    ("global magnitude", Method::Magnitude, Granularity::Global),
+    ("per-layer magnitude", Method::Magnitude, Granularity::Layer),
+    ("LAMP", Method::Lamp, Granularity::Global),
+    ("ERK", Method::Erk, Granularity::Global),
+    ("random", Method::Random, Granularity::Global),
+];
+
+enum Phase {
+    Train(Training),
+    Plan(Planner),
+    Judge(Judge),
+    Rival(usize, Planner),
+    JudgeRival(usize, Judge),
+    Planes(usize),
+    Measure(usize),
 }
 
 /// The computation in steps.
-pub(super) struct Work;
+pub(super) struct Work {
+    config: Config,
+    steps: Vec<f64>,
+    layers: Arc<[Layer]>,
+    net: Option<Arc<Mlp>>,
+    plan: Option<Arc<Plan>>,
+    judged: Vec<Evaluation>,
+    rivals: Vec<Rival>,
+    points: Vec<Point>,
+    /// Per layer and step, bits of information in a kept value, its byte planes apart.
+    plane_bits: Vec<Vec<f64>>,
+    histograms: Vec<Histogram>,
+    remarks: Vec<String>,
+    phase: Phase,
+    buffers: Workspace,
+}
+
+impl Work {
+    pub(super) fn new(config: &Config, data: &Library) -> Result<Self> {
+        let mut work = Self {
+            config: config.clone(),
+            steps: sweep_steps(config),
+            layers: Arc::from([]),
+            net: None,
+            plan: None,
+            judged: Vec::new(),
+            rivals: Vec::new(),
+            points: Vec::new(),
+            plane_bits: Vec::new(),
+            histograms: Vec::new(),
+            remarks: Vec::new(),
+            phase: Phase::Planes(0),
+            buffers: Workspace::default(),
+        };
+        match config.source {
+            Source::Trained => {
+                let recipe = Recipe {
+                    sizes: config.sizes(),
+                    steps: config.train_steps,
+                    seed: config.seed,
+                };
+                work.phase = Phase::Train(Training::new(recipe)?);
+            }
+            Source::Imported => {
+                let (layers, remarks) = imported(config, data)?;
+                (work.layers, work.remarks) = (layers.into(), remarks);
+                work.phase = work.planning();
+            }
+        }
+        Ok(work)
+    }
+
+    fn planning(&self) -> Phase {
+        let rule = Rule::of(&self.config);
+        Phase::Plan(Planner::new(self.layers.clone(), rule, &self.steps))
+    }
+
+    fn rival(&self, from: usize) -> Phase {
+        let next = (from..RIVALS.len()).find(|&i| {
+            let (_, method, granularity) = RIVALS[i];
+            method != self.config.method
+                || (method == Method::Magnitude && granularity != self.config.granularity)
+        });
+        match next {
+            Some(i) if self.net.is_some() => {
+                let (_, method, granularity) = RIVALS[i];
+                let rule = Rule {
+                    method,
+                    granularity,
+                    ..Rule::of(&self.config)
+                };
+                Phase::Rival(i, Planner::new(self.layers.clone(), rule, &RIVAL_STEPS))
+            }
+            _ => Phase::Planes(0),
+        }
+    }
+
+    /// Counts the byte values of a layer's weights by the step at which they go.
+    fn count_planes(&mut self, l: usize) {
+        let (Some(plan), Some(layer)) = (&self.plan, self.layers.get(l)) else {
+            self.phase = Phase::Measure(0);
+            return;
+        };
+        let steps = self.steps.len();
+        let mut planes = vec![Planes::new(layer.width() as usize); steps + 1];
+        for (&w, &gone) in layer.values.iter().zip(plan.pruned_at[l].iter()) {
+            let slot = &mut planes[usize::from(gone).min(steps)];
+            match layer.dtype.as_str() {
+                "F16" => slot.add(&half::f16::from_f32(w).to_le_bytes()),
+                "BF16" => slot.add(&half::bf16::from_f32(w).to_le_bytes()),
+                "F64" => slot.add(&f64::from(w).to_le_bytes()),
+                _ => slot.add(&w.to_le_bytes()),
+            }
+        }
+        // What is kept at a step goes later: add up from the end.
+        let mut bits = vec![0.0; steps];
+        for step in (0..steps).rev() {
+            let (before, after) = planes.split_at_mut(step + 1);
+            bits[step] = after[0].entropies().iter().sum();
+            before[step].merge(&after[0]);
+        }
+        self.plane_bits.push(bits);
+        self.histograms.push(Histogram::of(&layer.values));
+        self.phase = Phase::Planes(l + 1);
+    }
+
+    fn measure(&mut self, step: usize) -> Option<Run> {
+        let plan = self.plan.clone()?;
+        if let Some(&asked) = self.steps.get(step) {
+            let mut bytes = Bytes::default();
+            let (mut kept, mut total) = (0, 0);
+            for (l, layer) in self.layers.iter().enumerate() {
+                let left = plan.kept[l][step];
+                let bits = self.plane_bits[l][step];
+                bytes.add(Bytes::of(
+                    [layer.rows, layer.cols],
+                    layer.width(),
+                    left,
+                    bits,
+                ));
+                kept += left;
+                total += layer.values.len() as u64;
+            }
+            let dims: Vec<[usize; 2]> = self.layers.iter().map(|l| [l.rows, l.cols]).collect();
+            let stays = |l: usize, i: usize| usize::from(plan.pruned_at[l][i]) > step;
+            self.points.push(Point {
+                asked,
+                pruned: total - kept,
+                judged: self.judged.get(step).copied(),
+                effective: self.net.is_some().then(|| effective(&dims, &stays)),
+                bytes,
+            });
+            self.phase = Phase::Measure(step + 1);
+            return None;
+        }
+        Some(super::report::run(Results {
+            chosen: self.chosen(),
+            total: self.layers.iter().map(|l| l.values.len() as u64).sum(),
+            config: self.config.clone(),
+            layers: self.layers.clone(),
+            plan,
+            points: std::mem::take(&mut self.points),
+            rivals: std::mem::take(&mut self.rivals),
+            histograms: std::mem::take(&mut self.histograms),
+            charts: Vec::new(),
+            remarks: std::mem::take(&mut self.remarks),
+        }))
+    }
+
+    fn chosen(&self) -> usize {
+        if self.config.method == Method::NOfM {
+            return (self.config.group_m - self.config.keep_n.min(self.config.group_m)) as usize;
+        }
+        let found = self.steps.iter().position(|&s| s == self.config.sparsity);
+        found.unwrap_or(0)
+    }
+}
 
 impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        Ok(Step::Done(Run {
-            timeline: Timeline::counted(1, "step", "1 step"),
-        }))
+        match &mut self.phase {
+            Phase::Train(training) => {
+                if let Some(net) = training.step() {
+                    self.layers = layers_of(&net).into();
+                    self.net = Some(net);
+                    self.phase = self.planning();
+                }
+            }
+            Phase::Plan(planner) => {
+                if let Some(plan) = planner.step().map(Arc::new) {
+                    self.phase = match &self.net {
+                        Some(net) => Phase::Judge(Judge::new(net, plan.clone())),
+                        None => Phase::Planes(0),
+                    };
+                    self.plan = Some(plan);
+                }
+            }
+            Phase::Judge(judge) => {
+                if judge.advance(&mut self.buffers) {
+                    self.judged = std::mem::take(&mut judge.done);
+                    self.phase = self.rival(0);
+                }
+            }
+            Phase::Rival(i, planner) => {
+                if let (Some(plan), Some(net)) = (planner.step(), &self.net) {
+                    self.phase = Phase::JudgeRival(*i, Judge::new(net, Arc::new(plan)));
+                }
+            }
+            Phase::JudgeRival(i, judge) => {
+                if judge.advance(&mut self.buffers) {
+                    let curve = RIVAL_STEPS.iter().zip(&judge.done);
+                    self.rivals.push(Rival {
+                        name: RIVALS[*i].0,
+                        accuracy: curve.map(|(&s, e)| [s, 100.0 * e.accuracy()]).collect(),
+                    });
+                    let next = *i + 1;
+                    self.phase = self.rival(next);
+                }
+            }
+            Phase::Planes(layer) => {
+                let layer = *layer;
+                self.count_planes(layer);
+            }
+            Phase::Measure(step) => {
+                let step = *step;
+                if let Some(run) = self.measure(step) {
+                    return Ok(Step::Done(run));
+                }
+                if self.plan.is_none() {
+                    return Err(Error::Stuck("there is nothing to prune".to_owned()));
+                }
+            }
+        }
+        Ok(Step::Working)
     }
 
     fn progress(&self) -> f64 {
-        0.0
+        let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
+        match &self.phase {
+            Phase::Train(t) => 0.4 * t.progress(),
+            Phase::Plan(p) if self.net.is_none() => 0.8 * p.progress(),
+            Phase::Plan(_) => 0.4,
+            Phase::Judge(j) => 0.4 + 0.35 * share(j.step, j.steps),
+            Phase::Rival(i, _) => 0.75 + 0.2 * share(*i, RIVALS.len()),
+            Phase::JudgeRival(i, _) => 0.77 + 0.2 * share(*i, RIVALS.len()),
+            Phase::Planes(l) => 0.9 + 0.05 * share(*l, self.layers.len()),
+            Phase::Measure(s) => 0.95 + 0.05 * share(*s, self.steps.len()),
+        }
     }
 }
 
-impl LabRun for Run {
-    fn metrics(&self) -> Vec<Metric> {
-        Vec::new()
+/// Checks that go beyond one parameter.
+pub(super) fn check(config: &Config) -> Result<()> {
+    if config.method == Method::NOfM && config.keep_n > config.group_m {
+        return Err(Error::out_of_range(
+            "keep_n",
+            config.keep_n,
+            format!("1 to {} (the group size M)", config.group_m),
+        ));
+    }
+    Ok(())
+}
+
+/// The layers of a trained network.
+fn layers_of(net: &Mlp) -> Vec<Layer> {
+    let tensor = |l: usize| {
+        let (cols, rows) = (net.sizes()[l], net.sizes()[l + 1]);
+        Tensor {
+            name: format!("layer {}", l + 1),
+            dtype: "F32".to_owned(),
+            shape: vec![rows as u64, cols as u64],
+            values: net.weights(l).into(),
+            bytes: 4 * (rows * cols) as u64,
+            nan: 0,
+            inf: 0,
+        }
+    };
+    Layer::chain((0..net.layers()).map(tensor))
+}
+
+/// The prunable layers of the opened file, and remarks.
+fn imported(config: &Config, data: &Library) -> Result<(Vec<Layer>, Vec<String>)> {
+    let Some(key) = &config.file else {
+        return Err(Error::MissingData {
+            name: "a .safetensors or .npy file".to_owned(),
+        });
+    };
+    let Dataset::Tensors(checkpoint) = data.get(key)? else {
+        return Err(Error::Unsupported(format!("{} as weights", key.name)));
+    };
+    let mut remarks = checkpoint.remarks.clone();
+    let mut chosen: Vec<Tensor> = Vec::new();
+    for t in checkpoint.tensors.iter().filter(|t| t.is_prunable()) {
+        let mut t = t.clone();
+        if t.nan > 0 {
+            match config.nan_policy {
+                NanPolicy::Refuse => return Err(nan_error(&key.name, &t)),
+                NanPolicy::Exclude => {
+                    remarks.push(format!("tensor {:?} is left out: {} NaN", t.name, t.nan));
+                    continue;
+                }
+                NanPolicy::Zero => {
+                    let clean = |&w: &f32| if w.is_nan() { 0.0 } else { w };
+                    t.values = t.values.iter().map(clean).collect();
+                }
+            }
+        }
+        chosen.push(t);
+    }
+    if chosen.is_empty() {
+        return Err(Error::import(
+            &key.name,
+            "all tensors",
+            "none can be pruned; that needs floating point, two dimensions, and a name without embed, norm or bias",
+        ));
+    }
+    Ok((Layer::chain(chosen.into_iter()), remarks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::finish;
+    use crate::labs::pruning::checkpoint::Checkpoint;
+    use crate::labs::{DataKey, LabRun as _};
+
+    fn run(config: &Config, data: &Library) -> Result<Run> {
+        finish(&mut Work::new(config, data)?)
     }
 
-    fn timeline(&self) -> &Timeline {
-        &self.timeline
+    fn small() -> Config {
+        Config {
+            hidden1: 24,
+            hidden2: 12,
+            train_steps: 120,
+            ..Config::default()
+        }
     }
 
-    fn charts(&self) -> &[Chart] {
-        &[]
+    #[test]
+    fn a_trained_network_keeps_its_accuracy_for_long_and_then_loses_it() {
+        let run = run(&small(), &Library::default()).unwrap();
+        let r = run.results();
+        let accuracy = |i: usize| r.points[i].judged.unwrap().accuracy();
+        assert!(accuracy(0) > 0.9, "dense {}", accuracy(0));
+        assert!(accuracy(40) > 0.85, "at 40 % {}", accuracy(40));
+        assert!(accuracy(r.points.len() - 1) < 0.5, "at the end");
+        assert_eq!(run.timeline().steps.len(), r.points.len());
+        assert!(run.charts().iter().all(|c| !c.series.is_empty()));
+        assert_eq!(run.tables()[0].1.rows.len(), 3);
     }
 
-    fn tables(&self) -> Vec<(&'static str, Table)> {
-        Vec::new()
+    #[test]
+    fn every_method_prunes_exactly_the_count_it_promises_and_masks_are_nested() {
+        for method in Method::ALL {
+            for granularity in [Granularity::Global, Granularity::Layer] {
+                let config = Config {
+                    method,
+                    granularity,
+                    ..small()
+                };
+                let run = run(&config, &Library::default()).unwrap();
+                let r = run.results();
+                for (step, point) in r.points.iter().enumerate() {
+                    let counted: usize = r
+                        .plan
+                        .pruned_at
+                        .iter()
+                        .flat_map(|l| l.iter())
+                        .filter(|&&at| usize::from(at) <= step)
+                        .count();
+                    assert_eq!(counted as u64, point.pruned, "{method:?} step {step}");
+                    let exact = crate::labs::pruning::select::count_rule(
+                        point.asked / 100.0,
+                        r.total as usize,
+                    );
+                    let slack = match (method, granularity) {
+                        (Method::Magnitude | Method::Random, Granularity::Global)
+                        | (Method::Lamp, _) => 0,
+                        (Method::NOfM, _) => r.total,
+                        _ => r.layers.len() as u64,
+                    };
+                    assert!(
+                        point.pruned.abs_diff(exact as u64) <= slack,
+                        "{method:?} {point:?}"
+                    );
+                }
+                let ascending = |w: &[Point]| w[0].pruned <= w[1].pruned;
+                assert!(r.points.windows(2).all(ascending), "{method:?}");
+                assert!(
+                    run.story(crate::core::EntityId(1), 90.0)
+                        .is_some_and(|s| !s.why.is_empty())
+                );
+            }
+        }
     }
 
-    fn story(&self, _entity: EntityId, _at: f64) -> Option<Story> {
-        None
+    fn library(values: Vec<f32>) -> (Config, Library) {
+        let key = DataKey {
+            name: "w.safetensors".to_owned(),
+            hash: String::new(),
+        };
+        let tensor = Tensor {
+            name: "a".to_owned(),
+            dtype: "F32".to_owned(),
+            shape: vec![2, values.len() as u64 / 2],
+            nan: values.iter().filter(|v| v.is_nan()).count(),
+            values: values.into(),
+            bytes: 0,
+            inf: 0,
+        };
+        let mut library = Library::default();
+        let checkpoint = Checkpoint {
+            tensors: vec![tensor],
+            ..Checkpoint::default()
+        };
+        library.insert(key.clone(), Dataset::Tensors(Arc::new(checkpoint)));
+        let config = Config {
+            source: Source::Imported,
+            file: Some(key),
+            sparsity: 50.0,
+            ..Config::default()
+        };
+        (config, library)
     }
 
-    fn notable(&self) -> Vec<(EntityId, String)> {
-        Vec::new()
+    #[test]
+    fn an_opened_file_is_pruned_without_claiming_an_accuracy() {
+        let (config, library) = library(vec![0.5, -0.1, 0.2, f32::INFINITY, 0.0, 0.2]);
+        let run = run(&config, &library).unwrap();
+        let r = run.results();
+        assert_eq!(r.points[r.chosen].pruned, 3);
+        let kept = |i: usize| usize::from(r.plan.pruned_at[0][i]) > r.chosen;
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5].map(kept),
+            [true, false, false, true, false, true]
+        );
+        assert!(run.metrics().iter().all(|m| m.id != "accuracy_percent"));
     }
 
-    fn summary(&self) -> String {
-        String::new()
+    #[test]
+    fn values_that_are_not_numbers_wait_for_a_decision() {
+        let (mut config, library) = library(vec![0.5, f32::NAN, 0.2, 1.0]);
+        let error = run(&config, &library).unwrap_err().to_string();
+        assert!(
+            error.contains("tensor \"a\": 1 values are not a number"),
+            "{error}"
+        );
+        config.nan_policy = NanPolicy::Zero;
+        assert_eq!(
+            run(&config, &library).unwrap().results().plan.pruned_at[0][1],
+            13,
+            "as 0 it goes first: 0.13 · 4 rounds to 1"
+        );
+        config.nan_policy = NanPolicy::Exclude;
+        assert!(run(&config, &library).is_err(), "nothing is left");
+        config.file = None;
+        assert!(run(&config, &library).is_err());
     }
 }

@@ -1,0 +1,173 @@
+//! The network that is trained here: digits, fully connected, SGD with momentum and a cosine.
+//!
+//! Recipe: He-normal weights, zero biases, softmax cross-entropy, batches of 64 without
+//! replacement, momentum 0.9, weight decay 1e-4 added to the gradient, η = 0.1 falling to 0 along
+//! a cosine.
+
+use crate::core::digits::{Samples, digits};
+use crate::core::mlp::{Evaluation, Mlp, Optimizer, OptimizerState, Workspace};
+use crate::core::rng::{Stream, StreamId};
+use crate::core::{Result, num};
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// What determines a trained network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Layer sizes, input first.
+    pub sizes: Vec<usize>,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Seed of weights and data order.
+    pub seed: u64,
+}
+
+const BATCH: usize = 64;
+const PEAK_RATE: f64 = 0.1;
+const RULE: Optimizer = Optimizer::Sgd {
+    momentum: 0.9,
+    weight_decay: 1e-4,
+};
+/// Trained networks kept, so that another method or sparsity does not train again.
+const REMEMBERED: usize = 8;
+
+/// Training and test images of the lab, decoded once.
+pub fn data() -> &'static (Samples, Samples) {
+    static DATA: OnceLock<(Samples, Samples)> = OnceLock::new();
+    DATA.get_or_init(|| digits().pruning_split())
+}
+
+type Memory = Vec<(Recipe, Arc<Mlp>)>;
+
+/// Networks trained before. A network is a function of its recipe, so remembering changes no
+/// result.
+fn memory() -> &'static Mutex<Memory> {
+    static MEMORY: OnceLock<Mutex<Memory>> = OnceLock::new();
+    MEMORY.get_or_init(Mutex::default)
+}
+
+/// A training in steps.
+#[derive(Debug)]
+pub struct Training {
+    recipe: Recipe,
+    net: Mlp,
+    state: OptimizerState,
+    grad: Vec<f32>,
+    work: Workspace,
+    order: Vec<usize>,
+    step: u64,
+    known: Option<Arc<Mlp>>,
+}
+
+impl Training {
+    /// Starts a training (or finds its result).
+    ///
+    /// # Errors
+    /// Layer sizes that make no network.
+    pub fn new(recipe: Recipe) -> Result<Self> {
+        let known = memory().lock().ok().and_then(|m| {
+            m.iter()
+                .find(|(r, _)| *r == recipe)
+                .map(|(_, net)| net.clone())
+        });
+        let net = Mlp::new(
+            &recipe.sizes,
+            &mut Stream::new(recipe.seed, StreamId::Weights),
+        )?;
+        let n = net.params().len();
+        Ok(Self {
+            state: RULE.state(n),
+            grad: vec![0.0; n],
+            work: Workspace::default(),
+            order: (0..data().0.len()).collect(),
+            step: 0,
+            net,
+            recipe,
+            known,
+        })
+    }
+
+    /// Share done, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        self.step as f64 / self.recipe.steps.max(1) as f64
+    }
+
+    /// One optimizer step; the network once it is trained.
+    pub fn step(&mut self) -> Option<Arc<Mlp>> {
+        if let Some(net) = &self.known {
+            return Some(net.clone());
+        }
+        if self.step >= self.recipe.steps {
+            let net = Arc::new(self.net.clone());
+            if let Ok(mut memory) = memory().lock() {
+                memory.insert(0, (self.recipe.clone(), net.clone()));
+                memory.truncate(REMEMBERED);
+            }
+            return Some(net);
+        }
+        let train = &data().0;
+        let per_epoch = (train.len() / BATCH) as u64;
+        let (epoch, batch) = (self.step / per_epoch, (self.step % per_epoch) as usize);
+        if batch == 0 {
+            Stream::new(self.recipe.seed, StreamId::DataOrder)
+                .step(epoch as u32)
+                .shuffle(&mut self.order);
+        }
+        let picked = &self.order[batch * BATCH..(batch + 1) * BATCH];
+        let x: Vec<f32> = picked
+            .iter()
+            .flat_map(|&i| train.image(i))
+            .copied()
+            .collect();
+        let y: Vec<u8> = picked.iter().map(|&i| train.labels[i]).collect();
+        let turn = std::f64::consts::PI * self.progress();
+        let rate = PEAK_RATE * 0.5 * (1.0 + num::cos(turn));
+        self.net
+            .gradient(&x, &y, None, &mut self.grad, &mut self.work);
+        RULE.update(
+            &mut self.state,
+            self.net.params_mut(),
+            &self.grad,
+            rate as f32,
+        );
+        self.step += 1;
+        None
+    }
+}
+
+/// Test images are judged in this many parts, to keep each part short.
+pub const EVAL_PARTS: usize = 4;
+
+/// Loss and accuracy on one part of the test images.
+pub fn evaluate_part(net: &Mlp, part: usize, work: &mut Workspace) -> Evaluation {
+    let test = &data().1;
+    let size = test.len().div_ceil(EVAL_PARTS);
+    let (from, to) = (part * size, ((part + 1) * size).min(test.len()));
+    let pixels = crate::core::digits::PIXELS;
+    let x = test.x.get(from * pixels..to * pixels).unwrap_or(&[]);
+    let labels = test.labels.get(from..to).unwrap_or(&[]);
+    net.evaluate(x, labels, None, work)
+}
+
+/// Loss and accuracy on all test images.
+pub fn evaluate(net: &Mlp, work: &mut Workspace) -> Evaluation {
+    let mut total = Evaluation {
+        loss: 0.0,
+        correct: 0,
+        count: 0,
+    };
+    for part in 0..EVAL_PARTS {
+        add(&mut total, evaluate_part(net, part, work));
+    }
+    total
+}
+
+/// Joins the evaluation of another part.
+pub fn add(total: &mut Evaluation, part: Evaluation) {
+    if part.count == 0 {
+        return;
+    }
+    let (a, b) = (total.count as f64, part.count as f64);
+    total.loss = (total.loss * a + part.loss * b) / (a + b);
+    total.correct += part.correct;
+    total.count += part.count;
+}

@@ -1,0 +1,386 @@
+//! The plan of a sweep: at which sparsity every weight is pruned. Masks of all methods here are
+//! nested (a weight once pruned stays pruned as the sparsity grows), so one number per weight
+//! holds the masks of the whole sweep.
+
+use super::checkpoint::Tensor;
+use super::config::{Config, Granularity, Method};
+use super::ranks::{Assign, NEVER, Ranks};
+use super::select::{Cut, count_rule, magnitude_key};
+use super::systems::erk::{Kind, densities};
+use super::systems::{lamp, n_of_m, random};
+use std::sync::Arc;
+
+/// One prunable tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Its name.
+    pub name: String,
+    /// Its number format.
+    pub dtype: String,
+    /// Its dimensions.
+    pub shape: Vec<u64>,
+    /// Rows of the matrix `[out, in · kh · kw]`.
+    pub rows: usize,
+    /// Columns of that matrix.
+    pub cols: usize,
+    /// Its weights.
+    pub values: Arc<[f32]>,
+    /// Number of weights in the layers before it.
+    pub start: u64,
+}
+
+impl Layer {
+    /// Layers from tensors, in order.
+    pub fn chain(tensors: impl Iterator<Item = Tensor>) -> Vec<Self> {
+        let mut start = 0;
+        let mut layers = Vec::new();
+        for t in tensors {
+            let [rows, cols] = t.matrix();
+            let n = t.values.len() as u64;
+            layers.push(Self {
+                name: t.name,
+                dtype: t.dtype,
+                shape: t.shape,
+                rows,
+                cols,
+                values: t.values,
+                start,
+            });
+            start += n;
+        }
+        layers
+    }
+
+    /// Bytes of one weight as stored.
+    pub fn width(&self) -> u64 {
+        super::header::bits_of(&self.dtype).unwrap_or(32) / 8
+    }
+}
+
+/// What is ranked how, at which sparsities.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// The method.
+    pub method: Method,
+    /// Over which weights one ranking runs (magnitude and random).
+    pub granularity: Granularity,
+    /// Group size of N:M.
+    pub group_m: usize,
+    /// Seed of random masks.
+    pub seed: u64,
+}
+
+impl Rule {
+    /// The rule of a config.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            method: config.method,
+            granularity: config.granularity,
+            group_m: config.group_m.max(1) as usize,
+            seed: config.seed,
+        }
+    }
+
+    fn global(&self) -> bool {
+        match self.method {
+            Method::Magnitude | Method::Random => self.granularity == Granularity::Global,
+            Method::Lamp | Method::Erk | Method::NOfM => false,
+        }
+    }
+
+    fn key(&self, layer: &Layer, i: usize, value: f32) -> u32 {
+        match self.method {
+            Method::Random => random::key(random::fold(self.seed), (layer.start + i as u64) as u32),
+            _ => magnitude_key(value),
+        }
+    }
+}
+
+/// The finished plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Per layer and weight: index of the first step at which it is pruned, or [`NEVER`].
+    pub pruned_at: Vec<Arc<[u8]>>,
+    /// Per layer and step: how many weights are kept.
+    pub kept: Vec<Vec<u64>>,
+    /// Per layer and step: where the ranking was cut. With a global ranking all layers share it;
+    /// N:M has none.
+    pub cuts: Vec<Vec<Cut>>,
+}
+
+/// Steps of a sweep for N:M: sparsities 1 - n/m for n = m … 1, in per cent.
+pub fn group_steps(m: usize) -> Vec<f64> {
+    (1..=m)
+        .rev()
+        .map(|n| 100.0 * (1.0 - n as f64 / m as f64))
+        .collect()
+}
+
+/// Keys looked at in one step of the job.
+const CHUNK: usize = 1 << 15;
+
+#[derive(Debug)]
+enum Phase {
+    Score(usize),
+    Count(Ranks),
+    Assign(Assign),
+    Group,
+    Done,
+}
+
+/// Makes a plan in short steps.
+#[derive(Debug)]
+pub struct Planner {
+    layers: Arc<[Layer]>,
+    rule: Rule,
+    /// Sparsities as shares.
+    steps: Vec<f64>,
+    /// Layers ranked together, as (first, one after last).
+    groups: Vec<(usize, usize)>,
+    group: usize,
+    layer: usize,
+    offset: usize,
+    phase: Phase,
+    scores: Vec<Vec<f64>>,
+    wanted: Vec<Vec<u64>>,
+    pruned_at: Vec<Vec<u8>>,
+    plan: Plan,
+    work_done: u64,
+}
+
+impl Planner {
+    /// Starts a plan for the steps (in per cent, ascending; at most 250).
+    pub fn new(layers: Arc<[Layer]>, rule: Rule, steps: &[f64]) -> Self {
+        let count = layers.len();
+        let groups = if rule.global() {
+            vec![(0, count)]
+        } else {
+            (0..count).map(|l| (l, l + 1)).collect()
+        };
+        let mut planner = Self {
+            phase: match rule.method {
+                Method::NOfM => Phase::Group,
+                _ => Phase::Score(0),
+            },
+            steps: steps.iter().take(250).map(|p| p / 100.0).collect(),
+            pruned_at: layers
+                .iter()
+                .map(|l| Vec::with_capacity(l.values.len()))
+                .collect(),
+            plan: Plan {
+                pruned_at: Vec::new(),
+                kept: Vec::new(),
+                cuts: Vec::new(),
+            },
+            scores: Vec::new(),
+            wanted: Vec::new(),
+            group: 0,
+            layer: 0,
+            offset: 0,
+            work_done: 0,
+            layers,
+            rule,
+            groups,
+        };
+        if !matches!(planner.rule.method, Method::Lamp | Method::NOfM) {
+            planner.phase = planner.counting();
+        }
+        planner
+    }
+
+    /// Share done, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        let total: u64 = self.layers.iter().map(|l| l.values.len() as u64).sum();
+        let passes = if self.rule.method == Method::NOfM {
+            1
+        } else {
+            4
+        };
+        (self.work_done as f64 / (passes * total.max(1)) as f64).min(1.0)
+    }
+
+    /// One short step; the plan when it is finished.
+    pub fn step(&mut self) -> Option<Plan> {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Score(layer) => self.score(layer),
+            Phase::Count(ranks) => self.count(ranks),
+            Phase::Assign(assign) => self.assign(assign),
+            Phase::Group => self.split_groups(),
+            Phase::Done => return Some(self.finished()),
+        }
+        None
+    }
+
+    /// LAMP: the scores of one layer, in ascending order.
+    fn score(&mut self, layer: usize) {
+        if let Some(l) = self.layers.get(layer) {
+            let keys = l.values.iter().map(|&w| magnitude_key(w)).collect();
+            self.scores.push(lamp::ascending_scores(keys));
+            self.phase = Phase::Score(layer + 1);
+        } else {
+            self.phase = self.counting();
+        }
+    }
+
+    /// How many weights of each group go at each step, and the select that finds them.
+    fn counting(&mut self) -> Phase {
+        if self.wanted.is_empty() {
+            self.wanted = self.removals();
+            self.scores.clear();
+        }
+        match self.wanted.get(self.group) {
+            Some(ks) => Phase::Count(Ranks::new(ks)),
+            None => Phase::Done,
+        }
+    }
+
+    fn removals(&self) -> Vec<Vec<u64>> {
+        let sizes: Vec<usize> = self.layers.iter().map(|l| l.values.len()).collect();
+        let total: usize = sizes.iter().sum();
+        let by_step: Vec<Vec<u64>> = self
+            .steps
+            .iter()
+            .map(|&s| match self.rule.method {
+                Method::Lamp => lamp::removals(&self.scores, count_rule(s, total) as u64),
+                Method::Erk => {
+                    let shapes: Vec<Vec<u64>> =
+                        self.layers.iter().map(|l| l.shape.clone()).collect();
+                    let densities = densities(&shapes, s, Kind::Erk).density;
+                    let gone = |(d, &n): (&f64, &usize)| count_rule(1.0 - d, n) as u64;
+                    densities.iter().zip(&sizes).map(gone).collect()
+                }
+                _ if self.rule.global() => vec![count_rule(s, total) as u64],
+                _ => sizes.iter().map(|&n| count_rule(s, n) as u64).collect(),
+            })
+            .collect();
+        let column = |g: usize| {
+            let mut ks: Vec<u64> = by_step.iter().map(|row| row[g]).collect();
+            // Rounding of a density may step back by a weight; masks stay nested.
+            for i in 1..ks.len() {
+                ks[i] = ks[i].max(ks[i - 1]);
+            }
+            ks
+        };
+        (0..self.groups.len()).map(column).collect()
+    }
+
+    /// The next keys of the current group; whether the group is through.
+    fn take(&mut self, mut use_key: impl FnMut(u32, usize)) -> bool {
+        let Some(&(_, end)) = self.groups.get(self.group) else {
+            return true;
+        };
+        let Some(layer) = self.layers.get(self.layer) else {
+            return true;
+        };
+        let to = (self.offset + CHUNK).min(layer.values.len());
+        for i in self.offset..to {
+            use_key(self.rule.key(layer, i, layer.values[i]), self.layer);
+        }
+        self.work_done += (to - self.offset) as u64;
+        self.offset = to;
+        if to == layer.values.len() {
+            self.layer += 1;
+            self.offset = 0;
+        }
+        self.layer >= end
+    }
+
+    fn rewind(&mut self) {
+        self.layer = self.groups.get(self.group).map_or(0, |g| g.0);
+        self.offset = 0;
+    }
+
+    fn count(&mut self, mut ranks: Ranks) {
+        let through = self.take(|key, _| ranks.count(std::iter::once(key)));
+        if !through {
+            self.phase = Phase::Count(ranks);
+            return;
+        }
+        ranks.narrow();
+        self.rewind();
+        self.phase = if ranks.done() {
+            Phase::Assign(Assign::new(ranks.cuts()))
+        } else {
+            Phase::Count(ranks)
+        };
+    }
+
+    fn assign(&mut self, mut assign: Assign) {
+        let mut out = std::mem::take(&mut self.pruned_at);
+        let through = self.take(|key, layer| out[layer].push(assign.next(key)));
+        self.pruned_at = out;
+        if !through {
+            self.phase = Phase::Assign(assign);
+            return;
+        }
+        let (first, end) = self.groups[self.group];
+        for _ in first..end {
+            self.plan.cuts.push(assign.cuts().to_vec());
+        }
+        self.group += 1;
+        self.rewind();
+        self.phase = self.counting();
+    }
+
+    /// N:M: the place of every weight in its group, a few rows at a time.
+    fn split_groups(&mut self) {
+        let Some(layer) = self.layers.get(self.layer) else {
+            return;
+        };
+        let (m, cols) = (self.rule.group_m, layer.cols.max(1));
+        let rows = (CHUNK / cols).max(1);
+        let to = (self.offset + rows * cols).min(layer.values.len());
+        for row in layer.values[self.offset..to].chunks(cols) {
+            for group in row.chunks(m) {
+                let keys: Vec<u32> = group.iter().map(|&w| magnitude_key(w)).collect();
+                for i in 0..keys.len() {
+                    let place = n_of_m::place(&keys, i);
+                    // Step i keeps m - i of the group; the best of a group is never pruned.
+                    let step = if place == 0 { NEVER } else { (m - place) as u8 };
+                    self.pruned_at[self.layer].push(step);
+                }
+            }
+        }
+        self.work_done += (to - self.offset) as u64;
+        self.offset = to;
+        if to == layer.values.len() {
+            self.layer += 1;
+            self.offset = 0;
+        }
+        self.phase = Phase::Group;
+        if self.layer == self.layers.len() {
+            self.plan.cuts = vec![Vec::new(); self.layers.len()];
+            self.phase = Phase::Done;
+        }
+    }
+
+    fn finished(&mut self) -> Plan {
+        let steps = self.steps.len();
+        for at in std::mem::take(&mut self.pruned_at) {
+            let mut falls = vec![0_u64; steps];
+            for &step in &at {
+                if let Some(count) = falls.get_mut(usize::from(step)) {
+                    *count += 1;
+                }
+            }
+            let mut left = at.len() as u64;
+            let kept = falls.iter().map(|fall| {
+                left -= fall;
+                left
+            });
+            self.plan.kept.push(kept.collect());
+            self.plan.pruned_at.push(at.into());
+        }
+        self.plan.clone()
+    }
+}
+
+/// Makes a plan at once.
+pub fn plan(layers: &Arc<[Layer]>, rule: Rule, steps: &[f64]) -> Plan {
+    let mut planner = Planner::new(layers.clone(), rule, steps);
+    loop {
+        if let Some(plan) = planner.step() {
+            return plan;
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! What a run tells: headline numbers, charts, tables, and the story of a layer.
+
+use super::charts;
+use super::checkpoint::{bytes_words, count_words};
+use super::config::{Config, Granularity, Method};
+use super::model::{Point, Results, Run};
+use super::select::{Cut, MAGNITUDE_BITS};
+use super::systems::erk::{Kind, densities};
+use crate::core::{
+    Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Story, Table, Timeline,
+};
+use crate::labs::LabRun;
+use std::sync::Arc;
+
+/// Layers drawn as lines; with more, only the largest.
+const LINES: usize = 12;
+
+/// Closes a run: charts and timeline.
+pub(super) fn run(mut results: Results) -> Run {
+    results.charts = charts::charts(&results);
+    Run {
+        timeline: timeline(&results),
+        results: Arc::new(results),
+    }
+}
+
+impl Results {
+    /// Achieved sparsity of a point in per cent.
+    pub fn sparsity(&self, point: &Point) -> f64 {
+        100.0 * point.pruned as f64 / self.total.max(1) as f64
+    }
+
+    /// The point at a moment of the timeline.
+    pub fn point_at(&self, step: usize) -> Option<&Point> {
+        self.points
+            .get(step.min(self.points.len().saturating_sub(1)))
+    }
+
+    /// Density of a layer at a step, 0 to 1.
+    pub fn density(&self, layer: usize, step: usize) -> f64 {
+        let kept = self.plan.kept.get(layer).and_then(|k| k.get(step));
+        let size = self.layers.get(layer).map_or(1, |l| l.values.len().max(1));
+        kept.map_or(f64::NAN, |&k| k as f64 / size as f64)
+    }
+
+    /// The cut of a layer at a step; none for N:M.
+    pub fn cut(&self, layer: usize, step: usize) -> Option<&Cut> {
+        self.plan.cuts.get(layer)?.get(step)
+    }
+
+    /// Threshold of a layer at a step as a magnitude; none where nothing is pruned, where the
+    /// order is random, or where every group has its own.
+    pub fn threshold(&self, layer: usize, step: usize) -> Option<f32> {
+        let cut = self.cut(layer, step)?;
+        (cut.k > 0 && self.config.method != Method::Random)
+            .then(|| f32::from_bits(cut.key & MAGNITUDE_BITS))
+    }
+
+    /// First step at which a layer has no weight left.
+    fn collapse(&self, layer: usize) -> Option<usize> {
+        self.plan.kept.get(layer)?.iter().position(|&k| k == 0)
+    }
+
+    /// First step at which the accuracy is `points` below the dense one.
+    fn loses(&self, points: f64) -> Option<usize> {
+        let accuracy = |p: &Point| p.judged.map(|e| 100.0 * e.accuracy());
+        let dense = accuracy(self.points.first()?)?;
+        self.points
+            .iter()
+            .position(|p| accuracy(p).is_some_and(|a| a <= dense - points))
+    }
+
+    /// Layers drawn as lines, the largest where there are many, in file order.
+    pub(super) fn lines(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.layers.len()).collect();
+        order.sort_by_key(|&l| std::cmp::Reverse(self.layers[l].values.len()));
+        order.truncate(LINES);
+        order.sort_unstable();
+        order
+    }
+}
+
+fn timeline(r: &Results) -> Timeline {
+    let mut moments = Vec::new();
+    let mut add = |step: Option<usize>, label: String, kind: MomentKind| {
+        if let Some(at) = step.and_then(|s| r.points.get(s)).map(|p| p.asked) {
+            moments.push(Moment { at, label, kind });
+        }
+    };
+    add(
+        Some(r.chosen),
+        "chosen sparsity".to_owned(),
+        MomentKind::Note,
+    );
+    add(
+        r.loses(1.0),
+        "1 point of accuracy lost".to_owned(),
+        MomentKind::Note,
+    );
+    add(
+        r.loses(10.0),
+        "10 points of accuracy lost".to_owned(),
+        MomentKind::Bad,
+    );
+    for l in 0..r.layers.len() {
+        let label = format!("{} has no weight left", r.layers[l].name);
+        add(r.collapse(l), label, MomentKind::Bad);
+    }
+    let dead = |p: &Point| p.effective.as_ref().is_some_and(|e| e.dead_units() > 0);
+    let first_dead = r.points.iter().position(dead);
+    add(first_dead, "first dead unit".to_owned(), MomentKind::Note);
+    moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let steps: Vec<f64> = r.points.iter().map(|p| p.asked).collect();
+    Timeline {
+        steps: if steps.is_empty() {
+            vec![0.0].into()
+        } else {
+            steps.into()
+        },
+        axis: "sparsity",
+        unit: "%",
+        step_name: "1 sparsity step",
+        moments,
+    }
+}
+
+impl Config {
+    /// The method in words, without the sparsity.
+    pub fn method_words(&self) -> String {
+        let label = self.label();
+        label.split(", ").next().unwrap_or("").to_owned()
+    }
+}
+
+fn metric(
+    id: &'static str,
+    name: &'static str,
+    unit: &'static str,
+    value: f64,
+    better: Better,
+    doc: &'static str,
+) -> Metric {
+    Metric {
+        id,
+        name,
+        unit,
+        value,
+        better,
+        doc,
+    }
+}
+
+impl LabRun for Run {
+    fn metrics(&self) -> Vec<Metric> {
+        let r = self.results();
+        let (Some(point), Some(dense)) = (r.point_at(r.chosen), r.points.first()) else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        if let (Some(now), Some(before)) = (point.judged, dense.judged) {
+            let (a, b) = (100.0 * now.accuracy(), 100.0 * before.accuracy());
+            out.extend([
+                metric("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity, without retraining."),
+                metric("accuracy_change_points", "Change", "points", a - b, Better::Higher, "Accuracy minus that of the dense network."),
+                metric("loss_nats", "Loss", "nats", now.loss, Better::Lower, "Mean cross-entropy on the test images at the chosen sparsity."),
+            ]);
+        }
+        out.push(metric(
+            "sparsity_percent",
+            "Sparsity",
+            "%",
+            r.sparsity(point),
+            Better::Higher,
+            "Pruned weights over prunable weights, counted, not asked for.",
+        ));
+        out.push(metric(
+            "pruned_weights",
+            "Pruned",
+            "weights",
+            point.pruned as f64,
+            Better::Neither,
+            "Number of weights set to 0: round-half-to-even of sparsity times count.",
+        ));
+        if let Some(e) = &point.effective {
+            let on_path: u64 = e.kept.iter().sum();
+            let share = 100.0 * (1.0 - on_path as f64 / r.total.max(1) as f64);
+            out.push(metric(
+                "effective_sparsity_percent",
+                "Effective sparsity",
+                "%",
+                share,
+                Better::Neither,
+                "Sparsity when only weights on a path from an input to an output count as present.",
+            ));
+            out.push(metric(
+                "dead_units",
+                "Dead units",
+                "units",
+                e.dead_units() as f64,
+                Better::Lower,
+                "Hidden and output units that no path goes through.",
+            ));
+        }
+        let ratio = |bytes: f64| bytes / point.bytes.dense;
+        out.push(metric(
+            "bitmap_ratio",
+            "Size, bitmap",
+            "× dense",
+            ratio(point.bytes.bitmap),
+            Better::Lower,
+            "Bytes of a bitmap plus the kept values, over the dense bytes.",
+        ));
+        out.push(metric("csr_ratio", "Size, CSR", "× dense", ratio(point.bytes.csr), Better::Lower, "Bytes of compressed sparse rows (u32 row starts, u16 or u32 columns, values), over the dense bytes."));
+        out.push(metric("bound_ratio", "Size, bound", "× dense", ratio(point.bytes.bound), Better::Lower, "Entropy of the mask bits plus that of the kept values' byte planes, over the dense bytes."));
+        out.push(metric(
+            "collapsed_layers",
+            "Collapsed layers",
+            "layers",
+            (0..r.layers.len())
+                .filter(|&l| r.plan.kept[l].get(r.chosen) == Some(&0))
+                .count() as f64,
+            Better::Lower,
+            "Layers without a single kept weight: nothing passes through them.",
+        ));
+        out
+    }
+
+    fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    fn charts(&self) -> &[Chart] {
+        &self.results().charts
+    }
+
+    fn tables(&self) -> Vec<(&'static str, Table)> {
+        vec![
+            ("layers", layer_table(self.results())),
+            ("sweep", sweep_table(self.results())),
+        ]
+    }
+
+    fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
+        let l = usize::try_from(entity.0).ok()?;
+        story(self.results(), l, self.timeline.index_at(at))
+    }
+
+    fn notable(&self) -> Vec<(EntityId, String)> {
+        let r = self.results();
+        let say = |l: usize| {
+            let density = 100.0 * r.density(l, r.chosen);
+            let words = format!("{}, {density:.1} % kept", r.layers[l].name);
+            (EntityId(l as u64), words)
+        };
+        let mut order: Vec<usize> = (0..r.layers.len()).collect();
+        let density = |l: usize| r.density(l, r.chosen);
+        order.sort_by(|&a, &b| density(a).total_cmp(&density(b)));
+        order.into_iter().take(8).map(say).collect()
+    }
+
+    fn summary(&self) -> String {
+        let r = self.results();
+        let (Some(point), Some(dense)) = (r.point_at(r.chosen), r.points.first()) else {
+            return String::new();
+        };
+        let head = format!(
+            "{}: {} of {} weights pruned ({:.1} %)",
+            r.config.method_words(),
+            count_words(point.pruned),
+            count_words(r.total),
+            r.sparsity(point)
+        );
+        match (point.judged, dense.judged) {
+            (Some(now), Some(before)) => format!(
+                "{head}; test accuracy {:.1} % after {:.1} % dense, without retraining.",
+                100.0 * now.accuracy(),
+                100.0 * before.accuracy()
+            ),
+            _ => format!(
+                "{head}; as a bitmap with values {} instead of {}.",
+                bytes_words(point.bytes.bitmap),
+                bytes_words(point.bytes.dense)
+            ),
+        }
+    }
+}
+
+fn layer_table(r: &Results) -> Table {
+    let columns = [
+        "layer",
+        "weights",
+        "kept",
+        "density",
+        "threshold",
+        "effective_kept",
+        "dead_units",
+        "zeros_before",
+    ];
+    let effective = r.point_at(r.chosen).and_then(|p| p.effective.as_ref());
+    let row = |l: usize| {
+        let alive = effective.and_then(|e| e.alive.get(l + 1));
+        vec![
+            (l + 1) as f64,
+            r.layers[l].values.len() as f64,
+            r.plan.kept[l].get(r.chosen).map_or(f64::NAN, |&k| k as f64),
+            r.density(l, r.chosen),
+            r.threshold(l, r.chosen).map_or(f64::NAN, f64::from),
+            effective.map_or(f64::NAN, |e| e.kept[l] as f64),
+            alive.map_or(f64::NAN, |a| a.iter().filter(|x| !**x).count() as f64),
+            r.histograms[l].zeros as f64,
+        ]
+    };
+    Table {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: (0..r.layers.len()).map(row).collect(),
+    }
+}
+
+fn sweep_table(r: &Results) -> Table {
+    let columns = [
+        "asked_percent",
+        "sparsity_percent",
+        "pruned",
+        "accuracy_percent",
+        "loss_nats",
+        "effective_kept",
+        "dead_units",
+        "dense_bytes",
+        "bitmap_bytes",
+        "csr_bytes",
+        "bound_bytes",
+    ];
+    let row = |p: &Point| {
+        let effective = p.effective.as_ref();
+        vec![
+            p.asked,
+            r.sparsity(p),
+            p.pruned as f64,
+            p.judged.map_or(f64::NAN, |e| 100.0 * e.accuracy()),
+            p.judged.map_or(f64::NAN, |e| e.loss),
+            effective.map_or(f64::NAN, |e| e.kept.iter().sum::<u64>() as f64),
+            effective.map_or(f64::NAN, |e| e.dead_units() as f64),
+            p.bytes.dense,
+            p.bytes.bitmap,
+            p.bytes.csr,
+            p.bytes.bound,
+        ]
+    };
+    Table {
+        columns: columns.map(str::to_owned).to_vec(),
+        rows: r.points.iter().map(row).collect(),
+    }
+}
+
+fn story(r: &Results, l: usize, step: usize) -> Option<Story> {
+    let layer = r.layers.get(l)?;
+    let (point, kept) = (r.points.get(step)?, *r.plan.kept.get(l)?.get(step)?);
+    let n = layer.values.len() as u64;
+    let mut facts = vec![
+        Fact::new(
+            "Shape",
+            format!(
+                "{} ({})",
+                super::header::shape_words(&layer.shape),
+                layer.dtype
+            ),
+        ),
+        Fact::new(
+            "Kept",
+            format!("{kept} of {n} weights, {:.1} %", 100.0 * r.density(l, step)),
+        ),
+    ];
+    if let Some(t) = r.threshold(l, step) {
+        facts.push(Fact::new("Threshold", format!("|w| = {t:.4e}")));
+    }
+    if let Some(e) = &point.effective {
+        facts.push(Fact::new(
+            "On a path",
+            format!("{} weights", e.kept.get(l)?),
+        ));
+        let units = e.alive.get(l + 1)?;
+        let dead = units.iter().filter(|a| !**a).count();
+        facts.push(Fact::new(
+            "Dead units",
+            format!("{dead} of {}", units.len()),
+        ));
+    }
+    if let Some(judged) = point.judged {
+        facts.push(Fact::new(
+            "Accuracy now",
+            format!("{:.1} %", 100.0 * judged.accuracy()),
+        ));
+    }
+    if let Some(gone) = r.collapse(l) {
+        facts.push(Fact::new(
+            "Collapses at",
+            format!("{} %", r.points.get(gone)?.asked),
+        ));
+    }
+    Some(Story {
+        title: layer.name.clone(),
+        facts,
+        why: why(r, l, step),
+    })
+}
+
+/// The rule with the numbers of this layer put in.
+fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
+    let n = r.layers[l].values.len() as u64;
+    let s = r.points[step].asked / 100.0;
+    let gone = n - r.plan.kept[l][step];
+    let mut out = Vec::new();
+    let global = r.config.granularity == Granularity::Global;
+    match (r.config.method, r.cut(l, step)) {
+        (Method::NOfM, _) => {
+            let m = r.config.group_m;
+            out.push(format!(
+                "of every {m} neighbours of a row the {} largest |w| are kept, among equals the later one: {gone} of {n} go",
+                m - step as u64
+            ));
+            return out;
+        }
+        (Method::Magnitude | Method::Random, _) if global => {
+            out.push(format!(
+                "k = round_half_to_even({s} · {}) = {} over all layers",
+                r.total, r.points[step].pruned
+            ));
+        }
+        (Method::Magnitude | Method::Random, _) => {
+            out.push(format!(
+                "k = round_half_to_even({s} · {n}) = {gone} in this layer"
+            ));
+        }
+        (Method::Erk, _) => {
+            let shapes: Vec<Vec<u64>> = r.layers.iter().map(|l| l.shape.clone()).collect();
+            let d = densities(&shapes, s, Kind::Erk);
+            out.push(if d.dense[l] {
+                format!(
+                    "ε · raw would exceed 1, so this layer stays dense (ε = {:.4})",
+                    d.epsilon
+                )
+            } else {
+                format!(
+                    "density = ε · (Σ dims / Π dims) = {:.4}, ε = {:.4}; k = {gone}",
+                    d.density[l], d.epsilon
+                )
+            });
+        }
+        (Method::Lamp, _) => {
+            out.push(format!("score = w² / Σ of the squares at least as large in this layer; of the {} lowest scores of all layers {gone} are here", r.points[step].pruned));
+        }
+    }
+    let Some(cut) = r.cut(l, step).filter(|c| c.k > 0) else {
+        out.push("nothing is pruned at this step".to_owned());
+        return out;
+    };
+    let key = if r.config.method == Method::Random {
+        format!("random key {}", cut.key)
+    } else {
+        format!("|w| = {:.6e}", cut.magnitude())
+    };
+    out.push(format!(
+        "the {}-th smallest is {key}: {} lie below it, {} equal it, and {} of those go, the smaller index first",
+        cut.k, cut.below, cut.equal, cut.ties
+    ));
+    out.push(format!("in this layer {gone} of {n} weights go"));
+    out
+}

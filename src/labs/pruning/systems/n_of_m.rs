@@ -1,0 +1,65 @@
+//! N:M sparsity: of every M neighbours of a row the N largest magnitudes are kept; and whole
+//! blocks, ranked by the mean of their squares. As in torch.ao.pruning.WeightNormSparsifier.
+//!
+//! Ties: the smaller index is pruned first. A short last group of g keeps min(g, N); a ragged
+//! edge block counts with the mean over its real elements.
+
+use crate::labs::pruning::mask::Mask;
+use crate::labs::pruning::select::{count_rule, prune_by_score};
+
+/// Place of element `i` of a group from the top: 0 for the one that is kept longest.
+pub fn place(group: &[u32], i: usize) -> usize {
+    let better = |&(j, &key): &(usize, &u32)| key > group[i] || (key == group[i] && j > i);
+    group.iter().enumerate().filter(better).count()
+}
+
+/// Keeps the `n` highest scores of every `m` neighbours in rows of `cols`.
+pub fn mask_of_scores(scores: &[f64], cols: usize, n: usize, m: usize) -> Mask {
+    let mut mask = Mask::none(scores.len());
+    let (cols, m) = (cols.max(1), m.max(1));
+    for (r, row) in scores.chunks(cols).enumerate() {
+        for (g, group) in row.chunks(m).enumerate() {
+            let kept = prune_by_score(group, None, group.len().saturating_sub(n));
+            for i in (0..group.len()).filter(|&i| kept.kept(i)) {
+                mask.set(r * cols + g * m + i, true);
+            }
+        }
+    }
+    mask
+}
+
+/// Prunes whole blocks of `height × width`: the count-rule number of `level` times the number of
+/// blocks, those with the smallest mean of squares.
+pub fn block_mask(weights: &[f64], cols: usize, [height, width]: [usize; 2], level: f64) -> Mask {
+    let (cols, height, width) = (cols.max(1), height.max(1), width.max(1));
+    let rows = weights.len() / cols;
+    let (down, across) = (rows.div_ceil(height), cols.div_ceil(width));
+    let mut sums = vec![(0.0, 0.0); down * across];
+    let block_of = |i: usize| i / cols / height * across + i % cols / width;
+    for (i, w) in weights.iter().enumerate() {
+        if let Some((sum, count)) = sums.get_mut(block_of(i)) {
+            *sum += w * w;
+            *count += 1.0;
+        }
+    }
+    let means: Vec<f64> = sums.iter().map(|(sum, count)| sum / count).collect();
+    let kept = prune_by_score(&means, None, count_rule(level, means.len()));
+    Mask::from_fn(weights.len(), |i| kept.kept(block_of(i)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_in_a_group_prune_the_smaller_index() {
+        let mask = mask_of_scores(&[1.0, 1.0, 1.0, 1.0, 2.0, 0.0], 6, 2, 4);
+        let kept: Vec<bool> = mask.iter().collect();
+        assert_eq!(
+            kept,
+            [false, false, true, true, true, true],
+            "a short group keeps min(g, N)"
+        );
+        assert_eq!([0, 1, 2].map(|i| place(&[7, 9, 7], i)), [2, 0, 1]);
+    }
+}
