@@ -2,6 +2,7 @@
 //! the load.
 
 mod charts;
+mod claims;
 mod config;
 pub mod golden;
 #[cfg(feature = "gpu")]

@@ -1,6 +1,22 @@
 //! The routing rules themselves, free of configs and screens: each takes numbers and gives numbers.
 
+pub mod assignment;
 pub mod bias;
+pub mod blockffn;
+pub mod cache;
 pub mod capacity;
+pub mod choice;
+pub mod entropy;
+pub mod erc;
+pub mod families;
 pub mod gate;
+pub mod gshard;
+pub mod halting;
 pub mod load;
+pub mod losses;
+pub mod matrix;
+pub mod models;
+pub mod permute;
+pub mod placement;
+pub mod sinkhorn;
+pub mod sparse_ot;

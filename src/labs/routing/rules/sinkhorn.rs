@@ -1,0 +1,78 @@
+//! Balanced soft assignment by alternating normalisation (S-BASE; the loop of Megatron-LM's
+//! `sinkhorn`), and the same in the log domain, where nothing overflows.
+
+use super::gate::log_sum_exp;
+use super::matrix::Matrix;
+use crate::core::num;
+
+/// Outcome of Megatron's loop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// d0 K d1.
+    pub plan: Matrix,
+    /// Row scales.
+    pub d0: Vec<f64>,
+    /// Column scales.
+    pub d1: Vec<f64>,
+    /// Passes, the last one counted.
+    pub iterations: usize,
+}
+
+/// Passes after which the loop gives up; it converges in tens.
+const MAX_PASSES: usize = 100_000;
+
+/// d0 = (1/N)/(K d1 + eps), d1 = (1/E)/(Kᵀ d0 + eps), until the mean change of d1 is below `tol`.
+pub fn megatron(z: &Matrix, tol: f64, eps: f64) -> Plan {
+    let kernel = z.map_rows(|row| row.iter().map(|&v| num::exp(v)).collect());
+    let (n, e) = (z.rows, z.cols);
+    let (mut d0, mut d1) = (vec![1.0; n], vec![1.0; e]);
+    let mut iterations = 0;
+    while iterations < MAX_PASSES {
+        iterations += 1;
+        for (i, d) in d0.iter_mut().enumerate() {
+            *d = (1.0 / n as f64) / (super::matrix::dot(kernel.row(i), &d1) + eps);
+        }
+        let mut change = 0.0;
+        for (j, d) in d1.iter_mut().enumerate() {
+            let sum: f64 = (0..n).map(|i| kernel.at(i, j) * d0[i]).sum();
+            let next = (1.0 / e as f64) / (sum + eps);
+            change += (next - *d).abs();
+            *d = next;
+        }
+        if change / (e as f64) < tol {
+            break;
+        }
+    }
+    let plan = Matrix::from_fn(n, e, |i, j| d0[i] * kernel.at(i, j) * d1[j]);
+    Plan {
+        plan,
+        d0,
+        d1,
+        iterations,
+    }
+}
+
+/// A fixed number of passes in the log domain; the plan and the column potentials.
+pub fn log_domain(z: &Matrix, tau: f64, iterations: usize) -> (Matrix, Vec<f64>) {
+    let (n, e) = (z.rows, z.cols);
+    let (ln_n, ln_e) = (num::ln(n as f64), num::ln(e as f64));
+    let scaled = z.map_rows(|row| row.iter().map(|v| v / tau).collect());
+    let (mut f, mut g) = (vec![0.0; n], vec![0.0; e]);
+    for _ in 0..iterations {
+        for (i, value) in f.iter_mut().enumerate() {
+            let row: Vec<f64> = scaled.row(i).iter().zip(&g).map(|(a, b)| a + b).collect();
+            *value = -ln_n - log_sum_exp(&row);
+        }
+        for (j, value) in g.iter_mut().enumerate() {
+            let column: Vec<f64> = (0..n).map(|i| scaled.at(i, j) + f[i]).collect();
+            *value = -ln_e - log_sum_exp(&column);
+        }
+    }
+    let plan = Matrix::from_fn(n, e, |i, j| num::exp(scaled.at(i, j) + f[i] + g[j]));
+    (plan, g)
+}
+
+/// Largest deviation of sums from a target.
+pub fn sum_error(sums: &[f64], target: f64) -> f64 {
+    sums.iter().map(|s| (s - target).abs()).fold(0.0, f64::max)
+}
