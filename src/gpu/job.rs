@@ -2,8 +2,11 @@
 //! waited for.
 
 use super::device::Gpu;
+use crate::core::golden::Case;
 use crate::core::{Result, Step};
-use crate::labs::{Lab, Library};
+use crate::labs::golden::GoldenFile;
+use crate::labs::{Lab, LabKind, Library, lr, noise, pruning, routing, serving};
+use serde_json::Value;
 
 /// Work on the device. Submits what fits the budget, looks for what came back, returns at once.
 /// Drop it to cancel; what was submitted already runs to its end and is ignored.
@@ -37,6 +40,38 @@ pub trait GpuLab: Lab {
         let _ = (gpu, data);
         Ok(None)
     }
+
+    /// Evaluates a reference file through kernels, for `schedlab verify --gpu`; `None` when its
+    /// kind has no kernel. Not used in the page: it may wait.
+    ///
+    /// # Errors
+    /// Malformed inputs, or a fault of the device.
+    fn verify_gpu(gpu: &Gpu, kind: &str, file: &Value) -> Result<Option<Vec<Case>>> {
+        let _ = (gpu, kind, file);
+        Ok(None)
+    }
+}
+
+/// The cases of a reference file that a kernel can evaluate, named as such; empty when its kind
+/// has no kernel.
+///
+/// # Errors
+/// Malformed inputs, or a fault of the device.
+pub fn verify_by_kernel(gpu: &Gpu, file: &GoldenFile) -> Result<Vec<Case>> {
+    let (kind, content) = (file.kind.as_str(), &file.content);
+    let cases = match LabKind::from_id(&file.lab) {
+        Some(LabKind::Serving) => serving::Serving::verify_gpu(gpu, kind, content)?,
+        Some(LabKind::Lr) => lr::Lr::verify_gpu(gpu, kind, content)?,
+        Some(LabKind::Noise) => noise::Noise::verify_gpu(gpu, kind, content)?,
+        Some(LabKind::Routing) => routing::Routing::verify_gpu(gpu, kind, content)?,
+        Some(LabKind::Pruning) => pruning::Pruning::verify_gpu(gpu, kind, content)?,
+        None => None,
+    };
+    let mut cases = cases.unwrap_or_default();
+    for case in &mut cases {
+        case.name.push_str(" (kernel)");
+    }
+    Ok(cases)
 }
 
 /// Polls a job to its end. For the command line and tests.

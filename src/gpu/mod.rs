@@ -42,7 +42,7 @@ pub use {
     choose::{Choice, Path, Probe, Speeds, Wish, choose},
     device::Gpu,
     dispatch::{Batch, Dispatch},
-    job::{GpuJob, GpuLab},
+    job::{GpuJob, GpuLab, verify_by_kernel},
     readback::Readback,
     trial::{Trial, TrialReport},
 };

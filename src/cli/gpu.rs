@@ -1,0 +1,170 @@
+//! `schedlab gpu`: the device, the path in use, and every kernel against its CPU twin.
+
+use super::{GpuArgs, say};
+
+#[cfg(not(feature = "gpu"))]
+pub(super) fn gpu(_args: &GpuArgs) -> u8 {
+    say("this build has no GPU code; everything runs on the CPU\n");
+    super::OK
+}
+
+#[cfg(feature = "gpu")]
+pub(super) fn gpu(args: &GpuArgs) -> u8 {
+    with_device::report(args)
+}
+
+#[cfg(feature = "gpu")]
+mod with_device {
+    use super::super::run::{float, number, pretty};
+    use super::super::{FAILED, OK};
+    use super::{GpuArgs, say};
+    use crate::core::Result;
+    use crate::gpu::{Choice, Gpu, Probe, Speeds, Trial, TrialReport, Wish, choose, kernels};
+    use serde_json::{Value, json};
+    use std::fmt::Write as _;
+
+    pub(super) fn report(args: &GpuArgs) -> u8 {
+        let gpu = match Gpu::headless() {
+            Ok(gpu) => gpu,
+            Err(error) => {
+                let choice = choose(None, Wish::Auto, None);
+                if args.json {
+                    say(&pretty(&json!({
+                        "adapter": null,
+                        "why": error.to_string(),
+                        "path": "cpu",
+                        "reason": choice.reason,
+                    })));
+                } else {
+                    say(&format!(
+                        "adapter  none ({error})\npath     CPU: {}\n",
+                        choice.reason
+                    ));
+                }
+                return OK;
+            }
+        };
+        let speeds = Probe::start(&gpu).and_then(|probe| probe.wait(&gpu)).ok();
+        let choice = choose(Some(&gpu), Wish::Auto, speeds);
+        let trials: Vec<_> = kernels::ALL
+            .iter()
+            .map(|listed| {
+                let n = 4 * listed.spec.workgroup + 1;
+                let done = Trial::start(&gpu, listed, n, 1).and_then(|trial| trial.wait(&gpu));
+                (listed.spec.name, done)
+            })
+            .collect();
+        if args.json {
+            say(&pretty(&as_json(&gpu, &choice, speeds, &trials)));
+        } else {
+            say(&in_words(&gpu, &choice, &trials));
+        }
+        let fine =
+            |(_, done): &(_, Result<TrialReport>)| done.as_ref().is_ok_and(TrialReport::pass);
+        if trials.iter().all(fine) { OK } else { FAILED }
+    }
+
+    fn limits(gpu: &Gpu) -> [(&'static str, u64); 6] {
+        let l = &gpu.caps().limits;
+        [
+            (
+                "invocations per workgroup",
+                u64::from(l.max_compute_invocations_per_workgroup),
+            ),
+            (
+                "workgroup memory, bytes",
+                u64::from(l.max_compute_workgroup_storage_size),
+            ),
+            (
+                "storage buffers per stage",
+                u64::from(l.max_storage_buffers_per_shader_stage),
+            ),
+            ("storage binding, bytes", l.max_storage_buffer_binding_size),
+            ("buffer, bytes", l.max_buffer_size),
+            (
+                "workgroups per dimension",
+                u64::from(l.max_compute_workgroups_per_dimension),
+            ),
+        ]
+    }
+
+    fn in_words(
+        gpu: &Gpu,
+        choice: &Choice,
+        trials: &[(&'static str, Result<TrialReport>)],
+    ) -> String {
+        let (info, caps) = (gpu.info(), gpu.caps());
+        let mut out = format!(
+            "adapter  {} ({:?}, {:?}; driver {} {})\n",
+            gpu.name(),
+            info.device_type,
+            info.backend,
+            info.driver,
+            info.driver_info
+        );
+        writeln!(
+            out,
+            "tier     {:?}; timestamps {}",
+            caps.tier,
+            yes_no(caps.timestamps)
+        )
+        .ok();
+        writeln!(out, "path     {:?}: {}", choice.path, choice.reason).ok();
+        writeln!(out, "limits").ok();
+        for (name, value) in limits(gpu) {
+            writeln!(out, "  {name:<26} {value}").ok();
+        }
+        writeln!(out, "self-test (kernel against its CPU twin)").ok();
+        for (name, done) in trials {
+            let line = match done {
+                Ok(r) if r.pass() => format!(
+                    "ok      n = {}, largest deviation {} ({})",
+                    r.n,
+                    number(r.deviation.largest),
+                    r.rule
+                ),
+                Ok(r) => format!("FAILED  n = {}, {}", r.n, r.problem()),
+                Err(error) => format!("FAILED  {error}"),
+            };
+            writeln!(out, "  {name:<26} {line}").ok();
+        }
+        out
+    }
+
+    fn yes_no(flag: bool) -> &'static str {
+        if flag { "yes" } else { "no" }
+    }
+
+    fn as_json(
+        gpu: &Gpu,
+        choice: &Choice,
+        speeds: Option<Speeds>,
+        trials: &[(&'static str, Result<TrialReport>)],
+    ) -> Value {
+        let trials: Vec<Value> = trials
+            .iter()
+            .map(|(name, done)| match done {
+                Ok(r) => json!({
+                    "kernel": name,
+                    "n": r.n,
+                    "pass": r.pass(),
+                    "largest_deviation": float(r.deviation.largest),
+                    "rule": r.rule,
+                    "problem": r.problem(),
+                }),
+                Err(error) => json!({"kernel": name, "pass": false, "problem": error.to_string()}),
+            })
+            .collect();
+        json!({
+            "adapter": gpu.name(),
+            "device_type": format!("{:?}", gpu.info().device_type),
+            "backend": format!("{:?}", gpu.info().backend),
+            "tier": format!("{:?}", gpu.caps().tier),
+            "path": format!("{:?}", choice.path).to_lowercase(),
+            "reason": choice.reason,
+            "million_words_per_second": speeds.map(|s| json!({"gpu": s.gpu, "cpu": s.cpu})),
+            "limits": limits(gpu).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
+            "kernels": trials,
+        })
+    }
+}

@@ -1,0 +1,204 @@
+//! The command line: the same code as the window, without it.
+//!
+//! Exit codes of every command: 0 done, 2 bad input (one line on the standard error says what,
+//! where and what is allowed). `verify` adds 1 and 3, `gpu` adds 1.
+
+mod claims;
+mod files;
+mod gpu;
+mod run;
+mod simulate;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Everything is fine.
+const OK: u8 = 0;
+/// A check failed.
+const FAILED: u8 = 1;
+/// Bad input.
+const BAD_INPUT: u8 = 2;
+/// Nothing failed, but something is not supported.
+const UNSUPPORTED: u8 = 3;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "schedlab",
+    version,
+    about = "A visual lab for the schedules and schedulers of modern machine learning",
+    long_about = "A visual lab for the schedules and schedulers of modern machine learning: \
+                  LLM-serving schedulers, learning-rate schedules, diffusion noise schedules, \
+                  mixture-of-experts routing and pruning.\n\n\
+                  Without a command the window opens. The commands run the same code without it: \
+                  what they print is what the window shows for the same setup.",
+    after_long_help = "Examples:\n  \
+        schedlab                                     open the window\n  \
+        schedlab simulate --trace azure.csv          serve a real trace with the default set-up\n  \
+        schedlab simulate --config s.json --out m.json --requests r.csv\n  \
+        schedlab run setup.json                      any lab; the JSON a share link holds\n  \
+        schedlab verify tests/golden                 check against the reference values\n  \
+        schedlab claims --lab serving                test the papers' claims here\n  \
+        schedlab gpu                                 which device computes, and does it compute right\n\n\
+        Exit codes: 0 done; 1 a check failed (verify, gpu); 2 bad input or a file that cannot be \
+        read; 3 nothing failed but something is not supported (verify)."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check reference files: evaluates their inputs and compares with their expected values
+    #[command(after_long_help = "\
+        Exit codes: 2 if any file cannot be read (missing, not JSON, another schema, malformed \
+        inputs); otherwise 1 if any value disagrees; otherwise 3 if a kind is not supported; \
+        otherwise 0. Kinds are told apart by the file's content, never by its name.")]
+    Verify(VerifyArgs),
+    /// Run any exhibit's setup and print its headline results
+    #[command(after_long_help = "\
+        CONFIG.json holds what a share link holds: {\"lab\": \"lr\", \"config\": {…}}, or several \
+        setups {\"version\": 1, \"setups\": [{…}, {…}]}. Fields that are left out have their \
+        defaults. The same setup gives the same bytes, on every machine.")]
+    Run(RunArgs),
+    /// Simulate LLM serving: metrics as JSON, per-request rows as CSV
+    #[command(after_long_help = "\
+        Without --config the lab's default set-up runs. --config takes a serving setup \
+        {\"lab\": \"serving\", \"config\": {…}} or the inner config alone. The same inputs give \
+        the same bytes.")]
+    Simulate(SimulateArgs),
+    /// Test the papers' claims by experiments here
+    Claims(ClaimsArgs),
+    /// The graphics device: limits, which path computes and why, self-test of every kernel
+    #[command(after_long_help = "\
+        Exit codes: 0 every kernel agrees with its CPU twin (or there is no device, which is a \
+        normal state); 1 a kernel disagrees.")]
+    Gpu(GpuArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// Files, or folders that are searched for *.json
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Run the kinds that have a kernel through it as well
+    #[arg(long)]
+    gpu: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    /// The setup
+    #[arg(value_name = "CONFIG.json")]
+    config: PathBuf,
+    /// Write setup, metrics and summary as JSON
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// A data set the setup refers to (trace, checkpoint); may be repeated
+    #[arg(long, value_name = "FILE")]
+    data: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct SimulateArgs {
+    /// The serving setup [default: the lab's first preset]
+    #[arg(long, value_name = "FILE.json")]
+    config: Option<PathBuf>,
+    /// Requests to serve: Azure, Mooncake or BurstGPT columns are recognised
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write one row a request
+    #[arg(long, value_name = "FILE.csv")]
+    requests: Option<PathBuf>,
+    /// Write the metrics there instead of printing them
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ClaimsArgs {
+    /// Only list the claims
+    #[arg(long)]
+    list: bool,
+    /// Only this lab: serving, lr, noise, routing or pruning
+    #[arg(long, value_name = "LAB")]
+    lab: Option<String>,
+    /// Only this exhibit
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Print the results as JSON
+    #[arg(long)]
+    json: bool,
+    /// The settings of the stored results instead of the quick ones (minutes each)
+    #[arg(long)]
+    full: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct GpuArgs {
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and version are messages too. A closed pipe is no reason to complain.
+            message.print().ok();
+            return ExitCode::from(if message.use_stderr() { BAD_INPUT } else { OK });
+        }
+    };
+    let code = match cli.command {
+        None => Ok(window()),
+        Some(Command::Verify(args)) => verify::verify(&args),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::Simulate(args)) => simulate::simulate(&args),
+        Some(Command::Claims(args)) => claims::claims(&args),
+        Some(Command::Gpu(args)) => Ok(gpu::gpu(&args)),
+    };
+    ExitCode::from(code.unwrap_or_else(|error| {
+        complain(&format!("schedlab: {error}"));
+        BAD_INPUT
+    }))
+}
+
+fn window() -> u8 {
+    say("this build has no window; see schedlab --help\n");
+    BAD_INPUT
+}
+
+/// Prints to the standard output. A reader that went away (`| head`) is not an error.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        complain(&format!("schedlab: standard output: {error}"));
+    }
+}
+
+/// Prints one line to the standard error, if anybody listens.
+fn complain(line: &str) {
+    writeln!(std::io::stderr(), "{}", line.replace('\n', " ")).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_declaration_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}
