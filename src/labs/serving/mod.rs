@@ -1,10 +1,14 @@
 //! Serving lab.
 
 mod config;
+pub mod cost;
+pub mod engine;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod model;
+pub mod policies;
+pub mod queueing;
 pub mod systems;
 pub mod trace;
 #[cfg(feature = "app")]

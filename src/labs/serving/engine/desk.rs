@@ -1,0 +1,221 @@
+//! What a policy works on: the queue, the requests that hold blocks, the pool, and the batch that
+//! is being formed.
+
+use super::requests::{Phase, Requests};
+use super::{Limits, Work};
+use std::collections::VecDeque;
+
+/// One request of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The request.
+    pub request: u32,
+    /// Tokens it runs with.
+    pub tokens: u32,
+    /// Whether they are prompt tokens.
+    pub prefill: bool,
+}
+
+/// Something a policy did that the log wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// A request lost its blocks and went back to the queue.
+    Evicted {
+        /// The victim.
+        request: u32,
+        /// Whether its prompt was not finished.
+        partly: bool,
+    },
+    /// Blocks of a finished request became free later than its end.
+    Released(u32),
+}
+
+/// Why the head of the queue was not admitted when the last batch was formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stop {
+    /// Nobody was left waiting, or admission was not tried yet.
+    #[default]
+    None,
+    /// Not enough free blocks: needed, free, and kept in reserve.
+    Blocks {
+        /// Blocks it needs.
+        need: u32,
+        /// Blocks free.
+        free: u32,
+        /// Watermark.
+        reserve: u32,
+    },
+    /// As many requests hold blocks as may.
+    Holders(u32),
+    /// The batch has as many requests as it may.
+    BatchFull(u32),
+    /// The prefill batch would have too many tokens.
+    Tokens {
+        /// Tokens with this request.
+        with: u64,
+        /// Tokens allowed.
+        limit: u64,
+    },
+    /// The iteration's token budget is used up.
+    Budget(u32),
+    /// A static batch is running; nobody joins.
+    StaticBatch(u32),
+    /// Decode iterations are left before the next try.
+    NotDue {
+        /// Iterations since the last try.
+        waited: u32,
+        /// Iterations to wait.
+        of: u32,
+    },
+    /// The estimated peak of memory would be too high.
+    Peak {
+        /// Blocks at the peak.
+        peak: u64,
+        /// Blocks of the pool.
+        capacity: u64,
+    },
+    /// A request was preempted in this iteration, so none is admitted.
+    Preempted,
+    /// Others have fewer tokens left.
+    Rank,
+}
+
+/// The working state of one instance.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Desk {
+    /// Waiting requests in order.
+    pub queue: VecDeque<u32>,
+    /// Requests that hold blocks and are not in a batch (for vLLM v1 and SRPT: all running ones).
+    pub held: VecDeque<u32>,
+    /// The batch being formed.
+    pub batch: Vec<Entry>,
+    /// Why the head of the queue was not admitted.
+    pub stop: Stop,
+    /// What happened, for the log.
+    pub notes: Vec<Note>,
+    /// Blocks in use.
+    pub used: u32,
+    /// Largest number of blocks in use.
+    pub peak: u32,
+    /// Requests that hold blocks, in a batch or not.
+    pub holders: u32,
+    /// Evictions so far.
+    pub evictions: u64,
+    /// Evictions of requests whose prompt was not finished.
+    pub partly_evictions: u64,
+}
+
+impl Desk {
+    /// Blocks not in use.
+    pub fn free(&self, limits: &Limits) -> u32 {
+        limits.num_blocks.saturating_sub(self.used)
+    }
+
+    /// Gives `n` more blocks to a request. The caller has checked that they are free.
+    pub fn allocate(&mut self, requests: &mut Requests, r: u32, n: u32) {
+        let held = &mut requests.blocks[r as usize];
+        if *held == 0 && n > 0 {
+            self.holders += 1;
+        }
+        *held += n;
+        self.used += n;
+        self.peak = self.peak.max(self.used);
+    }
+
+    /// Takes all blocks of a request back.
+    pub fn release(&mut self, requests: &mut Requests, r: u32) {
+        let held = std::mem::take(&mut requests.blocks[r as usize]);
+        if held > 0 {
+            self.holders -= 1;
+            self.used -= held;
+        }
+    }
+
+    /// Preemption by recomputation: blocks freed, request restarted, to the front of the queue.
+    pub fn evict(&mut self, requests: &mut Requests, limits: &Limits, r: u32) {
+        self.release(requests, r);
+        let partly = requests.restart(r, limits.quirks);
+        self.evictions += 1;
+        self.partly_evictions += u64::from(partly);
+        self.queue.push_front(r);
+        self.notes.push(Note::Evicted { request: r, partly });
+    }
+
+    /// Puts a request into the batch with `q` tokens.
+    pub fn run(&mut self, requests: &mut Requests, r: u32, q: u32) {
+        let prefill = !requests.decoding(r);
+        if prefill {
+            requests.phase[r as usize] = Phase::Prefill;
+        }
+        self.batch.push(Entry {
+            request: r,
+            tokens: q,
+            prefill,
+        });
+    }
+
+    /// Makes sure that one block is free for `r`, evicting the last holder as long as there is
+    /// none, at the end `r` itself. Returns whether `r` is still there; then it has room for its
+    /// next token.
+    pub fn make_room_for_token(
+        &mut self,
+        requests: &mut Requests,
+        limits: &Limits,
+        r: u32,
+    ) -> bool {
+        while self.free(limits) < 1 {
+            match self.held.pop_back() {
+                Some(victim) => self.evict(requests, limits, victim),
+                None => {
+                    self.evict(requests, limits, r);
+                    return false;
+                }
+            }
+        }
+        let i = r as usize;
+        if u64::from(requests.processed[i])
+            > u64::from(requests.blocks[i]) * u64::from(limits.block_size)
+        {
+            self.allocate(requests, r, 1);
+        }
+        true
+    }
+
+    /// Orders the holders by arrival; equal arrivals keep their order.
+    pub fn sort_held(&mut self, requests: &Requests) {
+        let arrival = &requests.arrival;
+        let key = |r: &u32| arrival[*r as usize];
+        let held = self.held.make_contiguous();
+        if !held.is_sorted_by(|a, b| key(a) <= key(b)) {
+            held.sort_by(|a, b| key(a).total_cmp(&key(b)));
+        }
+    }
+
+    /// The usual end of a batch: finished requests free their blocks, the others are held again.
+    pub fn put_back(&mut self, requests: &mut Requests, batch: &[Entry]) {
+        for entry in batch {
+            if requests.phase[entry.request as usize] == Phase::Done {
+                self.release(requests, entry.request);
+            } else {
+                self.held.push_back(entry.request);
+            }
+        }
+    }
+
+    /// What the batch being formed asks of the hardware.
+    pub fn work(&self, requests: &Requests) -> Work {
+        let mut work = Work::default();
+        for entry in &self.batch {
+            let past = u64::from(requests.processed[entry.request as usize]);
+            let q = u64::from(entry.tokens);
+            work.kv_read += past;
+            if entry.prefill {
+                work.prefill += q;
+                work.quad += q * q + 2 * q * past;
+            } else {
+                work.decodes += 1;
+            }
+        }
+        work
+    }
+}

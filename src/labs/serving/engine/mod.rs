@@ -1,0 +1,88 @@
+//! Discrete-event core: a heap of stage ends merged with the list of arrivals, instances with a
+//! paged KV pool and pipeline stages, and a [`Policy`](super::policies::Policy) that forms batches.
+//!
+//! Events are ordered by time, then by creation number; all arrivals are created first, in request
+//! order. The semantics follow the simulator of "Vidur: a large-scale simulation framework for LLM
+//! inference" (arXiv 2405.05465, repository microsoft/vidur), without its quirks unless asked for.
+
+mod desk;
+mod event_loop;
+mod requests;
+
+pub use desk::{Desk, Entry, Note, Stop};
+pub use event_loop::{Engine, Formed, NoSink, Sink};
+pub use requests::{Emitted, Phase, Requests};
+
+/// What an instance may do, in whole units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Tokens per KV block.
+    pub block_size: u32,
+    /// Blocks per instance.
+    pub num_blocks: u32,
+    /// Requests that may hold blocks (or run) at once.
+    pub batch_cap: u32,
+    /// Tokens of a prefill batch (padded count under vLLM).
+    pub max_tokens_in_batch: u64,
+    /// Tokens of one iteration: chunk size of Sarathi, token budget of vLLM v1 and SRPT.
+    pub token_budget: u32,
+    /// Blocks kept free at admission.
+    pub watermark_blocks: u32,
+    /// Blocks of a fixed slot (Orca, static batching).
+    pub slot_blocks: u32,
+    /// Decode iterations between two tries to admit (LightLLM).
+    pub max_waiting_iters: u32,
+    /// Pipeline stages.
+    pub stages: u32,
+    /// Cost coefficients c0 to c4.
+    pub cost: [f64; 5],
+    /// Whether the known oddities Q1 to Q3 of the reference simulator are reproduced.
+    pub quirks: bool,
+    /// Whether requests that can never fit are set aside at arrival instead of blocking the queue.
+    pub ignore_misfits: bool,
+}
+
+impl Limits {
+    /// Requests per micro-batch.
+    pub fn micro_batch(&self) -> u32 {
+        self.batch_cap / self.stages.max(1)
+    }
+
+    /// Blocks for `tokens` tokens.
+    pub fn blocks_for(&self, tokens: u32) -> u32 {
+        tokens.div_ceil(self.block_size.max(1))
+    }
+}
+
+/// Where an arrival goes when there are several instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Router {
+    /// The k-th arrival to instance k mod n.
+    #[default]
+    RoundRobin,
+    /// Fewest waiting and running requests (with quirks: fewest waiting); ties to the lowest index.
+    LeastOutstanding,
+}
+
+/// What a batch asks of the hardware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// P: prefill tokens.
+    pub prefill: u64,
+    /// Q: sum over prefill chunks of q² + 2·q·past.
+    pub quad: u64,
+    /// D: number of decodes.
+    pub decodes: u64,
+    /// K: tokens of KV read, the sum of past over all requests.
+    pub kv_read: u64,
+}
+
+impl Work {
+    /// Seconds of an iteration: c0 + c1·P + c2·Q + c3·D + c4·K, evaluated left to right.
+    pub fn seconds(&self, c: &[f64; 5]) -> f64 {
+        c[0] + c[1] * self.prefill as f64
+            + c[2] * self.quad as f64
+            + c[3] * self.decodes as f64
+            + c[4] * self.kv_read as f64
+    }
+}

@@ -1,0 +1,200 @@
+//! The requests of a run, one array per field, and their token accounting.
+
+use std::sync::Arc;
+
+/// Where a request is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not arrived yet.
+    Future,
+    /// In a waiting queue, also after a preemption.
+    Waiting,
+    /// Its prompt is being processed (also a second time, after a preemption).
+    Prefill,
+    /// It produces one token per iteration.
+    Decode,
+    /// All tokens are out.
+    Done,
+    /// It can never fit and was set aside at arrival.
+    Ignored,
+}
+
+/// What a request gained by an iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emitted {
+    /// No token: part of a prompt.
+    Nothing,
+    /// One token.
+    Token,
+    /// The last token.
+    Last,
+}
+
+/// Static and dynamic fields of all requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Requests {
+    /// Arrival times in seconds, ascending.
+    pub arrival: Arc<[f64]>,
+    /// Prompt tokens; a preemption moves produced tokens here.
+    pub prefill: Vec<u32>,
+    /// Output tokens still counted as such.
+    pub decode: Vec<u32>,
+    /// Tokens counted as processed.
+    pub processed: Vec<u32>,
+    /// Where each request is.
+    pub phase: Vec<Phase>,
+    /// Blocks held.
+    pub blocks: Vec<u32>,
+    /// Preemptions suffered.
+    pub restarts: Vec<u32>,
+    /// Instance it was routed to.
+    pub replica: Vec<u32>,
+    /// When the first batch with it was formed; NaN before.
+    pub scheduled_at: Vec<f64>,
+    /// When its first token was out; NaN before.
+    pub first_at: Vec<f64>,
+    /// When its last token was out; NaN before.
+    pub completed_at: Vec<f64>,
+}
+
+impl Requests {
+    /// Requests that have not arrived yet. The three slices have equal length.
+    pub fn new(arrival: Arc<[f64]>, prefill: &[u32], decode: &[u32]) -> Self {
+        let n = arrival.len();
+        Self {
+            arrival,
+            prefill: prefill.to_vec(),
+            decode: decode.to_vec(),
+            processed: vec![0; n],
+            phase: vec![Phase::Future; n],
+            blocks: vec![0; n],
+            restarts: vec![0; n],
+            replica: vec![0; n],
+            scheduled_at: vec![f64::NAN; n],
+            first_at: vec![f64::NAN; n],
+            completed_at: vec![f64::NAN; n],
+        }
+    }
+
+    /// Number of requests.
+    pub fn len(&self) -> usize {
+        self.arrival.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.arrival.is_empty()
+    }
+
+    /// Whether the prompt is processed, so that each iteration gives a token.
+    pub fn decoding(&self, r: u32) -> bool {
+        self.phase[r as usize] == Phase::Decode
+    }
+
+    /// Prompt tokens not processed yet.
+    pub fn prompt_left(&self, r: u32) -> u32 {
+        self.prefill[r as usize] - self.processed[r as usize]
+    }
+
+    /// Tokens not processed yet, prompt and output.
+    pub fn remaining(&self, r: u32) -> u32 {
+        let i = r as usize;
+        self.prefill[i] + self.decode[i] - self.processed[i]
+    }
+
+    /// Tokens whose KV is needed after the request ran with `q` tokens: while decoding,
+    /// `processed` counts the token being fed.
+    pub fn kv_after(&self, r: u32, q: u32) -> u32 {
+        let done = self.processed[r as usize];
+        if self.decoding(r) { done } else { done + q }
+    }
+
+    /// Accounts for `q` processed tokens at time `now`.
+    pub(super) fn process(&mut self, r: u32, q: u32, now: f64) -> Emitted {
+        let i = r as usize;
+        self.processed[i] += q;
+        let mut emitted = Emitted::Nothing;
+        if self.phase[i] == Phase::Decode {
+            emitted = Emitted::Token;
+        } else if self.processed[i] == self.prefill[i] {
+            self.phase[i] = Phase::Decode;
+            self.processed[i] += 1;
+            if self.first_at[i].is_nan() {
+                self.first_at[i] = now;
+            }
+            emitted = Emitted::Token;
+        }
+        if self.phase[i] == Phase::Decode && self.processed[i] == self.prefill[i] + self.decode[i] {
+            self.phase[i] = Phase::Done;
+            self.completed_at[i] = now;
+            emitted = Emitted::Last;
+        }
+        emitted
+    }
+
+    /// Restart by recomputation: produced tokens become prompt. A request whose prompt is not done
+    /// keeps its lengths, except under quirk Q1. Returns whether the prompt was not done.
+    pub(super) fn restart(&mut self, r: u32, quirks: bool) -> bool {
+        let i = r as usize;
+        let partly = self.phase[i] != Phase::Decode;
+        if !partly || quirks {
+            let total = self.prefill[i] + self.decode[i];
+            self.prefill[i] = self.processed[i];
+            self.decode[i] = total - self.processed[i];
+        }
+        self.processed[i] = 0;
+        self.phase[i] = Phase::Waiting;
+        self.restarts[i] += 1;
+        partly
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(prefill: u32, decode: u32) -> Requests {
+        let mut requests = Requests::new([0.0].into(), &[prefill], &[decode]);
+        requests.phase[0] = Phase::Prefill;
+        requests
+    }
+
+    #[test]
+    fn d_tokens_cost_one_prefill_and_d_minus_one_decodes() {
+        let mut r = one(10, 3);
+        assert_eq!(r.process(0, 6, 1.0), Emitted::Nothing);
+        assert_eq!(r.process(0, 4, 2.0), Emitted::Token);
+        assert_eq!(r.process(0, 1, 3.0), Emitted::Token);
+        assert_eq!(r.process(0, 1, 4.0), Emitted::Last);
+        assert_eq!((r.first_at[0], r.completed_at[0]), (2.0, 4.0));
+    }
+
+    #[test]
+    fn a_single_token_ends_with_the_prefill() {
+        let mut r = one(10, 1);
+        assert_eq!(r.process(0, 10, 1.0), Emitted::Last);
+    }
+
+    #[test]
+    fn a_restart_keeps_the_total_and_the_first_token_time() {
+        let mut r = one(10, 5);
+        r.process(0, 10, 1.0);
+        r.process(0, 1, 2.0);
+        assert!(!r.restart(0, false), "was decoding");
+        assert_eq!((r.prefill[0], r.decode[0], r.processed[0]), (12, 3, 0));
+        r.phase[0] = Phase::Prefill;
+        assert_eq!(r.process(0, 12, 3.0), Emitted::Token, "the next token");
+        assert_eq!(r.first_at[0], 1.0);
+    }
+
+    #[test]
+    fn a_partly_prefilled_victim_keeps_its_lengths_unless_the_quirk_is_on() {
+        let mut r = one(10, 5);
+        r.process(0, 4, 1.0);
+        let mut odd = r.clone();
+        assert!(r.restart(0, false), "partly prefilled");
+        assert_eq!((r.prefill[0], r.decode[0]), (10, 5));
+        odd.restart(0, true);
+        assert_eq!((odd.prefill[0], odd.decode[0]), (4, 11));
+    }
+}

@@ -1,0 +1,48 @@
+//! Orca: "Orca: a distributed serving system for transformer-based generative models" (OSDI 2022),
+//! as microsoft/vidur schedules it. Iteration-level batching with a fixed slot of memory for the
+//! longest possible sequence of each request.
+
+use super::Policy;
+use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// The policy has no state of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Orca;
+
+impl Policy for Orca {
+    fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+        while desk.batch.len() < limits.batch_cap as usize {
+            let Some(r) = desk.held.pop_front() else {
+                break;
+            };
+            desk.run(requests, r, 1);
+        }
+        admit_into_slots(desk, requests, limits);
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(*self)
+    }
+}
+
+/// Queue heads with their whole prompt, one slot each, while there are slots and places.
+pub(super) fn admit_into_slots(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+    while let Some(&r) = desk.queue.front() {
+        if desk.batch.len() >= limits.batch_cap as usize {
+            desk.stop = Stop::BatchFull(limits.batch_cap);
+            break;
+        }
+        let free = desk.free(limits);
+        if free < limits.slot_blocks {
+            desk.stop = Stop::Blocks {
+                need: limits.slot_blocks,
+                free,
+                reserve: 0,
+            };
+            break;
+        }
+        desk.queue.pop_front();
+        desk.allocate(requests, r, limits.slot_blocks);
+        desk.run(requests, r, requests.prefill[r as usize]);
+    }
+}

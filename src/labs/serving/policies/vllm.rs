@@ -1,0 +1,72 @@
+//! vLLM v0 as microsoft/vidur schedules it: "Efficient memory management for large language model
+//! serving with PagedAttention" (arXiv 2309.06180). Waiting prompts go first and run alone;
+//! otherwise every holder decodes one token, the youngest is evicted when no block is free.
+
+use super::{Policy, whole_prompt_blocks};
+use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// The policy has no state of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Vllm;
+
+impl Policy for Vllm {
+    fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+        let before = desk.evictions;
+        admit(desk, requests, limits);
+        if desk.batch.is_empty() {
+            decode(desk, requests, limits);
+        }
+        // The only running request evicted itself: its blocks are free now, so try once more.
+        if desk.batch.is_empty() && desk.evictions > before && !limits.quirks {
+            admit(desk, requests, limits);
+        }
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(*self)
+    }
+}
+
+/// Prefill-only batch: queue heads under blocks, padded token count, holders and batch size.
+fn admit(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+    let mut longest = 0;
+    while let Some(&r) = desk.queue.front() {
+        let Some(need) = whole_prompt_blocks(desk, requests, limits, r) else {
+            break;
+        };
+        let prompt = requests.prefill[r as usize];
+        let padded = (desk.batch.len() as u64 + 1) * u64::from(prompt.max(longest));
+        if padded > limits.max_tokens_in_batch {
+            desk.stop = Stop::Tokens {
+                with: padded,
+                limit: limits.max_tokens_in_batch,
+            };
+            break;
+        }
+        if desk.holders == limits.batch_cap {
+            desk.stop = Stop::Holders(limits.batch_cap);
+            break;
+        }
+        if desk.batch.len() == limits.micro_batch() as usize {
+            desk.stop = Stop::BatchFull(limits.micro_batch());
+            break;
+        }
+        desk.queue.pop_front();
+        desk.allocate(requests, r, need);
+        desk.run(requests, r, prompt);
+        longest = longest.max(prompt);
+    }
+}
+
+/// One token for each holder, oldest first.
+fn decode(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+    desk.sort_held(requests);
+    while desk.batch.len() < limits.micro_batch() as usize {
+        let Some(r) = desk.held.pop_front() else {
+            break;
+        };
+        if desk.make_room_for_token(requests, limits, r) {
+            desk.run(requests, r, 1);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! vLLM v1 (repository vllm-project/vllm, vllm/v1/core/sched/scheduler.py), first come first
+//! served, without prefix cache: one token budget per step, no difference between prefill and
+//! decode, blocks only for the tokens of this step, no watermark.
+
+use super::Policy;
+use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Stop};
+
+/// The policy has no state of its own; `desk.held` is the running list in order of joining.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VllmV1;
+
+impl Policy for VllmV1 {
+    fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+        let before = desk.evictions;
+        let budget = running(desk, requests, limits);
+        if desk.evictions == before {
+            waiting(desk, requests, limits, budget);
+        } else {
+            desk.stop = Stop::Preempted;
+            // A lone request that preempted itself would otherwise wait for an event that may
+            // never come.
+            if desk.batch.is_empty() {
+                waiting(desk, requests, limits, budget);
+            }
+        }
+    }
+
+    fn batch_end(
+        &mut self,
+        desk: &mut Desk,
+        requests: &mut Requests,
+        _limits: &Limits,
+        batch: &[Entry],
+    ) {
+        retire(desk, requests, batch);
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(*self)
+    }
+}
+
+/// Finished requests free their blocks and leave the running list.
+pub(super) fn retire(desk: &mut Desk, requests: &mut Requests, batch: &[Entry]) {
+    let mut any = false;
+    for entry in batch {
+        if requests.phase[entry.request as usize] == Phase::Done {
+            desk.release(requests, entry.request);
+            any = true;
+        }
+    }
+    if any {
+        desk.held
+            .retain(|&r| requests.phase[r as usize] != Phase::Done);
+    }
+}
+
+/// Blocks missing for `q` more tokens.
+pub(super) fn missing_blocks(requests: &Requests, limits: &Limits, r: u32, q: u32) -> u32 {
+    limits
+        .blocks_for(requests.kv_after(r, q))
+        .saturating_sub(requests.blocks[r as usize])
+}
+
+/// Tokens the request can use now.
+pub(super) fn wanted_tokens(requests: &Requests, r: u32, budget: u32) -> u32 {
+    if requests.decoding(r) {
+        1
+    } else {
+        requests.prompt_left(r).min(budget)
+    }
+}
+
+fn running(desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> u32 {
+    let mut budget = limits.token_budget;
+    let mut i = 0;
+    while budget > 0 && i < desk.held.len() {
+        let r = desk.held[i];
+        let q = wanted_tokens(requests, r, budget);
+        if q == 0 {
+            i += 1;
+            continue;
+        }
+        let need = missing_blocks(requests, limits, r, q);
+        while desk.free(limits) < need {
+            // The last of the running list is never one that was chosen already: those stand
+            // before `r`.
+            let Some(victim) = desk.held.pop_back() else {
+                return budget;
+            };
+            desk.evict(requests, limits, victim);
+            if victim == r {
+                return budget;
+            }
+        }
+        desk.allocate(requests, r, need);
+        desk.run(requests, r, q);
+        budget -= q;
+        i += 1;
+    }
+    budget
+}
+
+fn waiting(desk: &mut Desk, requests: &mut Requests, limits: &Limits, mut budget: u32) {
+    while let Some(&r) = desk.queue.front() {
+        if budget == 0 {
+            desk.stop = Stop::Budget(limits.token_budget);
+            break;
+        }
+        if desk.held.len() >= limits.batch_cap as usize {
+            desk.stop = Stop::Holders(limits.batch_cap);
+            break;
+        }
+        let q = wanted_tokens(requests, r, budget);
+        let need = missing_blocks(requests, limits, r, q);
+        let free = desk.free(limits);
+        if free < need {
+            desk.stop = Stop::Blocks {
+                need,
+                free,
+                reserve: 0,
+            };
+            break;
+        }
+        desk.queue.pop_front();
+        desk.allocate(requests, r, need);
+        desk.run(requests, r, q);
+        desk.held.push_back(r);
+        budget -= q;
+    }
+}
