@@ -17,6 +17,7 @@ pub trait Simulation: Clone {
 pub struct Recorder<S> {
     checkpoints: Vec<S>,
     every: u64,
+    most: usize,
 }
 
 impl<S: Simulation> Recorder<S> {
@@ -25,13 +26,29 @@ impl<S: Simulation> Recorder<S> {
         Self {
             checkpoints: vec![start.clone()],
             every: every.max(1),
+            most: usize::MAX,
         }
+    }
+
+    /// Keeps at most `most` (at least 2) checkpoints: when there are more, every second one is
+    /// dropped and the distance doubles.
+    pub fn at_most(mut self, most: usize) -> Self {
+        self.most = most.max(2);
+        self
     }
 
     /// Call after every [`Simulation::advance`]: keeps a copy when a checkpoint is due.
     pub fn observe(&mut self, state: &S) {
         if state.steps() == self.every * self.checkpoints.len() as u64 {
             self.checkpoints.push(state.clone());
+            if self.checkpoints.len() > self.most {
+                let mut index = 0;
+                self.checkpoints.retain(|_| {
+                    index += 1;
+                    !u32::is_multiple_of(index, 2)
+                });
+                self.every *= 2;
+            }
         }
     }
 
@@ -110,15 +127,24 @@ mod tests {
 
     #[test]
     fn every_step_of_a_recording_equals_stepping_from_the_start() {
-        for every in [1, 2, 7, 1000] {
+        for (every, most) in [
+            (1, 200),
+            (2, 200),
+            (7, 200),
+            (1000, 200),
+            (1, 2),
+            (1, 3),
+            (3, 4),
+        ] {
             let start = Collatz {
                 value: 27,
                 steps: 0,
             };
             let mut state = start.clone();
-            let mut recorder = Recorder::new(&state, every);
+            let mut recorder = Recorder::new(&state, every).at_most(most);
             while state.advance() {
                 recorder.observe(&state);
+                assert!(recorder.checkpoints.len() <= most, "{every} {most}");
             }
             let recording = recorder.close(state);
             let mut expected = start;

@@ -152,7 +152,11 @@ pub fn read_profile(file: &str, text: &str) -> Result<Vec<Measured>> {
                 .ok()
                 .filter(|v: &f64| v.is_finite() && *v >= 0.0)
                 .ok_or_else(|| {
-                    Error::import(file, &place, format!("{name} is {cell:?}, want a number from 0"))
+                    Error::import(
+                        file,
+                        &place,
+                        format!("{name} is {cell:?}, want a number from 0"),
+                    )
                 })?;
         }
         let [p, q, d, k, ms] = values;
@@ -211,13 +215,13 @@ fn nnls(rows: &[[f64; 5]]) -> Result<[f64; 5]> {
             gram[i][j] = num::sum(rows.iter().map(|row| row[i] * row[j]));
         }
     }
+    solve_active(&gram, &right, [true; 5])?;
     let mut active = [false; 5];
     let mut x = [0.0; 5];
     // Each round adds a term or removes some; with five terms few rounds are needed.
     for _ in 0..64 {
-        let gradient: [f64; 5] = std::array::from_fn(|i| {
-            right[i] - num::sum((0..5).map(|j| gram[i][j] * x[j]))
-        });
+        let gradient: [f64; 5] =
+            std::array::from_fn(|i| right[i] - num::sum((0..5).map(|j| gram[i][j] * x[j])));
         let entering = (0..5)
             .filter(|&i| !active[i] && gradient[i] > 1e-10)
             .max_by(|&a, &b| gradient[a].total_cmp(&gradient[b]));
@@ -226,7 +230,7 @@ fn nnls(rows: &[[f64; 5]]) -> Result<[f64; 5]> {
         };
         active[entering] = true;
         loop {
-            let trial = solve_active(&gram, &right, &active)?;
+            let trial = solve_active(&gram, &right, active)?;
             let blocking = (0..5)
                 .filter(|&i| active[i] && trial[i] <= 0.0)
                 .map(|i| (i, x[i] / (x[i] - trial[i])))
@@ -248,7 +252,7 @@ fn nnls(rows: &[[f64; 5]]) -> Result<[f64; 5]> {
 }
 
 /// Least squares over the active columns, by Gaussian elimination with pivoting.
-fn solve_active(gram: &[[f64; 5]; 5], right: &[f64; 5], active: &[bool; 5]) -> Result<[f64; 5]> {
+fn solve_active(gram: &[[f64; 5]; 5], right: &[f64; 5], active: [bool; 5]) -> Result<[f64; 5]> {
     let places: Vec<usize> = (0..5).filter(|&i| active[i]).collect();
     let n = places.len();
     let mut a: Vec<Vec<f64>> = places

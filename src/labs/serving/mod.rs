@@ -1,22 +1,36 @@
-//! Serving lab.
+//! Serving lab: schedulers of language-model servers, simulated event by event.
 
+mod charts;
 mod config;
 pub mod cost;
 pub mod engine;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod log;
+mod metrics;
 mod model;
+mod moments;
+mod params;
 pub mod policies;
+mod presets;
 pub mod queueing;
+mod results;
+mod story;
 pub mod systems;
+mod tables;
 pub mod trace;
 #[cfg(feature = "app")]
 mod view;
+mod workload;
 
-pub use config::Config;
+pub use config::{Arrivals, Config, Routing, Scheduler};
+pub use cost::CostPreset;
+pub use log::{Eviction, Iterations, Log, Segment, Stretch};
 pub use model::Run;
+pub use results::{Ending, Results};
 pub use systems::EXHIBITS;
+pub use workload::{Workload, workload};
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result};
@@ -34,32 +48,43 @@ impl Lab for Serving {
         title: "Serving",
         question: "Which requests wait, and why?",
         entity: "request",
-        picture: "",
+        picture: "Timeline of requests: one lane per request, coloured by waiting, prefill, decode, stalled and preempted; below it the tokens of every iteration and the KV memory in use.",
     };
 
     fn params() -> &'static [Param<Config>] {
-        &[]
+        params::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
-        &[Preset {
-            name: "Default",
-            doc: "",
-            config: Config::default,
-        }]
+        presets::PRESETS
     }
 
     fn exhibits() -> &'static [&'static Exhibit] {
         EXHIBITS
     }
 
-    fn label(_config: &Config) -> String {
-        String::new()
+    fn label(config: &Config) -> String {
+        let name = config.scheduler.name();
+        let mut label = if config.scheduler.has_budget() {
+            format!("{name}, budget {}", config.chunk_size)
+        } else if config.scheduler.has_slots() {
+            format!("{name}, batch {}", config.batch_size_cap)
+        } else {
+            name.to_owned()
+        };
+        if config.replicas > 1 {
+            label = format!("{label}, {} instances", config.replicas);
+        }
+        label
     }
 
-    fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+    fn check(config: &Config) -> Result<()> {
+        config.check()
+    }
+
+    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work))
+        Ok(Box::new(model::Work::new(config, data)?))
     }
 
     fn seed(config: &Config) -> u64 {
@@ -70,11 +95,23 @@ impl Lab for Serving {
         config.seed = seed;
     }
 
-    fn use_data(_config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
-        Err(Error::Unsupported(format!(
-            "{} ({}) in this lab",
-            key.name,
-            data.words()
-        )))
+    fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+        let Dataset::Trace(trace) = data else {
+            return Err(Error::Unsupported(format!(
+                "{} ({}) in this lab",
+                key.name,
+                data.words()
+            )));
+        };
+        // As many requests as stay pleasant to look at; the user may ask for more.
+        Ok(Config {
+            arrivals: Arrivals::Trace,
+            trace: Some(key.clone()),
+            requests: (trace.len() as u64).min(300),
+            rate_scale: 1.0,
+            max_tokens_per_sequence: config.max_tokens_per_sequence.max(16_384),
+            max_tokens_in_batch: config.max_tokens_in_batch.max(16_384),
+            ..config.clone()
+        })
     }
 }

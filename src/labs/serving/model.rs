@@ -1,57 +1,224 @@
-//! Computation of the lab.
+//! The computation: the engine stepped event by event, written down, checkpointed, evaluated.
 
-use crate::core::{Chart, EntityId, Job, Metric, Result, Step, Story, Table, Timeline};
-use crate::labs::LabRun;
+use super::config::Config;
+use super::engine::{Engine, Phase, Requests};
+use super::log::{Log, Segment};
+use super::results::Results;
+use super::workload::{Workload, workload};
+use super::{charts, metrics, story, tables};
+use crate::core::{
+    Chart, EntityId, Job, Metric, Recorder, Recording, Result, Simulation as _, Step, Story, Table,
+    Timeline,
+};
+use crate::labs::{LabRun, Library};
+use std::sync::Arc;
 
-/// Everything computed.
+/// Events per step of the job: about a millisecond.
+const EVENTS_PER_STEP: usize = 256;
+/// Events between checkpoints at the start; the distance doubles when memory asks for it.
+const CHECKPOINT_EVERY: u64 = 256;
+/// Memory for checkpoints in bytes.
+const CHECKPOINT_BYTES: usize = 32 << 20;
+/// Bytes of a request in a checkpoint, about.
+const REQUEST_BYTES: usize = 56;
+/// Waiting requests at which a run counts as saturated.
+const MAX_QUEUE: usize = 1_000_000;
+
+/// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Run {
+    inner: Arc<Inner>,
+}
+
+/// The parts of a run.
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    workload: Workload,
+    recording: Recording<Engine>,
+    log: Log,
+    offsets: Vec<usize>,
+    segments: Vec<Segment>,
+    results: Results,
     timeline: Timeline,
+    metrics: Vec<Metric>,
+    charts: Vec<Chart>,
+}
+
+impl Run {
+    /// The config it belongs to.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The requests as they arrived.
+    pub fn workload(&self) -> &Workload {
+        &self.inner.workload
+    }
+
+    /// What happened.
+    pub fn log(&self) -> &Log {
+        &self.inner.log
+    }
+
+    /// What every request got.
+    pub fn results(&self) -> &Results {
+        &self.inner.results
+    }
+
+    /// Every event of the run can be visited again.
+    pub fn recording(&self) -> &Recording<Engine> {
+        &self.inner.recording
+    }
+
+    /// Stretches of a request's life in order of time; empty for an unknown request.
+    pub fn segments(&self, request: u32) -> &[Segment] {
+        let i = request as usize;
+        match (self.inner.offsets.get(i), self.inner.offsets.get(i + 1)) {
+            (Some(&from), Some(&to)) => &self.inner.segments[from..to],
+            _ => &[],
+        }
+    }
+
+    /// State of the engine at a moment: after the last event not later than it.
+    pub fn state_at(&self, at: f64) -> Engine {
+        let step = self.inner.log.event_times.partition_point(|&t| t <= at);
+        self.inner.recording.at(step as u64)
+    }
 }
 
 /// The computation in steps.
-pub(super) struct Work;
+pub(super) struct Work {
+    config: Config,
+    workload: Workload,
+    engine: Engine,
+    recorder: Option<Recorder<Engine>>,
+    log: Log,
+}
+
+impl Work {
+    /// Builds the workload and an engine before its first event.
+    pub(super) fn new(config: &Config, data: &Library) -> Result<Self> {
+        let workload = workload(config, data)?;
+        let requests = Requests::new(
+            workload.arrival.as_slice().into(),
+            &workload.prefill,
+            &workload.decode,
+        );
+        let engine = Engine::new(
+            config.limits(),
+            requests,
+            &*config.scheduler.policy(),
+            config.replicas as u32,
+            config.router(),
+        )?;
+        let n = workload.arrival.len();
+        let most = (CHECKPOINT_BYTES / (n * REQUEST_BYTES + 4096)).clamp(8, 512);
+        Ok(Self {
+            config: config.clone(),
+            log: Log::new(n, config.replicas as usize),
+            recorder: Some(Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most)),
+            workload,
+            engine,
+        })
+    }
+
+    /// Whether the run has to stop before its end.
+    fn saturated(&self) -> bool {
+        self.engine.waiting() > MAX_QUEUE || self.engine.now() > self.config.time_limit_secs
+    }
+
+    fn close(&mut self, recorder: Recorder<Engine>, saturated: bool) -> Run {
+        let engine = self.engine.clone();
+        let end = engine.now();
+        let open: Vec<bool> = engine
+            .requests()
+            .phase
+            .iter()
+            .map(|p| matches!(p, Phase::Waiting | Phase::Prefill | Phase::Decode))
+            .collect();
+        let mut log = std::mem::replace(&mut self.log, Log::new(0, 0));
+        let (offsets, segments) = log.segments(end, &open);
+        let results = Results::new(&self.config, &self.workload, &engine, &log, saturated);
+        let timeline = super::moments::timeline(&self.config, &self.workload, &results, &log);
+        let metrics = metrics::metrics(&self.config, &results, &log);
+        let charts = charts::charts(&self.config, &self.workload, &results, &log);
+        Run {
+            inner: Arc::new(Inner {
+                config: self.config.clone(),
+                workload: std::mem::take(&mut self.workload),
+                recording: recorder.close(engine),
+                log,
+                offsets,
+                segments,
+                results,
+                timeline,
+                metrics,
+                charts,
+            }),
+        }
+    }
+}
 
 impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        Ok(Step::Done(Run {
-            timeline: Timeline::counted(1, "step", "1 step"),
-        }))
+        let Some(mut recorder) = self.recorder.take() else {
+            return Ok(Step::Working);
+        };
+        for _ in 0..EVENTS_PER_STEP {
+            if !self.engine.advance_with(&mut self.log) {
+                if let Some(error) = self.engine.deadlock() {
+                    return Err(error);
+                }
+                return Ok(Step::Done(self.close(recorder, false)));
+            }
+            self.log.event_times.push(self.engine.now());
+            recorder.observe(&self.engine);
+            if self.engine.steps().is_multiple_of(64) && self.saturated() {
+                return Ok(Step::Done(self.close(recorder, true)));
+            }
+        }
+        self.recorder = Some(recorder);
+        Ok(Step::Working)
     }
 
     fn progress(&self) -> f64 {
-        0.0
+        let n = self.workload.arrival.len().max(1);
+        (self.engine.finished() + self.engine.ignored()) as f64 / n as f64
     }
 }
 
 impl LabRun for Run {
     fn metrics(&self) -> Vec<Metric> {
-        Vec::new()
+        self.inner.metrics.clone()
     }
 
     fn timeline(&self) -> &Timeline {
-        &self.timeline
+        &self.inner.timeline
     }
 
     fn charts(&self) -> &[Chart] {
-        &[]
+        &self.inner.charts
     }
 
     fn tables(&self) -> Vec<(&'static str, Table)> {
-        Vec::new()
+        vec![
+            ("requests", tables::requests(self)),
+            ("iterations", tables::iterations(self)),
+        ]
     }
 
-    fn story(&self, _entity: EntityId, _at: f64) -> Option<Story> {
-        None
+    fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
+        story::story(self, entity, at)
     }
 
     fn notable(&self) -> Vec<(EntityId, String)> {
-        Vec::new()
+        story::notable(self)
     }
 
     fn summary(&self) -> String {
-        String::new()
+        story::summary(self)
     }
 }

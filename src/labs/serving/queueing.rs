@@ -139,13 +139,17 @@ pub fn srpt_mm1(rho: f64, s: f64) -> f64 {
         density * (second + rate * x * x * tail) / (2.0 * free * free) + tail / free
     };
     let half = s / 2.0;
-    num::sum((0..PIECES).flat_map(|piece| {
-        let middle = (piece as f64 + 0.5) * s;
-        nodes
-            .iter()
-            .map(move |&(x, w)| (middle + half * x, half * w))
-            .collect::<Vec<_>>()
-    }).map(|(x, w)| w * integrand(x)))
+    num::sum(
+        (0..PIECES)
+            .flat_map(|piece| {
+                let middle = (piece as f64 + 0.5) * s;
+                nodes
+                    .iter()
+                    .map(move |&(x, w)| (middle + half * x, half * w))
+                    .collect::<Vec<_>>()
+            })
+            .map(|(x, w)| w * integrand(x)),
+    )
 }
 
 /// Nodes and weights of the 16-point rule on [-1, 1], by Newton's method on the Legendre
@@ -160,7 +164,10 @@ fn gauss_legendre_16() -> Vec<(f64, f64)> {
                 let (mut before, mut value) = (1.0, x);
                 for k in 2..=N {
                     let k = k as f64;
-                    (before, value) = (value, ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k);
+                    (before, value) = (
+                        value,
+                        ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k,
+                    );
                 }
                 slope = N as f64 * (x * value - before) / (x * x - 1.0);
                 let step = value / slope;

@@ -164,13 +164,11 @@ impl Desk {
         r: u32,
     ) -> bool {
         while self.free(limits) < 1 {
-            match self.held.pop_back() {
-                Some(victim) => self.evict(requests, limits, victim),
-                None => {
-                    self.evict(requests, limits, r);
-                    return false;
-                }
-            }
+            let Some(victim) = self.held.pop_back() else {
+                self.evict(requests, limits, r);
+                return false;
+            };
+            self.evict(requests, limits, victim);
         }
         let i = r as usize;
         if u64::from(requests.processed[i])

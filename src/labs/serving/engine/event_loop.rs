@@ -39,7 +39,7 @@ pub trait Sink {
     /// A request of a batch that ended: what it gained.
     fn ran(&mut self, _iteration: u64, _at: f64, _entry: Entry, _emitted: Emitted) {}
     /// A batch left the last stage, after `ran` for each of its requests.
-    fn ended(&mut self, _iteration: u64, _at: f64) {}
+    fn ended(&mut self, _iteration: u64, _at: f64, _replica: u32, _desk: &Desk) {}
     /// A policy did something else.
     fn noted(&mut self, _at: f64, _note: Note) {}
 }
@@ -239,7 +239,9 @@ impl Engine {
                 )));
             }
         }
-        Some(Error::Stuck("deadlock: a static batch never ended".to_owned()))
+        Some(Error::Stuck(
+            "deadlock: a static batch never ended".to_owned(),
+        ))
     }
 
     /// Processes one event and writes it down; `false` when none is left.
@@ -283,7 +285,8 @@ impl Engine {
     fn never_fits(&self, r: u32) -> bool {
         let i = r as usize;
         let total = self.requests.prefill[i] + self.requests.decode[i] - 1;
-        let room = self.limits.num_blocks - self.limits.watermark_blocks.min(self.limits.num_blocks);
+        let room =
+            self.limits.num_blocks - self.limits.watermark_blocks.min(self.limits.num_blocks);
         self.limits.blocks_for(total) > room
     }
 
@@ -415,13 +418,16 @@ impl Engine {
             }
             sink.ran(iteration, self.now, entry, emitted);
         }
-        replica
-            .policy
-            .batch_end(&mut replica.desk, &mut self.requests, &self.limits, &entries);
+        replica.policy.batch_end(
+            &mut replica.desk,
+            &mut self.requests,
+            &self.limits,
+            &entries,
+        );
         for note in replica.desk.notes.drain(..) {
             sink.noted(self.now, note);
         }
-        sink.ended(iteration, self.now);
+        sink.ended(iteration, self.now, index as u32, &replica.desk);
         entries.clear();
         self.flights[flight as usize].entries = entries;
         self.spare.push(flight);
@@ -462,7 +468,11 @@ fn refuse_zero(limits: &Limits, replicas: u32) -> Result<()> {
     }
     for (i, c) in limits.cost.iter().enumerate() {
         if !(c.is_finite() && *c >= 0.0) {
-            return Err(Error::out_of_range(format!("c{i}"), c, "finite, not negative"));
+            return Err(Error::out_of_range(
+                format!("c{i}"),
+                c,
+                "finite, not negative",
+            ));
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use crate::core::{Error, Result};
 use crate::labs::golden::ReadData;
 use crate::labs::serving::cost::{Fit, fit, read_profile};
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// Our objective may exceed the file's by this factor.
 const OBJECTIVE: f64 = 1.001;
@@ -15,7 +16,9 @@ pub(super) fn evaluate(file: &Value, read: ReadData<'_>) -> Result<Vec<Case>> {
     let fits = field(file, "fits")?
         .as_object()
         .ok_or_else(|| Error::malformed("fits", "is not an object"))?;
-    fits.iter().map(|(key, want)| one(key, want, read)).collect()
+    fits.iter()
+        .map(|(key, want)| one(key, want, read))
+        .collect()
 }
 
 fn one(key: &str, want: &Value, read: ReadData<'_>) -> Result<Case> {
@@ -46,15 +49,28 @@ fn one(key: &str, want: &Value, read: ReadData<'_>) -> Result<Case> {
         100.0 * ours.p95_ape,
         100.0 * ours.max_ape
     );
-    for (name, got) in [("mape", ours.mape), ("p95_ape", ours.p95_ape), ("max_ape", ours.max_ape)] {
+    for (name, got) in [
+        ("mape", ours.mape),
+        ("p95_ape", ours.p95_ape),
+        ("max_ape", ours.max_ape),
+    ] {
         if want.get(name).is_some() {
-            remark.push_str(&format!("; {name} differs by {:.1e}", got - float_field(want, name)?));
+            let difference = got - float_field(want, name)?;
+            // Writing to a string cannot fail.
+            write!(remark, "; {name} differs by {difference:.1e}").ok();
         }
     }
-    let known = ["rows", "relative_weighted_nnls", "mape", "p95_ape", "max_ape"];
+    let known = [
+        "rows",
+        "relative_weighted_nnls",
+        "mape",
+        "p95_ape",
+        "max_ape",
+    ];
     let unknown = unknown_fields(want, &known);
     if !unknown.is_empty() {
-        remark.push_str(&format!("; not compared: {}", unknown.join(", ")));
+        remark.push_str("; not compared: ");
+        remark.push_str(&unknown.join(", "));
     }
     check.remark(remark);
     Ok(check.done())

@@ -17,7 +17,15 @@ type Evaluate = fn(&Value) -> Result<Vec<(&'static str, f64)>>;
 const GROUPS: [(&str, &[&str], Evaluate); 5] = [
     (
         "mg1",
-        &["name", "arrival_rate", "c0", "c1", "prompt", "mean_prompt", "prompts"],
+        &[
+            "name",
+            "arrival_rate",
+            "c0",
+            "c1",
+            "prompt",
+            "mean_prompt",
+            "prompts",
+        ],
         mg1,
     ),
     ("mmk", &["k", "utilisation", "service_rate", "name"], mmk),
@@ -60,9 +68,21 @@ pub(super) fn evaluate(file: &Value) -> Result<Vec<Case>> {
         cases.push(lindley(group)?);
     }
     let known = [
-        "schema", "lab", "kind", "source", "mapping", "note", "notes", "tolerance", "mg1", "mmk",
-        "mm1_split_vs_pooled", "priority_mm1_nonpreemptive", "srpt_mm1",
-        "single_request_latency", "lindley_fcfs",
+        "schema",
+        "lab",
+        "kind",
+        "source",
+        "mapping",
+        "note",
+        "notes",
+        "tolerance",
+        "mg1",
+        "mmk",
+        "mm1_split_vs_pooled",
+        "priority_mm1_nonpreemptive",
+        "srpt_mm1",
+        "single_request_latency",
+        "lindley_fcfs",
     ];
     let unknown = unknown_fields(file, &known);
     if !unknown.is_empty() {
@@ -85,7 +105,11 @@ fn compared(
             check.float(name, value, float(want)?);
         }
     }
-    let known: Vec<&str> = got.iter().map(|g| g.0).chain(inputs.iter().copied()).collect();
+    let known: Vec<&str> = got
+        .iter()
+        .map(|g| g.0)
+        .chain(inputs.iter().copied())
+        .collect();
     let unknown = unknown_fields(object, &known);
     if !unknown.is_empty() {
         check.remark(format!("not compared: {}", unknown.join(", ")));
@@ -223,7 +247,10 @@ fn single_requests(group: &Value, cases: &mut Vec<Case>) -> Result<()> {
         .as_array()
         .ok_or_else(|| Error::malformed("cases", "is not a list"))?;
     for (i, object) in list.iter().enumerate() {
-        let (p, d) = (usize_field(object, "prefill")?, usize_field(object, "decode")?);
+        let (p, d) = (
+            usize_field(object, "prefill")?,
+            usize_field(object, "decode")?,
+        );
         let latency = forms::request_alone(&cost, p as u64, d as u64);
         let got = [
             ("ttft", latency.ttft),

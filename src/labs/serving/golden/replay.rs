@@ -89,7 +89,9 @@ pub(super) fn vidur(file: &Value) -> Result<Vec<Case>> {
         other => {
             return Err(Error::malformed(
                 "scheduler",
-                format!("found {other:?}; known: vllm, sarathi, orca, faster_transformer, lightllm"),
+                format!(
+                    "found {other:?}; known: vllm, sarathi, orca, faster_transformer, lightllm"
+                ),
             ));
         }
     };
@@ -178,14 +180,16 @@ fn requests(file: &Value) -> Result<Requests> {
         if values.len() != arrival.len() {
             return Err(Error::malformed(
                 name,
-                format!("{} values, want {} as in arrival", values.len(), arrival.len()),
+                format!(
+                    "{} values, want {} as in arrival",
+                    values.len(),
+                    arrival.len()
+                ),
             ));
         }
         values
             .into_iter()
-            .map(|v| {
-                u32::try_from(v).map_err(|_too_big| Error::out_of_range(name, v, "1 to 2^30"))
-            })
+            .map(|v| u32::try_from(v).map_err(|_too_big| Error::out_of_range(name, v, "1 to 2^30")))
             .collect()
     };
     let (prefill, decode) = (lengths("prefill")?, lengths("decode")?);
@@ -251,12 +255,18 @@ fn per_request(name: &str, expected: &Value, engine: &Engine) -> Case {
             check.integers(field, &got, want);
         }
     }
-    let known = ["scheduled_at", "first_token_at", "completed_at", "restarts", "replica"];
-    report_unknown(&mut check, unknown_fields(expected, &known));
+    let known = [
+        "scheduled_at",
+        "first_token_at",
+        "completed_at",
+        "restarts",
+        "replica",
+    ];
+    report_unknown(&mut check, &unknown_fields(expected, &known));
     check.done()
 }
 
-fn report_unknown(check: &mut Check, fields: Vec<String>) {
+fn report_unknown(check: &mut Check, fields: &[String]) {
     if !fields.is_empty() {
         check.remark(format!("not compared: {}", fields.join(", ")));
     }
@@ -293,8 +303,16 @@ fn all_totals(name: &str, totals: &Value, engine: &Engine) -> Case {
             r.completed_at.iter().copied().fold(f64::NAN, f64::max),
             within_seconds(),
         ),
-        ("mean_ttft", mean_since_arrival(&r.first_at), Tolerance::default()),
-        ("mean_e2e", mean_since_arrival(&r.completed_at), Tolerance::default()),
+        (
+            "mean_ttft",
+            mean_since_arrival(&r.first_at),
+            Tolerance::default(),
+        ),
+        (
+            "mean_e2e",
+            mean_since_arrival(&r.completed_at),
+            Tolerance::default(),
+        ),
     ];
     for (field, got, tolerance) in floats {
         if let Some(want) = totals.get(field) {
@@ -313,7 +331,7 @@ fn all_totals(name: &str, totals: &Value, engine: &Engine) -> Case {
         "mean_ttft",
         "mean_e2e",
     ];
-    report_unknown(&mut check, unknown_fields(totals, &known));
+    report_unknown(&mut check, &unknown_fields(totals, &known));
     check.done()
 }
 
@@ -347,11 +365,20 @@ fn first_batches(name: &str, listed: &[Value], mut batches: Vec<Batch>) -> Case 
                 check.floats(&at(field), &[got], want);
             }
         }
-        let known = ["request_ids", "num_tokens", "P", "Q", "D", "K", "start", "duration"];
+        let known = [
+            "request_ids",
+            "num_tokens",
+            "P",
+            "Q",
+            "D",
+            "K",
+            "start",
+            "duration",
+        ];
         unknown.extend(unknown_fields(want, &known));
     }
     unknown.sort();
     unknown.dedup();
-    report_unknown(&mut check, unknown);
+    report_unknown(&mut check, &unknown);
     check.done()
 }

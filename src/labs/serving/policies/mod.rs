@@ -20,7 +20,7 @@ use super::engine::{Desk, Entry, Limits, Requests};
 use std::fmt::Debug;
 
 /// Forms batches for one instance.
-pub trait Policy: Debug {
+pub trait Policy: Debug + Send + Sync {
     /// Fills `desk.batch` (empty when called) with the next batch; leaves it empty when nothing
     /// can run now.
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits);
@@ -48,7 +48,12 @@ impl Clone for Box<dyn Policy> {
 
 /// Blocks the head of the queue needs for its whole prompt, if they are free above the watermark;
 /// otherwise the reason is left on the desk.
-fn whole_prompt_blocks(desk: &mut Desk, requests: &Requests, limits: &Limits, r: u32) -> Option<u32> {
+fn whole_prompt_blocks(
+    desk: &mut Desk,
+    requests: &Requests,
+    limits: &Limits,
+    r: u32,
+) -> Option<u32> {
     let need = limits.blocks_for(requests.prefill[r as usize]);
     let free = desk.free(limits);
     if free >= need && free - need >= limits.watermark_blocks {

@@ -1,0 +1,317 @@
+//! Linked charts of a run.
+
+use super::config::Config;
+use super::log::Log;
+use super::results::Results;
+use super::workload::Workload;
+use crate::core::stats::percentile_sorted;
+use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
+
+/// Most points of a thinned series.
+const POINTS: usize = 1500;
+/// Bins of a rate over time.
+const BINS: usize = 160;
+
+/// All charts, the most important first.
+pub(super) fn charts(
+    config: &Config,
+    workload: &Workload,
+    results: &Results,
+    log: &Log,
+) -> Vec<Chart> {
+    vec![
+        ttft(config, workload, results),
+        tbt(log, results.end),
+        batch(log, config),
+        kv(log, config),
+        queue(log),
+        throughput(log, results.end),
+        distribution(
+            "ttft_cdf",
+            "Time to first token, distribution",
+            "Share of requests whose first token is out within a time.",
+            &results.sorted(&results.ttft),
+            config.slo_ttft_secs,
+        ),
+        gap_distribution(log, config),
+        scatter(config, results),
+    ]
+}
+
+fn time_axis() -> Axis {
+    Axis::linear("simulated time", "s")
+}
+
+/// Indices of at most `most` elements, spread evenly, the last included.
+fn thinned(n: usize, most: usize) -> impl Iterator<Item = usize> {
+    let step = n.div_ceil(most.max(1)).max(1);
+    (0..n)
+        .step_by(step)
+        .chain((n > 1 && !(n - 1).is_multiple_of(step)).then(|| n - 1))
+}
+
+fn ttft(config: &Config, workload: &Workload, results: &Results) -> Chart {
+    let finished: Vec<[f64; 2]> = (0..results.len())
+        .filter(|&i| results.ttft[i].is_finite())
+        .map(|i| [workload.arrival[i], results.ttft[i]])
+        .collect();
+    let points: Vec<[f64; 2]> = thinned(finished.len(), POINTS)
+        .map(|i| finished[i])
+        .collect();
+    let target = vec![
+        [0.0, config.slo_ttft_secs],
+        [results.end, config.slo_ttft_secs],
+    ];
+    Chart {
+        id: "ttft",
+        title: "Time to first token",
+        doc: "Each dot is a request at its arrival; height is how long its first token took. A rising cloud is a growing queue.",
+        x: time_axis(),
+        y: Axis::zero_based("TTFT", "s"),
+        series: vec![
+            Series::new("requests", SeriesKind::Points, points),
+            Series::line("target", target).as_reference(),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+/// Edges of equal bins over the run, with the range of `marks` that falls into each.
+fn bins(marks: &[f64], end: f64) -> Vec<(f64, f64, usize, usize)> {
+    let mut from = 0;
+    (0..BINS)
+        .map(|b| {
+            let (left, right) = (
+                end * b as f64 / BINS as f64,
+                end * (b + 1) as f64 / BINS as f64,
+            );
+            let to = if b + 1 == BINS {
+                marks.len()
+            } else {
+                marks.partition_point(|&t| t < right)
+            };
+            let bin = (left, right, from, to);
+            from = to;
+            bin
+        })
+        .collect()
+}
+
+fn tbt(log: &Log, end: f64) -> Chart {
+    let ends: Vec<f64> = log.gap_marks.iter().map(|m| m.0).collect();
+    let (mut median, mut worst) = (Vec::new(), Vec::new());
+    for (left, right, from, to) in bins(&ends, end) {
+        let first = if from == 0 {
+            0
+        } else {
+            log.gap_marks[from - 1].1
+        };
+        let last = if to == 0 { 0 } else { log.gap_marks[to - 1].1 };
+        let mut gaps = log.gaps[first..last].to_vec();
+        gaps.sort_by(f64::total_cmp);
+        let x = f64::midpoint(left, right);
+        median.push([x, percentile_sorted(&gaps, 50.0)]);
+        worst.push([x, gaps.last().copied().unwrap_or(f64::NAN)]);
+    }
+    Chart {
+        id: "tbt",
+        title: "Time between tokens",
+        doc: "Median and longest gap between two tokens of a request in each stretch of time. Spikes are stalls that a reader of the text would notice.",
+        x: time_axis(),
+        y: Axis::zero_based("gap", "s"),
+        series: vec![
+            Series::line("median", median),
+            Series::line("longest", worst),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn batch(log: &Log, config: &Config) -> Chart {
+    let it = &log.iterations;
+    let sampled = |values: &[u32]| -> Vec<[f64; 2]> { peaks(&it.formed, values, POINTS) };
+    let mut series = vec![
+        Series::new("prefill", SeriesKind::Stairs, sampled(&it.prefill)),
+        Series::new("decode", SeriesKind::Stairs, sampled(&it.decodes)),
+    ];
+    if config.scheduler.has_budget() {
+        let budget = config.chunk_size as f64;
+        let end = it.formed.last().copied().unwrap_or(0.0);
+        series.push(Series::line("budget", vec![[0.0, budget], [end, budget]]).as_reference());
+    }
+    Chart {
+        id: "batch",
+        title: "Tokens per iteration",
+        doc: "Prompt tokens and decoded tokens of every batch (the largest of each stretch where there are many).",
+        x: time_axis(),
+        y: Axis::zero_based("tokens", "tok"),
+        series,
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+/// Thins a series to about `most` points by keeping the largest of each stretch.
+fn peaks(times: &[f64], values: &[u32], most: usize) -> Vec<[f64; 2]> {
+    let step = values.len().div_ceil(most.max(1)).max(1);
+    times
+        .chunks(step)
+        .zip(values.chunks(step))
+        .map(|(t, v)| [t[0], f64::from(v.iter().copied().max().unwrap_or(0))])
+        .collect()
+}
+
+fn kv(log: &Log, config: &Config) -> Chart {
+    let it = &log.iterations;
+    let limits = config.limits();
+    let blocks = f64::from(limits.num_blocks) * config.replicas as f64;
+    let percent = |part: f64| 100.0 * part / blocks;
+    let reserved: Vec<[f64; 2]> = thinned(it.len(), POINTS)
+        .map(|i| [it.formed[i], percent(f64::from(it.kv_used[i]))])
+        .collect();
+    let filled: Vec<[f64; 2]> = thinned(it.len(), POINTS)
+        .map(|i| {
+            let tokens = it.kv_tokens[i] as f64;
+            [it.formed[i], percent(tokens / f64::from(limits.block_size))]
+        })
+        .collect();
+    let end = it.formed.last().copied().unwrap_or(0.0);
+    Chart {
+        id: "kv",
+        title: "KV memory",
+        doc: "Share of the KV pool that is allocated, and the part of it that holds tokens. The distance between the lines is memory reserved for nothing yet.",
+        x: time_axis(),
+        y: Axis::zero_based("share of the pool", "%"),
+        series: vec![
+            Series::new("allocated", SeriesKind::Stairs, reserved),
+            Series::new("filled", SeriesKind::Stairs, filled),
+            Series::line("capacity", vec![[0.0, 100.0], [end, 100.0]]).as_reference(),
+        ],
+        marks: log
+            .evictions
+            .first()
+            .map(|e| Mark {
+                x: e.at,
+                label: "first preemption".to_owned(),
+            })
+            .into_iter()
+            .collect(),
+        on_timeline: true,
+    }
+}
+
+fn queue(log: &Log) -> Chart {
+    let it = &log.iterations;
+    Chart {
+        id: "queue",
+        title: "Waiting and running",
+        doc: "Requests in the queues and requests that hold memory, after each iteration was formed.",
+        x: time_axis(),
+        y: Axis::zero_based("requests", ""),
+        series: vec![
+            Series::new(
+                "waiting",
+                SeriesKind::Stairs,
+                peaks(&it.formed, &it.waiting, POINTS),
+            ),
+            Series::new(
+                "running",
+                SeriesKind::Stairs,
+                peaks(&it.formed, &it.holders, POINTS),
+            ),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn throughput(log: &Log, end: f64) -> Chart {
+    let ends: Vec<f64> = log.gap_marks.iter().map(|m| m.0).collect();
+    let out_at = |i: usize| if i == 0 { 0 } else { log.tokens_out[i - 1] };
+    let points: Vec<[f64; 2]> = bins(&ends, end)
+        .into_iter()
+        .map(|(left, right, from, to)| {
+            let tokens = out_at(to) - out_at(from);
+            [left, tokens as f64 / (right - left).max(f64::MIN_POSITIVE)]
+        })
+        .collect();
+    Chart {
+        id: "throughput",
+        title: "Throughput",
+        doc: "Output tokens per second in each stretch of time.",
+        x: time_axis(),
+        y: Axis::zero_based("throughput", "tok/s"),
+        series: vec![Series::new("tokens out", SeriesKind::Stairs, points)],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn cumulative(sorted: &[f64]) -> Vec<[f64; 2]> {
+    let n = sorted.len() as f64;
+    thinned(sorted.len(), 400)
+        .map(|i| [sorted[i], 100.0 * (i + 1) as f64 / n])
+        .collect()
+}
+
+fn distribution(
+    id: &'static str,
+    title: &'static str,
+    doc: &'static str,
+    sorted: &[f64],
+    target: f64,
+) -> Chart {
+    Chart {
+        id,
+        title,
+        doc,
+        x: Axis::log("time", "s"),
+        y: Axis::zero_based("share", "%"),
+        series: vec![Series::new(
+            "measured",
+            SeriesKind::Stairs,
+            cumulative(sorted),
+        )],
+        marks: vec![Mark {
+            x: target,
+            label: "target".to_owned(),
+        }],
+        on_timeline: false,
+    }
+}
+
+fn gap_distribution(log: &Log, config: &Config) -> Chart {
+    let mut gaps = log.gaps.clone();
+    gaps.sort_by(f64::total_cmp);
+    distribution(
+        "tbt_cdf",
+        "Time between tokens, distribution",
+        "Share of all gaps between tokens that are no longer than a time; look at the last per cent.",
+        &gaps,
+        config.slo_tpot_secs,
+    )
+}
+
+fn scatter(config: &Config, results: &Results) -> Chart {
+    let both: Vec<[f64; 2]> = (0..results.len())
+        .filter(|&i| results.ttft[i].is_finite() && results.tpot[i].is_finite())
+        .map(|i| [results.ttft[i], results.tpot[i]])
+        .collect();
+    let points: Vec<[f64; 2]> = thinned(both.len(), POINTS).map(|i| both[i]).collect();
+    let (x, y) = (config.slo_ttft_secs, config.slo_tpot_secs);
+    Chart {
+        id: "ttft_tpot",
+        title: "First token against the rest",
+        doc: "Each dot is a request; inside the box both targets are met.",
+        x: Axis::zero_based("TTFT", "s"),
+        y: Axis::zero_based("TPOT", "s"),
+        series: vec![
+            Series::new("requests", SeriesKind::Points, points),
+            Series::line("targets", vec![[x, 0.0], [x, y], [0.0, y]]).as_reference(),
+        ],
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}

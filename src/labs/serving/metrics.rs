@@ -1,0 +1,242 @@
+//! Headline numbers of a run.
+
+use super::config::Config;
+use super::log::Log;
+use super::results::{Ending, Results};
+use crate::core::stats::percentile_sorted;
+use crate::core::{Better, Metric, num};
+
+/// Whether a percentile (0 to 100) of `n` samples deserves a mark: fewer than 10 / (1 − p).
+pub(super) fn few_samples(p: f64, n: usize) -> bool {
+    (n as f64) < 10.0 / (1.0 - p / 100.0) - 1e-9
+}
+
+/// A percentile with the name that fits its number of samples.
+struct Tail {
+    id: &'static str,
+    name: &'static str,
+    few: &'static str,
+    p: f64,
+    doc: &'static str,
+}
+
+impl Tail {
+    fn of(&self, sorted: &[f64], saturated: bool) -> Metric {
+        Metric {
+            id: self.id,
+            name: if few_samples(self.p, sorted.len()) {
+                self.few
+            } else {
+                self.name
+            },
+            unit: "s",
+            value: if saturated {
+                f64::NAN
+            } else {
+                percentile_sorted(sorted, self.p)
+            },
+            better: Better::Lower,
+            doc: self.doc,
+        }
+    }
+}
+
+const TTFT_DOC: &str = "Time from a request's arrival to its first token, over finished requests inside the counted range.";
+
+/// Every headline number, the most important first. A saturated run has no averages.
+pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
+    let saturated = results.saturated;
+    let mut out = latencies(results, log, saturated);
+    out.extend(rates(config, results, log));
+    if saturated {
+        out.push(Metric {
+            id: "queue_growth_per_sec",
+            name: "Queue growth",
+            unit: "req/s",
+            value: results.waiting_at_end as f64 / results.end.max(f64::MIN_POSITIVE),
+            better: Better::Lower,
+            doc: "The run was stopped as saturated: waiting requests at the end over the simulated time. Averages of an unstable queue mean nothing and are left out.",
+        });
+    }
+    out
+}
+
+fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
+    let ttft = results.sorted(&results.ttft);
+    let e2e = results.sorted(&results.e2e);
+    let mut gaps = log.gaps.clone();
+    gaps.sort_by(f64::total_cmp);
+    let tails = [
+        (
+            Tail {
+                id: "ttft_p50_secs",
+                name: "TTFT p50",
+                few: "TTFT p50 (few samples)",
+                p: 50.0,
+                doc: TTFT_DOC,
+            },
+            &ttft,
+        ),
+        (
+            Tail {
+                id: "ttft_p99_secs",
+                name: "TTFT p99",
+                few: "TTFT p99 (few samples)",
+                p: 99.0,
+                doc: TTFT_DOC,
+            },
+            &ttft,
+        ),
+        (
+            Tail {
+                id: "tbt_p50_secs",
+                name: "TBT p50",
+                few: "TBT p50 (few samples)",
+                p: 50.0,
+                doc: "Time between two tokens of a request: all gaps of all requests pooled.",
+            },
+            &gaps,
+        ),
+        (
+            Tail {
+                id: "tbt_p99_secs",
+                name: "TBT p99",
+                few: "TBT p99 (few samples)",
+                p: 99.0,
+                doc: "Time between two tokens of a request: all gaps of all requests pooled.",
+            },
+            &gaps,
+        ),
+        (
+            Tail {
+                id: "e2e_p50_secs",
+                name: "E2E p50",
+                few: "E2E p50 (few samples)",
+                p: 50.0,
+                doc: "Time from a request's arrival to its last token.",
+            },
+            &e2e,
+        ),
+    ];
+    let mut out: Vec<Metric> = tails
+        .iter()
+        .map(|(tail, sorted)| tail.of(sorted, saturated))
+        .collect();
+    out.push(Metric {
+        id: "max_stall_secs",
+        name: "Longest stall",
+        unit: "s",
+        value: gaps.last().copied().unwrap_or(f64::NAN),
+        better: Better::Lower,
+        doc: "Longest time any request waited between two of its tokens.",
+    });
+    out
+}
+
+fn rates(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
+    let secs = results.end;
+    let per_sec = |count: f64| if secs > 0.0 { count / secs } else { f64::NAN };
+    let tokens = log.tokens_out.last().copied().unwrap_or(0) as f64;
+    let finished = results.count(Ending::Finished);
+    let met = results.meets_slo.iter().filter(|m| **m).count();
+    let blocks = f64::from(config.limits().num_blocks) * config.replicas as f64;
+    let lost = num::sum(log.evictions.iter().map(|e| f64::from(e.tokens)));
+    let metric = |id, name, unit, value, better, doc| Metric {
+        id,
+        name,
+        unit,
+        value,
+        better,
+        doc,
+    };
+    vec![
+        metric(
+            "throughput_tokens_per_sec",
+            "Throughput",
+            "tok/s",
+            per_sec(tokens),
+            Better::Higher,
+            "Output tokens per second, from time 0 to the last token.",
+        ),
+        metric(
+            "throughput_requests_per_sec",
+            "Requests finished",
+            "req/s",
+            per_sec(finished as f64),
+            Better::Higher,
+            "Finished requests per second, from time 0 to the last token.",
+        ),
+        metric(
+            "slo_attainment_percent",
+            "Targets met",
+            "%",
+            100.0 * results.attainment(),
+            Better::Higher,
+            "Share of all arrived requests whose TTFT and mean time per token meet the targets; requests set aside count as missed.",
+        ),
+        metric(
+            "goodput_requests_per_sec",
+            "Goodput",
+            "req/s",
+            per_sec(met as f64),
+            Better::Higher,
+            "Requests per second that met their targets.",
+        ),
+        metric(
+            "kv_utilisation_percent",
+            "KV pool in use",
+            "%",
+            100.0 * log.kv_integral / (blocks * secs),
+            Better::Neither,
+            "Average over time of KV blocks in use, reserved slots included.",
+        ),
+        metric(
+            "preemptions",
+            "Preemptions",
+            "",
+            log.evictions.len() as f64,
+            Better::Lower,
+            "How often a request lost its memory and started again.",
+        ),
+        metric(
+            "recomputed_percent",
+            "Recomputed",
+            "%",
+            100.0 * lost / log.processed.max(1) as f64,
+            Better::Lower,
+            "Share of all processed tokens whose KV was lost to a preemption.",
+        ),
+        metric(
+            "makespan_secs",
+            "Simulated time",
+            "s",
+            secs,
+            Better::Neither,
+            "Time from 0 to the last event.",
+        ),
+        metric(
+            "iterations",
+            "Iterations",
+            "",
+            log.iterations.len() as f64,
+            Better::Neither,
+            "Batches formed.",
+        ),
+        metric(
+            "ignored_requests",
+            "Set aside",
+            "",
+            results.count(Ending::Ignored) as f64,
+            Better::Lower,
+            "Requests that could never fit into the KV pool and were set aside at arrival.",
+        ),
+        metric(
+            "unfinished_requests",
+            "Unfinished",
+            "",
+            results.count(Ending::Unfinished) as f64,
+            Better::Lower,
+            "Requests that the run left unfinished because it was stopped.",
+        ),
+    ]
+}

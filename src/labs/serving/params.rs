@@ -1,0 +1,344 @@
+//! The parameters: one line each gives widget, range, unit, words, and checks.
+
+use super::config::{Arrivals, Config, Routing, Scheduler};
+use super::cost::CostPreset;
+use crate::core::Param;
+
+fn choose<T: Copy>(all: &[T], index: usize) -> Option<T> {
+    all.get(index).copied()
+}
+
+fn generated(c: &Config) -> bool {
+    c.arrivals != Arrivals::Trace
+}
+
+/// Every parameter of a config, in the order of the panel.
+pub(super) static PARAMS: &[Param<Config>] = &[
+    Param::choice(
+        "scheduler",
+        "Scheduler",
+        &Scheduler::NAMES,
+        |c: &Config| c.scheduler as usize,
+        |c, i| {
+            if let Some(v) = choose(&Scheduler::ALL, i) {
+                c.scheduler = v;
+            }
+        },
+    )
+    .doc("Which rule forms the batches.")
+    .group("Scheduler"),
+    Param::int(
+        "chunk_size",
+        "Token budget",
+        [1, 65_536],
+        |c: &Config| c.chunk_size,
+        |c, v| c.chunk_size = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Tokens of one iteration: Sarathi's chunk size, the budget per step of vLLM v1 and SRPT.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has_budget()),
+    Param::int(
+        "max_tokens_in_batch",
+        "Prefill batch limit",
+        [1, 1_048_576],
+        |c: &Config| c.max_tokens_in_batch,
+        |c, v| c.max_tokens_in_batch = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Most tokens of a prefill batch. vLLM v0 counts them padded to the longest prompt, as its reference simulator does.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has_prefill_limit()),
+    Param::int(
+        "batch_size_cap",
+        "Batch cap",
+        [1, 4096],
+        |c: &Config| c.batch_size_cap,
+        |c, v| c.batch_size_cap = v,
+    )
+    .log()
+    .unit("requests")
+    .doc("Most requests that run or hold memory at once.")
+    .group("Scheduler"),
+    Param::int(
+        "max_waiting_iters",
+        "Iterations between admissions",
+        [0, 1000],
+        |c: &Config| c.max_waiting_iters,
+        |c, v| c.max_waiting_iters = v,
+    )
+    .unit("iterations")
+    .doc("LightLLM tries to admit prompts only after this many decode iterations.")
+    .group("Scheduler")
+    .when(|c| c.scheduler == Scheduler::Lightllm),
+    Param::int(
+        "num_blocks",
+        "KV blocks",
+        [1, 1_000_000],
+        |c: &Config| c.num_blocks,
+        |c, v| c.num_blocks = v,
+    )
+    .log()
+    .unit("blocks")
+    .doc("Blocks of the KV pool of one instance. An A100 with 80 GB holds about 29,000 blocks of Llama-3-8B beside the weights.")
+    .group("Memory"),
+    Param::int(
+        "block_size",
+        "Block size",
+        [1, 256],
+        |c: &Config| c.block_size,
+        |c, v| c.block_size = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Tokens per KV block.")
+    .group("Memory")
+    .advanced(),
+    Param::float(
+        "watermark_fraction",
+        "Watermark",
+        [0.0, 0.9],
+        |c: &Config| c.watermark_fraction,
+        |c, v| c.watermark_fraction = v,
+    )
+    .doc("Share of the pool that admission leaves free for the decodes.")
+    .group("Memory")
+    .advanced()
+    .when(|c| c.scheduler.has_watermark()),
+    Param::int(
+        "max_tokens_per_sequence",
+        "Longest sequence",
+        [2, 1_000_000],
+        |c: &Config| c.max_tokens_per_sequence,
+        |c, v| c.max_tokens_per_sequence = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Limit of prompt plus output; longer outputs are cut. Orca and static batching reserve this much for every request.")
+    .group("Memory"),
+    Param::choice(
+        "cost",
+        "Model and GPU",
+        &CostPreset::NAMES,
+        |c: &Config| c.cost as usize,
+        |c, i| {
+            if let Some(v) = choose(&CostPreset::ALL, i) {
+                c.cost = v;
+            }
+        },
+    )
+    .doc("Coefficients of t = c0 + c1·P + c2·Q + c3·D + c4·K, fitted to published operator times; two independent tables differ by up to 20 %.")
+    .group("Hardware"),
+    Param::int(
+        "replicas",
+        "Instances",
+        [1, 64],
+        |c: &Config| c.replicas,
+        |c, v| c.replicas = v,
+    )
+    .doc("Independent copies of the model, each with its own pool.")
+    .group("Hardware"),
+    Param::choice(
+        "routing",
+        "Routing",
+        &["Round robin", "Least outstanding"],
+        |c: &Config| c.routing as usize,
+        |c, i| {
+            if let Some(v) = choose(&[Routing::RoundRobin, Routing::LeastOutstanding], i) {
+                c.routing = v;
+            }
+        },
+    )
+    .doc("Which instance an arrival goes to.")
+    .group("Hardware")
+    .when(|c| c.replicas > 1),
+    Param::int(
+        "pipeline_stages",
+        "Pipeline stages",
+        [1, 64],
+        |c: &Config| c.pipeline_stages,
+        |c, v| c.pipeline_stages = v,
+    )
+    .doc("Stages of one instance; as many batches can be on their way.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| c.scheduler.has_stages()),
+    Param::choice(
+        "arrivals",
+        "Arrivals",
+        &Arrivals::NAMES,
+        |c: &Config| c.arrivals as usize,
+        |c, i| {
+            if let Some(v) = choose(&Arrivals::ALL, i) {
+                c.arrivals = v;
+            }
+        },
+    )
+    .doc("How requests arrive.")
+    .group("Workload"),
+    Param::float(
+        "rate",
+        "Arrival rate",
+        [0.01, 1000.0],
+        |c: &Config| c.rate,
+        |c, v| c.rate = v,
+    )
+    .log()
+    .unit("req/s")
+    .doc("Mean arrivals per second.")
+    .group("Workload")
+    .when(|c| !matches!(c.arrivals, Arrivals::Trace | Arrivals::Burst)),
+    Param::float(
+        "gap_cv",
+        "Burstiness",
+        [0.1, 20.0],
+        |c: &Config| c.gap_cv,
+        |c, v| c.gap_cv = v,
+    )
+    .log()
+    .doc("Coefficient of variation of the gaps between arrivals: 1 is Poisson, the Azure code trace has 13.")
+    .group("Workload")
+    .when(|c| c.arrivals == Arrivals::Gamma),
+    Param::float(
+        "rate_scale",
+        "Rate scale",
+        [0.01, 100.0],
+        |c: &Config| c.rate_scale,
+        |c, v| c.rate_scale = v,
+    )
+    .log()
+    .unit("×")
+    .doc("Arrival times of the trace are divided by this.")
+    .group("Workload")
+    .when(|c| c.arrivals == Arrivals::Trace),
+    Param::int(
+        "requests",
+        "Requests",
+        [1, 50_000],
+        |c: &Config| c.requests,
+        |c, v| c.requests = v,
+    )
+    .log()
+    .unit("requests")
+    .doc("How many requests are generated, or the most that are taken from a trace.")
+    .group("Workload"),
+    Param::float(
+        "prompt_median",
+        "Prompt, median",
+        [1.0, 200_000.0],
+        |c: &Config| c.prompt_median,
+        |c, v| c.prompt_median = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Prompt lengths are lognormal with this median.")
+    .group("Workload")
+    .when(generated),
+    Param::float(
+        "prompt_sigma",
+        "Prompt, spread",
+        [0.0, 3.0],
+        |c: &Config| c.prompt_sigma,
+        |c, v| c.prompt_sigma = v,
+    )
+    .doc("Standard deviation of the logarithm of the prompt length.")
+    .group("Workload")
+    .advanced()
+    .when(generated),
+    Param::int(
+        "prompt_max",
+        "Prompt, longest",
+        [1, 500_000],
+        |c: &Config| c.prompt_max,
+        |c, v| c.prompt_max = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Longer prompts are cut to this.")
+    .group("Workload")
+    .advanced()
+    .when(generated),
+    Param::float(
+        "output_median",
+        "Output, median",
+        [1.0, 100_000.0],
+        |c: &Config| c.output_median,
+        |c, v| c.output_median = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Output lengths are lognormal with this median.")
+    .group("Workload")
+    .when(generated),
+    Param::float(
+        "output_sigma",
+        "Output, spread",
+        [0.0, 3.0],
+        |c: &Config| c.output_sigma,
+        |c, v| c.output_sigma = v,
+    )
+    .doc("Standard deviation of the logarithm of the output length.")
+    .group("Workload")
+    .advanced()
+    .when(generated),
+    Param::int(
+        "output_max",
+        "Output, longest",
+        [1, 100_000],
+        |c: &Config| c.output_max,
+        |c, v| c.output_max = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Longer outputs are cut to this.")
+    .group("Workload")
+    .advanced()
+    .when(generated),
+    Param::float(
+        "slo_ttft_secs",
+        "Target TTFT",
+        [0.001, 1000.0],
+        |c: &Config| c.slo_ttft_secs,
+        |c, v| c.slo_ttft_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("A request meets its targets when its first token is out within this time after arrival and its mean time per further token stays within the other target.")
+    .group("Targets"),
+    Param::float(
+        "slo_tpot_secs",
+        "Target TPOT",
+        [0.001, 100.0],
+        |c: &Config| c.slo_tpot_secs,
+        |c, v| c.slo_tpot_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Target for the mean time per output token after the first.")
+    .group("Targets"),
+    Param::float(
+        "warmup_percent",
+        "Left out at both ends",
+        [0.0, 45.0],
+        |c: &Config| c.warmup_percent,
+        |c, v| c.warmup_percent = v,
+    )
+    .unit("%")
+    .doc("Share of the first and of the last arrivals that latency figures leave out.")
+    .group("Targets")
+    .advanced(),
+    Param::float(
+        "time_limit_secs",
+        "Time limit",
+        [1.0, 10_000_000.0],
+        |c: &Config| c.time_limit_secs,
+        |c, v| c.time_limit_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Simulated time after which the run stops and counts as saturated.")
+    .group("Targets")
+    .advanced(),
+];
