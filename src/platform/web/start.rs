@@ -1,7 +1,9 @@
 //! Starting and stopping the application on a canvas.
 
 use crate::app::App;
+use crate::gpu::Gpu;
 use std::cell::RefCell;
+use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlCanvasElement;
 
@@ -30,6 +32,7 @@ fn options(backend: &str) -> eframe::WebOptions {
             "gl" => wgpu::Backends::GL,
             _ => wgpu::Backends::BROWSER_WEBGPU,
         };
+        setup.device_descriptor = Arc::new(Gpu::descriptor);
     }
     options
 }
