@@ -117,10 +117,10 @@ fn the_hash_is_replaced_without_and_pushed_with_a_history_entry() {
     let history = window().history().unwrap();
     let before = history.length().unwrap();
     platform::replace_hash("serving/1/abc");
-    assert_eq!(platform::hash(), "serving/1/abc");
+    assert_eq!(platform::hash(), "#serving/1/abc");
     assert_eq!(history.length().unwrap(), before, "replaced");
-    platform::push_hash("noise/1/def");
-    assert_eq!(platform::hash(), "noise/1/def");
+    platform::push_hash("#noise/1/def");
+    assert_eq!(platform::hash(), "#noise/1/def");
     assert_eq!(history.length().unwrap(), before + 1, "pushed");
     assert!(
         !platform::page_address().contains('#'),
@@ -130,7 +130,7 @@ fn the_hash_is_replaced_without_and_pushed_with_a_history_entry() {
     platform::hash_changed();
     assert_eq!(
         platform::take_hash_change().as_deref(),
-        Some("noise/1/def"),
+        Some("#noise/1/def"),
         "the user's change"
     );
 }

@@ -134,6 +134,9 @@
       const text = bindings && !over ? bindings.snapshot_json() : "";
       return text ? { ...JSON.parse(text), graphics: backend } : null;
     },
+    framesDrawn() {
+      return bindings && !over ? bindings.frames_drawn() : 0;
+    },
     loseDevice() {
       if (!running || over) return;
       if (backend === "webgpu") bindings.lose_device();

@@ -15,7 +15,7 @@ use web as imp;
 use crate::core::{Error, Result};
 
 #[cfg(target_arch = "wasm32")]
-pub use web::{hash_changed, lose_device, snapshot_json};
+pub use web::{frames_drawn, hash_changed, lose_device, snapshot_json};
 #[cfg(all(target_arch = "wasm32", feature = "app"))]
 pub use web::{start, start_page, stop};
 
@@ -93,12 +93,12 @@ pub fn page_address() -> String {
     imp::page_address()
 }
 
-/// The part of the address after `#`; empty natively.
+/// The address from `#` on, empty without one and natively.
 pub fn hash() -> String {
     imp::hash()
 }
 
-/// Replaces the hash without a new entry in the history.
+/// Replaces the hash (with or without its `#`) without a new entry in the history.
 pub fn replace_hash(hash: &str) {
     imp::set_hash(hash, false);
 }
@@ -139,7 +139,7 @@ pub fn prefers_reduced_motion() -> bool {
     imp::prefers_reduced_motion()
 }
 
-/// Publishes what `window.schedlab.snapshot()` returns: a JSON object.
+/// Publishes what `window.schedlab.snapshot()` returns: a JSON object. Called once per frame.
 pub fn publish_snapshot(json: &str) {
     imp::publish_snapshot(json);
 }

@@ -26,6 +26,7 @@ struct Inbox {
     waker: Option<Box<dyn Fn() + Send + Sync>>,
     kill_device: Option<Box<dyn Fn()>>,
     snapshot: String,
+    frames: u32,
 }
 
 thread_local! {
@@ -224,7 +225,6 @@ pub(super) fn page_address() -> String {
 pub(super) fn hash() -> String {
     window()
         .and_then(|w| w.location().hash().ok())
-        .map(|h| h.trim_start_matches('#').to_owned())
         .unwrap_or_default()
 }
 
@@ -232,8 +232,7 @@ pub(super) fn set_hash(hash: &str, push: bool) {
     let Some(history) = window().and_then(|w| w.history().ok()) else {
         return;
     };
-    // An address with an empty hash still has to be written, or Back would not leave the place.
-    let address = format!("#{hash}");
+    let address = format!("#{}", hash.trim_start_matches('#'));
     let outcome = if push {
         history.push_state_with_url(&JsValue::NULL, "", Some(&address))
     } else {
@@ -297,7 +296,10 @@ pub(super) fn prefers_reduced_motion() -> bool {
 }
 
 pub(super) fn publish_snapshot(json: &str) {
-    INBOX.with_borrow_mut(|inbox| json.clone_into(&mut inbox.snapshot));
+    INBOX.with_borrow_mut(|inbox| {
+        json.clone_into(&mut inbox.snapshot);
+        inbox.frames = inbox.frames.wrapping_add(1);
+    });
 }
 
 pub(super) fn set_device_killer(kill: Box<dyn Fn()>) {
@@ -320,6 +322,12 @@ pub(super) fn take_mirror_actions() -> Vec<MirrorAction> {
 #[wasm_bindgen]
 pub fn snapshot_json() -> String {
     INBOX.with_borrow(|inbox| inbox.snapshot.clone())
+}
+
+/// How often a snapshot was published: once per frame.
+#[wasm_bindgen]
+pub fn frames_drawn() -> u32 {
+    INBOX.with_borrow(|inbox| inbox.frames)
 }
 
 /// Gives up the graphics device, as a driver reset would.
