@@ -51,6 +51,8 @@ pub struct App {
     open: Option<LabKind>,
     /// The address last written or followed.
     hash: String,
+    busy: bool,
+    ctx: egui::Context,
 }
 
 /// Borrows what a screen may use, apart from the screens themselves.
@@ -85,6 +87,8 @@ impl App {
             screens: BTreeMap::new(),
             open: None,
             hash: String::new(),
+            busy: true,
+            ctx: cc.egui_ctx.clone(),
             prefs,
         };
         if let Some(theme) = platform::query("theme") {
@@ -110,7 +114,7 @@ impl App {
     }
 
     /// Goes where an address points; a bad one is reported and the place stays.
-    fn follow(&mut self, hash: &str) {
+    pub fn follow(&mut self, hash: &str) {
         hash.clone_into(&mut self.hash);
         match Target::from_hash(hash) {
             Ok(Target::Home) => self.open = None,
@@ -295,6 +299,7 @@ impl App {
             Some(screen) => busy |= screen.work(&mut surroundings!(self)),
             None => busy |= self.home.work(within_budget),
         }
+        self.busy = busy;
         if busy {
             ctx.request_repaint();
         }
@@ -324,7 +329,31 @@ impl App {
         }
     }
 
-    fn publish(&self) {
+    /// Whether something is being computed.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Obeys a command outside a frame: for scripts and tests.
+    pub fn run_command(&mut self, command: Command) {
+        let ctx = self.ctx.clone();
+        self.execute(command, &ctx);
+    }
+
+    /// Moves the playhead to a share (0 to 1) of the run.
+    pub fn seek_share(&mut self, share: f64) {
+        if let Some(screen) = self.open.and_then(|kind| self.screens.get_mut(&kind)) {
+            screen.seek_share(share);
+        }
+    }
+
+    /// The link of the setup on screen, from `#` on.
+    pub fn link(&self) -> Option<String> {
+        self.current().map(|screen| screen.shared().to_hash())
+    }
+
+    /// What scripts and tests can read: place, setups, headline results, path in use, frame times.
+    pub fn snapshot(&self) -> serde_json::Value {
         let mut snapshot = self
             .current()
             .map_or_else(|| json!({"lab": null}), Screen::snapshot);
@@ -344,7 +373,7 @@ impl App {
                 json!(self.overlays.frame_millis()),
             );
         }
-        platform::publish_snapshot(&snapshot.to_string());
+        snapshot
     }
 }
 
@@ -378,7 +407,7 @@ impl eframe::App for App {
             self.execute(command, &ctx);
         }
         self.write_hash(&ctx);
-        self.publish();
+        platform::publish_snapshot(&self.snapshot().to_string());
         if let Some(secs) = frame.info().cpu_usage {
             self.overlays.note_frame(secs * 1e3);
         }

@@ -61,10 +61,6 @@ pub enum Error {
 
 impl Error {
     /// A parameter out of range.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "numbers are passed as they are, which reads better at the call"
-    )]
     pub fn out_of_range(
         field: impl Into<String>,
         got: impl std::fmt::Display,

@@ -57,7 +57,7 @@ pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 pub struct Stream {
     key: [u32; 2],
     step: u32,
-    stream: u32,
+    id: u32,
     replicate: u32,
     next: u64,
     block: [u32; 4],
@@ -70,7 +70,7 @@ impl Stream {
         Self {
             key: [seed as u32, (seed >> 32) as u32],
             step: 0,
-            stream: id as u32,
+            id: id as u32,
             replicate: 0,
             next: 0,
             block: [0; 4],
@@ -99,7 +99,7 @@ impl Stream {
     /// Word of element `e`, without moving. Elements up to 2^34.
     pub fn at(&self, e: u64) -> u32 {
         let block = philox(
-            [(e / 4) as u32, self.step, self.stream, self.replicate],
+            [(e / 4) as u32, self.step, self.id, self.replicate],
             self.key,
         );
         block[(e % 4) as usize]
@@ -110,7 +110,7 @@ impl Stream {
         let (index, lane) = (self.next / 4, (self.next % 4) as usize);
         if index != self.block_index {
             self.block = philox(
-                [index as u32, self.step, self.stream, self.replicate],
+                [index as u32, self.step, self.id, self.replicate],
                 self.key,
             );
             self.block_index = index;
@@ -206,7 +206,7 @@ fn normal_quantile_lower(p: f64) -> f64 {
         -3.969_683_028_665_376e1,
         2.209_460_984_245_205e2,
         -2.759_285_104_469_687e2,
-        1.383_577_518_672_690e2,
+        1.383_577_518_672_69e2,
         -3.066_479_806_614_716e1,
         2.506_628_277_459_239,
     ];
@@ -284,7 +284,7 @@ pub fn integer_normal(word: u32) -> f32 {
     let z = if m < 128 {
         table[m as usize]
     } else {
-        let s = 31 - m.leading_zeros() - 7;
+        let s = m.ilog2() - 7;
         let i = (128 + 129 * s + ((m >> s) & 127)) as usize;
         let f = if s >= 16 {
             m >> (s - 16)

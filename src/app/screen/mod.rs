@@ -66,6 +66,8 @@ pub(crate) trait Screen {
     fn snapshot(&self) -> Value;
     /// Whether the playhead moves by itself.
     fn is_playing(&self) -> bool;
+    /// Pauses at a share (0 to 1) of the run.
+    fn seek_share(&mut self, share: f64);
 }
 
 /// The tabs of the panel on the right.
@@ -401,6 +403,12 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
 
     fn is_playing(&self) -> bool {
         self.transport.playing
+    }
+
+    fn seek_share(&mut self, share: f64) {
+        let (start, end) = (self.timeline.start(), self.timeline.end());
+        self.transport.playing = false;
+        self.transport.playhead = start + (end - start) * share.clamp(0.0, 1.0);
     }
 
     fn exhibit(&self) -> Option<&'static Exhibit> {

@@ -1,0 +1,198 @@
+//! The whole app driven by role and label, as a person with a keyboard or a screen reader would.
+#![cfg(not(target_arch = "wasm32"))]
+
+use egui::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use schedlab::app::{App, Command};
+
+fn app(size: [f32; 2]) -> Harness<'static, App> {
+    Harness::builder()
+        .with_size(egui::Vec2::from(size))
+        .with_max_steps(4)
+        .wgpu()
+        .build_eframe(|cc| App::new(cc))
+}
+
+/// Steps until the app has settled: no setup is computing.
+fn settle(harness: &mut Harness<'_, App>) {
+    for _ in 0..2000 {
+        harness.step();
+        if !harness.state().is_busy() {
+            harness.step();
+            return;
+        }
+    }
+    panic!("the app is still computing after 2000 frames");
+}
+
+fn open(harness: &mut Harness<'_, App>, hash: &str) {
+    harness.state_mut().follow(hash);
+    settle(harness);
+}
+
+const LABS: [&str; 5] = ["serving", "lr", "noise", "routing", "pruning"];
+
+#[test]
+fn the_home_page_offers_five_labs_and_opens_the_one_clicked() {
+    let mut harness = app([1280.0, 900.0]);
+    harness.step();
+    for lab in ["Serving lab", "Learning rates lab", "Noise lab", "Routing lab", "Pruning lab"] {
+        assert!(
+            harness.query_by_label_contains(lab).is_some(),
+            "no tile for the {lab}"
+        );
+    }
+    harness.get_by_label_contains("Noise lab").click();
+    harness.step();
+    settle(&mut harness);
+    assert_eq!(harness.state().snapshot()["lab"], "noise");
+}
+
+#[test]
+fn every_lab_computes_results_and_steps_back_to_the_same_place() {
+    let mut harness = app([1280.0, 900.0]);
+    for lab in LABS {
+        open(&mut harness, &format!("#{lab}"));
+        let snapshot = harness.state().snapshot();
+        assert_eq!(snapshot["lab"], lab);
+        let results = &snapshot["setups"][0]["results"];
+        assert!(
+            results.as_object().is_some_and(|r| r.len() >= 3),
+            "{lab}: {results}"
+        );
+        for command in [
+            Command::ToStart,
+            Command::StepForward,
+            Command::StepForward,
+            Command::StepForward,
+        ] {
+            harness.state_mut().run_command(command);
+        }
+        let third = harness.state().snapshot()["playhead"].clone();
+        harness.state_mut().run_command(Command::StepForward);
+        harness.state_mut().run_command(Command::StepBack);
+        assert_eq!(
+            harness.state().snapshot()["playhead"],
+            third,
+            "{lab}: stepping back misses the step"
+        );
+        harness.step();
+    }
+}
+
+#[test]
+fn a_second_setup_starts_equal_and_can_be_undone() {
+    let mut harness = app([1280.0, 900.0]);
+    for lab in LABS {
+        open(&mut harness, &format!("#{lab}"));
+        harness.state_mut().run_command(Command::Compare);
+        settle(&mut harness);
+        let snapshot = harness.state().snapshot();
+        assert_eq!(
+            snapshot["setups"][0]["results"], snapshot["setups"][1]["results"],
+            "{lab}: the same setup gives the same numbers"
+        );
+        harness.state_mut().run_command(Command::NewSeed);
+        settle(&mut harness);
+        harness.state_mut().run_command(Command::Undo);
+        settle(&mut harness);
+        let undone = harness.state().snapshot();
+        assert_eq!(
+            undone["setups"][0]["results"], snapshot["setups"][0]["results"],
+            "{lab}: undo brings the numbers back"
+        );
+    }
+}
+
+#[test]
+fn a_link_gives_the_same_numbers() {
+    for lab in LABS {
+        let mut first = app([1280.0, 900.0]);
+        open(&mut first, &format!("#{lab}"));
+        first.state_mut().run_command(Command::NewSeed);
+        settle(&mut first);
+        let link = first.state().link().expect("a lab is open");
+        let mut second = app([390.0, 844.0]);
+        open(&mut second, &link);
+        assert_eq!(
+            first.state().snapshot()["setups"][0]["results"],
+            second.state().snapshot()["setups"][0]["results"],
+            "{lab}"
+        );
+    }
+}
+
+#[test]
+fn a_damaged_link_is_reported_and_the_lab_still_opens() {
+    let mut harness = app([1280.0, 900.0]);
+    open(&mut harness, "#serving/1/AAAA");
+    assert!(
+        harness.query_by_label_contains("link:").is_some()
+            || harness.query_by_label_contains("setup:").is_some(),
+        "no message about the link"
+    );
+    assert_eq!(harness.state().snapshot()["lab"], "serving");
+}
+
+#[test]
+fn space_plays_and_pauses() {
+    let mut harness = app([1280.0, 900.0]);
+    open(&mut harness, "#serving");
+    let playing = harness.state().snapshot()["playing"].clone();
+    harness.key_press(egui::Key::Space);
+    harness.step();
+    assert_ne!(harness.state().snapshot()["playing"], playing);
+}
+
+#[test]
+fn pictures_and_charts_have_names() {
+    let mut harness = app([1440.0, 900.0]);
+    for lab in LABS {
+        open(&mut harness, &format!("#{lab}"));
+        let named = harness
+            .query_all_by_role(Role::Image)
+            .filter(|node| node.accesskit_node().label().is_some_and(|l| !l.is_empty()))
+            .count();
+        assert!(named >= 2, "{lab}: {named} named pictures");
+    }
+}
+
+/// Writes screenshots of every lab: `SCREENSHOTS=folder cargo test --test ui -- --ignored`.
+#[test]
+#[ignore = "writes pictures for people to look at"]
+fn screenshots() {
+    let Ok(folder) = std::env::var("SCREENSHOTS") else {
+        panic!("set SCREENSHOTS to a folder");
+    };
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for (size, name) in [
+        ([1440.0, 900.0], "wide"),
+        ([1024.0, 768.0], "medium"),
+        ([390.0, 844.0], "narrow"),
+    ] {
+        for theme in [egui::Theme::Light, egui::Theme::Dark] {
+            for place in ["home", "serving", "lr", "noise", "routing", "pruning"] {
+                let file = format!("{place}-{name}-{theme:?}").to_lowercase();
+                if !file.contains(&only) {
+                    continue;
+                }
+                let mut harness = app(size);
+                harness.ctx.set_theme(theme);
+                open(&mut harness, &format!("#{place}"));
+                if std::env::var("COMPARE").is_ok() {
+                    harness.state_mut().run_command(Command::Compare);
+                    settle(&mut harness);
+                }
+                harness.state_mut().seek_share(0.45);
+                for _ in 0..3 {
+                    harness.step();
+                }
+                let image = harness.render().expect("a software renderer");
+                image
+                    .save(format!("{folder}/{file}.png"))
+                    .expect("a writable folder");
+            }
+        }
+    }
+}
