@@ -37,7 +37,13 @@ const LABS: [&str; 5] = ["serving", "lr", "noise", "routing", "pruning"];
 fn the_home_page_offers_five_labs_and_opens_the_one_clicked() {
     let mut harness = app([1280.0, 900.0]);
     harness.step();
-    for lab in ["Serving lab", "Learning rates lab", "Noise lab", "Routing lab", "Pruning lab"] {
+    for lab in [
+        "Serving lab",
+        "Learning rates lab",
+        "Noise lab",
+        "Routing lab",
+        "Pruning lab",
+    ] {
         assert!(
             harness.query_by_label_contains(lab).is_some(),
             "no tile for the {lab}"

@@ -1,5 +1,6 @@
 //! The home page: five live labs, a few starting points, every system, the user's own files.
 
+use super::command::Command;
 use super::prefs::Prefs;
 use super::screen::Env;
 use crate::core::{Job, Step};
@@ -18,8 +19,8 @@ pub(crate) enum HomeAction {
     Lab(LabKind),
     /// Open an exhibit.
     Exhibit(&'static Exhibit),
-    /// Choose a file.
-    File,
+    /// Anything else.
+    Command(Command),
 }
 
 /// Frames a second of the miniatures.
@@ -144,7 +145,24 @@ impl Home {
         palette: &Palette,
         action: &mut Option<HomeAction>,
     ) {
-        ui.label(RichText::new("Schedlab").size(30.0).strong());
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Schedlab").size(30.0).strong());
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                for (command, words) in [
+                    (Command::Theme, "Theme"),
+                    (Command::Help, "Keyboard"),
+                    (Command::Palette, "Commands"),
+                ] {
+                    if ui
+                        .button(words)
+                        .on_hover_text(command.tooltip(ui.ctx()))
+                        .clicked()
+                    {
+                        *action = Some(HomeAction::Command(command));
+                    }
+                }
+            });
+        });
         ui.label(
             RichText::new(
                 "See how machine-learning systems decide what comes next: who is served, how fast \
@@ -226,7 +244,13 @@ impl Home {
         ui.painter()
             .rect(rect, 8.0, palette.panel, stroke, egui::StrokeKind::Inside);
         let inner = rect.shrink(12.0);
-        let mut child = ui.new_child(egui::UiBuilder::new().id_salt(kind.id()).max_rect(inner));
+        let mut child = ui.new_child(
+            egui::UiBuilder::new()
+                .id_salt(kind.id())
+                .max_rect(inner)
+                .layout(egui::Layout::top_down(egui::Align::Min)),
+        );
+        child.set_clip_rect(inner.intersect(ui.clip_rect()));
         child.add(egui::Label::new(RichText::new(info.title).heading()).selectable(false));
         child.add(
             egui::Label::new(RichText::new(info.question).color(palette.muted)).selectable(false),
@@ -239,6 +263,7 @@ impl Home {
                 egui::UiBuilder::new()
                     .id_salt((kind.id(), "miniature"))
                     .max_rect(picture)
+                    .layout(egui::Layout::top_down(egui::Align::Min))
                     .sense(Sense::hover()),
             );
             canvas.set_clip_rect(picture.intersect(ui.clip_rect()));
@@ -269,7 +294,7 @@ impl Home {
                 ui.horizontal_wrapped(|ui| {
                     ui.label(RichText::new("Bring your own").heading());
                     if ui.button("Open a file…").clicked() {
-                        *action = Some(HomeAction::File);
+                        *action = Some(HomeAction::Command(Command::OpenFile));
                     }
                     ui.label(
                         "or drop it anywhere: a request trace (CSV, JSONL) or a .safetensors \
@@ -398,7 +423,8 @@ fn exhibit_tile_ui(
     let mut child = ui.new_child(
         egui::UiBuilder::new()
             .id_salt(exhibit.id)
-            .max_rect(rect.shrink(10.0)),
+            .max_rect(rect.shrink(10.0))
+            .layout(egui::Layout::top_down(egui::Align::Min)),
     );
     child.set_clip_rect(rect.intersect(ui.clip_rect()));
     let label = |ui: &mut Ui, text: RichText| {

@@ -396,7 +396,7 @@ impl eframe::App for App {
             None => match self.home.ui(ui, &mut surroundings!(self)) {
                 Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
                 Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
-                Some(HomeAction::File) => asked.push(Command::OpenFile),
+                Some(HomeAction::Command(command)) => asked.push(command),
                 None => {}
             },
         }

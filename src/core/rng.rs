@@ -109,10 +109,7 @@ impl Stream {
     pub fn word(&mut self) -> u32 {
         let (index, lane) = (self.next / 4, (self.next % 4) as usize);
         if index != self.block_index {
-            self.block = philox(
-                [index as u32, self.step, self.id, self.replicate],
-                self.key,
-            );
+            self.block = philox([index as u32, self.step, self.id, self.replicate], self.key);
             self.block_index = index;
         }
         self.next += 1;
