@@ -3,6 +3,7 @@
 mod charts;
 pub mod checkpoint;
 mod config;
+pub mod criteria;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -16,6 +17,7 @@ pub mod npy;
 pub mod plan;
 pub mod ranks;
 mod report;
+pub mod schedule;
 pub mod select;
 pub mod systems;
 #[cfg(feature = "app")]
