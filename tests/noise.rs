@@ -6,7 +6,7 @@ use schedlab::core::{Step, finish};
 use schedlab::labs::noise::schedule::{ScheduleKind, Spacing, levels};
 use schedlab::labs::noise::solver::SolverKind;
 use schedlab::labs::noise::{Config, Direction, Noise, Run, data::DataSet, families};
-use schedlab::labs::{Lab, LabRun, Library};
+use schedlab::labs::{Effort, Lab, LabRun, Library};
 
 fn run(config: &Config) -> Run {
     Noise::start(config, &Library::default())
@@ -280,4 +280,26 @@ fn bad_parameters_are_refused_by_name() {
         },
         "custom",
     );
+}
+
+#[test]
+fn every_claim_is_measured_and_says_why() {
+    for exhibit in Noise::exhibits() {
+        let Some(claim) = exhibit.claim else { continue };
+        let mut job = (claim.start)(Effort::Quick);
+        let result = finish(&mut *job).unwrap();
+        println!("{}: {:?}, {}", exhibit.id, result.verdict, result.why);
+        assert!(result.seeds.len() >= 5, "{}", exhibit.id);
+        assert!(
+            result.measured.is_finite() && result.measured > 0.0,
+            "{}",
+            exhibit.id
+        );
+        assert!(
+            result.interval[0] <= result.measured && result.measured <= result.interval[1],
+            "{}: {:?}",
+            exhibit.id,
+            result.interval
+        );
+    }
 }

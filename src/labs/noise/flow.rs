@@ -8,7 +8,7 @@ use crate::core::num;
 use std::sync::Arc;
 
 /// Largest step in ln s.
-const STEP: f64 = 0.1;
+const STEP: f64 = 0.2;
 /// The flow is followed down to this share of the narrowest mode's spread, then the denoised
 /// estimate is taken.
 const FLOOR: f64 = 0.02;

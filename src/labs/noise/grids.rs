@@ -142,6 +142,14 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
     if p >= 1.0 {
         return 1.0;
     }
+    // Symmetric laws: the middle is exact, and the far half is the mirror of the near one.
+    if a == b && p >= 0.5 {
+        return if p == 0.5 {
+            0.5
+        } else {
+            1.0 - beta_quantile(1.0 - p, b, a)
+        };
+    }
     let ln_beta = libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
     let (mut lo, mut hi) = (0.0_f64, 1.0_f64);
     let mut x = 0.5;

@@ -225,8 +225,15 @@ pub struct Level<'a> {
 }
 
 impl Level<'_> {
-    /// Log-density of the noised mixture at `x`; leaves unnormalised logits in the scratch space.
+    /// Log-density of the noised mixture at `x`.
     pub fn log_density(&mut self, x: &[f64]) -> f64 {
+        let (top, total) = self.weigh(x);
+        top + num::ln(total)
+    }
+
+    /// Leaves the components' weights relative to the largest in the scratch space; returns the
+    /// largest logit and the sum of the weights.
+    fn weigh(&mut self, x: &[f64]) -> (f64, f64) {
         let (m, d) = (self.mixture, self.mixture.dim);
         let mut top = f64::NEG_INFINITY;
         for k in 0..m.len() {
@@ -247,25 +254,32 @@ impl Level<'_> {
             top = top.max(self.logits[k]);
         }
         if top == f64::NEG_INFINITY {
-            return top;
+            self.logits.fill(0.0);
+            return (top, 0.0);
         }
         let mut total = 0.0;
-        for z in &self.logits {
-            total += num::exp(z - top);
+        for z in &mut self.logits {
+            // Below e^-745 the exponential is 0: skipping it saves most of the work near the data.
+            *z = if *z - top < -746.0 {
+                0.0
+            } else {
+                num::exp(*z - top)
+            };
+            total += *z;
         }
-        top + num::ln(total)
+        (top, total)
     }
 
     /// Posterior mean of the clean point into `out`; returns the log-density at `x`.
     pub fn denoise(&mut self, x: &[f64], out: &mut [f64]) -> f64 {
-        let logp = self.log_density(x);
+        let (top, total) = self.weigh(x);
         let (m, d) = (self.mixture, self.mixture.dim);
         out.fill(0.0);
         for k in 0..m.len() {
-            let r = num::exp(self.logits[k] - logp);
-            if r == 0.0 {
+            if self.logits[k] == 0.0 {
                 continue;
             }
+            let r = self.logits[k] / total;
             for c in 0..d {
                 let shift: f64 = if m.axes.is_empty() {
                     self.gains[k * d + c] * self.coords[k * d + c]
@@ -280,21 +294,21 @@ impl Level<'_> {
                 out[c] += r * (m.means[k * d + c] + shift);
             }
         }
-        logp
+        top + num::ln(total)
     }
 
     /// The component most likely to have made `x`, and its responsibility.
     pub fn owner(&mut self, x: &[f64]) -> (usize, f64) {
-        let logp = self.log_density(x);
+        let (_, total) = self.weigh(x);
         let best = (0..self.logits.len())
             .max_by(|&a, &b| self.logits[a].total_cmp(&self.logits[b]).then(b.cmp(&a)))
             .unwrap_or(0);
-        (best, num::exp(self.logits[best] - logp))
+        (best, self.logits[best] / total)
     }
 
     /// Smallest distance of `x` to any component in units of that component's spread.
     pub fn nearest_in_sds(&mut self, x: &[f64]) -> f64 {
-        self.log_density(x);
+        self.weigh(x);
         let d = self.mixture.dim;
         (0..self.mixture.len())
             .map(|k| {

@@ -2,17 +2,25 @@
 //! possible denoiser is known exactly, so that every error on screen is the schedule's or the
 //! solver's, never a network's.
 
+mod claims;
 mod config;
 pub mod data;
 pub mod distance;
+pub mod empirical;
 pub mod families;
 mod flow;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod grids;
+pub mod library;
+pub mod lists;
+pub mod masked;
 pub mod mixture;
 pub mod model;
+pub mod optimal;
+pub mod orders;
+pub mod oss;
 mod report;
 mod run;
 pub mod schedule;

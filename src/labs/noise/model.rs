@@ -206,9 +206,18 @@ pub(super) struct Work {
     truth: distance::Truth,
     scores: Vec<Scores>,
     calls: usize,
+    pictures: bool,
 }
 
 impl Work {
+    /// The same computation for the headline numbers only: no densities, no distances per step.
+    pub(super) fn without_pictures(config: &Config) -> Result<Self> {
+        Ok(Self {
+            pictures: false,
+            ..Self::new(config)?
+        })
+    }
+
     pub(super) fn new(config: &Config) -> Result<Self> {
         let problem = Arc::new(Problem::new(config)?);
         let n = config.particles as usize;
@@ -223,6 +232,7 @@ impl Work {
             truth: distance::Truth::new(&problem, n.min(MEASURED)),
             scores: Vec::new(),
             calls: 0,
+            pictures: true,
             stage: Stage::Solve,
             problem,
         })
@@ -281,9 +291,18 @@ impl Work {
 
     fn score(&mut self, index: usize) {
         let frame = &self.frames[self.problem.forward_steps() + index];
+        let last = index + 1 == self.problem.levels.len();
         self.scores.push(Scores {
-            sliced: self.truth.per_step(&self.problem, index, frame),
-            paired: self.exact.paired(&self.problem, index, frame),
+            sliced: if self.pictures {
+                self.truth.per_step(&self.problem, index, frame)
+            } else {
+                f64::NAN
+            },
+            paired: if self.pictures || last {
+                self.exact.paired(&self.problem, index, frame)
+            } else {
+                f64::NAN
+            },
         });
     }
 
@@ -335,8 +354,10 @@ impl Job for Work {
                 }
             }
             Stage::Densities => {
-                self.density(self.densities.len());
-                if self.densities.len() == self.problem.levels.len() {
+                if self.pictures {
+                    self.density(self.densities.len());
+                }
+                if !self.pictures || self.densities.len() == self.problem.levels.len() {
                     self.stage = Stage::Scores;
                 }
             }

@@ -112,14 +112,14 @@ impl Table {
         })
     }
 
-    /// The table as a library in single precision stores it: beta and 1 - beta rounded, the product
-    /// accumulated in double and rounded at every time.
+    /// The table as a library in single precision stores it: beta and 1 - beta in single precision,
+    /// the product accumulated in double and rounded at every time.
     ///
     /// # Errors
     /// Times or betas out of range.
     pub fn single(spec: &TableSpec) -> Result<Self> {
         spec.check()?;
-        let mut betas: Vec<f32> = raw_betas(spec).into_iter().map(|b| b as f32).collect();
+        let mut betas = single_betas(spec);
         let alpha_bars = cumulative(&betas);
         if spec.zero_terminal_snr {
             betas = rescaled_single(&alpha_bars);
@@ -212,6 +212,38 @@ fn raw_betas(spec: &TableSpec) -> Vec<f64> {
             .map(|v| num::sigmoid(v) * (b - a) + a)
             .collect(),
     }
+}
+
+/// Betas as torch computes them: its equally spaced grids are in single precision, from the nearer
+/// end and with a fused multiply-add, which moves alpha-bar by several units in the last place.
+fn single_betas(spec: &TableSpec) -> Vec<f32> {
+    let (a, b, n) = (spec.beta_start, spec.beta_end, spec.times);
+    match spec.law {
+        BetaLaw::Linear => linspace_single(a, b, n),
+        BetaLaw::ScaledLinear => linspace_single(a.sqrt(), b.sqrt(), n)
+            .into_iter()
+            .map(|r| r * r)
+            .collect(),
+        BetaLaw::SquaredCosine => raw_betas(spec).into_iter().map(|b| b as f32).collect(),
+        BetaLaw::Sigmoid => linspace_single(-6.0, 6.0, n)
+            .into_iter()
+            .map(|v| num::sigmoid(f64::from(v)) as f32 * (b - a) as f32 + a as f32)
+            .collect(),
+    }
+}
+
+fn linspace_single(a: f64, b: f64, n: usize) -> Vec<f32> {
+    let (a, b) = (a as f32, b as f32);
+    let step = (b - a) / n.saturating_sub(1).max(1) as f32;
+    (0..n)
+        .map(|i| {
+            if i < n / 2 || n == 1 {
+                step.mul_add(i as f32, a)
+            } else {
+                (-step).mul_add((n - 1 - i) as f32, b)
+            }
+        })
+        .collect()
 }
 
 fn squared_cosine(t: f64) -> f64 {

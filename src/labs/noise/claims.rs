@@ -1,0 +1,186 @@
+//! Claim experiments: two setups at the same number of denoiser calls, on the same data and noise,
+//! over several seeds and data sets. The verdict follows from the interval of the mean, never from
+//! a stored text.
+
+use super::config::{Config, Direction};
+use super::data::DataSet;
+use super::model::Work;
+use super::run::Headline;
+use crate::core::{ClaimResult, Job, Result, Step, Verdict, num, stats};
+use crate::labs::Effort;
+
+/// Data sets every comparison runs on.
+const DATA: [DataSet; 3] = [DataSet::Grid9, DataSet::Ring8, DataSet::Spiral];
+
+/// What is compared, and how it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparison {
+    /// What is measured, in words.
+    pub(super) quantity: &'static str,
+    /// The setup the paper proposes.
+    pub(super) proposed: fn() -> Config,
+    /// What it is compared with.
+    pub(super) baseline: fn() -> Config,
+    /// The number compared; smaller is better.
+    pub(super) value: fn(&Headline) -> f64,
+    /// The ratio below which the size of the claim holds as well as its direction.
+    pub(super) size: f64,
+    /// The condition under which the verdict holds.
+    pub(super) condition: &'static str,
+}
+
+impl Comparison {
+    /// The experiment as a job.
+    pub(super) fn start(self, effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
+        let (seeds, particles) = match effort {
+            Effort::Quick => (5, 400),
+            Effort::Full => (20, 4000),
+        };
+        let plan = (1..=seeds)
+            .flat_map(|seed| DATA.map(|data| (seed, data)))
+            .flat_map(|(seed, data)| {
+                [(self.proposed)(), (self.baseline)()].map(|c| (c, seed, data))
+            })
+            .map(|(config, seed, data)| Config {
+                seed,
+                data,
+                particles,
+                mode_sd: if data == DataSet::Spiral { 0.03 } else { 0.05 },
+                direction: Direction::ThereAndBack,
+                ..config
+            })
+            .collect();
+        Box::new(Experiment {
+            comparison: self,
+            plan,
+            seeds,
+            work: None,
+            values: Vec::new(),
+        })
+    }
+
+    fn conclude(self, seeds: u64, values: &[f64]) -> ClaimResult {
+        // Values come in pairs (proposed, baseline), data set by data set, seed by seed.
+        let ratios: Vec<f64> = values
+            .chunks(2 * DATA.len())
+            .map(|seed| {
+                let logs: Vec<f64> = seed.chunks(2).map(|p| num::ln(p[0] / p[1])).collect();
+                num::exp(stats::mean(&logs))
+            })
+            .collect();
+        let (measured, interval) = stats::mean_interval(&ratios);
+        let verdict = if interval[1] < self.size {
+            Verdict::Reproduced
+        } else if interval[1] < 1.0 {
+            Verdict::Partly
+        } else {
+            Verdict::NotReproduced
+        };
+        ClaimResult {
+            quantity: self.quantity.to_owned(),
+            unit: "×".to_owned(),
+            measured,
+            interval,
+            seeds: (1..=seeds).collect(),
+            verdict,
+            why: self.words(measured, interval, verdict),
+        }
+    }
+
+    fn words(self, measured: f64, [low, high]: [f64; 2], verdict: Verdict) -> String {
+        let reading = match verdict {
+            Verdict::Reproduced => format!("all of the interval lies below {}", self.size),
+            Verdict::Partly => {
+                format!("the interval lies below 1, but reaches above {}", self.size)
+            }
+            _ if low > 1.0 => "the interval lies above 1: the opposite holds here".to_owned(),
+            _ => "the interval contains 1: no clear difference".to_owned(),
+        };
+        format!(
+            "Ratio {measured:.3} ({low:.3} to {high:.3}), geometric mean over grid, ring and spiral: {reading}. {}",
+            self.condition
+        )
+    }
+}
+
+struct Experiment {
+    comparison: Comparison,
+    plan: Vec<Config>,
+    seeds: u64,
+    work: Option<Work>,
+    values: Vec<f64>,
+}
+
+impl Job for Experiment {
+    type Out = ClaimResult;
+
+    fn step(&mut self) -> Result<Step<ClaimResult>> {
+        let Some(config) = self.plan.get(self.values.len()) else {
+            return Ok(Step::Done(
+                self.comparison.conclude(self.seeds, &self.values),
+            ));
+        };
+        let work = match &mut self.work {
+            Some(work) => work,
+            None => self.work.insert(Work::without_pictures(config)?),
+        };
+        if let Step::Done(run) = work.step()? {
+            self.values.push((self.comparison.value)(run.headline()));
+            self.work = None;
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        let part = self.work.as_ref().map_or(0.0, Job::progress);
+        (self.values.len() as f64 + part) / self.plan.len().max(1) as f64
+    }
+}
+
+/// Error to the exact flow: the number without sampling noise, for deterministic samplers.
+pub(super) fn paired(h: &Headline) -> f64 {
+    h.paired
+}
+
+/// Sliced Wasserstein distance to the truth.
+pub(super) fn sliced(h: &Headline) -> f64 {
+    h.sliced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAME: Comparison = Comparison {
+        quantity: "error",
+        proposed: Config::default,
+        baseline: Config::default,
+        value: paired,
+        size: 0.9,
+        condition: "",
+    };
+
+    #[test]
+    fn the_verdict_follows_from_the_values_alone() {
+        let verdict = |ratios: &[f64]| {
+            let values: Vec<f64> = ratios
+                .iter()
+                .flat_map(|r| [*r, 1.0, *r, 1.0, *r, 1.0])
+                .collect();
+            SAME.conclude(ratios.len() as u64, &values).verdict
+        };
+        assert_eq!(verdict(&[0.5, 0.51, 0.49, 0.5]), Verdict::Reproduced);
+        assert_eq!(verdict(&[0.95, 0.94, 0.96, 0.95]), Verdict::Partly);
+        assert_eq!(verdict(&[0.9, 1.1, 0.95, 1.2]), Verdict::NotReproduced);
+        assert_eq!(verdict(&[2.0, 2.1, 2.0, 1.9]), Verdict::NotReproduced);
+    }
+
+    #[test]
+    fn a_setup_is_as_good_as_itself() {
+        let mut job = SAME.start(Effort::Quick);
+        let result = crate::core::finish(&mut *job).unwrap();
+        assert!((result.measured - 1.0).abs() < 1e-12, "{result:?}");
+        assert_eq!(result.verdict, Verdict::NotReproduced);
+        assert_eq!(result.seeds.len(), 5);
+    }
+}
