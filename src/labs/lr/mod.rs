@@ -1,13 +1,18 @@
 //! Learning-rate schedules: what a schedule does to the loss, on a law fitted to language models,
 //! on an exact noisy quadratic, and in real training runs.
 
+pub mod bound;
 mod config;
 pub mod curves;
+pub mod dialects;
+pub mod fit;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod laws;
+pub mod minimise;
 mod model;
+pub mod optimizers;
 pub mod quadratic;
 mod report;
 pub mod schedule;
