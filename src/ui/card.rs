@@ -32,7 +32,7 @@ pub enum ClaimState {
 pub fn card_ui(ui: &mut Ui, exhibit: &Exhibit, claim: Option<&ClaimState>) -> Option<CardAction> {
     let mut action = None;
     basis_ui(ui, exhibit);
-    text(ui, RichText::new(exhibit.title).heading());
+    text(ui, theme::title(ui, exhibit.title));
     paper_ui(ui, &exhibit.paper);
     ui.add_space(4.0);
     text(ui, exhibit.idea);
@@ -40,12 +40,12 @@ pub fn card_ui(ui: &mut Ui, exhibit: &Exhibit, claim: Option<&ClaimState>) -> Op
     equation_ui(ui, exhibit);
     if !exhibit.deviations.is_empty() {
         ui.add_space(8.0);
-        ui.label(RichText::new("Our choices").strong());
+        ui.label(theme::strong(ui, "Our choices"));
         text(ui, exhibit.deviations);
     }
     if let Some(tested) = &exhibit.claim {
         ui.add_space(12.0);
-        ui.label(RichText::new("The claim").strong());
+        ui.label(theme::strong(ui, "The claim"));
         text(ui, tested.statement);
         ui.label(RichText::new("How we test it").small().weak());
         text(ui, tested.experiment);
@@ -112,18 +112,21 @@ fn equation_ui(ui: &mut Ui, exhibit: &Exhibit) {
         .inner_margin(8)
         .show(ui, |ui| {
             ui.set_min_width(ui.available_width());
-            text(
-                ui,
-                RichText::new(exhibit.equation)
-                    .monospace()
-                    .color(palette.ink),
-            );
+            egui::ScrollArea::horizontal()
+                .id_salt(("equation", exhibit.id))
+                .show(ui, |ui| {
+                    let words = RichText::new(exhibit.equation)
+                        .monospace()
+                        .color(palette.ink);
+                    ui.add(egui::Label::new(words).extend().selectable(true));
+                });
         });
     if exhibit.symbols.is_empty() {
         return;
     }
     egui::Grid::new(("symbols", exhibit.id))
         .num_columns(2)
+        .min_row_height(18.0)
         .spacing([12.0, 2.0])
         .show(ui, |ui| {
             for (symbol, meaning) in exhibit.symbols {
@@ -187,7 +190,7 @@ fn result_ui(ui: &mut Ui, result: &ClaimResult) {
         ui.set_min_width(ui.available_width());
         badge(ui, result.verdict.words(), color);
         text(ui, &result.quantity);
-        text(ui, RichText::new(measured_words(result)).strong());
+        text(ui, theme::strong(ui, measured_words(result)));
         let seeds = result.seeds.len();
         text(
             ui,
@@ -199,20 +202,19 @@ fn result_ui(ui: &mut Ui, result: &ClaimResult) {
     });
 }
 
-/// "1.80 × (1.62 to 1.98)".
+/// "1.80 (1.62 to 1.98) ×".
 fn measured_words(result: &ClaimResult) -> String {
-    let unit = &result.unit;
     let [low, high] = result.interval;
-    let mean = format::quantity(result.measured, unit);
-    if low.is_finite() && high.is_finite() {
-        format!(
-            "{mean} ({} to {})",
-            format::quantity(low, unit),
-            format::quantity(high, unit)
-        )
-    } else {
-        mean
+    let mean = result.measured;
+    if !(low.is_finite() && high.is_finite()) {
+        return format::quantity(mean, &result.unit);
     }
+    let largest = mean.abs().max(low.abs()).max(high.abs());
+    let (factor, unit) = format::scaled_unit(largest, &result.unit);
+    let n = |v: f64| format::number(v / factor);
+    format!("{} ({} to {}) {unit}", n(mean), n(low), n(high))
+        .trim_end()
+        .to_owned()
 }
 
 /// The citation of an exhibit's paper.
@@ -247,7 +249,7 @@ mod tests {
             verdict: Verdict::Reproduced,
             why: String::new(),
         };
-        assert_eq!(measured_words(&result), "1.80 × (1.60 × to 2 ×)");
+        assert_eq!(measured_words(&result), "1.80 (1.60 to 2) ×");
         result.interval = [f64::NEG_INFINITY, f64::INFINITY];
         assert_eq!(measured_words(&result), "1.80 ×");
     }

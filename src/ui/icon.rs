@@ -122,22 +122,25 @@ pub(crate) fn paint(ui: &Ui, icon: Icon, rect: Rect, color: Color32) {
     }
 }
 
+/// Two arrows that chase each other around a track.
 fn paint_loop(ui: &Ui, c: Pos2, color: Color32) {
     let stroke = Stroke::new(1.6, color);
-    let arc: Vec<Pos2> = (0..=20)
-        .map(|i| c + 5.5 * Vec2::angled(-0.9 + i as f32 * 5.0 / 20.0))
-        .collect();
-    let tip = arc.first().copied().unwrap_or(c);
-    ui.painter().add(Shape::line(arc, stroke));
-    ui.painter().add(Shape::convex_polygon(
-        vec![
-            tip + Vec2::new(-4.5, -0.5),
-            tip + Vec2::new(2.0, -4.0),
-            tip + Vec2::new(2.2, 3.0),
-        ],
-        color,
-        Stroke::NONE,
-    ));
+    let painter = ui.painter();
+    for side in [1.0_f32, -1.0] {
+        let at = |x: f32, y: f32| c + side * Vec2::new(x, y);
+        let mut path = vec![at(-6.5, 0.5), at(-6.5, -1.0)];
+        path.extend((1..=6).map(|i| {
+            let turn = std::f32::consts::PI + i as f32 * std::f32::consts::FRAC_PI_2 / 6.0;
+            at(-3.5, -1.5) + side * 3.0 * Vec2::angled(turn)
+        }));
+        path.push(at(3.0, -4.5));
+        painter.add(Shape::line(path, stroke));
+        painter.add(Shape::convex_polygon(
+            vec![at(2.5, -8.0), at(6.5, -4.5), at(2.5, -1.0)],
+            color,
+            Stroke::NONE,
+        ));
+    }
 }
 
 /// A line of text on a painter, cut off with an ellipsis at `width`.

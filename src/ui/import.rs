@@ -1,6 +1,6 @@
 //! What a dropped file holds, before anything is replaced.
 
-use super::theme::Palette;
+use super::theme::{self, Palette};
 use crate::labs::{Dataset, LabKind};
 use egui::{RichText, Ui};
 
@@ -65,7 +65,7 @@ fn rows_ui(ui: &mut Ui, data: &Dataset) {
             .spacing([16.0, 4.0])
             .show(ui, |ui| {
                 for column in &head {
-                    ui.label(RichText::new(column).strong());
+                    ui.label(theme::strong(ui, column));
                 }
                 ui.end_row();
                 for row in rows.iter().take(ROWS) {

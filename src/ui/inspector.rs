@@ -12,7 +12,7 @@ pub fn story_ui(ui: &mut Ui, stories: &[(usize, &str, Option<Story>)]) {
         return;
     };
     ui.horizontal(|ui| {
-        ui.label(RichText::new(&title.title).heading());
+        ui.label(theme::title(ui, &title.title));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let copy = ui.button("Copy").on_hover_text("Copy as JSON");
             if copy.clicked() {
@@ -62,6 +62,7 @@ fn facts_ui(ui: &mut Ui, story: &Story) {
 fn compare_ui(ui: &mut Ui, stories: &[(usize, &str, Option<Story>)]) {
     let palette = Palette::of(ui.ctx());
     let names = fact_names(stories);
+    let width = ((ui.available_width() - 96.0) / stories.len() as f32 - 12.0).max(56.0);
     egui::Grid::new("facts of several")
         .spacing([12.0, 4.0])
         .striped(true)
@@ -70,7 +71,7 @@ fn compare_ui(ui: &mut Ui, stories: &[(usize, &str, Option<Story>)]) {
             for (slot, label, _) in stories {
                 ui.horizontal(|ui| {
                     swatch(ui, palette.series_at(*slot));
-                    ui.label(RichText::new(letter(*slot).to_string()).strong())
+                    ui.label(theme::strong(ui, letter(*slot).to_string()))
                         .on_hover_text(*label);
                 });
             }
@@ -81,7 +82,10 @@ fn compare_ui(ui: &mut Ui, stories: &[(usize, &str, Option<Story>)]) {
                     let value = story
                         .as_ref()
                         .and_then(|s| s.facts.iter().find(|f| f.name == name));
-                    selectable(ui, value.map_or(super::format::DASH, |f| &f.value));
+                    ui.vertical(|ui| {
+                        ui.set_width(width);
+                        selectable(ui, value.map_or(super::format::DASH, |f| &f.value));
+                    });
                 }
                 ui.end_row();
             }
@@ -112,7 +116,7 @@ fn why_ui(ui: &mut Ui, setup: Option<(usize, &str)>, story: Option<&Story>) {
     theme::card_frame(palette).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         ui.horizontal(|ui| {
-            ui.label(RichText::new("Why?").strong());
+            ui.label(theme::strong(ui, "Why?"));
             if let Some((slot, label)) = setup {
                 swatch(ui, palette.series_at(slot));
                 ui.label(RichText::new(label).small().weak());

@@ -2,7 +2,7 @@
 
 use super::icon::{Icon, icon_button};
 use super::theme::{self, Palette};
-use egui::{Align2, Area, Id, Order, RichText, Role, WidgetInfo, vec2};
+use egui::{Align2, Area, Id, Order, Role, WidgetInfo, vec2};
 
 /// How serious a notice is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ fn notice_ui(ui: &mut egui::Ui, notice: &Notice) -> bool {
         .inner_margin(egui::Margin::symmetric(12, 6));
     frame.show(ui, |ui| {
         ui.horizontal(|ui| {
-            ui.label(RichText::new(notice.kind.word()).strong().color(color));
+            ui.label(theme::strong(ui, notice.kind.word()).color(color));
             let text = ui.scope(|ui| {
                 ui.set_max_width(360.0);
                 ui.add(egui::Label::new(&notice.text).wrap().selectable(true))
@@ -133,6 +133,7 @@ fn announce(ui: &egui::Ui, response: &egui::Response, notice: &Notice) {
     let text = format!("{}: {}", notice.kind.word(), notice.text);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &text));
     ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_label(text.clone());
         node.set_role(if notice.kind == NoticeKind::Info {
             egui::accesskit::Role::Status
         } else {

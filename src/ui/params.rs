@@ -75,7 +75,7 @@ fn heading_ui(ui: &mut Ui, group: &str, first: bool) {
         ui.add_space(12.0);
     }
     if !group.is_empty() {
-        ui.label(RichText::new(group).strong());
+        ui.label(theme::strong(ui, group));
     }
     ui.add_space(2.0);
 }

@@ -1,7 +1,7 @@
 //! Metrics of one or several setups side by side.
 
 use super::format;
-use super::theme::Palette;
+use super::theme::{self, Palette};
 use crate::core::{Better, Metric};
 use egui::{Align, Layout, RichText, Ui};
 
@@ -38,11 +38,11 @@ pub fn relative(base: f64, value: f64, unit: &str) -> String {
         return format::DASH.to_owned();
     }
     if unit == "%" {
-        return format!(
-            "{}{} points",
-            sign(d),
-            format::number((d * 10.0).round() / 10.0)
-        );
+        let points = (d * 10.0).round() / 10.0;
+        if points == 0.0 {
+            return "same".to_owned();
+        }
+        return format!("{}{points:.1} points", sign(points)).replace('-', "−");
     }
     if d == 0.0 {
         return "same".to_owned();
@@ -98,12 +98,7 @@ fn head_ui(ui: &mut Ui, columns: &[Column<'_>]) {
     ui.label(RichText::new("Unit").small().weak());
     for (slot, column) in columns.iter().enumerate() {
         right(ui, |ui| {
-            ui.label(
-                RichText::new(column.label)
-                    .small()
-                    .strong()
-                    .color(palette.ink),
-            );
+            ui.label(theme::small_strong(ui, column.label));
             swatch(ui, palette.series_at(slot));
         });
         if slot > 0 {
@@ -133,11 +128,17 @@ fn row_ui(ui: &mut Ui, metric: &Metric, values: &[f64], several: bool) {
     ui.label(metric.name)
         .on_hover_text(format!("{}{arrow}", metric.doc));
     ui.label(RichText::new(&unit).small().weak());
-    let winner = best(values, metric.better);
-    for (slot, &value) in values.iter().enumerate() {
+    let texts: Vec<String> = values
+        .iter()
+        .map(|v| value_text(*v / factor, metric.unit))
+        .collect();
+    // Values that read the same are not told apart.
+    let winner = best(values, metric.better)
+        .filter(|i| texts.iter().filter(|t| **t == texts[*i]).count() == 1);
+    for (slot, (&value, text)) in values.iter().zip(&texts).enumerate() {
         let is_best = winner == Some(slot);
         right(ui, |ui| {
-            value_ui(ui, metric, value, (factor, &unit), is_best);
+            value_ui(ui, metric, value, (text, &unit), is_best);
         });
         if slot > 0 && several {
             right(ui, |ui| {
@@ -148,16 +149,20 @@ fn row_ui(ui: &mut Ui, metric: &Metric, values: &[f64], several: bool) {
     }
 }
 
-fn value_ui(ui: &mut Ui, metric: &Metric, value: f64, (factor, unit): (f64, &str), is_best: bool) {
-    let text = if metric.unit == "%" && value.is_finite() {
+fn value_text(value: f64, unit: &str) -> String {
+    if unit == "%" && value.is_finite() {
         format!("{value:.1}")
     } else {
-        format::table_number(value / factor)
-    };
-    let mut rich = RichText::new(&text);
-    if is_best {
-        rich = rich.strong();
+        format::table_number(value)
     }
+}
+
+fn value_ui(ui: &mut Ui, metric: &Metric, value: f64, (text, unit): (&str, &str), is_best: bool) {
+    let rich = if is_best {
+        theme::strong(ui, text)
+    } else {
+        RichText::new(text)
+    };
     let response = ui.add(egui::Label::new(rich).sense(egui::Sense::click()));
     let mut words = format!("{}: {text} {unit}", metric.name)
         .trim_end()
@@ -206,7 +211,7 @@ mod tests {
         assert_eq!(relative(10.0, 11.0, "s"), "+10.0 %");
         assert_eq!(relative(10.0, 7.5, "s"), "−25.0 %");
         assert_eq!(relative(10.0, 34.0, "s"), "3.40 ×");
-        assert_eq!(relative(90.0, 91.5, "%"), "+1.50 points");
+        assert_eq!(relative(90.0, 91.5, "%"), "+1.5 points");
         assert_eq!(relative(5.0, 5.0, ""), "same");
         assert_eq!(relative(0.0, 2.0, "s"), "+2 s");
         assert_eq!(relative(f64::NAN, 2.0, "s"), "–");

@@ -3,9 +3,10 @@
 
 use egui::style::{HandleShape, ScrollStyle, Selection, Spacing, WidgetVisuals};
 use egui::{
-    Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Theme,
-    Vec2, Visuals, vec2,
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, RichText, Shadow,
+    Stroke, Style, TextStyle, Theme, Vec2, Visuals, vec2,
 };
+use std::sync::Arc;
 
 /// The colours of one theme.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,10 +166,63 @@ pub const ROUNDING: u8 = 6;
 /// Smallest side of anything that can be clicked, in points.
 pub const TARGET: f32 = 24.0;
 
-/// Sets the designed style for the light and the dark theme.
+const STRONG: &str = "strong";
+
+/// Sets the designed style for the light and the dark theme. Call it before the first frame.
 pub fn install(ctx: &egui::Context) {
+    ctx.set_fonts(fonts());
     ctx.set_style_of(Theme::Light, style(&Palette::LIGHT));
     ctx.set_style_of(Theme::Dark, style(&Palette::DARK));
+}
+
+/// Inter before the fonts of the toolkit, which fill in the signs it lacks.
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let regular: &[u8] = include_bytes!("../../assets/fonts/Inter-Regular.otf");
+    let semibold: &[u8] = include_bytes!("../../assets/fonts/Inter-SemiBold.otf");
+    for (name, bytes) in [("Inter", regular), ("Inter SemiBold", semibold)] {
+        let data = Arc::new(FontData::from_static(bytes));
+        fonts.font_data.insert(name.to_owned(), data);
+    }
+    let plain = fonts.families.entry(FontFamily::Proportional).or_default();
+    plain.insert(0, "Inter".to_owned());
+    let mut strong = plain.clone();
+    strong.insert(0, "Inter SemiBold".to_owned());
+    fonts
+        .families
+        .insert(FontFamily::Name(STRONG.into()), strong);
+    fonts
+}
+
+/// The family of headings and best values; the plain one while the fonts are not loaded.
+fn strong_family(ctx: &egui::Context) -> FontFamily {
+    let family = FontFamily::Name(STRONG.into());
+    if ctx.fonts(|f| f.definitions().families.contains_key(&family)) {
+        family
+    } else {
+        FontFamily::Proportional
+    }
+}
+
+/// Semibold text of body size.
+pub fn strong(ui: &egui::Ui, text: impl Into<String>) -> RichText {
+    sized_strong(ui, text, 14.0)
+}
+
+/// Semibold text of heading size.
+pub fn title(ui: &egui::Ui, text: impl Into<String>) -> RichText {
+    sized_strong(ui, text, 18.0)
+}
+
+/// Semibold text of caption size.
+pub fn small_strong(ui: &egui::Ui, text: impl Into<String>) -> RichText {
+    sized_strong(ui, text, 12.0)
+}
+
+fn sized_strong(ui: &egui::Ui, text: impl Into<String>, size: f32) -> RichText {
+    RichText::new(text)
+        .font(FontId::new(size, strong_family(ui.ctx())))
+        .color(ui.visuals().text_color())
 }
 
 /// Caption text: axis ticks, units, secondary remarks.

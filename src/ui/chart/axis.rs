@@ -101,7 +101,7 @@ fn log_ticks([low, high]: [f64; 2], gap: f64) -> Vec<Tick> {
     // Within a decade or two the powers alone would leave the axis almost bare.
     let spell: &[i64] = if gap < 0.18 {
         &[2, 5]
-    } else if gap < 0.3 {
+    } else if gap < 0.45 {
         &[3]
     } else {
         &[]

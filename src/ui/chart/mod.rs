@@ -8,11 +8,13 @@ mod menu;
 mod overlay;
 pub mod words;
 
-use super::theme::{Palette, mix};
+use super::theme::{self, Palette, mix};
 use crate::core::{Chart, EntityId, Scale, Series};
 use egui::{Color32, FontId, Rect, Response, RichText, Shape, Stroke, Ui, Vec2, pos2, vec2};
 use egui_plot::{GridMark, Plot, PlotTransform, PlotUi};
 use item::{Look, SeriesItem};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A chart of one setup.
 #[derive(Debug, Clone, Copy)]
@@ -145,7 +147,9 @@ fn chart_in(ui: &mut Ui, layers: &[Layer<'_>], link: &mut Link, rect: Rect) -> R
     if gutter == 0.0 {
         overlay::legend_ui(ui, &drawn, layers.len());
     }
-    let response = plot_ui(ui, layers, &drawn, extent, rect.width() - gutter);
+    // Half of the last tick's text reaches past the right edge.
+    let width = rect.width() - gutter.max(14.0);
+    let response = plot_ui(ui, layers, &drawn, extent, width);
     let transform = response.transform;
     let response = response.response;
     input::pointer(ui, &response, &transform, chart, &drawn, link);
@@ -170,7 +174,7 @@ fn title_ui(ui: &mut Ui, layers: &[Layer<'_>], rect: Rect) -> Response {
         } else {
             chart.title.to_owned()
         };
-        ui.add(egui::Label::new(RichText::new(title).strong()).truncate())
+        ui.add(egui::Label::new(theme::strong(ui, title)).truncate())
             .on_hover_text(chart.doc);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             super::icon::icon_button(
@@ -272,23 +276,25 @@ fn plot_ui<'a>(
     let has_focus = ui.memory(|m| m.has_focus(id));
     let font = FontId::proportional(11.0);
     let caption = |text: String| RichText::new(text).size(11.5).color(palette.muted);
-    let tick_axis = |style: &axis::Style, hints: egui_plot::AxisHints<'a>| {
-        let text_style = style.clone();
+    let shown: [Shown; 2] = Default::default();
+    let tick_axis = |i: usize, hints: egui_plot::AxisHints<'a>| {
+        let shown = Rc::clone(&shown[i]);
         hints
-            .label(caption(style.title()))
+            .label(caption(styles[i].title()))
             .tick_label_font(font.clone())
             .tick_label_color(palette.muted)
             .label_spacing(egui::Rangef::new(1.0, 2.0))
-            .formatter(move |mark, range| tick_text(&text_style, mark, range))
+            .formatter(move |mark, _| tick_text(&shown, mark))
     };
-    let gaps = [78.0, 30.0];
+    let gaps = [72.0, 24.0];
     let mut plot = Plot::new("plot")
         .id(id)
         .width(width)
         .height(height)
         .show_background(false)
         .grid_color(palette.grid)
-        .grid_fade(0.0)
+        .grid_fade(0.5)
+        .grid_spacing(egui::Rangef::new(LEAST, gaps[1] as f32))
         .cursor_color(Color32::TRANSPARENT)
         .show_x(false)
         .show_y(false)
@@ -301,11 +307,11 @@ fn plot_ui<'a>(
         .include_x(extent[0][1])
         .include_y(extent[1][0])
         .include_y(extent[1][1])
-        .x_grid_spacer(spacer(styles[0].clone(), gaps[0]))
-        .y_grid_spacer(spacer(styles[1].clone(), gaps[1]))
-        .custom_x_axes(vec![tick_axis(&styles[0], egui_plot::AxisHints::new_x())])
+        .x_grid_spacer(spacer(styles[0].clone(), gaps[0], &shown[0]))
+        .y_grid_spacer(spacer(styles[1].clone(), gaps[1], &shown[1]))
+        .custom_x_axes(vec![tick_axis(0, egui_plot::AxisHints::new_x())])
         .custom_y_axes(vec![
-            tick_axis(&styles[1], egui_plot::AxisHints::new_y()).min_thickness(36.0),
+            tick_axis(1, egui_plot::AxisHints::new_y()).min_thickness(36.0),
         ]);
     if chart.on_timeline {
         plot = plot.link_axis(egui::Id::unique(("timeline", chart.x.name)), [true, false]);
@@ -338,34 +344,42 @@ fn visible_range(plot: &PlotUi<'_>, all: [f64; 2]) -> [f64; 2] {
     }
 }
 
-/// Grid lines at our ticks. `gap` is the least distance of ticks on screen, in points.
-fn spacer<'a>(style: axis::Style, gap: f64) -> impl Fn(egui_plot::GridInput) -> Vec<GridMark> + 'a {
+/// Ticks of the last grid, from which the labels take their texts.
+type Shown = Rc<RefCell<Vec<axis::Tick>>>;
+
+/// Least distance of grid lines on screen, in points.
+const LEAST: f32 = 8.0;
+
+/// Grid lines at our ticks. `gap` is the least distance of named ticks on screen, in points.
+fn spacer<'a>(
+    style: axis::Style,
+    gap: f64,
+    shown: &Shown,
+) -> impl Fn(egui_plot::GridInput) -> Vec<GridMark> + 'a {
+    let shown = Rc::clone(shown);
     move |input| {
-        // The plot asks for marks 8 points apart or more.
-        let least = input.base_step_size * gap / 8.0;
-        style
-            .ticks([input.bounds.0, input.bounds.1], least)
-            .into_iter()
+        let point = input.base_step_size / f64::from(LEAST);
+        let ticks = style.ticks([input.bounds.0, input.bounds.1], point * gap);
+        let marks = ticks
+            .iter()
             .map(|tick| GridMark {
                 value: tick.at,
-                // Minor ticks are marked by a step too small for a label.
-                step_size: if tick.text.is_empty() {
-                    least * 0.4
-                } else {
-                    least
-                },
+                // The plot draws lines the fainter the closer they say they are.
+                step_size: point * if tick.text.is_empty() { 12.0 } else { gap },
             })
-            .collect()
+            .collect();
+        shown.replace(ticks);
+        marks
     }
 }
 
 /// Text of the tick at a mark.
-fn tick_text(style: &axis::Style, mark: GridMark, range: &std::ops::RangeInclusive<f64>) -> String {
-    style
-        .ticks([*range.start(), *range.end()], mark.step_size)
-        .into_iter()
-        .find(|t| (t.at - mark.value).abs() <= mark.step_size * 1e-6)
-        .map(|t| t.text)
+fn tick_text(shown: &Shown, mark: GridMark) -> String {
+    shown
+        .borrow()
+        .iter()
+        .find(|t| t.at == mark.value)
+        .map(|t| t.text.clone())
         .unwrap_or_default()
 }
 

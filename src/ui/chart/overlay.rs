@@ -4,10 +4,10 @@ use super::{Drawn, Layer, Link, data, screen_x, vertical};
 use crate::core::SeriesKind;
 use crate::ui::format;
 use crate::ui::icon::text_at;
+use crate::ui::table::letter;
 use crate::ui::theme::{Palette, fade};
 use egui::{
-    Align2, Color32, FontId, Pos2, Rect, Response, RichText, Sense, Shape, Stroke, Ui, Vec2, pos2,
-    vec2,
+    Align2, Color32, FontId, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2,
 };
 use egui_plot::PlotTransform;
 
@@ -18,14 +18,14 @@ fn font() -> FontId {
     FontId::proportional(11.5)
 }
 
-/// Width kept free at the right for names at the line ends; 0 for a legend above.
+/// Width kept free at the right for names at the line ends; 0 for a legend above (or none).
 pub(super) fn gutter(ui: &Ui, drawn: &[Drawn<'_>], layers: usize, width: f32) -> f32 {
     let named = labelled(drawn);
     if width < LABEL_ROOM || named.len() > 8 || named.len() != drawn.len() {
         return 0.0;
     }
     if named.len() < 2 && layers < 2 {
-        return 1.0;
+        return 0.0;
     }
     let widest = named
         .iter()
@@ -170,30 +170,98 @@ fn sample(ui: &Ui, from: Pos2, length: f32, d: &Drawn<'_>) {
     }
 }
 
-/// Names in one wrapped line above the plot, in the order of the values at the right edge.
+/// One entry of the legend.
+struct Entry<'a, 'b> {
+    like: &'a Drawn<'b>,
+    color: Color32,
+    /// A setup is a square, a series a piece of its line.
+    setup: bool,
+    text: String,
+}
+
+/// Entries in the order of the values at the right edge. Several setups with several series each
+/// are told by colour, their series by dash, so every word stands once.
+fn entries<'a, 'b>(drawn: &'a [Drawn<'b>], layers: usize, palette: &Palette) -> Vec<Entry<'a, 'b>> {
+    let mut order: Vec<&Drawn<'_>> = drawn.iter().collect();
+    let value = |d: &Drawn<'_>| end_value(d, f64::INFINITY).unwrap_or(f64::NEG_INFINITY);
+    order.sort_by(|a, b| value(b).total_cmp(&value(a)));
+    let many = drawn.iter().any(|d| d.layer.chart.series.len() > 1);
+    if layers < 2 || !many {
+        return order
+            .into_iter()
+            .map(|like| Entry {
+                like,
+                color: like.look.color,
+                setup: false,
+                text: like.name(layers),
+            })
+            .collect();
+    }
+    let mut out: Vec<Entry<'_, '_>> = Vec::new();
+    for layer in 0..layers {
+        if let Some(like) = drawn.iter().find(|d| d.look.layer == layer) {
+            out.push(Entry {
+                like,
+                color: palette.series_at(like.layer.slot),
+                setup: true,
+                text: format!("{} {}", letter(like.layer.slot), like.layer.label),
+            });
+        }
+    }
+    let bands_only = drawn.iter().all(|d| d.series.kind == SeriesKind::Band);
+    for like in order {
+        // A band belongs to the line inside it.
+        if like.series.kind == SeriesKind::Band && !bands_only {
+            continue;
+        }
+        let text = &like.series.name;
+        if !out.iter().any(|e| e.text == *text) {
+            out.push(Entry {
+                like,
+                color: palette.ink,
+                setup: false,
+                text: text.clone(),
+            });
+        }
+    }
+    out
+}
+
+/// Names in wrapped lines above the plot.
 pub(super) fn legend_ui(ui: &mut Ui, drawn: &[Drawn<'_>], layers: usize) {
     if drawn.len() < 2 && layers < 2 {
         return;
     }
     let palette = Palette::of(ui.ctx());
-    let mut order: Vec<&Drawn<'_>> = drawn.iter().collect();
-    let value = |d: &Drawn<'_>| end_value(d, f64::INFINITY).unwrap_or(f64::NEG_INFINITY);
-    order.sort_by(|a, b| value(b).total_cmp(&value(a)));
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(10.0, 2.0);
+        ui.spacing_mut().item_spacing = vec2(12.0, 2.0);
         ui.spacing_mut().interact_size.y = 16.0;
         ui.add_space(4.0);
-        for d in order.into_iter().take(8) {
-            ui.horizontal(|ui| {
-                ui.spacing_mut().item_spacing.x = 4.0;
-                let (rect, _) = ui.allocate_exact_size(vec2(16.0, 14.0), Sense::hover());
-                sample(ui, rect.left_center(), 16.0, d);
-                let text = RichText::new(d.name(layers))
-                    .font(font())
-                    .color(palette.ink);
-                ui.label(text);
-            });
+        for entry in entries(drawn, layers, palette).into_iter().take(8) {
+            entry_ui(ui, &entry, palette);
         }
+    });
+}
+
+fn entry_ui(ui: &mut Ui, entry: &Entry<'_, '_>, palette: &Palette) {
+    let most = ui.available_width().max(60.0);
+    let mut job = egui::text::LayoutJob::simple_singleline(entry.text.clone(), font(), palette.ink);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(180.0_f32.min(most - 22.0));
+    let galley = ui.painter().layout_job(job);
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(galley.size().x + 22.0, 16.0), Sense::hover());
+    if entry.setup {
+        let square = Rect::from_center_size(rect.left_center() + vec2(8.0, 0.0), Vec2::splat(10.0));
+        ui.painter().rect_filled(square, 2.0, entry.color);
+    } else {
+        let mut like = *entry.like;
+        like.look.color = entry.color;
+        sample(ui, rect.left_center(), 17.0, &like);
+    }
+    let at = pos2(rect.left() + 22.0, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette.ink);
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Label, true, format!("Legend: {}", entry.text))
     });
 }
 
@@ -284,6 +352,18 @@ fn marks(ui: &Ui, transform: &PlotTransform, layers: &[Layer<'_>], palette: &Pal
             let room = frame.right() - x - 6.0;
             if x >= free && room > 30.0 {
                 let at = pos2(x + 4.0, frame.top() + 2.0);
+                // A first pass finds the size for the ground behind the word.
+                let ground = text_at(
+                    ui,
+                    at,
+                    Align2::LEFT_TOP,
+                    &mark.label,
+                    FontId::proportional(11.0),
+                    Color32::TRANSPARENT,
+                    room,
+                );
+                ui.painter()
+                    .rect_filled(ground, 2.0, fade(palette.background, 0.8));
                 let rect = text_at(
                     ui,
                     at,

@@ -1,0 +1,756 @@
+//! The widget kit driven by role and label, as a keyboard or a screen reader would.
+//!
+//! `KIT_SHOTS=folder cargo test --test ui_kit` also writes pictures of the demo composition.
+
+use egui::accesskit::{Role, Toggled};
+use egui::{Event, Key, Modifiers, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use schedlab::core::{
+    Axis, Better, Chart, ClaimResult, Error, Fact, Mark, Metric, Moment, MomentKind, Param, Series,
+    SeriesKind, Story, Timeline, Verdict,
+};
+use schedlab::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
+use schedlab::ui::card::{CardAction, ClaimState, card_ui};
+use schedlab::ui::chart::{Layer, Link, chart_ui, difference_ui};
+use schedlab::ui::inspector::story_ui;
+use schedlab::ui::notice::{NoticeKind, Notices};
+use schedlab::ui::params::params_ui;
+use schedlab::ui::table::{Column, metrics_ui};
+use schedlab::ui::theme;
+use schedlab::ui::transport::{Transport, transport_ui};
+
+#[derive(Debug, Clone, PartialEq)]
+struct Config {
+    rate: f64,
+    steps: u64,
+    policy: usize,
+    cosine: bool,
+    decay: f64,
+    seed: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            rate: 3e-4,
+            steps: 2048,
+            policy: 0,
+            cosine: true,
+            decay: 0.1,
+            seed: 7,
+        }
+    }
+}
+
+const PARAMS: &[Param<Config>] = &[
+    Param::float(
+        "rate",
+        "Learning rate",
+        [1e-6, 1.0],
+        |c: &Config| c.rate,
+        |c, v| c.rate = v,
+    )
+    .log()
+    .group("Schedule")
+    .doc("Peak learning rate."),
+    Param::int(
+        "steps",
+        "Steps",
+        [1, 100_000],
+        |c: &Config| c.steps,
+        |c, v| c.steps = v,
+    )
+    .log()
+    .unit("steps")
+    .group("Schedule"),
+    Param::choice(
+        "policy",
+        "Policy",
+        &["First come, first served", "Chunked prefill"],
+        |c: &Config| c.policy,
+        |c, v| c.policy = v,
+    )
+    .group("Schedule"),
+    Param::toggle(
+        "cosine",
+        "Cosine decay",
+        |c: &Config| c.cosine,
+        |c, v| c.cosine = v,
+    )
+    .group("Schedule"),
+    Param::float(
+        "decay",
+        "Decay to",
+        [0.0, 1.0],
+        |c: &Config| c.decay,
+        |c, v| c.decay = v,
+    )
+    .group("Schedule")
+    .when(|c| c.cosine),
+    Param::int(
+        "seed",
+        "Seed",
+        [0, 1_000_000],
+        |c: &Config| c.seed,
+        |c, v| c.seed = v,
+    )
+    .group("Randomness")
+    .advanced(),
+];
+
+struct State {
+    config: Config,
+    error: Option<Error>,
+    transport: Transport,
+    timeline: Timeline,
+    link: Link,
+    notices: Notices,
+    claim: Option<ClaimState>,
+    actions: Vec<CardAction>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let mut timeline = Timeline::counted(400, "optimizer step", "1 optimizer step");
+        timeline.moments = vec![
+            Moment {
+                at: 40.0,
+                label: "end of warm-up".to_owned(),
+                kind: MomentKind::Phase,
+            },
+            Moment {
+                at: 210.0,
+                label: "loss spike".to_owned(),
+                kind: MomentKind::Bad,
+            },
+        ];
+        Self {
+            config: Config::default(),
+            error: None,
+            transport: Transport {
+                playhead: 120.0,
+                ..Transport::default()
+            },
+            timeline,
+            link: Link {
+                playhead: 120.0,
+                cursor: None,
+                seek: None,
+                hovered: None,
+                selected: None,
+            },
+            notices: Notices::default(),
+            claim: None,
+            actions: Vec::new(),
+        }
+    }
+}
+
+fn loss(shift: f64) -> Chart {
+    let curve = |a: f64, noise: f64| -> Vec<[f64; 2]> {
+        (0..=400)
+            .map(|i| {
+                let t = f64::from(i);
+                let spike = if i == 210 { 1.5 } else { 0.0 };
+                let wave = noise * (f64::from(i * 37 % 11) - 5.0) / 5.0;
+                [t, a * (4.0 / (1.0 + t / 20.0) + 0.4 + spike) * (1.0 + wave)]
+            })
+            .collect()
+    };
+    let low: Vec<[f64; 2]> = curve(shift * 0.8, 0.0);
+    let high: Vec<f64> = curve(shift * 1.25, 0.0).iter().map(|p| p[1]).collect();
+    Chart {
+        id: "loss",
+        title: "Training loss",
+        doc: "Loss of every step; look for the spike.",
+        x: Axis::linear("Optimizer step", ""),
+        y: Axis::log("Loss", "nat"),
+        series: vec![
+            Series::line("train", curve(shift, 0.05)),
+            Series::line("held out", curve(shift * 1.2, 0.0)),
+            Series::band("10–90 %", low, high),
+        ],
+        marks: vec![Mark {
+            x: 40.0,
+            label: "warm-up ends".to_owned(),
+        }],
+        on_timeline: true,
+    }
+}
+
+fn waits() -> Chart {
+    Chart {
+        id: "waits",
+        title: "Waiting time",
+        doc: "Share of requests by waiting time.",
+        x: Axis::linear("Queue", ""),
+        y: Axis::zero_based("Waiting", "s"),
+        series: vec![Series::new(
+            "requests",
+            SeriesKind::Bars,
+            (0..8)
+                .map(|i| [f64::from(i), 0.02 * f64::from(i + 1)])
+                .collect::<Vec<_>>(),
+        )],
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+fn stairs() -> Chart {
+    Chart {
+        id: "lr",
+        title: "Learning rate",
+        doc: "The schedule.",
+        x: Axis::linear("Optimizer step", ""),
+        y: Axis::zero_based("Learning rate", ""),
+        series: vec![
+            Series::new(
+                "step decay",
+                SeriesKind::Stairs,
+                (0..=8)
+                    .map(|i| [50.0 * f64::from(i), 3e-4 / f64::from(i + 1)])
+                    .collect::<Vec<_>>(),
+            ),
+            Series::line("bound", vec![[0.0, 2e-4], [400.0, 2e-4]]).as_reference(),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn metrics(ttft: f64, loss: f64) -> Vec<Metric> {
+    let metric = |id, name, unit, value, better| Metric {
+        id,
+        name,
+        unit,
+        value,
+        better,
+        doc: "Definition.",
+    };
+    vec![
+        metric("ttft", "TTFT p50", "s", ttft, Better::Lower),
+        metric(
+            "rate",
+            "Throughput",
+            "tok/s",
+            34_000.0 / ttft.sqrt(),
+            Better::Higher,
+        ),
+        metric("loss", "Final loss", "nat", loss, Better::Lower),
+        metric(
+            "share",
+            "Met the objective",
+            "%",
+            91.25 + loss,
+            Better::Higher,
+        ),
+        metric("nan", "Preempted", "", f64::NAN, Better::Lower),
+    ]
+}
+
+fn start_claim(_effort: Effort) -> Box<dyn schedlab::core::Job<Out = ClaimResult>> {
+    struct Never;
+    impl schedlab::core::Job for Never {
+        type Out = ClaimResult;
+        fn step(&mut self) -> schedlab::core::Result<schedlab::core::Step<ClaimResult>> {
+            Err(Error::Unsupported("this demo".to_owned()))
+        }
+        fn progress(&self) -> f64 {
+            0.0
+        }
+    }
+    Box::new(Never)
+}
+
+static EXHIBIT: Exhibit = Exhibit {
+    id: "demo",
+    lab: LabKind::Lr,
+    title: "Warmup-stable-decay",
+    idea: "Hold the rate constant and decay only at the end, so that training can go on from any \
+           point of the plateau.",
+    paper: Paper {
+        title: "MiniCPM: Unveiling the Potential of Small Language Models",
+        authors: "Hu et al.",
+        year: 2024,
+        arxiv: "2404.06395",
+    },
+    basis: Basis::AbstractOnly,
+    deviations: "The length of the decay is a tenth of the run.",
+    equation: "η(s) = s/W · η                s < W\nη(s) = η                      W ≤ s < T\nη(s) = f(s − T) · η           T ≤ s < S",
+    symbols: &[("W", "end of the warm-up"), ("T", "start of the decay")],
+    setup: || Setup::default_of(LabKind::Lr),
+    claim: Some(Claim {
+        statement: "A decay over 10 % of the steps reaches the loss of a cosine schedule.",
+        experiment: "Both schedules on the digits, 5 seeds, the difference of the final losses.",
+        start: start_claim,
+    }),
+};
+
+fn claim_result() -> ClaimResult {
+    ClaimResult {
+        quantity: "final loss, WSD over cosine".to_owned(),
+        unit: "×".to_owned(),
+        measured: 0.985,
+        interval: [0.94, 1.03],
+        seeds: vec![1, 2, 3, 4, 5],
+        verdict: Verdict::Partly,
+        why: "The interval holds 1: no clear difference.".to_owned(),
+    }
+}
+
+fn stories() -> [(usize, &'static str, Option<Story>); 2] {
+    let story = |wait: &str| Story {
+        title: "Request 17".to_owned(),
+        facts: vec![
+            Fact::new("arrived", "12.4 s"),
+            Fact::new("waited", wait),
+            Fact::new("prompt", "1,204 tokens"),
+        ],
+        why: vec!["admitted: 1,204 free blocks ≥ 88 needed".to_owned()],
+    };
+    [
+        (0, "FCFS", Some(story("2.1 s"))),
+        (1, "Chunked prefill", Some(story("0.4 s"))),
+    ]
+}
+
+fn demo(ui: &mut egui::Ui, state: &mut State) {
+    let margin = egui::Margin::same(12);
+    let panel = |ui: &egui::Ui| {
+        egui::Frame::new()
+            .fill(ui.visuals().panel_fill)
+            .inner_margin(margin)
+    };
+    let frame = panel(ui);
+    egui::Panel::bottom("transport")
+        .frame(frame)
+        .show(ui, |ui| {
+            transport_ui(ui, &mut state.transport, &state.timeline);
+        });
+    egui::Panel::left("params")
+        .frame(frame)
+        .default_size(280.0)
+        .show(ui, |ui| {
+            let error = state.error.clone();
+            params_ui(
+                ui,
+                PARAMS,
+                &mut state.config,
+                &Config::default(),
+                error.as_ref(),
+            );
+            ui.separator();
+            story_ui(ui, &stories());
+        });
+    egui::Panel::right("card")
+        .frame(frame)
+        .default_size(300.0)
+        .show(ui, |ui| {
+            egui::ScrollArea::vertical().show(ui, |ui| {
+                let action = card_ui(ui, &EXHIBIT, state.claim.as_ref());
+                state.actions.extend(action);
+            });
+        });
+    let (a, b) = (loss(1.0), loss(0.7));
+    let base = metrics(0.84, 2.31);
+    let other = metrics(0.42, 2.36);
+    egui::CentralPanel::default()
+        .frame(
+            egui::Frame::new()
+                .fill(ui.visuals().extreme_bg_color)
+                .inner_margin(margin),
+        )
+        .show(ui, |ui| {
+            let size = vec2(ui.available_width(), 210.0);
+            let layer = |chart, slot, label| Layer { chart, slot, label };
+            let link = &mut state.link;
+            chart_ui(ui, &[layer(&a, 0, "FCFS")], link, size);
+            let (waits, stairs) = (waits(), stairs());
+            ui.horizontal(|ui| {
+                let half = vec2((size.x - 8.0) / 2.0, 190.0);
+                chart_ui(ui, &[layer(&waits, 0, "FCFS")], link, half);
+                chart_ui(ui, &[layer(&stairs, 0, "FCFS")], link, half);
+            });
+            ui.push_id("overlay", |ui| {
+                ui.horizontal(|ui| {
+                    let half = vec2((size.x - 8.0) / 2.0, 200.0);
+                    let both = [layer(&a, 0, "FCFS"), layer(&b, 1, "Chunked prefill")];
+                    chart_ui(ui, &both, link, half);
+                    ui.push_id("difference", |ui| difference_ui(ui, &a, &b, link, half));
+                });
+            });
+            metrics_ui(
+                ui,
+                &[
+                    Column {
+                        label: "FCFS",
+                        metrics: &base,
+                    },
+                    Column {
+                        label: "Chunked prefill",
+                        metrics: &other,
+                    },
+                ],
+            );
+        });
+    state.notices.show(ui.ctx());
+}
+
+fn shoot(dark: bool, name: &str, prepare: impl FnOnce(&mut State)) {
+    let Ok(folder) = std::env::var("KIT_SHOTS") else {
+        return;
+    };
+    let theme = if dark {
+        egui::Theme::Dark
+    } else {
+        egui::Theme::Light
+    };
+    let mut state = State::default();
+    prepare(&mut state);
+    let mut harness = Harness::builder()
+        .with_size(vec2(1440.0, 900.0))
+        .with_theme(theme)
+        .with_context_setup(theme::install)
+        .wgpu()
+        .build_ui_state(demo, state);
+    harness.run_steps(4);
+    let plots: Vec<_> = harness
+        .get_all_by_role_and_label(Role::Image, "Training loss")
+        .map(|n| n.rect().center())
+        .collect();
+    harness.hover_at(plots[0]);
+    harness.run_steps(4);
+    let image = harness.render().expect("a picture");
+    image
+        .save(std::path::Path::new(&folder).join(name))
+        .expect("the picture can be written");
+}
+
+#[test]
+fn pictures_of_the_demo() {
+    let prepare = |state: &mut State| {
+        state.claim = Some(ClaimState::Done(claim_result()));
+        state.config.rate = 1e-3;
+        state.error = Some(Error::out_of_range("steps", 0, "1 to 100000 steps"));
+        state
+            .notices
+            .push(NoticeKind::Info, "Link copied".to_owned());
+        state.notices.push(
+            NoticeKind::Error,
+            "trace.csv, line 12: found \"abc\", expected a number".to_owned(),
+        );
+    };
+    shoot(false, "light.png", prepare);
+    shoot(true, "dark.png", prepare);
+}
+
+/// The demo without pictures, steps of a sixtieth of a second.
+fn harness(state: State) -> Harness<'static, State> {
+    Harness::builder()
+        .with_size(vec2(1440.0, 900.0))
+        .with_step_dt(1.0 / 60.0)
+        .with_context_setup(theme::install)
+        .build_ui_state(demo, state)
+}
+
+/// Replaces the text of a number field and confirms it with Enter.
+fn type_into(harness: &mut Harness<'_, State>, name: &str, text: &str) {
+    harness
+        .get_by_role_and_label(Role::SpinButton, name)
+        .focus();
+    harness.run_steps(2);
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+    harness.event(Event::Text(text.to_owned()));
+    harness.run_steps(2);
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+}
+
+#[test]
+fn a_parameter_is_typed_the_way_people_write_numbers() {
+    let mut harness = harness(State::default());
+    type_into(&mut harness, "Learning rate value", "1/4");
+    assert_eq!(harness.state().config.rate, 0.25);
+    type_into(&mut harness, "Steps value", "2k");
+    assert_eq!(harness.state().config.steps, 2000);
+    type_into(&mut harness, "Learning rate value", "7");
+    assert_eq!(harness.state().config.rate, 1.0, "kept inside its range");
+    type_into(&mut harness, "Learning rate value", "fast");
+    assert_eq!(harness.state().config.rate, 1.0, "nonsense changes nothing");
+}
+
+#[test]
+fn a_slider_moves_by_arrow_keys_and_is_named_after_its_parameter() {
+    let mut harness = harness(State::default());
+    harness
+        .get_by_role_and_label(Role::Slider, "Decay to")
+        .focus();
+    harness.run_steps(2);
+    harness.key_press(Key::ArrowRight);
+    harness.run_steps(2);
+    let decay = harness.state().config.decay;
+    assert!(decay > 0.1 && decay < 0.3, "{decay}");
+}
+
+#[test]
+fn backspace_on_a_name_resets_its_parameter() {
+    let mut state = State::default();
+    state.config.decay = 0.9;
+    state.config.rate = 0.5;
+    let mut harness = harness(state);
+    harness
+        .get_by_role_and_label(Role::Label, "Decay to")
+        .focus();
+    harness.run_steps(2);
+    harness.key_press(Key::Backspace);
+    harness.run_steps(2);
+    let config = &harness.state().config;
+    assert_eq!((config.decay, config.rate), (0.1, 0.5));
+}
+
+#[test]
+fn inactive_parameters_leave_and_advanced_ones_wait_behind_more() {
+    let mut harness = harness(State::default());
+    assert!(
+        harness
+            .query_by_role_and_label(Role::Slider, "Seed")
+            .is_none(),
+        "advanced"
+    );
+    harness
+        .get_by_role_and_label(Role::Button, "1 more")
+        .click();
+    harness
+        .get_by_role_and_label(Role::CheckBox, "Cosine decay")
+        .click();
+    harness.run_steps(3);
+    assert!(!harness.state().config.cosine, "the click arrived");
+    harness.get_by_role_and_label(Role::Slider, "Seed");
+    assert!(
+        harness
+            .query_by_role_and_label(Role::Slider, "Decay to")
+            .is_none(),
+        "without an effect"
+    );
+}
+
+#[test]
+fn the_wheel_never_changes_a_value() {
+    let mut harness = harness(State::default());
+    for name in ["Decay to", "Steps", "Learning rate"] {
+        let at = harness
+            .get_by_role_and_label(Role::Slider, name)
+            .rect()
+            .center();
+        harness.hover_at(at);
+        harness.run_steps(2);
+        harness.event(Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Line,
+            delta: vec2(0.0, -5.0),
+            phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Wheel,
+            modifiers: Modifiers::NONE,
+        });
+        harness.run_steps(4);
+    }
+    assert_eq!(harness.state().config, Config::default());
+}
+
+#[test]
+fn a_fault_stands_at_its_widget_even_behind_more() {
+    let state = State {
+        error: Some(Error::out_of_range("seed", 2_000_000, "0 to 1000000")),
+        ..State::default()
+    };
+    let harness = harness(state);
+    harness.get_by_role_and_label(Role::Slider, "Seed");
+    harness.get_by_label_contains("seed is 2000000; allowed: 0 to 1000000");
+}
+
+#[test]
+fn the_transport_steps_plays_loops_and_jumps() {
+    let mut harness = harness(State::default());
+    let click = |harness: &mut Harness<'_, State>, name: &str| {
+        harness.get_by_role_and_label(Role::Button, name).click();
+        harness.run_steps(2);
+    };
+    let at = |harness: &Harness<'_, State>| harness.state().transport.playhead;
+    click(&mut harness, "Step forward");
+    assert_eq!(at(&harness), 121.0);
+    click(&mut harness, "Step back");
+    click(&mut harness, "Step back");
+    assert_eq!(at(&harness), 119.0);
+    click(&mut harness, "To end");
+    assert_eq!(at(&harness), 400.0);
+    click(&mut harness, "To start");
+    assert_eq!(at(&harness), 0.0);
+    click(&mut harness, "Play");
+    assert!(harness.state().transport.playing, "playing");
+    click(&mut harness, "Pause");
+    assert!(!harness.state().transport.playing, "paused");
+    click(&mut harness, "Loop");
+    let on = harness.get_by_role_and_label(Role::Button, "Loop");
+    assert_eq!(on.accesskit_node().toggled(), Some(Toggled::True));
+    click(&mut harness, "Jump to");
+    let spike = harness.get_by_label_contains("loss spike");
+    spike.click();
+    harness.run_steps(3);
+    assert_eq!(at(&harness), 210.0);
+    type_into(&mut harness, "Position, optimizer step", "17");
+    assert_eq!(at(&harness), 17.0);
+}
+
+#[test]
+fn the_scrub_bar_is_a_slider_for_keys_and_assistive_technology() {
+    let mut harness = harness(State::default());
+    let bar = harness.get_by_role_and_label(Role::Slider, "optimizer step");
+    bar.set_value_accesskit(300.0);
+    harness.run_steps(2);
+    assert_eq!(harness.state().transport.playhead, 300.0);
+    harness
+        .get_by_role_and_label(Role::Slider, "optimizer step")
+        .focus();
+    harness.run_steps(2);
+    harness.key_press(Key::ArrowLeft);
+    harness.run_steps(2);
+    assert_eq!(harness.state().transport.playhead, 299.0);
+    harness.key_press(Key::Home);
+    harness.run_steps(2);
+    assert_eq!(harness.state().transport.playhead, 0.0);
+}
+
+#[test]
+fn a_chart_has_a_name_a_summary_and_a_cursor_for_the_keyboard() {
+    let mut harness = harness(State::default());
+    let chart = harness.get_by_role_and_label(Role::Image, "Learning rate");
+    let summary = chart.accesskit_node().description().unwrap_or_default();
+    assert!(
+        summary.contains("step decay falls from 3.0e-4 to"),
+        "{summary}"
+    );
+    chart.focus();
+    harness.run_steps(2);
+    harness.key_press(Key::ArrowRight);
+    harness.run_steps(2);
+    // The next step of the schedule after the playhead at 120.
+    assert_eq!(harness.state().link.cursor, Some(150.0));
+    let chart = harness.get_by_role_and_label(Role::Image, "Learning rate");
+    let value = chart.value().unwrap_or_default();
+    assert!(
+        value.starts_with("Optimizer step 150: step decay 7.5"),
+        "{value}"
+    );
+    harness.key_press(Key::Enter);
+    harness.run_steps(2);
+    assert_eq!(harness.state().link.seek, Some(150.0));
+}
+
+#[test]
+fn hovering_a_chart_moves_the_shared_cursor_and_a_click_seeks() {
+    let mut harness = harness(State::default());
+    harness.run_steps(2);
+    let rect = harness
+        .get_by_role_and_label(Role::Image, "Learning rate")
+        .rect();
+    harness.hover_at(rect.center());
+    harness.run_steps(2);
+    let cursor = harness.state().link.cursor.unwrap_or(f64::NAN);
+    assert!((cursor - 200.0).abs() < 5.0, "{cursor}");
+    assert_eq!(harness.state().link.seek, None, "only hovered");
+    harness
+        .get_by_role_and_label(Role::Image, "Learning rate")
+        .click();
+    harness.run_steps(2);
+    let seek = harness.state().link.seek.unwrap_or(f64::NAN);
+    assert!((seek - 200.0).abs() < 5.0, "{seek}");
+}
+
+#[test]
+fn a_charts_data_can_be_copied_from_its_menu() {
+    let mut harness = harness(State::default());
+    harness
+        .get_by_role_and_label(Role::Button, "Waiting time menu")
+        .click();
+    harness.run_steps(2);
+    harness
+        .get_by_role_and_label(Role::Button, "Copy data as CSV")
+        .click();
+    harness.step();
+    let mut copied = String::new();
+    for _ in 0..3 {
+        for command in &harness.output().platform_output.commands {
+            if let egui::OutputCommand::CopyText(text) = command {
+                copied.clone_from(text);
+            }
+        }
+        harness.step();
+    }
+    assert!(
+        copied.starts_with("Queue,requests [s]\n0,0.02\n1,0.04\n"),
+        "{copied}"
+    );
+}
+
+#[test]
+fn the_table_says_which_value_is_best() {
+    let harness = harness(State::default());
+    harness.get_by_label("TTFT p50: 420 ms, best");
+    harness.get_by_label("Final loss: 2.310 nat, best");
+    harness.get_by_label("TTFT p50: 840 ms");
+    assert!(
+        harness
+            .query_by_label_contains("objective: 93.6 %, best")
+            .is_none(),
+        "values that read the same are not told apart"
+    );
+}
+
+#[test]
+fn the_card_runs_and_cancels_its_experiment() {
+    let mut harness = harness(State::default());
+    harness
+        .get_by_role_and_label(Role::Button, "Check the claim")
+        .click();
+    harness.run_steps(2);
+    harness.state_mut().claim = Some(ClaimState::Running(0.4));
+    harness.run_steps(2);
+    harness
+        .get_by_role_and_label(Role::Button, "Cancel")
+        .click();
+    harness.run_steps(2);
+    harness.state_mut().claim = Some(ClaimState::Done(claim_result()));
+    harness.run_steps(2);
+    harness.get_by_label("partly reproduced");
+    harness.get_by_label("0.985 (0.940 to 1.03) ×");
+    harness.get_by_label("from the abstract only");
+    let expected = [CardAction::CheckClaim, CardAction::CancelClaim];
+    assert_eq!(harness.state().actions, expected);
+}
+
+#[test]
+fn news_leave_by_themselves_and_errors_stay_until_dismissed() {
+    let mut state = State::default();
+    state
+        .notices
+        .push(NoticeKind::Info, "Link copied".to_owned());
+    state
+        .notices
+        .push(NoticeKind::Error, "no such file".to_owned());
+    let mut harness = harness(state);
+    harness.run_steps(2);
+    harness.get_by_role_and_label(Role::Alert, "Error: no such file");
+    harness.get_by_role_and_label(Role::Status, "Note: Link copied");
+    harness.run_steps(400);
+    assert!(
+        harness.query_by_label("Note: Link copied").is_none(),
+        "gone after five seconds"
+    );
+    harness.get_by_role_and_label(Role::Alert, "Error: no such file");
+    harness
+        .get_by_role_and_label(Role::Button, "Dismiss")
+        .click();
+    harness.run_steps(3);
+    assert!(harness.state().notices.is_empty(), "dismissed");
+}
