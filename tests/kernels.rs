@@ -168,6 +168,65 @@ fn the_path_is_chosen_with_a_reason() {
     println!("{choice:?}");
 }
 
+mod select {
+    use super::gpu;
+    use schedlab::core::rng::{Stream, StreamId};
+    use schedlab::gpu::Selector;
+    use schedlab::labs::pruning::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
+
+    fn same_as_the_cpu(gpu: &schedlab::gpu::Gpu, words: &[u32], bits: u32, ranks: &[u64]) {
+        let selector = Selector::new(gpu, words, bits).expect("keys fit");
+        for &k in ranks {
+            let got = selector
+                .submit(gpu, k)
+                .and_then(|s| s.wait(gpu))
+                .expect("selection");
+            let cut = radix_select(&[words], bits, k);
+            let want = masks(&[words], bits, &cut);
+            let state = got.state;
+            assert_eq!(
+                (state.prefix, u64::from(state.below), u64::from(state.ties)),
+                (cut.key, cut.below, cut.ties),
+                "k = {k} of {}",
+                words.len()
+            );
+            assert_eq!(got.mask, want[0].words(), "k = {k} of {}", words.len());
+        }
+    }
+
+    #[test]
+    fn the_selection_equals_the_cpu_at_every_edge() {
+        let Some(gpu) = gpu() else { return };
+        let mut stream = Stream::new(5, StreamId::Test);
+        for n in [0, 1, 31, 33, 2047, 2049, 4097, 70_000_u64] {
+            let words: Vec<u32> = (0..n).map(|_| stream.normal_f32().to_bits()).collect();
+            let ranks = [0, 1, n / 3, n.saturating_sub(1), n, n + 5];
+            same_as_the_cpu(&gpu, &words, MAGNITUDE_BITS, &ranks);
+        }
+    }
+
+    #[test]
+    fn ties_go_by_index_and_special_values_keep_their_order() {
+        let Some(gpu) = gpu() else { return };
+        let mut stream = Stream::new(6, StreamId::Test);
+        // Seven distinct magnitudes with both signs: zero, denormals, infinity.
+        let values = [0.0, 1e-45, 1e-40, 0.5, 1.0, f32::MAX, f32::INFINITY];
+        let words: Vec<u32> = (0..9000)
+            .map(|_| {
+                let sign = stream.word() & 0x8000_0000;
+                values[stream.below(7) as usize].to_bits() | sign
+            })
+            .collect();
+        assert!(
+            words.iter().any(|w| magnitude_key(f32::from_bits(*w)) == 1),
+            "a denormal"
+        );
+        let ranks: Vec<u64> = (0..=9000).step_by(450).chain([1, 8999]).collect();
+        same_as_the_cpu(&gpu, &words, MAGNITUDE_BITS, &ranks);
+        same_as_the_cpu(&gpu, &words, u32::MAX, &ranks);
+    }
+}
+
 mod faults {
     use super::gpu;
     use bytemuck::{Pod, Zeroable};

@@ -10,6 +10,7 @@ mod run;
 mod simulate;
 mod verify;
 
+use crate::core::Result;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -158,7 +159,7 @@ pub fn main() -> ExitCode {
         }
     };
     let code = match cli.command {
-        None => Ok(window()),
+        None => window(),
         Some(Command::Verify(args)) => verify::verify(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Simulate(args)) => simulate::simulate(&args),
@@ -171,9 +172,18 @@ pub fn main() -> ExitCode {
     }))
 }
 
-fn window() -> u8 {
-    say("this build has no window; see schedlab --help\n");
-    BAD_INPUT
+/// Opens the window.
+#[cfg(feature = "app")]
+fn window() -> Result<u8> {
+    crate::app::run_native().map(|()| OK)
+}
+
+/// There is none in this build.
+#[cfg(not(feature = "app"))]
+fn window() -> Result<u8> {
+    Err(crate::core::Error::Unsupported(
+        "the window (this build has none; see schedlab --help)".to_owned(),
+    ))
 }
 
 /// Prints to the standard output. A reader that went away (`| head`) is not an error.

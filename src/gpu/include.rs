@@ -14,6 +14,7 @@ const LIBRARY: &[(&str, &str)] = &[
         "lib/philox.wgsl",
         include_str!("../../shaders/lib/philox.wgsl"),
     ),
+    ("lib/tile.wgsl", include_str!("../../shaders/lib/tile.wgsl")),
 ];
 
 /// The source with every include line replaced by the file it names.

@@ -26,6 +26,8 @@ mod job;
 #[cfg(feature = "gpu")]
 mod readback;
 #[cfg(feature = "gpu")]
+mod select;
+#[cfg(feature = "gpu")]
 mod trial;
 
 pub use crate::kernel_fields;
@@ -44,5 +46,6 @@ pub use {
     dispatch::{Batch, Dispatch},
     job::{GpuJob, GpuLab, verify_by_kernel},
     readback::Readback,
+    select::{Selected, Selecting, Selector},
     trial::{Trial, TrialReport},
 };

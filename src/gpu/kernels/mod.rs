@@ -4,10 +4,20 @@
 mod axpb;
 mod normals;
 mod philox_words;
+mod radix_choose;
+mod radix_histogram;
+mod select_mask;
+mod select_scan;
+mod select_ties;
 
 pub use axpb::{Axpb, AxpbParams, axpb_cpu};
 pub use normals::{Normals, normals_cpu};
 pub use philox_words::{PhiloxWords, StreamParams, philox_words_cpu};
+pub use radix_choose::{ChooseParams, RadixChoose, SelectState, radix_choose_cpu};
+pub use radix_histogram::{RadixHistogram, RadixParams, radix_histogram_cpu};
+pub use select_mask::{SelectMask, select_mask_cpu};
+pub use select_scan::{ScanParams, SelectScan, select_scan_cpu};
+pub use select_ties::{SelectTies, TILE, TileParams, select_ties_cpu};
 
 use super::twin::Listed;
 
@@ -16,4 +26,9 @@ pub static ALL: &[Listed] = &[
     Listed::of::<PhiloxWords>(),
     Listed::of::<Normals>(),
     Listed::of::<Axpb>(),
+    Listed::of::<RadixHistogram>(),
+    Listed::of::<RadixChoose>(),
+    Listed::of::<SelectTies>(),
+    Listed::of::<SelectScan>(),
+    Listed::of::<SelectMask>(),
 ];
