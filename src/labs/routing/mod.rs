@@ -8,6 +8,8 @@ pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod model;
+#[cfg(feature = "app")]
+mod panels;
 mod population;
 mod route;
 pub mod rules;
@@ -55,6 +57,18 @@ impl Lab for Routing {
 
     fn label(config: &Config) -> String {
         label(config)
+    }
+
+    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        let id = match config.router {
+            Router::Mixtral => "mixtral",
+            Router::Granite => "granite-moe",
+            Router::Switch => "switch",
+            Router::Gshard => "gshard",
+            Router::ExpertChoice => "expert-choice",
+            Router::LossFree => "loss-free-balancing",
+        };
+        EXHIBITS.iter().copied().find(|e| e.id == id)
     }
 
     fn check(config: &Config) -> Result<()> {
@@ -114,9 +128,10 @@ static PRESETS: &[Preset<Config>] = &[
     },
     Preset {
         name: "Pure chance",
-        doc: "The router ignores the token and has no favourites but its own noise: what is left is the floor.",
+        doc: "A router without favourites on tokens without order: the loads still differ, and this spread is the floor that no router beats.",
         config: || Config {
-            clusters: 1,
+            clusters: 24,
+            cluster_skew: 0.0,
             spread: 4.0,
             router_skew: 0.0,
             logit_scale: 1.0,

@@ -22,6 +22,7 @@ struct Inner {
     timeline: Timeline,
     batches: Vec<Batch>,
     floor: Floor,
+    peak: u32,
     charts: Vec<Chart>,
 }
 
@@ -71,8 +72,12 @@ impl Entity {
 pub struct Scene {
     /// Which batch is routed.
     pub batch: usize,
-    /// Turns that have passed.
+    /// Turns that have passed, with the fraction of the one under way.
+    pub now: f64,
+    /// Whole turns that have passed.
     pub turns: u32,
+    /// Pairs now inside by cluster and expert, cluster by cluster.
+    pub flows: Vec<u32>,
     /// Pairs inside each expert now.
     pub inside: Vec<u32>,
     /// Pairs turned away by each expert so far.
@@ -95,6 +100,11 @@ impl Run {
         &self.inner.floor
     }
 
+    /// Largest load asked of any expert in any batch.
+    pub fn peak(&self) -> u32 {
+        self.inner.peak
+    }
+
     pub(super) fn timeline_ref(&self) -> &Timeline {
         &self.inner.timeline
     }
@@ -105,20 +115,25 @@ impl Run {
 
     /// Batch and turns passed at a moment: position b + f is batch b with a share f of its pairs
     /// arrived; a whole position shows the batch before it complete.
-    pub fn at(&self, at: f64) -> (usize, u32) {
+    pub fn at(&self, at: f64) -> (usize, f64) {
         let last = self.inner.batches.len().saturating_sub(1);
         let batch = ((at.ceil() - 1.0).max(0.0) as usize).min(last);
         let share = (at - batch as f64).clamp(0.0, 1.0);
         let turns = self.inner.batches.get(batch).map_or(0, |b| b.turns);
-        (batch, (share * f64::from(turns)).round() as u32)
+        (batch, share * f64::from(turns))
     }
 
     /// Loads at a moment.
     pub fn scene(&self, at: f64) -> Scene {
-        let (batch, turns) = self.at(at);
+        let (batch, now) = self.at(at);
+        // Rounding of a position such as 2.9999… must not leave the last pair outside.
+        let turns = (now + 1e-6) as u32;
         let experts = self.inner.config.experts as usize;
+        let clusters = self.inner.config.clusters as usize;
         let mut scene = Scene {
             batch,
+            now,
+            flows: vec![0; clusters * experts],
             turns,
             inside: vec![0; experts],
             dropped: vec![0; experts],
@@ -133,6 +148,8 @@ impl Run {
                     scene.dropped[e] += 1;
                 } else {
                     scene.inside[e] += 1;
+                    let cluster = usize::from(b.clusters[pair.token as usize]);
+                    scene.flows[cluster * experts + e] += 1;
                 }
             }
         }
@@ -212,6 +229,11 @@ impl Work {
         Run {
             inner: Arc::new(Inner {
                 timeline: timeline(&batches),
+                peak: batches
+                    .iter()
+                    .flat_map(|b| b.demand.iter().copied())
+                    .max()
+                    .unwrap_or(0),
                 config: self.config.clone(),
                 population: self.population.clone(),
                 batches,

@@ -60,6 +60,7 @@ fn measure(seed: u64, effort: Effort) -> Result<[f64; 2]> {
         logit_scale: 3.0,
         ..config()
     };
+    config.check()?;
     let population = Population::new(&config);
     let tokens = if effort == Effort::Quick { 256 } else { 2048 };
     let (mut worst, mut other_choices) = (0.0_f64, 0.0);

@@ -1,0 +1,6 @@
+//! The parts of the routing picture.
+
+pub(super) mod bins;
+pub(super) mod frame;
+pub(super) mod links;
+pub(super) mod tokens;

@@ -1,0 +1,151 @@
+//! The routing picture, driven by role and label.
+#![cfg(feature = "app")]
+
+use egui_kittest::{Harness, kittest::Queryable as _};
+use schedlab::core::{EntityId, finish};
+use schedlab::labs::routing::{Config, Entity, Routing, Run};
+use schedlab::labs::{Lab as _, Library};
+use schedlab::ui::theme::Palette;
+use schedlab::ui::{LabView as _, Stage};
+
+/// What the screen around the picture would hold.
+struct Screen {
+    run: Run,
+    config: Config,
+    playhead: f64,
+    hovered: Option<EntityId>,
+    selected: Option<EntityId>,
+    dark: bool,
+}
+
+fn screen(config: Config, playhead: f64) -> Screen {
+    let mut job = Routing::start(&config, &Library::default()).expect("a legal config");
+    let run = finish(&mut *job).expect("the run ends");
+    Screen {
+        run,
+        config,
+        playhead,
+        hovered: None,
+        selected: None,
+        dark: false,
+    }
+}
+
+fn draw(ui: &mut egui::Ui, s: &mut Screen) {
+    s.hovered = None;
+    let palette = if s.dark {
+        &Palette::DARK
+    } else {
+        &Palette::LIGHT
+    };
+    let rect = ui.max_rect();
+    ui.painter().rect_filled(rect, 0.0, palette.background);
+    let mut stage = Stage {
+        playhead: s.playhead,
+        slot: 0,
+        slots: 1,
+        hovered: &mut s.hovered,
+        selected: &mut s.selected,
+        seek: &mut None,
+        palette,
+        reduce_motion: false,
+    };
+    Routing::picture_ui(
+        &s.run,
+        &mut s.config,
+        &mut <Routing as schedlab::ui::LabView>::View::default(),
+        &mut stage,
+        ui,
+    );
+}
+
+fn harness(size: [f32; 2], screen: Screen) -> Harness<'static, Screen> {
+    Harness::builder()
+        .with_size(size)
+        .wgpu()
+        .build_ui_state(draw, screen)
+}
+
+fn overflow() -> Config {
+    (Routing::presets()[0].config)()
+}
+
+#[test]
+fn every_expert_is_a_button_that_tells_its_load_and_can_be_selected() {
+    let mut h = harness([820.0, 440.0], screen(overflow(), 1.0));
+    h.run_steps(2);
+    let scene = h.state().run.scene(1.0);
+    let capacity = h.state().run.batches()[0].capacity;
+    let e = scene
+        .dropped
+        .iter()
+        .position(|&d| d > 0)
+        .expect("the preset overflows");
+    let name = format!(
+        "Expert {e}: {capacity} of {capacity} places taken, {} dropped",
+        scene.dropped[e]
+    );
+    h.get_by_role_and_label(egui::accesskit::Role::Button, &name)
+        .click();
+    h.run_steps(3);
+    assert_eq!(h.state().selected, Some(Entity::Expert(e).id()));
+}
+
+#[test]
+fn before_the_start_nothing_is_placed_and_the_picture_says_so() {
+    let mut h = harness([390.0, 390.0], screen(overflow(), 0.0));
+    h.run_steps(2);
+    let scene = h.state().run.scene(0.0);
+    assert_eq!(scene.inside.iter().sum::<u32>(), 0);
+    h.get_by_label("Expert 0: 0 of 80 places taken");
+}
+
+#[test]
+fn a_token_under_the_pointer_is_hovered_and_a_click_pins_it() {
+    let mut h = harness([820.0, 440.0], screen(overflow(), 1.0));
+    h.run_steps(2);
+    let at = egui::pos2(12.0, 50.0);
+    h.hover_at(at);
+    h.run_steps(2);
+    let hovered = h.state().hovered.map(Entity::of);
+    assert!(
+        matches!(hovered, Some(Entity::Token { batch: 0, .. })),
+        "{hovered:?}"
+    );
+    h.drag_at(at);
+    h.run_steps(2);
+    h.drop_at(at);
+    h.run_steps(2);
+    assert_eq!(h.state().selected.map(Entity::of), hovered);
+}
+
+#[test]
+fn every_preset_draws_at_three_sizes_and_in_both_themes() {
+    for preset in Routing::presets() {
+        for (size, dark) in [
+            ([820.0, 440.0], false),
+            ([390.0, 390.0], true),
+            ([70.0, 70.0], false),
+        ] {
+            let mut screen = screen((preset.config)(), 0.6);
+            screen.dark = dark;
+            screen.selected = Some(Entity::Token { batch: 0, token: 5 }.id());
+            let mut h = harness(size, screen);
+            h.run_steps(2);
+            let image = h.render().expect("a software adapter renders");
+            if let Ok(folder) = std::env::var("PICTURES") {
+                let name = preset.name.replace(' ', "_");
+                image
+                    .save(format!("{folder}/{name}_{}.png", size[0]))
+                    .unwrap();
+            }
+            let first = *image.get_pixel(0, image.height() - 1);
+            let painted = image.pixels().filter(|p| **p != first).count();
+            assert!(
+                painted > 300 || size[0] < 100.0,
+                "{}: only {painted} pixels painted",
+                preset.name
+            );
+        }
+    }
+}
