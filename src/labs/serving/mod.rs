@@ -1,6 +1,7 @@
 //! Serving lab: schedulers of language-model servers, simulated event by event.
 
 mod charts;
+mod claims;
 mod config;
 pub mod cost;
 pub mod engine;

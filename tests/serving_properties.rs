@@ -1,0 +1,260 @@
+//! Laws that every run of the serving lab obeys, under every scheduler.
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use schedlab::core::{Simulation as _, finish};
+use schedlab::labs::serving::engine::{Desk, Emitted, Engine, Entry, Formed, Note, Phase, Sink};
+use schedlab::labs::serving::{Arrivals, Config, Ending, Run, Scheduler, Serving, Stretch};
+use schedlab::labs::{Lab as _, LabRun as _, Library};
+
+fn config() -> impl Strategy<Value = Config> {
+    (
+        prop::sample::select(Scheduler::ALL.to_vec()),
+        prop::sample::select(vec![Arrivals::Poisson, Arrivals::Burst, Arrivals::Gamma]),
+        (1_u64..60, 1_u64..40, 1_u64..=3, 1_u64..=3),
+        (40_u64..200, 1_u64..600, 0.0..0.2_f64),
+        (1.0..200.0_f64, 1.0..60.0_f64, 0.5..60.0_f64),
+        0_u64..1000,
+    )
+        .prop_map(
+            |(
+                scheduler,
+                arrivals,
+                (requests, cap, replicas, stages),
+                (blocks, chunk, mark),
+                (prompt, output, rate),
+                seed,
+            )| Config {
+                scheduler,
+                arrivals,
+                requests,
+                batch_size_cap: cap.max(stages),
+                replicas,
+                pipeline_stages: stages,
+                num_blocks: blocks,
+                block_size: 8,
+                chunk_size: chunk,
+                watermark_fraction: mark,
+                prompt_median: prompt,
+                output_median: output,
+                prompt_max: 250,
+                output_max: 120,
+                max_tokens_per_sequence: 320,
+                max_tokens_in_batch: 700,
+                rate,
+                seed,
+                ..Config::default()
+            },
+        )
+}
+
+fn run(config: &Config) -> Run {
+    finish(&mut *Serving::start(config, &Library::default()).unwrap()).unwrap()
+}
+
+/// Checks every event against the invariants.
+struct Watch<'a> {
+    config: &'a Config,
+    last: f64,
+    running: Vec<bool>,
+    tokens: Vec<u32>,
+    last_token: Vec<f64>,
+    evictions: u64,
+}
+
+impl Sink for Watch<'_> {
+    fn formed(&mut self, batch: &Formed<'_>) {
+        assert!(batch.at >= self.last, "time went back");
+        self.last = batch.at;
+        assert!(!batch.entries.is_empty(), "an empty batch was formed");
+        let limits = self.config.limits();
+        assert!(batch.desk.used <= limits.num_blocks, "pool oversubscribed");
+        let total: u64 = batch.entries.iter().map(|e| u64::from(e.tokens)).sum();
+        let decodes = batch.entries.iter().filter(|e| !e.prefill).count() as u64;
+        if self.config.scheduler.has_budget() {
+            // Sarathi's decodes are never limited by the budget.
+            let most = self.config.chunk_size.max(decodes);
+            assert!(total <= most, "{total} tokens of {most}");
+        }
+        let cap = limits.batch_cap as usize;
+        assert!(
+            batch.entries.len() <= cap,
+            "{} of {cap}",
+            batch.entries.len()
+        );
+        for e in batch.entries {
+            assert!(e.tokens > 0, "no tokens");
+            let running = &mut self.running[e.request as usize];
+            assert!(!*running, "request {} is in two batches", e.request);
+            *running = true;
+        }
+    }
+
+    fn ran(&mut self, _iteration: u64, at: f64, entry: Entry, emitted: Emitted) {
+        let r = entry.request as usize;
+        assert!(at >= self.last, "time went back");
+        self.last = at;
+        self.running[r] = false;
+        if emitted != Emitted::Nothing {
+            self.tokens[r] += 1;
+            assert!(at > self.last_token[r], "two tokens of {r} at one time");
+            self.last_token[r] = at;
+        }
+    }
+
+    fn ended(&mut self, _iteration: u64, _at: f64, _replica: u32, desk: &Desk) {
+        assert!(desk.used <= desk.peak, "peak below use");
+    }
+
+    fn noted(&mut self, _at: f64, note: Note) {
+        self.evictions += u64::from(matches!(note, Note::Evicted { .. }));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_event_keeps_the_invariants(config in config()) {
+        prop_assume!(Serving::check(&config).is_ok());
+        let start = run(&config).recording().at(0);
+        let n = start.requests().len();
+        let mut watch = Watch {
+            config: &config,
+            last: 0.0,
+            running: vec![false; n],
+            tokens: vec![0; n],
+            last_token: vec![-1.0; n],
+            evictions: 0,
+        };
+        let mut engine: Engine = start;
+        let total: Vec<u32> = (0..n).map(|i| engine.requests().prefill[i] + engine.requests().decode[i]).collect();
+        let output = engine.requests().decode.clone();
+        while engine.advance_with(&mut watch) {
+            let r = engine.requests();
+            for replica in 0..engine.replicas() {
+                let held: u32 = (0..n).filter(|&i| r.replica[i] as usize == replica).map(|i| r.blocks[i]).sum();
+                prop_assert_eq!(held, engine.desk(replica).used, "blocks of the map are the blocks in use");
+            }
+            for i in 0..n {
+                prop_assert_eq!(r.prefill[i] + r.decode[i], total[i], "prompt and output add up");
+            }
+        }
+        prop_assert!(engine.deadlock().is_none(), "{:?}", engine.deadlock());
+        for i in 0..n {
+            let ignored = engine.requests().phase[i] == Phase::Ignored;
+            let want = if ignored { 0 } else { output[i] };
+            prop_assert_eq!(watch.tokens[i], want, "tokens of request {}", i);
+        }
+        for replica in 0..engine.replicas() {
+            prop_assert_eq!(engine.desk(replica).used, 0, "all blocks are free at the end");
+            prop_assert_eq!(engine.desk(replica).holders, 0, "nobody holds blocks");
+        }
+        let restarts: u32 = engine.requests().restarts.iter().sum();
+        prop_assert_eq!(u64::from(restarts), watch.evictions, "restarts are evictions");
+    }
+
+    #[test]
+    fn any_event_of_a_recording_equals_stepping(config in config(), share in 0.0..1.0_f64) {
+        prop_assume!(Serving::check(&config).is_ok());
+        let run = run(&config);
+        let step = (share * run.recording().total_steps() as f64) as u64;
+        let mut stepped = run.recording().at(0);
+        for _ in 0..step {
+            stepped.advance();
+        }
+        prop_assert_eq!(format!("{:?}", run.recording().at(step)), format!("{stepped:?}"));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes(config in config()) {
+        prop_assume!(Serving::check(&config).is_ok());
+        let (a, b) = (run(&config), run(&config));
+        prop_assert_eq!(format!("{:?}", a.log()), format!("{:?}", b.log()));
+        prop_assert_eq!(a.summary(), b.summary());
+    }
+
+    #[test]
+    fn the_stretches_of_a_life_touch_and_cover_it(config in config()) {
+        prop_assume!(Serving::check(&config).is_ok());
+        let run = run(&config);
+        for i in 0..run.results().len() {
+            if run.results().ending[i] != Ending::Finished {
+                continue;
+            }
+            let segments = run.segments(i as u32);
+            let mut at = run.workload().arrival[i];
+            let mut done = f64::NAN;
+            for s in segments {
+                prop_assert_eq!(s.from, at, "request {} has a hole: {:?}", i, segments);
+                prop_assert!(s.to > s.from, "{:?}", s);
+                at = s.to;
+                if s.what != Stretch::Tail {
+                    done = s.to;
+                }
+            }
+            let end = run.workload().arrival[i] + run.results().e2e[i];
+            prop_assert!((done - end).abs() < 1e-9, "ends at {done}, not {end}");
+        }
+    }
+}
+
+#[test]
+fn littles_law_holds() {
+    // Time average of requests in the system = arrival rate × mean time in the system.
+    let run = run(&Config {
+        requests: 300,
+        warmup_percent: 0.0,
+        ..Config::default()
+    });
+    let (r, it) = (run.results(), &run.log().iterations);
+    let in_system_area: f64 = r.e2e.iter().sum();
+    let mut changes: Vec<(f64, f64)> = Vec::new();
+    for i in 0..r.len() {
+        changes.push((run.workload().arrival[i], 1.0));
+        changes.push((run.workload().arrival[i] + r.e2e[i], -1.0));
+    }
+    changes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut area, mut now, mut last) = (0.0, 0.0, 0.0);
+    for (at, change) in changes {
+        area += now * (at - last);
+        now += change;
+        last = at;
+    }
+    assert!(
+        (area / in_system_area - 1.0).abs() < 1e-9,
+        "{area} {in_system_area}"
+    );
+    assert!(it.len() > 300, "{}", it.len());
+}
+
+#[test]
+fn first_come_first_served_schedulers_keep_the_order() {
+    for scheduler in [
+        Scheduler::StaticBatching,
+        Scheduler::Orca,
+        Scheduler::Vllm,
+        Scheduler::Sarathi,
+        Scheduler::VllmV1,
+        Scheduler::Lightllm,
+    ] {
+        let run = run(&Config {
+            scheduler,
+            requests: 200,
+            ..Config::default()
+        });
+        let w = run.workload();
+        let firsts: Vec<f64> = (run.results().queueing.iter())
+            .zip(&w.arrival)
+            .map(|(q, a)| q + a)
+            .collect();
+        assert!(
+            firsts.is_sorted_by(|a, b| *a <= b + 1e-9),
+            "{scheduler:?}: {firsts:?}"
+        );
+    }
+}
