@@ -1,5 +1,7 @@
 //! Laws that every run of the serving lab obeys, under every scheduler.
 
+#![expect(clippy::unwrap_used, reason = "a test says what failed by stopping")]
+
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
