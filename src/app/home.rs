@@ -400,7 +400,7 @@ fn exhibit_tile_ui(
     claim: Option<&ClaimState>,
     palette: &Palette,
 ) -> bool {
-    let (rect, response) = ui.allocate_exact_size(vec2(width, 112.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(width, 132.0), Sense::click());
     response.widget_info(|| {
         egui::WidgetInfo::labeled(
             egui::Role::Button,

@@ -131,4 +131,16 @@ mod tests {
             assert!(e.paper.year > 1900, "{}", e.id);
         }
     }
+
+    #[test]
+    fn the_setup_of_an_exhibit_is_recognised_as_its_system() {
+        for e in exhibits() {
+            assert_eq!(
+                (e.setup)().exhibit().map(|found| found.id),
+                Some(e.id),
+                "{}",
+                (e.setup)().label()
+            );
+        }
+    }
 }

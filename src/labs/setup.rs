@@ -115,6 +115,11 @@ impl Setup {
         dispatch!(self, L, config => L::label(config))
     }
 
+    /// The system it runs, if it is one of the exhibits.
+    pub fn exhibit(&self) -> Option<&'static super::Exhibit> {
+        dispatch!(self, L, config => L::exhibit(config))
+    }
+
     /// Whether it can run.
     ///
     /// # Errors

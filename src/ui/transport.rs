@@ -122,9 +122,28 @@ pub fn natural_speed(timeline: &Timeline) -> f64 {
     (timeline.end() - timeline.start()) / seconds
 }
 
+/// Below this width the bar stands under the buttons.
+const NARROW: f32 = 560.0;
+/// Width of the read-out with its unit.
+const READOUT: f32 = 192.0;
+
 /// The control bar.
 pub fn transport_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline) {
     transport.clamp(timeline);
+    if ui.available_width() < NARROW {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0;
+            buttons_ui(ui, transport, timeline);
+            speed_ui(ui, transport, timeline);
+            jump_ui(ui, transport, timeline);
+        });
+        ui.horizontal(|ui| {
+            let width = (ui.available_width() - READOUT).max(80.0);
+            scrub_ui(ui, transport, timeline, width);
+            readout_ui(ui, transport, timeline);
+        });
+        return;
+    }
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         buttons_ui(ui, transport, timeline);
@@ -132,9 +151,9 @@ pub fn transport_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline)
         ui.add_space(4.0);
         // The bar takes what the read-out and the menu leave.
         let tail = if timeline.moments.is_empty() {
-            232.0
+            READOUT + 40.0
         } else {
-            324.0
+            READOUT + 132.0
         };
         let width = (ui.available_width() - tail).max(80.0);
         scrub_ui(ui, transport, timeline, width);

@@ -273,6 +273,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let width = ui.ctx().content_rect().width();
         ui.menu_button("More", |ui| {
             for command in [
+                Command::Share,
+                Command::Undo,
+                Command::Redo,
                 Command::OpenFile,
                 Command::SaveSetup,
                 Command::SaveTable,
@@ -294,6 +297,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             }
             ui.checkbox(&mut env.prefs.reduce_motion, "Reduce motion");
         });
+        if narrow {
+            return;
+        }
         if ui
             .button("Share")
             .on_hover_text(Command::Share.tooltip(ui.ctx()))
@@ -313,7 +319,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                 asked.push(command);
             }
         }
-        if !narrow && width < MEDIUM && !env.prefs.panels_hidden {
+        if width < MEDIUM && !env.prefs.panels_hidden {
             let words = if self.side_open {
                 "Hide results"
             } else {
