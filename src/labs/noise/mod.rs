@@ -21,6 +21,8 @@ pub mod model;
 pub mod optimal;
 pub mod orders;
 pub mod oss;
+#[cfg(feature = "app")]
+mod panels;
 mod report;
 mod run;
 pub mod schedule;

@@ -60,6 +60,7 @@ pub(super) fn build(parts: Parts<'_>) -> Result<Run> {
         owner,
         modes,
         headline,
+        scores: parts.scores.into(),
         timeline,
         charts: charts.into(),
         problem: parts.problem,

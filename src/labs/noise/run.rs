@@ -75,6 +75,8 @@ pub struct Run {
     pub(super) half_width: f64,
     pub(super) modes: Arc<[Mode]>,
     pub(super) headline: Headline,
+    /// Distances at every denoising position.
+    pub(super) scores: Arc<[Scores]>,
     /// ln s of eight points along this schedule: where a drawing starts from.
     pub(super) controls: Arc<[f64]>,
     pub(super) timeline: Timeline,

@@ -1,0 +1,4 @@
+//! Parts of the picture.
+
+pub(super) mod cloud;
+pub(super) mod curve;

@@ -1,0 +1,163 @@
+//! The noise lab's picture, driven like a user would.
+
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+use schedlab::core::{EntityId, finish};
+use schedlab::labs::noise::schedule::ScheduleKind;
+use schedlab::labs::noise::{Config, Noise, Run};
+use schedlab::labs::{Lab, LabRun, Library};
+use schedlab::ui::theme::Palette;
+use schedlab::ui::{LabView, Stage};
+
+type View = <Noise as LabView>::View;
+
+struct Screen {
+    run: Run,
+    config: Config,
+    view: View,
+    playhead: f64,
+    hovered: Option<EntityId>,
+    selected: Option<EntityId>,
+    seek: Option<f64>,
+}
+
+fn screen(playhead: f64) -> Screen {
+    let config = Config {
+        particles: 400,
+        ..Config::default()
+    };
+    let run = Noise::start(&config, &Library::default())
+        .and_then(|mut job| finish(&mut *job))
+        .unwrap_or_else(|e| panic!("{e}"));
+    Screen {
+        run,
+        config,
+        view: View::default(),
+        playhead,
+        hovered: None,
+        selected: None,
+        seek: None,
+    }
+}
+
+fn draw(ui: &mut egui::Ui, s: &mut Screen) {
+    let mut stage = Stage {
+        playhead: s.playhead,
+        slot: 0,
+        slots: 1,
+        hovered: &mut s.hovered,
+        selected: &mut s.selected,
+        seek: &mut s.seek,
+        palette: Palette::of(ui.ctx()),
+        reduce_motion: true,
+    };
+    Noise::picture_ui(&s.run, &mut s.config, &mut s.view, &mut stage, ui);
+}
+
+fn harness(size: [f32; 2], playhead: f64) -> Harness<'static, Screen> {
+    Harness::builder()
+        .with_size(size)
+        .build_ui_state(draw, screen(playhead))
+}
+
+#[test]
+fn dragging_a_point_of_the_curve_draws_a_schedule_that_runs() {
+    let mut h = harness([900.0, 700.0], 20.0);
+    h.run_steps(2);
+    let at = h
+        .get_by_role_and_label(Role::Slider, "Noise level of control point 4")
+        .rect()
+        .center();
+    h.drag_at(at);
+    h.run_steps(1);
+    h.hover_at(at + egui::vec2(0.0, 12.0));
+    h.run_steps(2);
+    h.drop_at(at + egui::vec2(0.0, 12.0));
+    h.run_steps(2);
+    let config = &h.state().config;
+    assert_eq!(config.schedule, ScheduleKind::Custom);
+    assert_eq!(Noise::check(config), Ok(()));
+    assert!(
+        config.custom[3] < h.state().run.controls()[3],
+        "moved down: {:?}",
+        config.custom
+    );
+}
+
+#[test]
+fn a_point_cannot_be_dragged_past_its_neighbours() {
+    let mut h = harness([900.0, 700.0], 20.0);
+    h.run_steps(2);
+    let at = h
+        .get_by_role_and_label(Role::Slider, "Noise level of control point 2")
+        .rect()
+        .center();
+    h.drag_at(at);
+    h.run_steps(1);
+    h.hover_at(at + egui::vec2(0.0, 400.0));
+    h.run_steps(2);
+    let config = &h.state().config;
+    assert_eq!(config.schedule, ScheduleKind::Custom);
+    assert_eq!(Noise::check(config), Ok(()), "{:?}", config.custom);
+}
+
+#[test]
+fn a_press_on_the_strip_moves_the_playhead() {
+    let mut h = harness([900.0, 700.0], 20.0);
+    h.run_steps(2);
+    let strip = h
+        .get_by_role_and_label(Role::Image, "Schedule: noise level at each step")
+        .rect();
+    let at = strip.right_bottom() - egui::vec2(21.0, 30.0);
+    h.drag_at(at);
+    h.run_steps(1);
+    h.drop_at(at);
+    h.run_steps(2);
+    assert_eq!(h.state().seek, Some(h.state().run.timeline().end()));
+}
+
+#[test]
+fn the_pointer_finds_a_particle_and_a_click_pins_it() {
+    let mut h = harness([800.0, 800.0], 36.0);
+    h.run_steps(2);
+    let rect = h
+        .get_by(|n| {
+            n.role() == Role::Image && n.label().is_some_and(|l| l.starts_with("Particles"))
+        })
+        .rect();
+    // A mode of the ring: at the end particles sit there.
+    let centre = rect.center();
+    let mut found = None;
+    for step in 0..60 {
+        let x = rect.width().min(rect.height()) * 0.5 * (step as f32 / 60.0);
+        h.hover_at(centre + egui::vec2(x, 0.0));
+        h.run_steps(1);
+        if h.state().hovered.is_some() {
+            found = Some(centre + egui::vec2(x, 0.0));
+            break;
+        }
+    }
+    let at = found.unwrap();
+    h.drag_at(at);
+    h.run_steps(1);
+    h.drop_at(at);
+    h.run_steps(1);
+    assert_eq!(h.state().selected, h.state().hovered);
+    assert!(h.state().selected.is_some());
+}
+
+#[test]
+fn the_picture_fits_a_phone_and_every_moment() {
+    for size in [
+        [390.0, 420.0],
+        [390.0, 300.0],
+        [1440.0, 620.0],
+        [100.0, 60.0],
+    ] {
+        for playhead in [0.0, 7.3, 18.0, 25.5, 36.0, 99.0] {
+            let mut h = harness(size, playhead);
+            h.run_steps(2);
+        }
+    }
+}
