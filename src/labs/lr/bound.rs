@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn a_constant_norm_refines_to_linear_decay() {
         assert_eq!(
-            refined_schedule(&[2.0; 4], -2.0).unwrap(),
+            refined_schedule(&[1.0; 4], -2.0).unwrap(),
             [3.0, 2.0, 1.0, 0.0]
         );
         assert!(refined_schedule(&[1.0, 0.0], -2.0).is_err());

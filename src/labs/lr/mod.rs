@@ -2,6 +2,7 @@
 //! on an exact noisy quadratic, and in real training runs.
 
 pub mod bound;
+mod claims;
 mod config;
 pub mod curves;
 pub mod dialects;

@@ -193,3 +193,20 @@ fn every_preset_is_valid_and_its_charts_hold_data() {
         }
     }
 }
+
+#[test]
+fn a_claim_reports_what_it_measured_with_its_seeds() {
+    let claim = EXHIBITS
+        .iter()
+        .find(|e| e.id == "wsd")
+        .and_then(|e| e.claim)
+        .unwrap();
+    let mut job = (claim.start)(crate::labs::Effort::Quick);
+    let mut last = 0.0;
+    for _ in 0..50 {
+        assert_eq!(job.step(), Ok(crate::core::Step::Working));
+        assert!(job.progress() >= last && job.progress() <= 1.0);
+        last = job.progress();
+    }
+    assert!(last > 0.0);
+}
