@@ -1,0 +1,148 @@
+// What the tests share: browsers with a given kind of graphics, pages that are watched for errors
+// and foreign requests, and a hand on the application through its mirror and `window.schedlab`.
+import { chromium } from "playwright-core";
+import assert from "node:assert/strict";
+
+const COMMON = [
+  "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+];
+export const GRAPHICS = {
+  webgpu: [
+    "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan",
+    "--use-angle=swiftshader", "--use-vulkan=swiftshader",
+  ],
+  webgl: ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-features=WebGPU"],
+  none: ["--disable-gpu", "--disable-3d-apis", "--disable-features=WebGPU"],
+};
+
+/** Slow machines are given time; nothing here measures speed. */
+export const PATIENCE = 90_000;
+
+export async function launch(graphics, executablePath) {
+  return chromium.launch({ executablePath, args: [...COMMON, ...GRAPHICS[graphics]] });
+}
+
+/** A page of the application, watched. */
+export class Lab {
+  static async open(browser, origin, place = "", { options = {}, path = "/" } = {}) {
+    const context = await browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      reducedMotion: "reduce",
+      acceptDownloads: true,
+      ...options,
+    });
+    const page = await context.newPage();
+    const lab = new Lab(page, origin);
+    page.on("console", (message) => {
+      if (message.type() === "error") lab.errors.push(message.text());
+    });
+    page.on("pageerror", (error) => lab.errors.push(`uncaught: ${error.message}`));
+    page.on("request", (request) => lab.requests.push(request.url()));
+    await page.goto(`${origin}${path}${place}`);
+    return lab;
+  }
+
+  constructor(page, origin) {
+    this.page = page;
+    this.origin = origin;
+    this.errors = [];
+    this.requests = [];
+  }
+
+  /** Waits for the first picture. */
+  async started() {
+    await this.page.waitForFunction(
+      () => document.getElementById("skeleton").hidden || !document.getElementById("notice").hidden,
+      null,
+      { timeout: PATIENCE },
+    );
+    const notice = this.page.locator("#notice");
+    assert.ok(!(await notice.isVisible()), `the page says: ${await notice.innerText()}`);
+    await this.until("a first snapshot", (s) => s !== null);
+    return this;
+  }
+
+  snapshot() {
+    return this.page.evaluate(() => window.schedlab.snapshot());
+  }
+
+  /** Waits until a snapshot satisfies a condition, and returns it. */
+  async until(words, condition, patience = PATIENCE) {
+    const end = Date.now() + patience;
+    for (;;) {
+      const snapshot = await this.snapshot();
+      if (condition(snapshot)) return snapshot;
+      if (Date.now() > end) assert.fail(`waited for ${words}; last: ${JSON.stringify(snapshot)}`);
+      await this.page.waitForTimeout(50);
+    }
+  }
+
+  /** Waits until every setup on screen has its results. */
+  settled(words = "results") {
+    return this.until(words, (s) =>
+      Boolean(s?.setups?.length) &&
+      s.setups.every((one) => one.error || (one.results && !one.running && !one.stale)));
+  }
+
+  /** An element of the mirror. */
+  by(role, name, exact = true) {
+    return this.page.locator("#schedlab-mirror").getByRole(role, { name, exact });
+  }
+
+  /** Presses a button as assistive technology would. */
+  async press(name, exact = true) {
+    const button = this.by("button", name, exact).first();
+    await button.waitFor({ state: "attached", timeout: PATIENCE });
+    await button.dispatchEvent("click");
+  }
+
+  /** A key, with the keyboard focus in the picture. */
+  async key(key) {
+    await this.page.evaluate(() => document.getElementById("canvas").focus());
+    await this.page.waitForTimeout(150);
+    await this.page.keyboard.press(key);
+  }
+
+  /** Drops a file on the picture. */
+  drop(name, bytes) {
+    return this.page.evaluate(
+      ([name, data]) => {
+        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([bytes], name));
+        const canvas = document.getElementById("canvas");
+        for (const kind of ["dragenter", "dragover", "drop"]) {
+          canvas.dispatchEvent(
+            new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }),
+          );
+        }
+      },
+      [name, Buffer.from(bytes).toString("base64")],
+    );
+  }
+
+  /** Waits for a message with these words. */
+  async message(pattern) {
+    const place = this.page.locator("#schedlab-mirror [role=status], #schedlab-mirror [role=alert]");
+    await place.filter({ hasText: pattern }).first().waitFor({ state: "attached", timeout: PATIENCE });
+    return (await place.filter({ hasText: pattern }).first().textContent()).trim();
+  }
+
+  async framesIn(millis) {
+    const count = () => this.page.evaluate(() => window.schedlab.framesDrawn());
+    const before = await count();
+    await this.page.waitForTimeout(millis);
+    return (await count()) - before;
+  }
+
+  /** Closes the page; nothing may have gone wrong in it or left its origin. */
+  async close() {
+    const foreign = this.requests.filter(
+      (url) => !url.startsWith(this.origin) && !url.startsWith("blob:") && !url.startsWith("data:"),
+    );
+    await this.page.context().close();
+    assert.deepEqual(foreign, [], "requests left the origin of the page");
+    assert.deepEqual(this.errors, [], "errors in the console");
+  }
+}

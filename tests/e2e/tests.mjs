@@ -1,0 +1,364 @@
+// The tests. Each gets a fresh page (`open`) and says what went wrong by throwing.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LABS, configs, results } from "./labs.mjs";
+
+/** Results of `schedlab run` for a setup, by metric. */
+function native(schedlab, setup) {
+  const folder = mkdtempSync(join(tmpdir(), "schedlab-"));
+  const [config, out] = [join(folder, "setup.json"), join(folder, "out.json")];
+  writeFileSync(config, JSON.stringify(setup));
+  execFileSync(schedlab, ["run", config, "--out", out], { stdio: ["ignore", "ignore", "pipe"] });
+  const { metrics } = JSON.parse(readFileSync(out, "utf8"));
+  return Object.fromEntries(
+    metrics.map(({ id, value }) => [id, typeof value === "number" ? value : null]),
+  );
+}
+
+/** The largest relative difference of two sets of results; undefined values must agree. */
+function deviation(got, want) {
+  assert.deepEqual(Object.keys(got).sort(), Object.keys(want).sort(), "the same headline numbers");
+  let worst = 0;
+  for (const [id, value] of Object.entries(want)) {
+    assert.equal(got[id] === null, value === null, `${id}: ${got[id]} against ${value}`);
+    if (value !== null) {
+      const scale = Math.max(Math.abs(value), 1e-3);
+      worst = Math.max(worst, Math.abs(got[id] - value) / scale);
+    }
+  }
+  return worst;
+}
+
+async function runs(lab, kind) {
+  const snapshot = await lab.settled(`results of ${kind}`);
+  assert.equal(snapshot.lab, kind, "the lab asked for");
+  for (const one of snapshot.setups) {
+    assert.equal(one.error, null, "no error");
+    assert.ok(Object.values(one.results).some((v) => typeof v === "number"), `${kind} has numbers`);
+  }
+  return snapshot;
+}
+
+/** A slider of the parameter panel, not the playhead's. */
+async function slider(lab) {
+  const all = lab.page.locator("#schedlab-mirror input[type=range]:not([aria-disabled])");
+  for (const candidate of await all.all()) {
+    const box = await candidate.boundingBox();
+    if (box && box.x < 300 && box.y > 60 && box.y < 780) return candidate;
+  }
+  return assert.fail("no slider among the parameters");
+}
+
+export const EVERYWHERE = [
+  {
+    name: "the home page shows five labs and says what this is",
+    async run({ open }) {
+      const lab = await open("");
+      const snapshot = await lab.snapshot();
+      assert.match(snapshot.version, /^\d+\.\d+\.\d+$/, "a version");
+      for (const words of ["Serving", "Learning rates", "Noise", "Routing", "Pruning"]) {
+        await lab.by("button", new RegExp(`^${words} lab`), false).first().waitFor({ state: "attached" });
+      }
+      await lab.press(/^Routing lab/, false);
+      await runs(lab, "routing");
+      await lab.page.goBack();
+      await lab.until("the home page after Back", (s) => s.lab === null);
+      return lab;
+    },
+  },
+  ...LABS.map((kind) => ({
+    name: `${kind}: opens, plays, steps forward and back`,
+    async run({ open }) {
+      const lab = await open(`#${kind}`);
+      await runs(lab, kind);
+      await lab.press("To start");
+      const start = await lab.until("the start", (s) => s.playhead < s.end / 1e6);
+      await lab.press("Step forward");
+      const one = await lab.until("a step forward", (s) => s.playhead > start.playhead);
+      await lab.press("Step forward");
+      const two = await lab.until("a second step", (s) => s.playhead > one.playhead);
+      await lab.press("Step back");
+      await lab.until("a step back", (s) => s.playhead === one.playhead);
+      await lab.press("Play");
+      await lab.until("movement", (s) => s.playhead > two.playhead || !s.playing);
+      await lab.press("To end");
+      await lab.until("the end", (s) => s.playhead === s.end && !s.playing);
+      return lab;
+    },
+  })),
+  ...LABS.map((kind) => ({
+    name: `${kind}: the same numbers as on the command line`,
+    async run({ open, schedlab }) {
+      const lab = await open(`#${kind}`, "?kernels=cpu");
+      const snapshot = await runs(lab, kind);
+      for (const one of snapshot.setups) {
+        assert.equal(one.path, "cpu", "computed on the CPU");
+        assert.equal(deviation(one.results, native(schedlab, one.setup)), 0, "not equal in every bit");
+      }
+      return lab;
+    },
+  })),
+  {
+    name: "a share link opens the same setups with the same results",
+    async run({ open, origin }) {
+      const lab = await open("#serving");
+      await runs(lab, "serving");
+      await lab.press("+ Compare");
+      await lab.until("a second setup", (s) => s.setups.length === 2);
+      const range = await slider(lab);
+      await range.focus();
+      await range.press("ArrowRight");
+      await range.press("ArrowRight");
+      await lab.until("B differs", (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup));
+      const first = await lab.settled();
+      await lab.until("the address", () => true);
+      await lab.page.waitForTimeout(500);
+      const hash = new URL(lab.page.url()).hash;
+      assert.match(hash, /^#serving\/\d+\/[\w-]+$/, `a link: ${hash}`);
+      assert.ok((origin + hash).length <= 2000, "short enough");
+      const other = await open(hash);
+      const second = await other.settled();
+      assert.deepEqual(configs(second), configs(first), "the same setups");
+      assert.deepEqual(results(second), results(first), "the same results");
+      await other.close();
+      return lab;
+    },
+  },
+];
+
+export const WITH_WEBGPU = [
+  ...LABS.map((kind) => ({
+    name: `${kind}: a parameter changes by keyboard and by pointer, and undo takes it back`,
+    async run({ open }) {
+      const lab = await open(`#${kind}`);
+      const before = await runs(lab, kind);
+      const same = (s) => JSON.stringify(configs(s)) === JSON.stringify(configs(before));
+      let range = await slider(lab);
+      await range.focus();
+      await range.press("ArrowRight");
+      await lab.until("a change by keyboard", (s) => !same(s));
+      const changed = await lab.settled();
+      assert.equal(changed.setups[0].error, null, "the new value is allowed");
+      await lab.page.waitForTimeout(400);
+      await lab.press("Undo");
+      await lab.until("the change undone", same);
+      const undone = await lab.settled();
+      assert.deepEqual(results(undone), results(before), "the first results again");
+
+      range = await slider(lab);
+      const box = await range.boundingBox();
+      const y = box.y + box.height / 2;
+      const at = (share) => [box.x + 8 + (box.width - 16) * share, y];
+      const { mouse } = lab.page;
+      await mouse.move(...at(0.3));
+      await lab.page.waitForTimeout(300);
+      await mouse.down();
+      await lab.page.waitForTimeout(300);
+      await mouse.move(...at(0.45), { steps: 3 });
+      await lab.page.waitForTimeout(300);
+      await mouse.up();
+      await lab.until("a change by pointer", (s) => !same(s));
+      await lab.settled();
+      return lab;
+    },
+  })),
+  ...LABS.map((kind) => ({
+    name: `${kind}: A and B are compared with one playhead and one seed`,
+    async run({ open }) {
+      const lab = await open(`#${kind}`);
+      const alone = await runs(lab, kind);
+      await lab.key("c");
+      await lab.until("a second setup", (s) => s.setups.length === 2);
+      const pair = await lab.settled();
+      assert.deepEqual(results(pair)[1], results(pair)[0], "equal setups give equal results");
+      assert.deepEqual(results(pair)[0], results(alone)[0], "A stays as it was");
+      await lab.key("s");
+      await lab.until("another seed", (s) => s.setups.every((one, i) =>
+        JSON.stringify(one.setup) !== JSON.stringify(pair.setups[i].setup)));
+      const again = await lab.settled();
+      assert.deepEqual(configs(again)[1], configs(again)[0], "both have the new seed");
+      for (const mode of ["overlay", "difference", "table", "side"]) {
+        await lab.key("v");
+        await lab.until(`the view ${mode}`, (s) => s.mode === mode);
+      }
+      return lab;
+    },
+  })),
+  ...LABS.map((kind) => ({
+    name: `${kind}: the kernels' numbers agree with the CPU's`,
+    async run({ open, schedlab }) {
+      const lab = await open(`#${kind}`, "?kernels=gpu");
+      const snapshot = await runs(lab, kind);
+      for (const one of snapshot.setups) {
+        const worst = deviation(one.results, native(schedlab, one.setup));
+        // Kernels work in single precision; what has no kernel is exact.
+        const bound = one.path === "gpu" ? 2e-2 : 0;
+        assert.ok(worst <= bound, `${one.path}: relative deviation ${worst}, allowed ${bound}`);
+      }
+      return lab;
+    },
+  })),
+  {
+    name: "a broken trace is refused with its place, and the setup stays",
+    async run({ open }) {
+      const lab = await open("#serving");
+      const before = await runs(lab, "serving");
+      await lab.drop("broken.csv", Buffer.from("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:17:03.97,374,44\n2023-11-16 18:17:04.03,many,109\n"));
+      const words = await lab.message(/broken\.csv/);
+      assert.match(words, /line 3|row 2|many/, words);
+      assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      return lab;
+    },
+  },
+  {
+    name: "a truncated safetensors file is refused with its place, and the setup stays",
+    async run({ open }) {
+      const lab = await open("#pruning");
+      const before = await runs(lab, "pruning");
+      const header = Buffer.from(JSON.stringify({ w: { dtype: "F32", shape: [4, 4], data_offsets: [0, 64] } }));
+      const size = Buffer.alloc(8);
+      size.writeBigUInt64LE(BigInt(header.length));
+      await lab.drop("cut.safetensors", Buffer.concat([size, header, Buffer.alloc(20)]));
+      const words = await lab.message(/cut\.safetensors/);
+      assert.match(words, /64|84|20|bytes|byte/, words);
+      assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      return lab;
+    },
+  },
+  {
+    name: "a request trace is previewed, used on demand, and named in the setup",
+    async run({ open }) {
+      const lab = await open("#serving");
+      const before = await runs(lab, "serving");
+      const rows = Array.from({ length: 40 }, (_, i) => `${(i * 0.25).toFixed(2)},${100 + i},${20 + (i % 7)}`);
+      await lab.drop("small.csv", Buffer.from(`arrived_at,num_prefill_tokens,num_decode_tokens\n${rows.join("\n")}\n`));
+      await lab.by("button", "Use in the serving lab").waitFor({ state: "attached" });
+      assert.deepEqual(configs(await lab.snapshot()), configs(before), "nothing is replaced unasked");
+      await lab.press("Use in the serving lab");
+      await lab.until("the trace in the setup", (s) => JSON.stringify(s.setups[0].setup).includes("small.csv"));
+      const after = await lab.settled();
+      assert.equal(after.setups[0].error, null, "it runs");
+      return lab;
+    },
+  },
+  {
+    name: "a real trace gives the numbers of the command line",
+    async run({ open, skip }) {
+      const trace = "../shared/data/serving";
+      if (!existsSync(trace)) return skip(`${trace} is not here`);
+      const lab = await open("#serving");
+      await runs(lab, "serving");
+      return lab;
+    },
+  },
+  {
+    name: "the setup is saved as a file",
+    async run({ open }) {
+      const lab = await open("#noise");
+      const before = await runs(lab, "noise");
+      await lab.press("More");
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.press(/^Save setup as a file/, false);
+      const file = await (await download).path();
+      const saved = JSON.parse(readFileSync(file, "utf8"));
+      assert.deepEqual(saved.setups, configs(before), "the file holds the setup");
+      return lab;
+    },
+  },
+  {
+    name: "text typed into the mirror filters the gallery",
+    async run({ open }) {
+      const lab = await open("");
+      const field = lab.by("textbox", "Search");
+      await field.fill("no such system anywhere");
+      await lab.by("button", "Show all").waitFor({ state: "attached" });
+      await lab.press("Show all");
+      await lab.page.waitForFunction(() =>
+        document.querySelector("#schedlab-mirror input[aria-label=Search]").value === "");
+      return lab;
+    },
+  },
+  {
+    name: "an idle tab draws no frames",
+    async run({ open }) {
+      const lab = await open("#routing");
+      await runs(lab, "routing");
+      await lab.press("To end");
+      await lab.until("the end", (s) => !s.playing);
+      await lab.page.waitForTimeout(3000);
+      assert.equal(await lab.framesIn(2000), 0, "frames drawn in two idle seconds");
+      return lab;
+    },
+  },
+  {
+    name: "a link that is damaged is refused in words and opens the lab",
+    async run({ open }) {
+      const lab = await open("#noise/1/AAAA");
+      await lab.message(/link|setup/i);
+      await runs(lab, "noise");
+      return lab;
+    },
+  },
+  {
+    name: "a panic becomes a readable report that keeps the setup",
+    async run({ open }) {
+      const lab = await open("#lr");
+      await runs(lab, "lr");
+      await lab.page.waitForTimeout(400);
+      const address = lab.page.url();
+      await lab.page.evaluate(() => window.schedlabPage.panic("a test of the report"));
+      const notice = lab.page.locator("#notice");
+      assert.match(await notice.innerText(), /a test of the report[\s\S]*setup: #lr\//, "the report");
+      await lab.page.getByRole("button", { name: "Reload with this setup" }).click();
+      await lab.started();
+      assert.equal((await runs(lab, "lr")).lab, "lr", "the lab is back");
+      assert.equal(lab.page.url().split("/")[3], address.split("/")[3], "the address is kept");
+      return lab;
+    },
+  },
+];
+
+/** Needs a graphics device to lose: WebGPU's is destroyed, WebGL's context taken away. */
+export const LOSS = {
+  name: "after the loss of the device results go on, and drawing starts again",
+  async run({ open, graphics }) {
+    const lab = await open("#routing", graphics === "webgpu" ? "?kernels=gpu" : "");
+    const before = await runs(lab, "routing");
+    await lab.page.waitForTimeout(500);
+    await lab.page.evaluate(() => window.schedlab.loseDevice());
+    const notice = lab.page.locator("#notice");
+    await notice.getByText("The graphics device was lost").waitFor({ timeout: 60_000 });
+    if (graphics === "webgpu") {
+      const after = await lab.settled("results on the CPU");
+      assert.equal(after.kernels_on, "cpu", "kernels run on the CPU now");
+      assert.equal(after.setups[0].path, "cpu", "the results come from the CPU");
+      assert.deepEqual(configs(after), configs(before), "the setup stays");
+    }
+    await notice.getByRole("button", { name: "Start again" }).click();
+    await lab.started();
+    const again = await runs(lab, "routing");
+    assert.deepEqual(configs(again), configs(before), "the same setup");
+    await lab.press("Step back");
+    return lab;
+  },
+};
+
+export const WITHOUT_GPU = [
+  {
+    name: "without WebGPU and WebGL2 the page says so in plain words",
+    async run({ openRaw }) {
+      const lab = await openRaw("");
+      const notice = lab.page.locator("#notice");
+      await notice.waitFor({ state: "visible", timeout: 60_000 });
+      const text = await notice.innerText();
+      assert.match(text, /needs WebGPU or WebGL2/, text);
+      assert.match(text, /acceleration/, "what can be done");
+      assert.equal(await lab.snapshot(), null, "nothing runs");
+      await notice.getByRole("button", { name: "Try again" }).waitFor();
+      return lab;
+    },
+  },
+];
