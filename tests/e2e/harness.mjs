@@ -27,7 +27,7 @@ export async function launch(graphics, executablePath) {
 export class Lab {
   static async open(browser, origin, place = "", { options = {}, path = "/" } = {}) {
     const context = await browser.newContext({
-      viewport: { width: 1440, height: 900 },
+      viewport: { width: 1200, height: 760 },
       reducedMotion: "reduce",
       acceptDownloads: true,
       ...options,

@@ -47,7 +47,7 @@ async function slider(lab) {
   const all = lab.page.locator("#schedlab-mirror input[type=range]:not([aria-disabled])");
   for (const candidate of await all.all()) {
     const box = await candidate.boundingBox();
-    if (box && box.x < 300 && box.y > 60 && box.y < 780) return candidate;
+    if (box && box.x < 300 && box.y > 60 && box.y < 690) return candidate;
   }
   return assert.fail("no slider among the parameters");
 }

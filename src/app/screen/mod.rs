@@ -230,8 +230,11 @@ impl<L: LabView + GpuLab> LabScreen<L> {
     }
 }
 
-/// Work per frame, in seconds: leaves room for drawing at 60 frames a second.
+/// Work per frame while something moves, in seconds: leaves room for drawing at 60 frames a second.
 const FRAME_BUDGET_SECS: f64 = 0.006;
+
+/// Work per frame while the user waits for a first result and nothing moves.
+const WAIT_BUDGET_SECS: f64 = 0.04;
 
 impl<L: LabView + GpuLab> Screen for LabScreen<L> {
     fn work(&mut self, env: &mut Env<'_>) -> bool {
@@ -241,7 +244,13 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         let start = crate::platform::now_secs();
         let mut finished = false;
         let mut busy = true;
-        while busy && crate::platform::now_secs() - start < FRAME_BUDGET_SECS {
+        let waiting = self.slots.iter().any(|s| s.run.is_none());
+        let budget = if waiting {
+            WAIT_BUDGET_SECS
+        } else {
+            FRAME_BUDGET_SECS
+        };
+        while busy && crate::platform::now_secs() - start < budget {
             busy = false;
             for slot in self.slots.iter_mut().filter(|s| s.is_working()) {
                 let (done, trouble) = slot.step(env.data, env.gpu);
