@@ -124,15 +124,8 @@ pub trait Lab: Sized + 'static {
     /// Short name of what a config runs, for legends: "Sarathi-Serve, chunk 512".
     fn label(config: &Self::Config) -> String;
 
-    /// The exhibit whose system a config runs.
-    fn exhibit(config: &Self::Config) -> Option<&'static Exhibit> {
-        let label = Self::label(config);
-        Self::exhibits()
-            .iter()
-            .copied()
-            .filter(|e| label.starts_with(e.title))
-            .max_by_key(|e| e.title.len())
-    }
+    /// The exhibit whose system a config runs, if it is one of them.
+    fn exhibit(config: &Self::Config) -> Option<&'static Exhibit>;
 
     /// Whether the config can run.
     ///

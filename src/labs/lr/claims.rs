@@ -123,7 +123,11 @@ impl Experiment {
             return;
         }
         match measure {
-            Measure::Loss => arm.finals = run.chosen().map_or_else(Vec::new, super::model::Cell::finals),
+            Measure::Loss => {
+                arm.finals = run
+                    .chosen()
+                    .map_or_else(Vec::new, super::model::Cell::finals)
+            }
             Measure::BestPeak => arm.peaks = best_peaks(run),
         }
         self.tuning = true;

@@ -106,6 +106,17 @@ impl Lab for Lr {
         EXHIBITS
     }
 
+    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        let id = match config.shape {
+            schedule::Shape::Constant => "constant-lr",
+            schedule::Shape::Linear => "linear-to-zero",
+            schedule::Shape::Cosine => "cosine-decay",
+            schedule::Shape::Wsd => "wsd",
+            schedule::Shape::Rex => "rex",
+        };
+        EXHIBITS.iter().copied().find(|e| e.id == id)
+    }
+
     fn label(config: &Config) -> String {
         format!("{} at {:.1e}", config.shape.name(), config.peak)
     }

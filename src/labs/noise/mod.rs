@@ -135,6 +135,20 @@ impl Lab for Noise {
         EXHIBITS
     }
 
+    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        let id = match (config.schedule, config.solver) {
+            (ScheduleKind::Linear, SolverKind::Ddim) if config.eta == 0.0 => "ddim",
+            (ScheduleKind::Linear, _) => "ddpm-linear",
+            (ScheduleKind::ScaledLinear, _) => "scaled-linear",
+            (ScheduleKind::Cosine, _) => "improved-ddpm-cosine",
+            (ScheduleKind::Sigmoid, _) => "sigmoid-schedule",
+            (ScheduleKind::Edm, SolverKind::DpmPp2m) => "dpm-solver-pp-2m",
+            (ScheduleKind::Edm, _) => "edm",
+            (ScheduleKind::Custom, _) => return None,
+        };
+        EXHIBITS.iter().copied().find(|e| e.id == id)
+    }
+
     fn label(config: &Config) -> String {
         format!(
             "{}, {} x {}",

@@ -58,6 +58,18 @@ impl Lab for Pruning {
         EXHIBITS
     }
 
+    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        let id = match (config.method, config.granularity) {
+            (config::Method::Magnitude, config::Granularity::Global) => "global-magnitude",
+            (config::Method::Magnitude, config::Granularity::Layer) => "layer-magnitude",
+            (config::Method::Random, _) => "random-pruning",
+            (config::Method::Lamp, _) => "lamp",
+            (config::Method::Erk, _) => "erk",
+            (config::Method::NOfM, _) => "n-of-m",
+        };
+        EXHIBITS.iter().copied().find(|e| e.id == id)
+    }
+
     fn label(config: &Config) -> String {
         config.label()
     }

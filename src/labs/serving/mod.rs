@@ -64,6 +64,19 @@ impl Lab for Serving {
         EXHIBITS
     }
 
+    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        let id = match config.scheduler {
+            config::Scheduler::StaticBatching => "static-batching",
+            config::Scheduler::Orca => "orca",
+            config::Scheduler::Vllm => "vllm",
+            config::Scheduler::Sarathi => "sarathi-serve",
+            config::Scheduler::VllmV1 => "vllm-v1",
+            config::Scheduler::Lightllm => "lightllm",
+            config::Scheduler::Srpt => "srpt",
+        };
+        EXHIBITS.iter().copied().find(|e| e.id == id)
+    }
+
     fn label(config: &Config) -> String {
         let name = config.scheduler.name();
         let mut label = if config.scheduler.has_budget() {
