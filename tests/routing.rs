@@ -111,7 +111,7 @@ proptest! {
         let config = Config { router: Router::ExpertChoice, ..config };
         for batch in run(&config).batches() {
             prop_assert!(batch.carried.iter().all(|&c| c == batch.capacity), "{:?}", batch.carried);
-            prop_assert!(batch.capacity as u64 <= config.tokens);
+            prop_assert!(u64::from(batch.capacity) <= config.tokens);
         }
     }
 

@@ -6,6 +6,10 @@ mod normals;
 mod philox_words;
 mod radix_choose;
 mod radix_histogram;
+mod route_counts;
+mod route_offsets;
+mod route_positions;
+mod route_topk;
 mod select_mask;
 mod select_scan;
 mod select_ties;
@@ -15,6 +19,10 @@ pub use normals::{Normals, normals_cpu};
 pub use philox_words::{PhiloxWords, StreamParams, philox_words_cpu};
 pub use radix_choose::{ChooseParams, RadixChoose, SelectState, radix_choose_cpu};
 pub use radix_histogram::{RadixHistogram, RadixParams, radix_histogram_cpu};
+pub use route_counts::{CountParams, ROUTE_TILE, RouteCounts, route_counts_cpu};
+pub use route_offsets::{OffsetParams, RouteOffsets, route_offsets_cpu};
+pub use route_positions::{PositionParams, RoutePositions, route_positions_cpu};
+pub use route_topk::{RouteTopk, TopkOut, TopkParams, route_topk_cpu};
 pub use select_mask::{SelectMask, select_mask_cpu};
 pub use select_scan::{ScanParams, SelectScan, select_scan_cpu};
 pub use select_ties::{SelectTies, TILE, TileParams, select_ties_cpu};
@@ -31,4 +39,8 @@ pub static ALL: &[Listed] = &[
     Listed::of::<SelectTies>(),
     Listed::of::<SelectScan>(),
     Listed::of::<SelectMask>(),
+    Listed::of::<RouteTopk>(),
+    Listed::of::<RouteCounts>(),
+    Listed::of::<RouteOffsets>(),
+    Listed::of::<RoutePositions>(),
 ];

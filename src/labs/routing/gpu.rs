@@ -1,6 +1,333 @@
-//! Kernels of the lab.
+//! The lab on the device: softmax and top-k, then positions by a stable counting sort. Choices,
+//! positions and drops are equal to the CPU's; gates agree within the kernel's tolerance.
+//!
+//! Tokens and logits are drawn on the CPU (they are rounded to single precision there, so both paths
+//! see the same numbers). Configs whose drops depend on comparing gates, or whose bias follows the
+//! load, stay on the CPU: a last bit of a gate could change who is dropped.
 
 use super::Routing;
-use crate::gpu::GpuLab;
+use super::config::{Config, DropOrder, Router, SecondChoice};
+use super::model::{Routed, Run, Work};
+use super::rules::capacity::capacity;
+use crate::core::{Job as _, Result, Step};
+use crate::gpu::kernels::{
+    CountParams, OffsetParams, PositionParams, RouteCounts, RouteOffsets, RoutePositions,
+    RouteTopk, TopkParams,
+};
+use crate::gpu::{Dispatch, Gpu, GpuJob, GpuLab, Readback};
+use crate::labs::{Lab as _, Library};
+use wgpu::Buffer;
 
-impl GpuLab for Routing {}
+impl GpuLab for Routing {
+    fn start_gpu(
+        gpu: &Gpu,
+        config: &Config,
+        _data: &Library,
+    ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
+        Self::check(config)?;
+        if !has_kernel(config) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(DeviceWork::new(gpu, config)?)))
+    }
+}
+
+/// Whether kernels decide exactly as the CPU does.
+fn has_kernel(config: &Config) -> bool {
+    let softmax = match config.router {
+        Router::Mixtral | Router::Granite | Router::Switch => true,
+        Router::Gshard => config.second_choice == SecondChoice::Always,
+        Router::ExpertChoice | Router::LossFree => false,
+    };
+    softmax && (!config.limited || config.drop_order == DropOrder::Token)
+}
+
+/// The four dispatches of a batch, bound once.
+struct Plan {
+    topk: Dispatch<RouteTopk>,
+    counts: Dispatch<RouteCounts>,
+    offsets: Dispatch<RouteOffsets>,
+    positions: Dispatch<RoutePositions>,
+    logits: Buffer,
+    chosen: Buffer,
+    gates: Buffer,
+    entropy: Buffer,
+    places: Buffer,
+}
+
+impl Plan {
+    fn new(gpu: &Gpu, config: &Config) -> Result<Self> {
+        let (tokens, experts) = (config.tokens as u32, config.experts as u32);
+        let k = config.choices() as u32;
+        let pairs = tokens * k;
+        let topk = TopkParams {
+            tokens,
+            experts,
+            k,
+            pad0: 0,
+        };
+        let counting = CountParams {
+            pairs,
+            experts,
+            tokens,
+            k,
+        };
+        let tiles = counting.tiles();
+        let places = if config.has_capacity() {
+            let (k, n, e) = (k as usize, tokens as usize, experts as usize);
+            capacity(config.capacity_factor, k, n, e).min(n) as u32
+        } else {
+            tokens
+        };
+        let logits = gpu.empty::<f32>("logits", (tokens * experts) as usize)?;
+        let chosen = gpu.empty::<u32>("chosen", pairs as usize)?;
+        let gates = gpu.empty::<f32>("gates", pairs as usize)?;
+        let entropy = gpu.empty::<f32>("entropy", tokens as usize)?;
+        let counts = gpu.empty::<u32>("counts", (tiles * experts) as usize)?;
+        let offsets = gpu.empty::<u32>("offsets", (tiles * experts) as usize)?;
+        let demand = gpu.empty::<u32>("demand", experts as usize)?;
+        let positions = gpu.empty::<u32>("positions", pairs as usize)?;
+        let kept = gpu.empty::<u32>("kept", pairs as usize)?;
+        let scan = OffsetParams {
+            experts,
+            tiles,
+            pad0: 0,
+            pad1: 0,
+        };
+        let placing = PositionParams::new(&counting, places);
+        Ok(Self {
+            topk: Dispatch::new(gpu, &topk, tokens, &[&logits, &chosen, &gates, &entropy])?,
+            counts: Dispatch::new(gpu, &counting, pairs, &[&chosen, &counts])?,
+            offsets: Dispatch::new(gpu, &scan, experts, &[&counts, &offsets, &demand])?,
+            positions: Dispatch::new(
+                gpu,
+                &placing,
+                pairs,
+                &[&chosen, &offsets, &positions, &kept],
+            )?,
+            logits,
+            chosen,
+            gates,
+            entropy,
+            places: positions,
+        })
+    }
+
+    fn submit(&self, gpu: &Gpu, logits: &[f32], pairs: usize, tokens: usize) -> Result<Tickets> {
+        gpu.write(&self.logits, logits);
+        let mut batch = gpu.batch("routing");
+        batch
+            .add(&self.topk)
+            .add(&self.counts)
+            .add(&self.offsets)
+            .add(&self.positions);
+        let tickets = Tickets {
+            chosen: Ticket::Waiting(batch.read(&self.chosen, 0..pairs)?),
+            gates: Ticket::Waiting(batch.read(&self.gates, 0..pairs)?),
+            entropy: Ticket::Waiting(batch.read(&self.entropy, 0..tokens)?),
+            positions: Ticket::Waiting(batch.read(&self.places, 0..pairs)?),
+        };
+        batch.submit()?;
+        Ok(tickets)
+    }
+}
+
+/// A read-back and, once it has come, its values.
+enum Ticket<T> {
+    Waiting(Readback<T>),
+    Here(Vec<T>),
+}
+
+impl<T: bytemuck::Pod> Ticket<T> {
+    fn look(&mut self) -> Result<bool> {
+        if let Self::Waiting(readback) = self
+            && let Some(values) = readback.poll()
+        {
+            *self = Self::Here(values?);
+        }
+        Ok(matches!(self, Self::Here(_)))
+    }
+
+    fn take(&mut self) -> Vec<T> {
+        match self {
+            Self::Here(values) => std::mem::take(values),
+            Self::Waiting(_) => Vec::new(),
+        }
+    }
+}
+
+/// What one batch sends back.
+struct Tickets {
+    chosen: Ticket<u32>,
+    gates: Ticket<f32>,
+    entropy: Ticket<f32>,
+    positions: Ticket<u32>,
+}
+
+impl Tickets {
+    fn take(&mut self) -> Result<Option<Routed>> {
+        let here = [
+            self.chosen.look()?,
+            self.gates.look()?,
+            self.entropy.look()?,
+            self.positions.look()?,
+        ];
+        Ok((here == [true; 4]).then(|| Routed {
+            chosen: self.chosen.take(),
+            gates: self.gates.take(),
+            entropy: self.entropy.take(),
+            positions: self.positions.take(),
+        }))
+    }
+}
+
+/// Milliseconds of drawing tokens in one poll.
+const BUDGET_MS: f64 = 3.0;
+
+/// A run on the device.
+struct DeviceWork {
+    work: Work,
+    plan: Plan,
+    logits: Vec<f32>,
+    tickets: Option<Tickets>,
+    tokens: usize,
+    experts: usize,
+    k: usize,
+    width: usize,
+}
+
+impl DeviceWork {
+    fn new(gpu: &Gpu, config: &Config) -> Result<Self> {
+        Ok(Self {
+            work: Work::new(config),
+            plan: Plan::new(gpu, config)?,
+            logits: Vec::new(),
+            tickets: None,
+            tokens: config.tokens as usize,
+            experts: config.experts as usize,
+            k: config.choices(),
+            width: config.dim as usize,
+        })
+    }
+
+    /// Draws tokens of the next batch; submits it when it is complete.
+    fn draw(&mut self, gpu: &Gpu) -> Result<()> {
+        let chunk = (100_000 / (self.experts * (self.width + 16))).max(1);
+        let done = self.logits.len() / self.experts;
+        self.logits.extend(self.work.logits(done, chunk));
+        if self.logits.len() == self.tokens * self.experts {
+            let pairs = self.tokens * self.k;
+            self.tickets = Some(self.plan.submit(gpu, &self.logits, pairs, self.tokens)?);
+            self.logits.clear();
+        }
+        Ok(())
+    }
+}
+
+impl GpuJob for DeviceWork {
+    type Out = Run;
+
+    fn poll(&mut self, gpu: &Gpu) -> Result<Step<Run>> {
+        gpu.poll()?;
+        let until = gpu.now_ms() + BUDGET_MS;
+        loop {
+            if let Some(tickets) = &mut self.tickets {
+                let Some(routed) = tickets.take()? else {
+                    return Ok(Step::Working);
+                };
+                self.tickets = None;
+                if let Some(run) = self.work.take_routed(&routed) {
+                    return Ok(Step::Done(run));
+                }
+            } else if self.work.prepared() {
+                self.draw(gpu)?;
+            }
+            if gpu.now_ms() > until {
+                return Ok(Step::Working);
+            }
+        }
+    }
+
+    fn progress(&self) -> f64 {
+        self.work.progress()
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::core::finish;
+    use crate::gpu::finish_gpu;
+
+    fn gpu() -> Option<Gpu> {
+        match Gpu::headless() {
+            Ok(gpu) => Some(gpu),
+            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
+                println!("SKIPPED: {error}");
+                None
+            }
+            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
+        }
+    }
+
+    #[test]
+    fn a_run_on_the_device_decides_as_the_cpu_does() {
+        let Some(gpu) = gpu() else { return };
+        let library = Library::default();
+        for (router, k, experts, tokens) in [
+            (Router::Mixtral, 2, 8, 256),
+            (Router::Granite, 8, 64, 100),
+            (Router::Switch, 1, 7, 65),
+            (Router::Gshard, 2, 16, 129),
+        ] {
+            let config = Config {
+                router,
+                k,
+                experts,
+                tokens,
+                batches: 3,
+                ..Config::default()
+            };
+            let mut job = Routing::start_gpu(&gpu, &config, &library)
+                .unwrap()
+                .unwrap();
+            let device = finish_gpu(&mut *job, &gpu).unwrap();
+            let cpu = finish(&mut *Routing::start(&config, &library).unwrap()).unwrap();
+            for (d, c) in device.batches().iter().zip(cpu.batches()) {
+                assert_eq!(d.carried, c.carried, "{router:?}");
+                assert_eq!(d.pairs.len(), c.pairs.len(), "{router:?}");
+                for (a, b) in d.pairs.iter().zip(c.pairs.iter()) {
+                    assert_eq!(
+                        (a.token, a.expert, a.fate, a.position, a.arrives, a.leaves),
+                        (b.token, b.expert, b.fate, b.position, b.arrives, b.leaves),
+                        "{router:?}"
+                    );
+                    assert!(
+                        (a.gate - b.gate).abs() < 2e-5 * b.gate + 1e-9,
+                        "{router:?} {a:?} {b:?}"
+                    );
+                    assert!((a.weight - b.weight).abs() < 4e-5, "{router:?} {a:?} {b:?}");
+                }
+                assert!(
+                    (d.stats.router_entropy - c.stats.router_entropy).abs() < 1e-4,
+                    "{router:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn configs_whose_drops_compare_gates_stay_on_the_cpu() {
+        assert!(has_kernel(&Config::default()), "the default has kernels");
+        let score = Config {
+            drop_order: DropOrder::Score,
+            ..Config::default()
+        };
+        assert!(!has_kernel(&score), "gates decide who is dropped");
+        let free = Config {
+            router: Router::LossFree,
+            ..Config::default()
+        };
+        assert!(!has_kernel(&free), "the bias follows the load");
+    }
+}

@@ -166,6 +166,20 @@ impl Run {
     }
 }
 
+/// A batch as kernels route it.
+#[cfg(feature = "gpu")]
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Routed {
+    /// Experts by token, best first (N × k).
+    pub(super) chosen: Vec<u32>,
+    /// Their probabilities (N × k).
+    pub(super) gates: Vec<f32>,
+    /// Entropy of each token.
+    pub(super) entropy: Vec<f32>,
+    /// Positions inside the experts, in buffer order.
+    pub(super) positions: Vec<u32>,
+}
+
 /// The computation in steps.
 pub(super) struct Work {
     config: Config,
@@ -221,6 +235,51 @@ impl Work {
             bias::step(&mut self.bias, &loads, rule, self.config.bias_rate, false);
         }
         self.batches.push(batch);
+    }
+
+    /// Does a slice of what comes before the batches; `true` when that is done.
+    #[cfg(feature = "gpu")]
+    pub(super) fn prepared(&mut self) -> bool {
+        if self.floor.is_none() {
+            self.floor = self.chance.step();
+        }
+        self.floor.is_some()
+    }
+
+    /// Logits of up to `budget` tokens of the current batch, from token `from` on.
+    #[cfg(feature = "gpu")]
+    pub(super) fn logits(&mut self, from: usize, budget: usize) -> Vec<f32> {
+        let (tokens, index) = (self.config.tokens as usize, self.batches.len());
+        let work = self.current.get_or_insert_with(|| {
+            let clusters = self.population.clusters(index, tokens);
+            BatchWork::new(index, clusters, self.bias.clone())
+        });
+        (from..tokens.min(from + budget))
+            .flat_map(|t| self.population.logits(index, t, work.cluster(t)))
+            .map(|z| z as f32)
+            .collect()
+    }
+
+    /// Takes a batch routed elsewhere; the run when it was the last.
+    #[cfg(feature = "gpu")]
+    pub(super) fn take_routed(&mut self, routed: &Routed) -> Option<Run> {
+        let mut work = self.current.take()?;
+        let k = self.config.choices();
+        let rows = routed
+            .chosen
+            .chunks(k)
+            .zip(routed.gates.chunks(k))
+            .zip(&routed.entropy);
+        for ((chosen, gates), &entropy) in rows {
+            work.push_routed(&self.config, chosen, gates, entropy);
+        }
+        self.batches
+            .push(work.settle_placed(&self.config, &routed.positions));
+        if self.batches.len() < self.config.batches as usize {
+            return None;
+        }
+        let floor = self.floor.clone()?;
+        Some(self.finish(floor))
     }
 
     fn finish(&mut self, floor: Floor) -> Run {

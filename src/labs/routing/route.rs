@@ -50,6 +50,15 @@ impl Pair {
     pub fn kept(&self) -> bool {
         self.fate == Fate::Kept
     }
+
+    /// Gives it a position in order of arrival.
+    fn place(&mut self, position: u32, places: usize) {
+        self.position = position;
+        if position as usize >= places {
+            self.fate = Fate::OverCapacity;
+            self.leaves = self.arrives;
+        }
+    }
 }
 
 /// Figures of a batch.
@@ -198,15 +207,71 @@ impl BatchWork {
             self.table.extend(gated.scores);
             return;
         }
-        let token = self.first.len() - 1;
+        let Gated {
+            picks,
+            weights,
+            scores,
+            ..
+        } = gated;
+        let chosen = picks.into_iter().zip(weights);
+        self.push_pairs(chosen.map(|(e, w)| (e, scores[e], w)));
+    }
+
+    /// Adds the next token as routed elsewhere: chosen experts, best first, with their
+    /// probabilities. For routers whose weights follow from these.
+    #[cfg(feature = "gpu")]
+    pub(super) fn push_routed(
+        &mut self,
+        config: &Config,
+        chosen: &[u32],
+        gates: &[f32],
+        entropy: f32,
+    ) {
+        self.entropy += f64::from(entropy);
+        let gates: Vec<f64> = gates.iter().map(|&g| f64::from(g)).collect();
+        let weights = match config.router {
+            Router::Switch => gates.clone(),
+            _ => gate::normalised(&gates),
+        };
+        let picks = chosen.iter().map(|&e| e as usize);
+        self.push_pairs(picks.zip(gates).zip(weights).map(|((e, g), w)| (e, g, w)));
+    }
+
+    /// Computes the figures with places given elsewhere: positions in buffer order.
+    #[cfg(feature = "gpu")]
+    pub(super) fn settle_placed(mut self, config: &Config, positions: &[u32]) -> Batch {
+        let places = self.places(config);
+        for pair in &mut self.pairs {
+            pair.place(
+                positions.get(pair.arrives as usize).copied().unwrap_or(0),
+                places,
+            );
+        }
+        let turns = self.pairs.len();
+        self.weigh(config.router);
+        self.batch(config, places, turns)
+    }
+
+    /// Places per expert.
+    fn places(&self, config: &Config) -> usize {
         let tokens = self.clusters.len();
-        for (j, (&expert, &weight)) in gated.picks.iter().zip(&gated.weights).enumerate() {
+        if config.has_capacity() {
+            let (k, experts) = (config.choices(), config.experts as usize);
+            capacity::capacity(config.capacity_factor, k, tokens, experts).min(tokens)
+        } else {
+            tokens
+        }
+    }
+
+    fn push_pairs(&mut self, chosen: impl Iterator<Item = (usize, f64, f64)>) {
+        let (token, tokens) = (self.first.len() - 1, self.clusters.len());
+        for (j, (expert, gate, weight)) in chosen.enumerate() {
             self.pairs.push(Pair {
                 token: token as u32,
                 expert: expert as u16,
                 choice: j as u8,
                 fate: Fate::Kept,
-                gate: gated.scores[expert],
+                gate,
                 weight,
                 position: 0,
                 arrives: (j * tokens + token) as u32,
@@ -220,11 +285,7 @@ impl BatchWork {
     pub(super) fn settle(mut self, config: &Config) -> Batch {
         let (tokens, experts) = (self.clusters.len(), config.experts as usize);
         let k = config.choices();
-        let places = if config.has_capacity() {
-            capacity::capacity(config.capacity_factor, k, tokens, experts).min(tokens)
-        } else {
-            tokens
-        };
+        let places = self.places(config);
         let turns = if config.router == Router::ExpertChoice {
             self.experts_choose(experts, places);
             places * experts
@@ -272,12 +333,7 @@ impl BatchWork {
             experts,
         );
         for (i, rank) in order.into_iter().zip(ranks) {
-            let pair = &mut self.pairs[i];
-            pair.position = rank as u32;
-            if rank >= places {
-                pair.fate = Fate::OverCapacity;
-                pair.leaves = pair.arrives;
-            }
+            self.pairs[i].place(rank as u32, places);
         }
     }
 
