@@ -3,4 +3,5 @@
 pub mod csv;
 pub mod json;
 pub mod picture;
+pub mod png;
 pub mod svg;

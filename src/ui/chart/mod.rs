@@ -8,6 +8,8 @@ mod menu;
 mod overlay;
 pub mod words;
 
+pub use menu::set_caption;
+
 use super::theme::{self, Palette, mix};
 use crate::core::{Chart, EntityId, Scale, Series};
 use egui::{Color32, FontId, Rect, Response, RichText, Shape, Stroke, Ui, Vec2, pos2, vec2};

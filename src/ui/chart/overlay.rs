@@ -1,6 +1,6 @@
 //! What lies over the curves: playhead, cursor with its readings, marks, names at the line ends.
 
-use super::{Drawn, Layer, Link, data, screen_x, vertical};
+use super::{Drawn, Layer, Link, data, menu, screen_x, vertical};
 use crate::core::SeriesKind;
 use crate::ui::format;
 use crate::ui::icon::text_at;
@@ -301,7 +301,7 @@ pub(super) fn paint(
         if frame.x_range().contains(x) {
             painter.add(vertical(transform, x, Stroke::new(1.0, palette.muted)));
             dots(&painter, transform, drawn, at, palette);
-            if response.hovered() || response.has_focus() {
+            if (response.hovered() || response.has_focus()) && !menu::is_pending(response) {
                 readout(ui, transform, layers, drawn, at, x);
             }
         }
