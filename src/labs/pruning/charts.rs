@@ -101,11 +101,10 @@ fn density_chart(r: &Results) -> Chart {
 fn magnitude_chart(r: &Results) -> Chart {
     let stairs = |l: usize| {
         let h = &r.histograms[l];
-        let mut points: Vec<[f64; 2]> = h
-            .counts
-            .iter()
-            .enumerate()
-            .map(|(i, &c)| [h.edge(i), c as f64])
+        // The lowest bin starts at 0, which a logarithmic axis cannot show.
+        let mut points: Vec<[f64; 2]> = (0..h.counts.len())
+            .filter(|&i| h.edge(i) > 0.0)
+            .map(|i| [h.edge(i), h.density(i)])
             .collect();
         points.push([h.edge(h.counts.len()), 0.0]);
         Series::new(r.layers[l].name.clone(), SeriesKind::Stairs, points).of(EntityId(l as u64))
@@ -128,9 +127,9 @@ fn magnitude_chart(r: &Results) -> Chart {
     Chart {
         id: "magnitudes",
         title: "Weight magnitudes and the threshold",
-        doc: "How many weights have which magnitude, in bins of an eighth of a power of two. Everything left of the threshold is pruned.",
+        doc: "How many weights have which magnitude, per doubling of the magnitude. Everything left of the threshold is pruned.",
         x: Axis::log("|w|", ""),
-        y: Axis::zero_based("weights", ""),
+        y: Axis::zero_based("weights per doubling", ""),
         series: r.lines().into_iter().map(stairs).collect(),
         marks,
         on_timeline: false,

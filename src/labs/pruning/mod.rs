@@ -14,18 +14,24 @@ pub mod measure;
 mod model;
 pub mod network;
 pub mod npy;
+#[cfg(feature = "app")]
+mod panels;
 pub mod plan;
 pub mod ranks;
 mod report;
 pub mod schedule;
 pub mod select;
 pub mod systems;
+mod tally;
 #[cfg(feature = "app")]
 mod view;
+#[cfg(feature = "app")]
+pub use view::View;
 
 pub use config::{Config, Granularity, Method, NanPolicy, Source};
-pub use model::Run;
+pub use model::{Results, Run};
 pub use systems::EXHIBITS;
+pub use tally::{Histogram, Strip};
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result, validate};
@@ -72,6 +78,17 @@ impl Lab for Pruning {
 
     fn label(config: &Config) -> String {
         config.label()
+    }
+
+    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        Some(match (config.method, config.granularity) {
+            (Method::Magnitude, Granularity::Global) => &systems::magnitude::GLOBAL_MAGNITUDE,
+            (Method::Magnitude, Granularity::Layer) => &systems::magnitude::LAYER_MAGNITUDE,
+            (Method::Random, _) => &systems::random::RANDOM,
+            (Method::Lamp, _) => &systems::lamp::LAMP,
+            (Method::Erk, _) => &systems::erk::ERK,
+            (Method::NOfM, _) => &systems::n_of_m::N_OF_M,
+        })
     }
 
     fn check(config: &Config) -> Result<()> {

@@ -4,10 +4,10 @@
 use super::checkpoint::{Tensor, nan_error};
 use super::config::{Config, Granularity, Method, NanPolicy, Source};
 use super::judge::Judge;
-use super::measure::{Bytes, Effective, Planes, effective};
+use super::measure::{Bytes, Effective, effective};
 use super::network::{Recipe, Training};
 use super::plan::{Layer, Plan, Planner, Rule, group_steps};
-use super::select::magnitude_key;
+use super::tally::{Histogram, Strip, Tally};
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::{Chart, Error, Job, Result, Step, Timeline};
 use crate::labs::{Dataset, Library};
@@ -37,42 +37,6 @@ pub struct Rival {
     pub accuracy: Vec<[f64; 2]>,
 }
 
-/// Magnitudes of a layer, counted in bins of an eighth of a power of two.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Histogram {
-    /// Weights that are exactly 0.
-    pub zeros: u64,
-    /// Key of the first bin: its lower edge is the magnitude with the bits `first << 20`.
-    pub first: u32,
-    /// Counts.
-    pub counts: Vec<u64>,
-}
-
-impl Histogram {
-    fn of(values: &[f32]) -> Self {
-        let mut counts = vec![0_u64; 1 << 11];
-        let mut zeros = 0;
-        for &w in values {
-            match magnitude_key(w) {
-                0 => zeros += 1,
-                key => counts[(key >> 20) as usize] += 1,
-            }
-        }
-        let first = counts.iter().position(|c| *c > 0).unwrap_or(0);
-        let last = counts.iter().rposition(|c| *c > 0).unwrap_or(0);
-        Self {
-            zeros,
-            first: first as u32,
-            counts: counts.get(first..=last).unwrap_or(&[]).to_vec(),
-        }
-    }
-
-    /// Lower edge of bin `i` as a magnitude.
-    pub fn edge(&self, i: usize) -> f64 {
-        f64::from(f32::from_bits((self.first + i as u32) << 20))
-    }
-}
-
 /// Everything computed, shared between clones.
 #[derive(Debug)]
 pub struct Results {
@@ -90,6 +54,10 @@ pub struct Results {
     pub rivals: Vec<Rival>,
     /// Magnitudes per layer.
     pub histograms: Vec<Histogram>,
+    /// Magnitudes of all layers together.
+    pub histogram: Histogram,
+    /// Density of the sections of every layer at every step.
+    pub strips: Vec<Strip>,
     /// Linked charts.
     pub charts: Vec<Chart>,
     /// Number of prunable weights.
@@ -147,7 +115,7 @@ enum Phase {
     Judge(Judge),
     Rival(usize, Planner),
     JudgeRival(usize, Judge),
-    Planes(usize),
+    Tally(Tally),
     Measure(usize),
 }
 
@@ -164,6 +132,7 @@ pub(super) struct Work {
     /// Per layer and step, bits of information in a kept value, its byte planes apart.
     plane_bits: Vec<Vec<f64>>,
     histograms: Vec<Histogram>,
+    strips: Vec<Strip>,
     remarks: Vec<String>,
     phase: Phase,
     buffers: Workspace,
@@ -182,8 +151,9 @@ impl Work {
             points: Vec::new(),
             plane_bits: Vec::new(),
             histograms: Vec::new(),
+            strips: Vec::new(),
             remarks: Vec::new(),
-            phase: Phase::Planes(0),
+            phase: Phase::Measure(0),
             buffers: Workspace::default(),
         };
         match config.source {
@@ -225,37 +195,31 @@ impl Work {
                 };
                 Phase::Rival(i, Planner::new(self.layers.clone(), rule, &RIVAL_STEPS))
             }
-            _ => Phase::Planes(0),
+            _ => self.counting(0),
         }
     }
 
-    /// Counts the byte values of a layer's weights by the step at which they go.
-    fn count_planes(&mut self, l: usize) {
-        let (Some(plan), Some(layer)) = (&self.plan, self.layers.get(l)) else {
+    /// Goes on counting layers, one after the other.
+    fn tally(&mut self, mut tally: Tally) {
+        let (Some(plan), Some(layer)) = (&self.plan, self.layers.get(tally.layer)) else {
             self.phase = Phase::Measure(0);
             return;
         };
-        let steps = self.steps.len();
-        let mut planes = vec![Planes::new(layer.width() as usize); steps + 1];
-        for (&w, &gone) in layer.values.iter().zip(plan.pruned_at[l].iter()) {
-            let slot = &mut planes[usize::from(gone).min(steps)];
-            match layer.dtype.as_str() {
-                "F16" => slot.add(&half::f16::from_f32(w).to_le_bytes()),
-                "BF16" => slot.add(&half::bf16::from_f32(w).to_le_bytes()),
-                "F64" => slot.add(&f64::from(w).to_le_bytes()),
-                _ => slot.add(&w.to_le_bytes()),
-            }
+        let l = tally.layer;
+        if !tally.advance(layer, &plan.pruned_at[l]) {
+            self.phase = Phase::Tally(tally);
+            return;
         }
-        // What is kept at a step goes later: add up from the end.
-        let mut bits = vec![0.0; steps];
-        for step in (0..steps).rev() {
-            let (before, after) = planes.split_at_mut(step + 1);
-            bits[step] = after[0].entropies().iter().sum();
-            before[step].merge(&after[0]);
-        }
-        self.plane_bits.push(bits);
-        self.histograms.push(Histogram::of(&layer.values));
-        self.phase = Phase::Planes(l + 1);
+        let counts = tally.finish();
+        self.plane_bits.push(counts.plane_bits);
+        self.histograms.push(counts.histogram);
+        self.strips.push(counts.strip);
+        self.phase = self.counting(l + 1);
+    }
+
+    fn counting(&self, l: usize) -> Phase {
+        let width = self.layers.get(l).map_or(0, Layer::width);
+        Phase::Tally(Tally::new(l, width, self.steps.len()))
     }
 
     fn measure(&mut self, step: usize) -> Option<Run> {
@@ -295,7 +259,14 @@ impl Work {
             plan,
             points: std::mem::take(&mut self.points),
             rivals: std::mem::take(&mut self.rivals),
+            histogram: self
+                .histograms
+                .iter()
+                .cloned()
+                .reduce(|a, b| a.join(&b))
+                .unwrap_or_default(),
             histograms: std::mem::take(&mut self.histograms),
+            strips: std::mem::take(&mut self.strips),
             charts: Vec::new(),
             remarks: std::mem::take(&mut self.remarks),
         }))
@@ -315,6 +286,11 @@ impl Job for Work {
 
     fn step(&mut self) -> Result<Step<Run>> {
         match &mut self.phase {
+            Phase::Tally(_) => {
+                if let Phase::Tally(tally) = std::mem::replace(&mut self.phase, Phase::Measure(0)) {
+                    self.tally(tally);
+                }
+            }
             Phase::Train(training) => {
                 if let Some(net) = training.step() {
                     self.layers = layers_of(&net).into();
@@ -326,7 +302,7 @@ impl Job for Work {
                 if let Some(plan) = planner.step().map(Arc::new) {
                     self.phase = match &self.net {
                         Some(net) => Phase::Judge(Judge::new(net, plan.clone())),
-                        None => Phase::Planes(0),
+                        None => self.counting(0),
                     };
                     self.plan = Some(plan);
                 }
@@ -353,10 +329,6 @@ impl Job for Work {
                     self.phase = self.rival(next);
                 }
             }
-            Phase::Planes(layer) => {
-                let layer = *layer;
-                self.count_planes(layer);
-            }
             Phase::Measure(step) => {
                 let step = *step;
                 if let Some(run) = self.measure(step) {
@@ -379,7 +351,7 @@ impl Job for Work {
             Phase::Judge(j) => 0.4 + 0.35 * share(j.step, j.steps),
             Phase::Rival(i, _) => 0.75 + 0.2 * share(*i, RIVALS.len()),
             Phase::JudgeRival(i, _) => 0.77 + 0.2 * share(*i, RIVALS.len()),
-            Phase::Planes(l) => 0.9 + 0.05 * share(*l, self.layers.len()),
+            Phase::Tally(t) => 0.9 + 0.05 * share(t.layer, self.layers.len()),
             Phase::Measure(s) => 0.95 + 0.05 * share(*s, self.steps.len()),
         }
     }
@@ -398,7 +370,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
 }
 
 /// The layers of a trained network.
-fn layers_of(net: &Mlp) -> Vec<Layer> {
+pub(super) fn layers_of(net: &Mlp) -> Vec<Layer> {
     let tensor = |l: usize| {
         let (cols, rows) = (net.sizes()[l], net.sizes()[l + 1]);
         Tensor {

@@ -291,7 +291,9 @@ impl Planner {
     }
 
     fn count(&mut self, mut ranks: Ranks) {
-        let through = self.take(|key, _| ranks.count(std::iter::once(key)));
+        let mut keys = Vec::with_capacity(CHUNK);
+        let through = self.take(|key, _| keys.push(key));
+        ranks.count(keys.into_iter());
         if !through {
             self.phase = Phase::Count(ranks);
             return;

@@ -56,6 +56,20 @@ impl Results {
             .then(|| f32::from_bits(cut.key & MAGNITUDE_BITS))
     }
 
+    /// Whether all layers are cut at the same key.
+    pub fn cuts_shared(&self) -> bool {
+        matches!(self.config.method, Method::Magnitude | Method::Random)
+            && self.config.granularity == Granularity::Global
+    }
+
+    /// First step whose threshold in a layer reaches a key (the last step if none does); none
+    /// without thresholds.
+    pub fn step_of_key(&self, layer: usize, key: u32) -> Option<usize> {
+        let cuts = self.plan.cuts.get(layer).filter(|c| !c.is_empty())?;
+        let step = cuts.partition_point(|c| c.k == 0 || c.key < key);
+        Some(step.min(cuts.len() - 1))
+    }
+
     /// First step at which a layer has no weight left.
     fn collapse(&self, layer: usize) -> Option<usize> {
         self.plan.kept.get(layer)?.iter().position(|&k| k == 0)

@@ -1,0 +1,6 @@
+//! Parts of the picture.
+
+pub(super) mod curve;
+pub(super) mod grid;
+pub(super) mod histogram;
+pub(super) mod strips;

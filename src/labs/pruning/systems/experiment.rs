@@ -1,0 +1,211 @@
+//! The experiment behind the claims: two ways of pruning the same trained networks.
+
+use crate::core::mlp::Workspace;
+use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
+use crate::labs::Effort;
+use crate::labs::pruning::config::{Granularity, Method};
+use crate::labs::pruning::judge::Judge;
+use crate::labs::pruning::model::layers_of;
+use crate::labs::pruning::network::{Recipe, Training};
+use crate::labs::pruning::plan::{Rule, plan};
+use std::sync::Arc;
+
+/// One way of pruning.
+#[derive(Debug, Clone)]
+pub(super) struct Entrant {
+    name: &'static str,
+    method: Method,
+    granularity: Granularity,
+    /// Sparsity in per cent, if not that of the contest (N:M has its own).
+    group: Option<(usize, usize)>,
+}
+
+impl Entrant {
+    pub(super) fn new(name: &'static str, method: Method, granularity: Granularity) -> Self {
+        Self {
+            name,
+            method,
+            granularity,
+            group: None,
+        }
+    }
+
+    /// N of every M weights.
+    pub(super) fn groups(name: &'static str, n: usize, m: usize) -> Self {
+        Self {
+            group: Some((n, m)),
+            ..Self::new(name, Method::NOfM, Granularity::Layer)
+        }
+    }
+}
+
+enum Phase {
+    Train(Training),
+    Judge(usize, Judge),
+}
+
+/// Accuracy of A minus accuracy of B at one sparsity, paired over seeds.
+pub(super) struct Contest {
+    seeds: Vec<u64>,
+    sparsity: f64,
+    entrants: [Entrant; 2],
+    steps: u64,
+    phase: Option<Phase>,
+    net: Option<Arc<crate::core::mlp::Mlp>>,
+    accuracy: [Vec<f64>; 2],
+    buffers: Workspace,
+    /// The claim is "no more than this many points apart" instead of "A is better".
+    within: Option<f64>,
+}
+
+impl Contest {
+    /// A contest at a sparsity in per cent.
+    pub(super) fn new(effort: Effort, sparsity: f64, a: Entrant, b: Entrant) -> Self {
+        let seeds = match effort {
+            Effort::Quick => 5,
+            Effort::Full => 20,
+        };
+        Self {
+            seeds: (0..seeds).collect(),
+            sparsity,
+            entrants: [a, b],
+            steps: 400,
+            phase: None,
+            net: None,
+            accuracy: [Vec::new(), Vec::new()],
+            buffers: Workspace::default(),
+            within: None,
+        }
+    }
+
+    /// Makes the claim that the two are at most so many points apart.
+    pub(super) fn within(mut self, points: f64) -> Self {
+        self.within = Some(points);
+        self
+    }
+
+    fn judge(&self, entrant: usize, net: &Arc<crate::core::mlp::Mlp>) -> Judge {
+        let e = &self.entrants[entrant];
+        let seed = self.seeds[self.accuracy[1].len()];
+        let rule = Rule {
+            method: e.method,
+            granularity: e.granularity,
+            group_m: e.group.map_or(4, |g| g.1),
+            seed,
+        };
+        // One step for all but N:M, whose steps are n = m, m - 1, …
+        let steps = match e.group {
+            Some((n, m)) => (n..=m)
+                .rev()
+                .map(|n| 100.0 * (1.0 - n as f64 / m as f64))
+                .collect(),
+            None => vec![self.sparsity],
+        };
+        let plan = plan(&layers_of(net).into(), rule, &steps);
+        Judge::new(net, Arc::new(plan))
+    }
+
+    fn result(&self) -> ClaimResult {
+        let points = |i: usize| stats::mean(&self.accuracy[i]);
+        let pairs = self.accuracy[0].iter().zip(&self.accuracy[1]);
+        let differences: Vec<f64> = pairs.map(|(a, b)| a - b).collect();
+        let (measured, interval) = stats::mean_interval(&differences);
+        let [a, b] = [&self.entrants[0], &self.entrants[1]];
+        let (verdict, spread) = match self.within {
+            Some(points) if interval[0] > -points && interval[1] < points => (
+                Verdict::Reproduced,
+                format!("the interval lies within ± {points} point"),
+            ),
+            Some(points) if measured.abs() < points => (
+                Verdict::Partly,
+                format!("the mean lies within ± {points} point, its interval does not"),
+            ),
+            Some(points) => (
+                Verdict::NotReproduced,
+                format!("they are more than {points} point apart"),
+            ),
+            None if interval[0] > 0.0 => (
+                Verdict::Reproduced,
+                "the interval of the paired difference lies above 0".to_owned(),
+            ),
+            None if measured > 0.0 => (
+                Verdict::Partly,
+                "the mean difference is positive, but its interval contains 0".to_owned(),
+            ),
+            None => (
+                Verdict::NotReproduced,
+                "the mean difference is not positive".to_owned(),
+            ),
+        };
+        ClaimResult {
+            quantity: format!("test accuracy, {} minus {}", a.name, b.name),
+            unit: "points".to_owned(),
+            measured,
+            interval,
+            seeds: self.seeds.clone(),
+            verdict,
+            why: format!(
+                "At {} % sparsity, pruned once without retraining: {} {:.1} %, {} {:.1} % on 500 test images, mean of {} networks; {spread}.",
+                self.sparsity,
+                a.name,
+                points(0),
+                b.name,
+                points(1),
+                self.seeds.len()
+            ),
+        }
+    }
+}
+
+impl Job for Contest {
+    type Out = ClaimResult;
+
+    fn step(&mut self) -> Result<Step<ClaimResult>> {
+        let Some(&seed) = self.seeds.get(self.accuracy[1].len()) else {
+            return Ok(Step::Done(self.result()));
+        };
+        match self.phase.take() {
+            None => {
+                self.phase = Some(Phase::Train(Training::new(Recipe {
+                    sizes: vec![64, 128, 64, 10],
+                    steps: self.steps,
+                    seed,
+                })?));
+            }
+            Some(Phase::Train(mut training)) => {
+                self.phase = Some(match training.step() {
+                    None => Phase::Train(training),
+                    Some(net) => {
+                        let judge = self.judge(0, &net);
+                        self.net = Some(net);
+                        Phase::Judge(0, judge)
+                    }
+                });
+            }
+            Some(Phase::Judge(entrant, mut judge)) => {
+                if !judge.advance(&mut self.buffers) {
+                    self.phase = Some(Phase::Judge(entrant, judge));
+                    return Ok(Step::Working);
+                }
+                let last = judge.done.last().map_or(f64::NAN, |e| 100.0 * e.accuracy());
+                if entrant == 0 {
+                    self.phase = self
+                        .net
+                        .as_ref()
+                        .map(|net| Phase::Judge(1, self.judge(1, net)));
+                }
+                self.accuracy[entrant].push(last);
+            }
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        let inside = match &self.phase {
+            Some(Phase::Train(t)) => 0.9 * t.progress(),
+            Some(Phase::Judge(..)) => 0.95,
+            None => 0.0,
+        };
+        (self.accuracy[1].len() as f64 + inside) / self.seeds.len().max(1) as f64
+    }
+}
