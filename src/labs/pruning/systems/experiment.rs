@@ -62,7 +62,7 @@ impl Contest {
     /// A contest at a sparsity in per cent.
     pub(super) fn new(effort: Effort, sparsity: f64, a: Entrant, b: Entrant) -> Self {
         let seeds = match effort {
-            Effort::Quick => 5,
+            Effort::Quick => 8,
             Effort::Full => 20,
         };
         Self {
