@@ -80,17 +80,6 @@ impl Lab for Pruning {
         config.label()
     }
 
-    fn exhibit(config: &Config) -> Option<&'static Exhibit> {
-        Some(match (config.method, config.granularity) {
-            (Method::Magnitude, Granularity::Global) => &systems::magnitude::GLOBAL_MAGNITUDE,
-            (Method::Magnitude, Granularity::Layer) => &systems::magnitude::LAYER_MAGNITUDE,
-            (Method::Random, _) => &systems::random::RANDOM,
-            (Method::Lamp, _) => &systems::lamp::LAMP,
-            (Method::Erk, _) => &systems::erk::ERK,
-            (Method::NOfM, _) => &systems::n_of_m::N_OF_M,
-        })
-    }
-
     fn check(config: &Config) -> Result<()> {
         validate(Self::params(), config)?;
         model::check(config)

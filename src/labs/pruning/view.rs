@@ -262,7 +262,13 @@ fn layer(
     } else {
         what
     };
-    let caption = format!("{what}, {:.1} % kept", 100.0 * r.density(l, step));
+    let share = format!("{:.1} % kept", 100.0 * r.density(l, step));
+    // A long name runs out of the picture: what changes comes first.
+    let caption = if r.layers[l].name.len() > 20 {
+        format!("{share}, {what}")
+    } else {
+        format!("{what}, {share}")
+    };
     let clipped = ui.painter_at(space);
     clipped.text(
         space.left_top(),

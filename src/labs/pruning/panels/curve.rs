@@ -91,9 +91,11 @@ pub(crate) fn ui(
         );
     }
     let room = rect.right() - 64.0;
+    let mut free = plot.left() - 20.0;
     for (x, label) in TICKS {
         let at = to([x, 0.0]) + vec2(0.0, 2.0);
-        if at.x < room {
+        if at.x < room && at.x - free >= 18.0 {
+            free = at.x;
             ui.painter()
                 .text(at, Align2::CENTER_TOP, label, small.clone(), palette.muted);
         }
