@@ -41,7 +41,8 @@ fn in_words(outcome: &Outcome) -> String {
         .unwrap_or(0);
     for metric in &outcome.metrics {
         let value = number(metric.value);
-        writeln!(out, "  {:<wide$}  {value} {}", metric.name, metric.unit).ok();
+        let line = format!("  {:<wide$}  {value} {}", metric.name, metric.unit);
+        writeln!(out, "{}", line.trim_end()).ok();
     }
     if !outcome.summary.is_empty() {
         writeln!(out, "  {}", outcome.summary).ok();

@@ -237,7 +237,10 @@ fn table(reports: &[Report]) -> String {
         writeln!(out, "{}", line.join("  ").trim_end()).ok();
     }
     for report in reports {
-        details(report, &mut out);
+        remarks(report, &mut out);
+    }
+    for report in reports {
+        problems(report, &mut out);
     }
     let count = |status| reports.iter().filter(|r| r.status() == status).count();
     writeln!(
@@ -253,33 +256,37 @@ fn table(reports: &[Report]) -> String {
     out
 }
 
-fn details(report: &Report, out: &mut String) {
+/// What a passing case has to say: figures of fits, reasons of refusals.
+fn remarks(report: &Report, out: &mut String) {
+    let said: Vec<&Case> = report
+        .cases()
+        .iter()
+        .filter(|c| c.pass && !c.detail.is_empty())
+        .collect();
+    if !said.is_empty() {
+        writeln!(out, "\n{}", report.path.display()).ok();
+    }
+    for case in said {
+        writeln!(out, "  {}: {}", case.name, case.detail).ok();
+    }
+}
+
+/// Why a file is not fine.
+fn problems(report: &Report, out: &mut String) {
     let path = report.path.display();
     if let Verdict::Unreadable(error) = &report.verdict {
         writeln!(out, "\n{path}: {error}").ok();
     }
     let failed: Vec<&Case> = report.cases().iter().filter(|c| !c.pass).collect();
     if !failed.is_empty() {
-        writeln!(
-            out,
-            "\n{path}: {} of {} cases FAILED",
-            failed.len(),
-            report.cases().len()
-        )
-        .ok();
+        let total = report.cases().len();
+        writeln!(out, "\n{path}: {} of {total} cases FAILED", failed.len()).ok();
     }
     for case in failed.iter().take(SHOWN) {
         writeln!(out, "  {}: {} ({})", case.name, case.detail, case.tolerance).ok();
     }
     if failed.len() > SHOWN {
         writeln!(out, "  and {} more", failed.len() - SHOWN).ok();
-    }
-    for case in report
-        .cases()
-        .iter()
-        .filter(|c| c.pass && !c.detail.is_empty())
-    {
-        writeln!(out, "  {path}: {}: {}", case.name, case.detail).ok();
     }
 }
 

@@ -2,11 +2,15 @@
 //! waited for.
 
 use super::device::Gpu;
-use crate::core::golden::Case;
 use crate::core::{Result, Step};
-use crate::labs::golden::GoldenFile;
-use crate::labs::{Lab, LabKind, Library, lr, noise, pruning, routing, serving};
-use serde_json::Value;
+use crate::labs::{Lab, Library};
+#[cfg(not(target_arch = "wasm32"))]
+use {
+    crate::core::golden::Case,
+    crate::labs::golden::GoldenFile,
+    crate::labs::{LabKind, lr, noise, pruning, routing, serving},
+    serde_json::Value,
+};
 
 /// Work on the device. Submits what fits the budget, looks for what came back, returns at once.
 /// Drop it to cancel; what was submitted already runs to its end and is ignored.
@@ -42,10 +46,11 @@ pub trait GpuLab: Lab {
     }
 
     /// Evaluates a reference file through kernels, for `schedlab verify --gpu`; `None` when its
-    /// kind has no kernel. Not used in the page: it may wait.
+    /// kind has no kernel. Native only: it waits.
     ///
     /// # Errors
     /// Malformed inputs, or a fault of the device.
+    #[cfg(not(target_arch = "wasm32"))]
     fn verify_gpu(gpu: &Gpu, kind: &str, file: &Value) -> Result<Option<Vec<Case>>> {
         let _ = (gpu, kind, file);
         Ok(None)
@@ -57,6 +62,7 @@ pub trait GpuLab: Lab {
 ///
 /// # Errors
 /// Malformed inputs, or a fault of the device.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn verify_by_kernel(gpu: &Gpu, file: &GoldenFile) -> Result<Vec<Case>> {
     let (kind, content) = (file.kind.as_str(), &file.content);
     let cases = match LabKind::from_id(&file.lab) {

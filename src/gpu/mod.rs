@@ -37,14 +37,14 @@ pub use slicer::Slicer;
 pub use twin::{CANARY, Case, Deviation, Listed, Slot, Twin, Want, words};
 
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
-pub use job::finish_gpu;
+pub use job::{finish_gpu, verify_by_kernel};
 #[cfg(feature = "gpu")]
 pub use {
     caps::{Caps, Tier},
     choose::{Choice, Path, Probe, Speeds, Wish, choose},
     device::Gpu,
     dispatch::{Batch, Dispatch},
-    job::{GpuJob, GpuLab, verify_by_kernel},
+    job::{GpuJob, GpuLab},
     readback::Readback,
     select::{Selected, Selecting, Selector},
     trial::{Trial, TrialReport},

@@ -1,0 +1,363 @@
+//! The command line, driven as a user drives it.
+
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+fn schedlab(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_schedlab"))
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("not killed")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Exit code 2 and one line that contains all of `words`.
+fn assert_bad_input(output: &Output, words: &[&str]) {
+    let said = stderr(output);
+    assert_eq!(code(output), 2, "{said}{}", stdout(output));
+    assert_eq!(said.trim_end().lines().count(), 1, "one line: {said}");
+    assert!(said.starts_with("schedlab: "), "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in {said}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: &str) -> String {
+        let path = self.path(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).expect("folder");
+        }
+        std::fs::File::create(&path)
+            .and_then(|mut f| std::io::Write::write_all(&mut f, content.as_bytes()))
+            .expect("written");
+        path.display().to_string()
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("readable")
+}
+
+/// A small reference file of a supported kind, as JSON to change.
+fn reference() -> Value {
+    let text = read(Path::new("tests/golden/lr/torch_step.json"));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let help = schedlab(&["--help"]);
+    assert_eq!(code(&help), 0);
+    for word in ["verify", "run", "simulate", "claims", "gpu", "Exit codes"] {
+        assert!(stdout(&help).contains(word), "{word}");
+    }
+    for command in ["verify", "run", "simulate", "claims", "gpu"] {
+        let help = schedlab(&[command, "--help"]);
+        assert_eq!(code(&help), 0, "{command}");
+        assert!(stdout(&help).contains("Usage: schedlab"), "{command}");
+    }
+    assert_eq!(code(&schedlab(&["frobnicate"])), 2);
+    assert_eq!(code(&schedlab(&["verify"])), 2, "a path is needed");
+}
+
+#[test]
+fn verify_goes_by_content_and_not_by_name() {
+    let folder = Folder::new();
+    let path = folder.file("sub/anything.json", &reference().to_string());
+    let one = schedlab(&["verify", &path]);
+    assert_eq!(code(&one), 0, "{}{}", stdout(&one), stderr(&one));
+    assert!(stdout(&one).contains("lr_schedule"), "{}", stdout(&one));
+    let all = schedlab(&["verify", &folder.path("").display().to_string()]);
+    assert_eq!(code(&all), 0, "folders are searched");
+    assert!(stdout(&all).contains("1 files: 1 ok"), "{}", stdout(&all));
+}
+
+#[test]
+fn verify_finds_a_changed_value_and_says_where() {
+    let folder = Folder::new();
+    let mut file = reference();
+    file["cases"][0]["lr"][3] = json!(0.987);
+    let path = folder.file("changed.json", &file.to_string());
+    let output = schedlab(&["verify", &path]);
+    assert_eq!(code(&output), 1, "{}", stdout(&output));
+    assert!(stdout(&output).contains("FAILED"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("want 0.987"),
+        "{}",
+        stdout(&output)
+    );
+
+    let report = schedlab(&["verify", "--json", &path]);
+    assert_eq!(code(&report), 1);
+    let report: Value = serde_json::from_str(&stdout(&report)).expect("JSON");
+    assert_eq!(report["exit_code"], 1);
+    assert_eq!(report["files"][0]["result"], "FAILED");
+    assert_eq!(report["files"][0]["kind"], "lr_schedule");
+    assert!(
+        report["files"][0]["largest_deviation"].as_f64() > Some(0.5),
+        "{report}"
+    );
+}
+
+#[test]
+fn verify_weighs_unreadable_over_failed_over_unsupported() {
+    let folder = Folder::new();
+    let good = folder.file("good.json", &reference().to_string());
+    let mut file = reference();
+    file["cases"][0]["lr"][0] = json!(7.0);
+    let failed = folder.file("failed.json", &file.to_string());
+    let mut file = reference();
+    file["kind"] = json!("no_such_kind");
+    let unknown = folder.file("unknown.json", &file.to_string());
+    let mut file = reference();
+    file["schema"] = json!("something/2");
+    let schema = folder.file("schema.json", &file.to_string());
+    let broken = folder.file("broken.json", "{\"schema\": ");
+    let missing = folder.path("missing.json").display().to_string();
+
+    assert_eq!(code(&schedlab(&["verify", &good, &unknown])), 3);
+    assert_eq!(code(&schedlab(&["verify", &good, &unknown, &failed])), 1);
+    for bad in [&schema, &broken, &missing] {
+        let output = schedlab(&["verify", &good, &failed, bad]);
+        assert_eq!(code(&output), 2, "{bad}");
+        assert!(
+            stdout(&output).contains("unreadable"),
+            "{}",
+            stdout(&output)
+        );
+    }
+}
+
+#[test]
+fn run_takes_the_setup_of_any_lab() {
+    let folder = Folder::new();
+    for lab in ["serving", "lr", "noise", "routing", "pruning"] {
+        let setup = json!({"lab": lab, "config": {}}).to_string();
+        let path = folder.file(&format!("{lab}.json"), &setup);
+        let out = folder.path(&format!("{lab}-out.json"));
+        let output = schedlab(&["run", &path, "--out", &out.display().to_string()]);
+        assert_eq!(code(&output), 0, "{lab}: {}", stderr(&output));
+        assert!(
+            stdout(&output).lines().count() > 3,
+            "{lab}: {}",
+            stdout(&output)
+        );
+        let report: Value = serde_json::from_str(&read(&out)).expect("JSON");
+        assert_eq!(report["setup"]["lab"], lab);
+        assert!(
+            report["metrics"].as_array().is_some_and(|m| m.len() > 2),
+            "{lab}"
+        );
+    }
+}
+
+#[test]
+fn run_names_what_is_wrong_with_a_setup() {
+    let folder = Folder::new();
+    let bad = |content: Value| {
+        let path = folder.file("bad.json", &content.to_string());
+        schedlab(&["run", &path])
+    };
+    let output = bad(json!({"lab": "serving", "config": {"sede": 1}}));
+    assert_bad_input(&output, &["bad.json", "sede"]);
+    let output = bad(json!({"lab": "serving", "config": {"num_blocks": 0}}));
+    assert_bad_input(&output, &["num_blocks", "0", "allowed"]);
+    let output = bad(json!({"lab": "gardening", "config": {}}));
+    assert_bad_input(&output, &["gardening"]);
+    let key = json!({"name": "mine.csv", "hash": "0000000000000000"});
+    let config = json!({"arrivals": "trace", "trace": key});
+    let output = bad(json!({"lab": "serving", "config": config}));
+    assert_bad_input(&output, &["mine.csv", "open that file"]);
+    assert_bad_input(
+        &schedlab(&["run", "/no/such/setup.json"]),
+        &["no such file"],
+    );
+}
+
+#[test]
+fn simulate_gives_the_same_bytes_for_the_same_inputs() {
+    let folder = Folder::new();
+    let run = |out: &str, rows: &str| {
+        let (out, rows) = (folder.path(out), folder.path(rows));
+        let output = schedlab(&[
+            "simulate",
+            "--out",
+            &out.display().to_string(),
+            "--requests",
+            &rows.display().to_string(),
+        ]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        (read(&out), read(&rows))
+    };
+    let (first, rows) = run("a.json", "a.csv");
+    assert_eq!((first.clone(), rows.clone()), run("b.json", "b.csv"));
+    let report: Value = serde_json::from_str(&first).expect("JSON");
+    assert_eq!(report["setup"]["lab"], "serving");
+    let requests = report["setup"]["config"]["requests"]
+        .as_u64()
+        .expect("a count");
+    assert_eq!(
+        rows.lines().count() as u64,
+        requests + 1,
+        "a header and a row each"
+    );
+}
+
+#[test]
+fn simulate_serves_the_whole_trace_with_a_bare_config() {
+    let folder = Folder::new();
+    let mut trace = "TIMESTAMP,ContextTokens,GeneratedTokens\n".to_owned();
+    for i in 0..400 {
+        let (minute, second) = (i / 60, i % 60);
+        writeln!(
+            trace,
+            "2023-11-16 18:{minute:02}:{second:02}.5000000,{},5",
+            100 + i
+        )
+        .expect("a string takes it");
+    }
+    let trace = folder.file("azure.csv", &trace);
+    let config = folder.file(
+        "config.json",
+        r#"{"scheduler": "sarathi", "chunk_size": 256}"#,
+    );
+    let rows = folder.path("rows.csv");
+    let output = schedlab(&[
+        "simulate",
+        "--config",
+        &config,
+        "--trace",
+        &trace,
+        "--requests",
+        &rows.display().to_string(),
+    ]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let report: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    assert_eq!(report["setup"]["config"]["scheduler"], "sarathi");
+    assert_eq!(
+        read(&rows).lines().count(),
+        401,
+        "every request of the trace"
+    );
+}
+
+#[test]
+fn simulate_refuses_bad_input_in_one_line() {
+    let folder = Folder::new();
+    let broken = folder.file(
+        "broken.csv",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.68,many,44\n",
+    );
+    let output = schedlab(&["simulate", "--trace", &broken]);
+    assert_bad_input(&output, &["broken.csv"]);
+    let empty = folder.file("empty.csv", "");
+    assert_bad_input(&schedlab(&["simulate", "--trace", &empty]), &["empty"]);
+    let other = folder.file("lr.json", r#"{"lab": "lr", "config": {}}"#);
+    assert_bad_input(
+        &schedlab(&["simulate", "--config", &other]),
+        &["lr", "serving"],
+    );
+    let field = folder.file("field.json", r#"{"chunksize": 3}"#);
+    assert_bad_input(&schedlab(&["simulate", "--config", &field]), &["chunksize"]);
+    let output = schedlab(&["simulate", "--out", "/no/such/folder/m.json"]);
+    assert_bad_input(&output, &["/no/such/folder/m.json"]);
+}
+
+#[test]
+fn claims_are_listed_and_run() {
+    let list = schedlab(&["claims", "--list", "--json"]);
+    assert_eq!(code(&list), 0, "{}", stderr(&list));
+    let list: Value = serde_json::from_str(&stdout(&list)).expect("JSON");
+    let claims = list.as_array().expect("a list");
+    let listed: Vec<_> = claims.iter().filter_map(|c| c["id"].as_str()).collect();
+    let registered: Vec<_> = schedlab::labs::exhibits()
+        .filter(|e| e.claim.is_some())
+        .map(|e| e.id)
+        .collect();
+    assert!(!registered.is_empty(), "the labs have claims");
+    assert_eq!(listed, registered);
+
+    let routing = claims.iter().find(|c| c["lab"] == "routing").expect("one");
+    let id = routing["id"].as_str().expect("an id");
+    let one = schedlab(&["claims", "--id", id, "--json"]);
+    assert_eq!(code(&one), 0, "{}", stderr(&one));
+    let one: Value = serde_json::from_str(&stdout(&one)).expect("JSON");
+    let result = &one[0]["result"];
+    assert!(
+        result["verdict"].is_string() && result["measured"].is_number(),
+        "{one}"
+    );
+    assert_bad_input(
+        &schedlab(&["claims", "--lab", "garden"]),
+        &["garden", "routing"],
+    );
+    assert_bad_input(&schedlab(&["claims", "--id", "nobody"]), &["nobody"]);
+}
+
+#[test]
+fn gpu_reports_the_path_and_tests_every_kernel() {
+    let report = schedlab(&["gpu", "--json"]);
+    assert_eq!(code(&report), 0, "{}{}", stdout(&report), stderr(&report));
+    let report: Value = serde_json::from_str(&stdout(&report)).expect("JSON");
+    assert!(
+        report["reason"].as_str().is_some_and(|r| !r.is_empty()),
+        "{report}"
+    );
+    if report["adapter"].is_string() {
+        let kernels = report["kernels"].as_array().expect("a list");
+        assert!(!kernels.is_empty(), "kernels are listed");
+        assert!(kernels.iter().all(|k| k["pass"] == true), "{report}");
+    }
+}
+
+#[test]
+fn verify_runs_kernels_where_asked() {
+    let path = "tests/golden/pruning/torch_prune_masks.json";
+    let output = schedlab(&["verify", "--gpu", "--json", path]);
+    if code(&output) == 2 && std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") {
+        println!("SKIPPED: {}", stderr(&output));
+        return;
+    }
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("(kernel)"), "{}", stdout(&output));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_reason_to_crash() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_schedlab"))
+        .args(["claims", "--list"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_eq!(stderr(&output), "", "nothing to complain about");
+}
