@@ -8,10 +8,13 @@ pub mod engine;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod lanes;
 mod log;
 mod metrics;
 mod model;
 mod moments;
+#[cfg(feature = "app")]
+mod panels;
 mod params;
 pub mod policies;
 mod presets;
@@ -27,6 +30,7 @@ mod workload;
 
 pub use config::{Arrivals, Config, Routing, Scheduler};
 pub use cost::CostPreset;
+pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{Eviction, Iterations, Log, Segment, Stretch};
 pub use model::Run;
 pub use results::{Ending, Results};

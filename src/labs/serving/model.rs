@@ -46,6 +46,11 @@ struct Inner {
 }
 
 impl Run {
+    /// Whether both are the very same run (not merely equal ones).
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// The config it belongs to.
     pub fn config(&self) -> &Config {
         &self.inner.config
