@@ -37,9 +37,14 @@ fn screen(config: &Config, share: f64, dark: bool) -> Screen {
 }
 
 fn draw(ui: &mut egui::Ui, s: &mut Screen) {
-    let palette = if s.dark { &Palette::DARK } else { &Palette::LIGHT };
+    let palette = if s.dark {
+        &Palette::DARK
+    } else {
+        &Palette::LIGHT
+    };
     let whole = ui.max_rect();
-    ui.painter().rect_filled(whole.expand(20.0), 0.0, palette.background);
+    ui.painter()
+        .rect_filled(whole.expand(20.0), 0.0, palette.background);
     s.hovered = None;
     let mut seek = None;
     let mut stage = Stage {
@@ -134,7 +139,10 @@ fn a_click_on_a_lane_selects_its_request_and_a_drag_moves_the_playhead() {
     h.event(Event::PointerMoved(pos2(200.0, 480.0)));
     h.run_steps(1);
     let after = h.state().playhead;
-    assert!(after < before, "the drag to the left did not seek: {before} {after}");
+    assert!(
+        after < before,
+        "the drag to the left did not seek: {before} {after}"
+    );
     press(&mut h, pos2(200.0, 480.0), false);
     shot("selected", &mut h);
 }

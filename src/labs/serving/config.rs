@@ -219,7 +219,7 @@ impl Default for Config {
             max_waiting_iters: 10,
             watermark_fraction: 0.01,
             block_size: 16,
-            num_blocks: 8192,
+            num_blocks: 3072,
             max_tokens_per_sequence: 8192,
             cost: CostPreset::Llama3_8bA100,
             replicas: 1,

@@ -5,6 +5,8 @@ mod orca;
 mod sarathi;
 mod srpt;
 mod static_batching;
+#[cfg(test)]
+mod tests;
 mod vllm;
 mod vllm_v1;
 

@@ -45,6 +45,7 @@ pub(super) static SARATHI_SERVE: Exhibit = Exhibit {
 fn capacity(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
     let base = Config {
         requests: if effort == Effort::Quick { 300 } else { 1000 },
+        num_blocks: 8192,
         ..Config::default()
     };
     let sarathi = Config {
