@@ -418,30 +418,35 @@ fn header_ui(
 /// Buttons that zoom, for those without a wheel.
 fn zoom_buttons(view: &mut View, run: &Run, frame: &Frame, header: Rect, ui: &mut egui::Ui) {
     if header.width() < 560.0 {
+        // There pinching does it, and a double tap shows all.
         return;
     }
     let middle = view.playhead.clamp(frame.window[0], frame.window[1]);
-    let size = vec2(26.0, 18.0);
-    let place =
-        |i: f32| Rect::from_min_size(pos2(header.right() - 30.0 * i, header.top() - 1.0), size);
-    let button =
-        |words: &str| egui::Button::new(egui::RichText::new(words).size(SMALL)).frame(true);
+    let place = |from_right: f32, width: f32| {
+        let corner = pos2(header.right() - from_right, header.top() - 1.0);
+        Rect::from_min_size(corner, vec2(width, 24.0))
+    };
+    ui.spacing_mut().button_padding = vec2(4.0, 1.0);
+    let button = |words: &str| {
+        egui::Button::new(egui::RichText::new(words).size(SMALL))
+            .wrap_mode(egui::TextWrapMode::Extend)
+    };
     if ui
-        .put(place(3.0), button("−"))
+        .put(place(104.0, 28.0), button("−"))
         .on_hover_text("Show more time")
         .clicked()
     {
         view.zoom_by(1.6, middle, frame, run);
     }
     if ui
-        .put(place(2.0), button("+"))
+        .put(place(72.0, 28.0), button("+"))
         .on_hover_text("Show less time, around the playhead")
         .clicked()
     {
         view.zoom_by(1.0 / 1.6, middle, frame, run);
     }
     if ui
-        .put(place(1.0), button("Fit"))
+        .put(place(40.0, 40.0), button("Fit"))
         .on_hover_text("Show the whole run")
         .clicked()
     {
