@@ -196,6 +196,8 @@
       return noGraphics(reason);
     }
     watchContext();
+    // The hidden field that receives typed text is nameless otherwise.
+    document.querySelector("#stage > input")?.setAttribute("aria-label", "Text entry");
     requestAnimationFrame(() =>
       requestAnimationFrame(() => {
         stopLoading();

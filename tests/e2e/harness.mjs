@@ -17,7 +17,7 @@ export const GRAPHICS = {
 };
 
 /** Slow machines are given time; nothing here measures speed. */
-export const PATIENCE = 90_000;
+export const PATIENCE = 180_000;
 
 export async function launch(graphics, executablePath) {
   return chromium.launch({ executablePath, args: [...COMMON, ...GRAPHICS[graphics]] });

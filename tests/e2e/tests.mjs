@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { LABS, configs, results } from "./labs.mjs";
 
 /** Results of `schedlab run` for a setup, by metric. */
-function native(schedlab, setup) {
+function native(schedlab, setup, more = []) {
   const folder = mkdtempSync(join(tmpdir(), "schedlab-"));
   const [config, out] = [join(folder, "setup.json"), join(folder, "out.json")];
   writeFileSync(config, JSON.stringify(setup));
-  execFileSync(schedlab, ["run", config, "--out", out], { stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync(schedlab, ["run", config, "--out", out, ...more], { stdio: ["ignore", "ignore", "pipe"] });
   const { metrics } = JSON.parse(readFileSync(out, "utf8"));
   return Object.fromEntries(
     metrics.map(({ id, value }) => [id, typeof value === "number" ? value : null]),
@@ -246,11 +246,19 @@ export const WITH_WEBGPU = [
   },
   {
     name: "a real trace gives the numbers of the command line",
-    async run({ open, skip }) {
-      const trace = "../shared/data/serving";
+    async run({ open, schedlab, skip }) {
+      const trace = resolve("../shared/data/serving/azure_llm_2023_code.csv");
       if (!existsSync(trace)) return skip(`${trace} is not here`);
-      const lab = await open("#serving");
+      const lab = await open("#serving", "?kernels=cpu");
       await runs(lab, "serving");
+      await lab.drop("azure_llm_2023_code.csv", readFileSync(trace));
+      await lab.press("Use in the serving lab");
+      await lab.until("the trace in the setup", (s) =>
+        JSON.stringify(s.setups[0].setup).includes("azure_llm_2023_code.csv"));
+      const { results, setup, error } = (await lab.settled()).setups[0];
+      assert.equal(error, null, "it runs");
+      const worst = deviation(results, native(schedlab, setup, ["--data", trace]));
+      assert.equal(worst, 0, "not equal in every bit");
       return lab;
     },
   },
