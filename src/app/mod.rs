@@ -15,7 +15,6 @@ mod slot;
 
 pub use command::Command;
 
-use crate::core::Error;
 use crate::labs::{
     Exhibit, LabKind, Library, Setup, Shared, exhibit, lr, noise, pruning, routing, serving,
 };
@@ -190,7 +189,7 @@ impl App {
         match command {
             Command::Home => self.open = None,
             Command::OpenLab(kind) => self.open_lab(kind),
-            Command::Share => self.share(),
+            Command::Share => self.share(ctx),
             Command::SaveSetup => self.save_setup(),
             Command::SaveTable => self.save_table(),
             Command::OpenFile => platform::pick_files(),
@@ -214,7 +213,7 @@ impl App {
         self.screens.get(&self.open?).map(AsRef::as_ref)
     }
 
-    fn share(&mut self) {
+    fn share(&mut self, ctx: &egui::Context) {
         let Some(screen) = self.current() else {
             return;
         };
@@ -229,7 +228,9 @@ impl App {
             self.save_setup();
             return;
         }
-        platform::copy_text(&link);
+        if !platform::copy_text(&link) {
+            ctx.copy_text(link);
+        }
         self.notices.push(
             NoticeKind::Info,
             if shared.setups.iter().any(Setup::needs_data) {
@@ -306,6 +307,10 @@ impl App {
     }
 
     fn take_files(&mut self, ctx: &egui::Context) {
+        if let Some(text) = platform::take_refused_copy() {
+            let words = format!("The browser does not allow copying. Copy this by hand: {text}");
+            self.notices.push(NoticeKind::Error, words);
+        }
         for error in self.files.poll(ctx) {
             self.notices.push(NoticeKind::Error, error.to_string());
         }
@@ -426,7 +431,7 @@ impl eframe::App for App {
 /// # Errors
 /// Why no window could be opened.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn run_native() -> Result<(), Error> {
+pub fn run_native() -> crate::core::Result<()> {
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Schedlab")
@@ -439,5 +444,5 @@ pub fn run_native() -> Result<(), Error> {
         options,
         Box::new(|cc| Ok(Box::new(App::new(cc)))),
     )
-    .map_err(|e| Error::Unsupported(format!("a window here: {e}")))
+    .map_err(|e| crate::core::Error::Unsupported(format!("a window here: {e}")))
 }

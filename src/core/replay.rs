@@ -111,7 +111,7 @@ mod tests {
             if self.value == 1 {
                 return false;
             }
-            self.value = if self.value % 2 == 0 {
+            self.value = if self.value.is_multiple_of(2) {
                 self.value / 2
             } else {
                 3 * self.value + 1

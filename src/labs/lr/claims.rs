@@ -126,7 +126,7 @@ impl Experiment {
             Measure::Loss => {
                 arm.finals = run
                     .chosen()
-                    .map_or_else(Vec::new, super::model::Cell::finals)
+                    .map_or_else(Vec::new, super::model::Cell::finals);
             }
             Measure::BestPeak => arm.peaks = best_peaks(run),
         }
