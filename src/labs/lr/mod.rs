@@ -14,6 +14,8 @@ pub mod laws;
 pub mod minimise;
 mod model;
 pub mod optimizers;
+#[cfg(feature = "app")]
+mod panels;
 pub mod quadratic;
 mod report;
 pub mod schedule;

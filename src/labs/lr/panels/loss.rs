@@ -1,0 +1,198 @@
+//! The loss on the same horizontal axis as the schedule.
+
+use super::super::model::last_before;
+use super::super::{Cell, Problem, Run};
+use super::frame::{Frame, stroke_line};
+use crate::ui::Stage;
+use crate::ui::theme::{Palette, fade};
+use egui::{Align2, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, pos2, vec2};
+
+/// Distance at which the pointer finds a curve, in points.
+const REACH: f32 = 14.0;
+/// The first share of a run, whose losses would squeeze the rest of the axis.
+const START: f64 = 0.04;
+
+/// Smallest and largest loss drawn, start left out.
+pub(crate) fn range(run: &Run) -> [f64; 2] {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for cell in run.shown() {
+        for p in cell.curves.iter().flat_map(|c| &c.loss) {
+            if p[0] >= START * run.config.horizon as f64 && p[1].is_finite() {
+                low = low.min(p[1]);
+                // A diverging curve leaves the axis; its mark stays at the top.
+                if cell.diverged() == 0 {
+                    high = high.max(p[1]);
+                }
+            }
+        }
+    }
+    if !low.is_finite() {
+        return [0.0, 1.0];
+    }
+    if high <= low {
+        high = 10.0 * low.abs() + 1e-9;
+    }
+    if run.config.problem == Problem::Quadratic {
+        [low / 1.3, high * 1.3]
+    } else {
+        let room = 0.06 * (high - low);
+        [low - room, high + room]
+    }
+}
+
+fn title(problem: Problem) -> &'static str {
+    match problem {
+        Problem::Law => "predicted loss, nats",
+        Problem::Quadratic => "expected loss, log scale",
+        Problem::Digits => "training loss, nats; band over seeds",
+    }
+}
+
+/// Draws the panel; a press or drag moves the playhead, a click pins the nearest curve.
+pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
+    let log = run.config.problem == Problem::Quadratic;
+    let frame = Frame::new(rect, run.config.horizon, range(run), log);
+    let painter = ui.painter().with_clip_rect(rect);
+    let font = TextStyle::Small.resolve(ui.style());
+    frame.backdrop(title(run.config.problem), &font, stage.palette, &painter);
+    frame.foot(&font, stage.palette, &painter);
+    let id = ui.scope_id().with(("loss", stage.slot));
+    let response = ui.interact(frame.plot, id, Sense::click_and_drag());
+    let shown = run.shown();
+    if let Some(pointer) = response.hover_pos() {
+        let found = nearest(&shown, &frame, pointer);
+        *stage.hovered = found.map(Cell::entity);
+        if response.clicked() {
+            *stage.selected = *stage.hovered;
+        }
+    }
+    if let Some(pointer) = response
+        .interact_pointer_pos()
+        .filter(|_| response.dragged() || response.clicked())
+    {
+        *stage.seek = Some(frame.update_at(pointer.x).round());
+    }
+    for (i, cell) in shown.iter().enumerate().rev() {
+        curve(cell, i, &frame, stage, ui, &painter);
+    }
+    legend(&shown, &frame, stage, ui, &painter);
+    frame.playhead(stage.playhead, stage.palette, &painter);
+    if let Some(cell) = shown.first() {
+        marker(cell, &frame, stage, ui, &painter);
+    }
+    let words = crate::labs::LabRun::summary(run);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
+}
+
+fn nearest<'a>(shown: &[&'a Cell], frame: &Frame, pointer: Pos2) -> Option<&'a Cell> {
+    let at = frame.update_at(pointer.x);
+    shown
+        .iter()
+        .map(|cell| (cell, last_before(&cell.mean_curve(), at)))
+        .filter(|(_, loss)| loss.is_finite())
+        .map(|(cell, loss)| (*cell, (frame.y(loss) - pointer.y).abs()))
+        .filter(|(_, distance)| *distance < REACH)
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(cell, _)| cell)
+}
+
+fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+    let palette = stage.palette;
+    let strong =
+        i == 0 || *stage.hovered == Some(cell.entity()) || *stage.selected == Some(cell.entity());
+    let color = fade(
+        palette.series_at(stage.slot + i),
+        if strong { 1.0 } else { 0.55 },
+    );
+    if i == 0 && cell.curves.len() > 1 {
+        for c in &cell.curves {
+            stroke_line(
+                painter,
+                frame.line(&c.loss),
+                Stroke::new(1.0, fade(color, 0.3)),
+                0,
+            );
+        }
+    }
+    let line = frame.line(&cell.mean_curve());
+    let end = line.last().copied();
+    stroke_line(
+        painter,
+        line,
+        Stroke::new(if strong { 2.2 } else { 1.3 }, color),
+        i,
+    );
+    if let (Some((step, loss)), Some(end)) = (cell.first_divergence(), end) {
+        let at = pos2(
+            end.x,
+            end.y.clamp(frame.plot.top() + 8.0, frame.plot.bottom()),
+        );
+        for d in [vec2(5.0, 5.0), vec2(5.0, -5.0)] {
+            painter.line_segment([at - d, at + d], Stroke::new(2.0, palette.bad));
+        }
+        if i == 0 {
+            painter.text(
+                at + vec2(8.0, 0.0),
+                Align2::LEFT_CENTER,
+                format!("diverged at step {step} (loss {loss:.1e})"),
+                TextStyle::Small.resolve(ui.style()),
+                palette.bad,
+            );
+        }
+    }
+}
+
+/// Names in the order of the final losses, with a swatch each.
+fn legend(shown: &[&Cell], frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+    let palette: &Palette = stage.palette;
+    let font = TextStyle::Small.resolve(ui.style());
+    let mut order: Vec<(usize, &&Cell)> = shown.iter().enumerate().collect();
+    order.sort_by(|a, b| b.1.final_loss().total_cmp(&a.1.final_loss()));
+    let line = font.size + 5.0;
+    let mut y = frame.plot.top() + 24.0;
+    for (i, cell) in order {
+        let value = cell.final_loss();
+        let text = if value.is_finite() {
+            format!("{} → {value:.4}", cell.name())
+        } else {
+            format!("{}, diverged", cell.name())
+        };
+        let galley = painter.layout_no_wrap(text, font.clone(), palette.ink);
+        let left = frame.plot.right() - galley.size().x - 2.0;
+        let swatch = [
+            pos2(left - 24.0, y + font.size / 2.0 + 1.0),
+            pos2(left - 6.0, y + font.size / 2.0 + 1.0),
+        ];
+        let back = Rect::from_min_max(
+            pos2(left - 26.0, y - 1.0),
+            pos2(frame.plot.right(), y + line - 2.0),
+        );
+        painter.rect_filled(back, 2.0, fade(palette.background, 0.75));
+        let color = palette.series_at(stage.slot + i);
+        stroke_line(painter, swatch.to_vec(), Stroke::new(2.0, color), i);
+        painter.galley(pos2(left, y), galley, palette.ink);
+        y += line;
+    }
+}
+
+fn marker(cell: &Cell, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+    let loss = last_before(&cell.mean_curve(), stage.playhead);
+    if !loss.is_finite() {
+        return;
+    }
+    let at = pos2(
+        frame.x(stage.playhead.clamp(0.0, frame.updates)),
+        frame.y(loss),
+    );
+    painter.circle_filled(at, 4.0, stage.palette.accent);
+    painter.text(
+        pos2(frame.plot.right(), frame.plot.top() + 2.0),
+        Align2::RIGHT_TOP,
+        format!(
+            "loss {loss:.4} after {} updates",
+            stage.playhead.max(0.0) as u64
+        ),
+        TextStyle::Body.resolve(ui.style()),
+        stage.palette.ink,
+    );
+}

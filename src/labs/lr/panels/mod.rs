@@ -1,0 +1,5 @@
+//! Parts of the picture.
+
+pub(super) mod frame;
+pub(super) mod loss;
+pub(super) mod rate;
