@@ -1,12 +1,15 @@
-//! Small experiments over seeds, one seed a step.
+//! Small experiments over seeds, in the short steps of the runs themselves.
 
 use super::config::Config;
 use super::model::{Run, Work};
-use crate::core::{ClaimResult, Job, Result, Step, Verdict, finish, stats};
+use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
 
-/// What is measured in one seed's world: one number per seed, and one for the side condition.
-pub(super) type Measure = fn(u64, Effort) -> Result<[f64; 2]>;
+/// The setups of one seed's world, run one after the other.
+pub(super) type Setups = fn(u64, Effort) -> Vec<Config>;
+
+/// What their runs say: the main number, and one for the side condition.
+pub(super) type Measure = fn(&[Run]) -> [f64; 2];
 
 /// Turns the measured numbers into a verdict and its reason.
 pub(super) type Judge = fn(&Measured) -> (Verdict, String);
@@ -26,11 +29,24 @@ pub(super) struct Measured {
 pub(super) struct Experiment {
     quantity: &'static str,
     unit: &'static str,
-    measure: Measure,
-    judge: Judge,
+    plan: Plan,
     effort: Effort,
     seeds: Vec<u64>,
     values: Vec<[f64; 2]>,
+    /// Setups of the current seed that have not run yet, last one first.
+    waiting: Vec<Config>,
+    work: Option<Work>,
+    runs: Vec<Run>,
+}
+
+/// What an experiment does with each seed and with all of them.
+pub(super) struct Plan {
+    /// The setups of a seed.
+    pub(super) setups: Setups,
+    /// What their runs say.
+    pub(super) measure: Measure,
+    /// What follows from all seeds.
+    pub(super) judge: Judge,
 }
 
 impl Experiment {
@@ -38,8 +54,7 @@ impl Experiment {
         quantity: &'static str,
         unit: &'static str,
         effort: Effort,
-        measure: Measure,
-        judge: Judge,
+        plan: Plan,
     ) -> Box<dyn Job<Out = ClaimResult>> {
         let count = match effort {
             Effort::Quick => 8,
@@ -48,11 +63,13 @@ impl Experiment {
         Box::new(Self {
             quantity,
             unit,
-            measure,
-            judge,
+            plan,
             effort,
             seeds: (1..=count).collect(),
             values: Vec::new(),
+            waiting: Vec::new(),
+            work: None,
+            runs: Vec::new(),
         })
     }
 }
@@ -61,8 +78,26 @@ impl Job for Experiment {
     type Out = ClaimResult;
 
     fn step(&mut self) -> Result<Step<ClaimResult>> {
-        if let Some(&seed) = self.seeds.get(self.values.len()) {
-            self.values.push((self.measure)(seed, self.effort)?);
+        if let Some(work) = &mut self.work {
+            if let Step::Done(run) = work.step()? {
+                self.runs.push(run);
+                self.work = None;
+                if self.waiting.is_empty() {
+                    self.values.push((self.plan.measure)(&self.runs));
+                    self.runs.clear();
+                }
+            }
+            return Ok(Step::Working);
+        }
+        if self.waiting.is_empty()
+            && let Some(&seed) = self.seeds.get(self.values.len())
+        {
+            self.waiting = (self.plan.setups)(seed, self.effort);
+            self.waiting.reverse();
+        }
+        if let Some(config) = self.waiting.pop() {
+            config.check()?;
+            self.work = Some(Work::new(&config));
             return Ok(Step::Working);
         }
         let main: Vec<f64> = self.values.iter().map(|v| v[0]).collect();
@@ -72,7 +107,7 @@ impl Job for Experiment {
             interval,
             side: self.values.iter().map(|v| v[1]).collect(),
         };
-        let (verdict, why) = (self.judge)(&measured);
+        let (verdict, why) = (self.plan.judge)(&measured);
         Ok(Step::Done(ClaimResult {
             quantity: self.quantity.to_owned(),
             unit: self.unit.to_owned(),
@@ -89,16 +124,11 @@ impl Job for Experiment {
     }
 }
 
-/// Runs a config to its end.
-pub(super) fn run(config: &Config) -> Result<Run> {
-    config.check()?;
-    finish(&mut Work::new(config))
-}
-
-/// A metric of a run by its id.
-pub(super) fn metric(run: &Run, id: &str) -> f64 {
+/// A metric of one of the runs by its id; NaN when there is none.
+pub(super) fn metric(runs: &[Run], index: usize, id: &str) -> f64 {
     use crate::labs::LabRun as _;
-    run.metrics()
+    let metrics = runs.get(index).map(Run::metrics).unwrap_or_default();
+    metrics
         .iter()
         .find(|m| m.id == id)
         .map_or(f64::NAN, |m| m.value)

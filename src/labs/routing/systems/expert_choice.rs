@@ -1,8 +1,9 @@
 //! Expert choice routing (arXiv 2202.09368): experts take their best tokens.
 
-use super::super::claims::{Experiment, Measured, metric, run};
+use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, Router};
-use crate::core::{ClaimResult, Job, Result, Verdict};
+use super::super::model::Run;
+use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// Experts choose tokens.
@@ -50,12 +51,24 @@ fn setup() -> Setup {
 }
 
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start("load CV of expert choice", "", effort, measure, judge)
+    Experiment::start(
+        "load CV of expert choice",
+        "",
+        effort,
+        Plan {
+            setups,
+            measure,
+            judge,
+        },
+    )
 }
 
-fn measure(seed: u64, _effort: Effort) -> Result<[f64; 2]> {
-    let run = run(&Config { seed, ..config() })?;
-    Ok([metric(&run, "load_cv"), metric(&run, "unrouted")])
+fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
+    vec![Config { seed, ..config() }]
+}
+
+fn measure(runs: &[Run]) -> [f64; 2] {
+    [metric(runs, 0, "load_cv"), metric(runs, 0, "unrouted")]
 }
 
 fn judge(m: &Measured) -> (Verdict, String) {

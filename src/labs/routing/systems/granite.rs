@@ -1,11 +1,11 @@
 //! Top-k first, then softmax over the k: JetMoE (arXiv 2404.07413), Granite, GPT-OSS; the rule as in
 //! transformers' `GraniteMoeTopKGating`.
 
-use super::super::claims::{Experiment, Measured};
+use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{Config, Router};
-use super::super::population::Population;
+use super::super::model::Run;
 use super::super::rules::families;
-use crate::core::{ClaimResult, Job, Result, Verdict};
+use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// Top-k, then softmax.
@@ -50,22 +50,36 @@ fn setup() -> Setup {
 }
 
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start("largest difference of a weight", "", effort, measure, judge)
+    Experiment::start(
+        "largest difference of a weight",
+        "",
+        effort,
+        Plan {
+            setups,
+            measure,
+            judge,
+        },
+    )
 }
 
-fn measure(seed: u64, effort: Effort) -> Result<[f64; 2]> {
-    let config = Config {
+fn setups(seed: u64, effort: Effort) -> Vec<Config> {
+    let tokens = if effort == Effort::Quick { 256 } else { 1024 };
+    vec![Config {
         seed,
+        tokens,
+        batches: 1,
         experts: 16,
         logit_scale: 3.0,
         ..config()
-    };
-    config.check()?;
-    let population = Population::new(&config);
-    let tokens = if effort == Effort::Quick { 256 } else { 2048 };
+    }]
+}
+
+fn measure(runs: &[Run]) -> [f64; 2] {
     let (mut worst, mut other_choices) = (0.0_f64, 0.0);
-    for (t, cluster) in population.clusters(0, tokens).into_iter().enumerate() {
-        let z = population.logits(0, t, cluster);
+    let Some(run) = runs.first() else {
+        return [f64::NAN; 2];
+    };
+    for z in (0..).map_while(|t| run.gated(0, t)).map(|(z, _)| z) {
         for k in [1, 2, 4, 8] {
             let (a, b) = (families::mixtral(&z, k), families::granite(&z, k));
             other_choices += f64::from(u8::from(a.0 != b.0));
@@ -74,7 +88,7 @@ fn measure(seed: u64, effort: Effort) -> Result<[f64; 2]> {
             }
         }
     }
-    Ok([worst, other_choices])
+    [worst, other_choices]
 }
 
 fn judge(m: &Measured) -> (Verdict, String) {

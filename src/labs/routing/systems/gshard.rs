@@ -1,9 +1,10 @@
 //! GShard (arXiv 2006.16668): two experts per token, first choices served first, the second sent
 //! always or at random.
 
-use super::super::claims::{Experiment, Measured, metric, run};
+use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, Router, SecondChoice};
-use crate::core::{ClaimResult, Job, Result, Verdict};
+use super::super::model::Run;
+use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// Top-2, first choices first.
@@ -56,22 +57,24 @@ fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         "dropped pairs, random minus always",
         "points",
         effort,
-        measure,
-        judge,
+        Plan {
+            setups,
+            measure,
+            judge,
+        },
     )
 }
 
-fn measure(seed: u64, _effort: Effort) -> Result<[f64; 2]> {
-    let outcome = |second| -> Result<(f64, f64)> {
-        let run = run(&Config {
-            seed,
-            ..config(second)
-        })?;
-        Ok((metric(&run, "drop_rate"), metric(&run, "unrouted")))
-    };
-    let (random, random_lost) = outcome(SecondChoice::Random)?;
-    let (always, always_lost) = outcome(SecondChoice::Always)?;
-    Ok([random - always, random_lost - always_lost])
+/// The same tokens with the second choice sent at random and always.
+fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
+    [SecondChoice::Random, SecondChoice::Always]
+        .map(|s| Config { seed, ..config(s) })
+        .to_vec()
+}
+
+fn measure(runs: &[Run]) -> [f64; 2] {
+    let both = |id| metric(runs, 0, id) - metric(runs, 1, id);
+    [both("drop_rate"), both("unrouted")]
 }
 
 fn judge(m: &Measured) -> (Verdict, String) {

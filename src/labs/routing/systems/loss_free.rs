@@ -1,8 +1,9 @@
 //! Auxiliary-loss-free load balancing (arXiv 2408.15664): a selection bias follows the load.
 
-use super::super::claims::{Experiment, Measured, run};
+use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{Config, Router};
-use crate::core::{ClaimResult, Job, Result, Verdict};
+use super::super::model::Run;
+use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// Loss-free balancing.
@@ -60,26 +61,37 @@ fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         "MaxVio with the bias over MaxVio without",
         "×",
         effort,
-        measure,
-        judge,
+        Plan {
+            setups,
+            measure,
+            judge,
+        },
     )
 }
 
-fn measure(seed: u64, effort: Effort) -> Result<[f64; 2]> {
+/// The same batches with the bias and, at the smallest legal rate, with the bias all but frozen.
+fn setups(seed: u64, effort: Effort) -> Vec<Config> {
     let batches = if effort == Effort::Quick { 60 } else { 200 };
-    let late = |rate| -> Result<(f64, f64)> {
-        let run = run(&Config {
+    [0.02, 1e-4]
+        .map(|rate| Config {
             seed,
             ..config(rate, batches)
-        })?;
-        let tail = &run.batches()[(batches * 3 / 4) as usize..];
-        let mean = tail.iter().map(|b| b.stats.max_violation).sum::<f64>() / tail.len() as f64;
-        Ok((mean, run.floor().max_violation[0]))
+        })
+        .to_vec()
+}
+
+fn measure(runs: &[Run]) -> [f64; 2] {
+    let late = |run: &Run| {
+        let tail = &run.batches()[run.batches().len() * 3 / 4..];
+        tail.iter().map(|b| b.stats.max_violation).sum::<f64>() / tail.len() as f64
     };
-    let (with, floor) = late(0.02)?;
-    // The smallest legal rate: over these batches the bias stays below 0.02.
-    let (without, _) = late(1e-4)?;
-    Ok([with / without, with / floor])
+    match runs {
+        [with, without] => [
+            late(with) / late(without),
+            late(with) / with.floor().max_violation[0],
+        ],
+        _ => [f64::NAN; 2],
+    }
 }
 
 fn judge(m: &Measured) -> (Verdict, String) {

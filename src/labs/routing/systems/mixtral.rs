@@ -1,9 +1,10 @@
 //! Mixtral of experts (arXiv 2401.04088): softmax over all experts, the k best, weights
 //! renormalised. The released model is dropless; the capacity here is the lab's addition.
 
-use super::super::claims::{Experiment, Measured, metric, run};
+use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, DropOrder};
-use crate::core::{ClaimResult, Job, Result, Verdict};
+use super::super::model::Run;
+use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// Softmax, then top-k.
@@ -55,25 +56,27 @@ fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         "gate mass kept, best gate minus token order",
         "points",
         effort,
-        measure,
-        judge,
+        Plan {
+            setups,
+            measure,
+            judge,
+        },
     )
 }
 
-fn measure(seed: u64, _effort: Effort) -> Result<[f64; 2]> {
-    let kept = |order| -> Result<(f64, f64)> {
-        let run = run(&Config {
+/// The same tokens under both drop orders.
+fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
+    [DropOrder::Score, DropOrder::Token]
+        .map(|order| Config {
             seed,
             ..config(order)
-        })?;
-        Ok((
-            metric(&run, "retained_gate_mass"),
-            metric(&run, "drop_rate"),
-        ))
-    };
-    let (score, drops) = kept(DropOrder::Score)?;
-    let (token, same) = kept(DropOrder::Token)?;
-    Ok([score - token, (drops - same).abs()])
+        })
+        .to_vec()
+}
+
+fn measure(runs: &[Run]) -> [f64; 2] {
+    let both = |id| metric(runs, 0, id) - metric(runs, 1, id);
+    [both("retained_gate_mass"), both("drop_rate").abs()]
 }
 
 fn judge(m: &Measured) -> (Verdict, String) {

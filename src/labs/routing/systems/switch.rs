@@ -1,8 +1,9 @@
 //! Switch Transformers (arXiv 2101.03961): one expert per token, capacity, overflow to the residual.
 
-use super::super::claims::{Experiment, Measured, metric, run};
+use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, Router};
-use crate::core::{ClaimResult, Job, Result, Verdict};
+use super::super::model::Run;
+use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// Top-1 with capacity.
@@ -51,17 +52,19 @@ fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         "dropped tokens at capacity factor 1.25",
         "%",
         effort,
-        measure,
-        judge,
+        Plan {
+            setups,
+            measure,
+            judge,
+        },
     )
 }
 
 /// Many small clusters and no favourites: as balanced as an untrained router gets.
-fn measure(seed: u64, effort: Effort) -> Result<[f64; 2]> {
+fn setups(seed: u64, effort: Effort) -> Vec<Config> {
     let tokens = if effort == Effort::Quick { 512 } else { 2048 };
-    let mut rates = Vec::new();
-    for factor in [1.0, 1.25, 1.5, 2.0] {
-        let balanced = Config {
+    [1.0, 1.25, 1.5, 2.0]
+        .map(|factor| Config {
             seed,
             tokens,
             batches: 4,
@@ -71,11 +74,16 @@ fn measure(seed: u64, effort: Effort) -> Result<[f64; 2]> {
             router_skew: 0.0,
             dim: 32,
             ..config(factor)
-        };
-        rates.push(metric(&run(&balanced)?, "drop_rate"));
-    }
+        })
+        .to_vec()
+}
+
+fn measure(runs: &[Run]) -> [f64; 2] {
+    let rates: Vec<f64> = (0..runs.len())
+        .map(|i| metric(runs, i, "drop_rate"))
+        .collect();
     let falls = rates.windows(2).all(|w| w[1] <= w[0]);
-    Ok([rates[1], f64::from(u8::from(falls))])
+    [metric(runs, 1, "drop_rate"), f64::from(u8::from(falls))]
 }
 
 fn judge(m: &Measured) -> (Verdict, String) {
