@@ -1,4 +1,8 @@
 //! The reference files of the learning-rate lab, one test each.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, with the value in its message"
+)]
 
 use schedlab::labs::golden::{GoldenFile, evaluate};
 use std::path::Path;

@@ -1,6 +1,10 @@
 //! What only a browser can test: kernels on its graphics device, reading back, and the page side of
 //! the platform. Run by `wasm-bindgen-test-runner` in headless Chromium.
 #![cfg(target_arch = "wasm32")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise, with the value in its message"
+)]
 
 use js_sys::Promise;
 use schedlab::core::{Error, Result};
