@@ -153,7 +153,7 @@ fn legend(shown: &[&Cell], frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &
     for (i, cell) in order {
         let value = cell.final_loss();
         let text = if value.is_finite() {
-            format!("{} → {value:.4}", cell.name())
+            format!("{}: {value:.4}", cell.name())
         } else {
             format!("{}, diverged", cell.name())
         };

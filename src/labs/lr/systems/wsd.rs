@@ -24,7 +24,7 @@ pub(super) static WSD: Exhibit = Exhibit {
         ("x", "share of the cooldown done"),
         (
             "g",
-            "cooldown shape: 1 - x, 1 - √x, cosine, mirrored cosine, 1 - x², rˣ",
+            "cooldown shape: 1 - x, 1 - √x, cosine, mirrored cosine, 1 - x², r^x",
         ),
     ],
     setup: || {
