@@ -2,6 +2,7 @@
 //! twin by `tests/kernels.rs`, by `schedlab gpu` and by the page.
 
 mod axpb;
+mod denoise;
 mod normals;
 mod philox_words;
 mod radix_choose;
@@ -15,6 +16,7 @@ mod select_scan;
 mod select_ties;
 
 pub use axpb::{Axpb, AxpbParams, axpb_cpu};
+pub use denoise::{Denoise, DenoiseParams, FIRST_ORDER, denoise_cpu, denoise_level};
 pub use normals::{Normals, normals_cpu};
 pub use philox_words::{PhiloxWords, StreamParams, philox_words_cpu};
 pub use radix_choose::{ChooseParams, RadixChoose, SelectState, radix_choose_cpu};
@@ -34,6 +36,7 @@ pub static ALL: &[Listed] = &[
     Listed::of::<PhiloxWords>(),
     Listed::of::<Normals>(),
     Listed::of::<Axpb>(),
+    Listed::of::<Denoise>(),
     Listed::of::<RadixHistogram>(),
     Listed::of::<RadixChoose>(),
     Listed::of::<SelectTies>(),

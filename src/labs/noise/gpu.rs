@@ -1,6 +1,210 @@
-//! Kernels of the lab.
+//! The particles by a kernel: every step is one dispatch, its states come back a little later, and
+//! what follows (distances, pictures, charts) is the same code as on the CPU.
 
-use super::Noise;
-use crate::gpu::GpuLab;
+use super::model::{Problem, Work};
+use super::run::Run;
+use super::solver::{SolverKind, ancestral_split};
+use super::{Config, Noise};
+use crate::core::rng::{StreamId, normal_table};
+use crate::core::{Job as _, Result, Step};
+use crate::gpu::kernels::{Denoise, DenoiseParams, FIRST_ORDER, denoise_level};
+use crate::gpu::{Dispatch, Gpu, GpuJob, GpuLab, Readback};
+use crate::labs::{Lab as _, Library};
+use std::collections::VecDeque;
+use wgpu::Buffer;
 
-impl GpuLab for Noise {}
+/// Particles prepared in one poll.
+const PREPARED: usize = 512;
+/// Steps under way at once.
+const IN_FLIGHT: usize = 2;
+
+impl GpuLab for Noise {
+    fn start_gpu(
+        _gpu: &Gpu,
+        config: &Config,
+        _data: &Library,
+    ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
+        Self::check(config)?;
+        if !matches!(
+            config.solver,
+            SolverKind::Ddim | SolverKind::Euler | SolverKind::Heun
+        ) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Stepping {
+            work: Work::new(config)?,
+            start: Vec::new(),
+            device: None,
+            submitted: 0,
+            recorded: 0,
+            tickets: VecDeque::new(),
+        })))
+    }
+}
+
+struct OnDevice {
+    states: Buffer,
+    estimates: Buffer,
+    dispatch: Dispatch<Denoise>,
+}
+
+struct Ticket {
+    states: Readback<f32>,
+    estimates: Readback<f32>,
+    arrived: Option<Vec<f32>>,
+}
+
+struct Stepping {
+    work: Work,
+    start: Vec<f32>,
+    device: Option<OnDevice>,
+    submitted: usize,
+    recorded: usize,
+    tickets: VecDeque<Ticket>,
+}
+
+impl Stepping {
+    fn prepare(&mut self, gpu: &Gpu) -> Result<()> {
+        let n = self.work.problem().config.particles as usize;
+        let first = self.start.len() / 2;
+        if first < n {
+            let ready = self.work.begin(first..(first + PREPARED).min(n));
+            self.start.extend(ready.into_iter().map(|v| v as f32));
+            return Ok(());
+        }
+        self.device = Some(OnDevice::new(gpu, self.work.problem(), &self.start)?);
+        Ok(())
+    }
+
+    /// Submits steps while few are under way.
+    fn submit(&mut self, gpu: &Gpu) -> Result<()> {
+        let problem = self.work.problem();
+        let Some(device) = &self.device else {
+            return Ok(());
+        };
+        while self.submitted < problem.steps() && self.tickets.len() < IN_FLIGHT {
+            device
+                .dispatch
+                .set_params(gpu, &params(problem, self.submitted));
+            let mut batch = gpu.batch("denoise");
+            batch.add(&device.dispatch);
+            let values = 0..self.start.len();
+            let ticket = Ticket {
+                states: batch.read(&device.states, values.clone())?,
+                estimates: batch.read(&device.estimates, values)?,
+                arrived: None,
+            };
+            batch.submit()?;
+            self.tickets.push_back(ticket);
+            self.submitted += 1;
+        }
+        Ok(())
+    }
+
+    fn collect(&mut self) -> Result<()> {
+        let Some(ticket) = self.tickets.front_mut() else {
+            return Ok(());
+        };
+        if ticket.arrived.is_none() {
+            ticket.arrived = ticket.states.poll().transpose()?;
+        }
+        if ticket.arrived.is_some()
+            && let Some(estimates) = ticket.estimates.poll().transpose()?
+        {
+            let states = ticket.arrived.take().unwrap_or_default();
+            self.tickets.pop_front();
+            self.recorded += 1;
+            self.work.record(self.recorded, &states, estimates);
+        }
+        Ok(())
+    }
+}
+
+impl OnDevice {
+    fn new(gpu: &Gpu, problem: &Problem, start: &[f32]) -> Result<Self> {
+        let m = &problem.mixture;
+        let pick = |k: usize| [m.mean(k)[0] as f32, m.mean(k)[1] as f32];
+        let centres: Vec<[f32; 2]> = (0..m.len()).map(pick).collect();
+        let variances: Vec<f64> = (0..m.len()).map(|k| m.variances(k)[0]).collect();
+        let table: Vec<[f32; 4]> = problem
+            .levels
+            .iter()
+            .flat_map(|s| denoise_level(*s, m.weights(), &variances))
+            .collect();
+        let normals = gpu.storage("normal table", normal_table())?;
+        let centres = gpu.storage("centres", &centres)?;
+        let levels = gpu.storage("levels", &table)?;
+        let states = gpu.storage("states", start)?;
+        let estimates = gpu.empty::<f32>("estimates", start.len())?;
+        let buffers = [&normals, &centres, &levels, &states, &estimates];
+        let count = (start.len() / 2) as u32;
+        let dispatch = Dispatch::new(gpu, &params(problem, 0), count, &buffers)?;
+        Ok(Self {
+            states,
+            estimates,
+            dispatch,
+        })
+    }
+}
+
+/// Parameters of the step out of level `k`.
+fn params(problem: &Problem, k: usize) -> DenoiseParams {
+    let config = &problem.config;
+    let (s, next) = (problem.levels[k], problem.levels[k + 1]);
+    let eta = if config.solver == SolverKind::Ddim {
+        config.eta
+    } else {
+        0.0
+    };
+    let (up, down) = ancestral_split(s, next, eta);
+    let heun = config.solver == SolverKind::Heun && next > 0.0;
+    let components = problem.mixture.len() as u32;
+    DenoiseParams {
+        key0: config.seed as u32,
+        key1: (config.seed >> 32) as u32,
+        step: k as u32 + 1,
+        stream: StreamId::Noise as u32,
+        count: config.particles as u32,
+        components,
+        base: k as u32 * components,
+        second: if heun {
+            (k as u32 + 1) * components
+        } else {
+            FIRST_ORDER
+        },
+        ratio: (down / s) as f32,
+        noise: up as f32,
+        first_share: (0.5 * (next - s) / s) as f32,
+        second_share: if heun {
+            (0.5 * (next - s) / next) as f32
+        } else {
+            0.0
+        },
+    }
+}
+
+impl GpuJob for Stepping {
+    type Out = Run;
+
+    fn poll(&mut self, gpu: &Gpu) -> Result<Step<Run>> {
+        if self.recorded == self.work.problem().steps() {
+            return self.work.step();
+        }
+        if self.device.is_none() {
+            self.prepare(gpu)?;
+        } else {
+            self.submit(gpu)?;
+            self.collect()?;
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        let steps = self.work.problem().steps();
+        if self.recorded == steps {
+            self.work.progress()
+        } else {
+            0.5 * self.recorded as f64 / steps as f64
+        }
+    }
+}

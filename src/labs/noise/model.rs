@@ -20,7 +20,10 @@ const CHUNK: usize = 256;
 /// Particles whose exact flow is followed for the paired error.
 pub(super) const PAIRED: usize = 128;
 /// Points per side of a density picture.
-pub(super) const GRID: usize = 64;
+pub(super) const GRID: usize = 80;
+/// How far a density picture reaches, in half widths of the picture: wide pictures show more than
+/// the square, and a density cut at its edge looks like a box.
+pub(super) const DENSITY_REACH: f64 = 1.4;
 /// Particles that enter the per-step distance.
 const MEASURED: usize = 2000;
 
@@ -238,19 +241,25 @@ impl Work {
         })
     }
 
-    fn solve(&mut self) {
-        let n = self.problem.config.particles as usize;
-        let first = self.ends.len() / 2;
-        let cost = calls_needed(self.problem.config.solver, self.problem.steps())
-            * self.problem.mixture.len();
-        let particles = first..(first + (SLICE / cost).clamp(1, CHUNK)).min(n);
-        let mut states = self.problem.forward(particles.clone());
+    /// Records the way of some particles to the first level and gives where they arrive.
+    pub(super) fn begin(&mut self, particles: Range<usize>) -> Vec<f64> {
+        let mut states = self.problem.forward(particles);
         for (k, state) in states.iter().enumerate() {
             let level = self.problem.levels[self.problem.level_index(k)];
             push_scaled(&mut self.frames[k], state, self.problem.scale(level));
         }
         let start = states.pop().unwrap_or_default();
         self.exact.admit(&start);
+        start
+    }
+
+    fn solve(&mut self) {
+        let n = self.problem.config.particles as usize;
+        let first = self.ends.len() / 2;
+        let cost = calls_needed(self.problem.config.solver, self.problem.steps())
+            * self.problem.mixture.len();
+        let particles = first..(first + (SLICE / cost).clamp(1, CHUNK)).min(n);
+        let start = self.begin(particles.clone());
         let mut solver = self.problem.solver(start);
         let mut model = Exact {
             problem: &self.problem,
@@ -268,19 +277,44 @@ impl Work {
         self.ends.extend_from_slice(solver.x());
     }
 
+    /// What is computed.
+    #[cfg(feature = "gpu")]
+    pub(super) fn problem(&self) -> &Arc<Problem> {
+        &self.problem
+    }
+
+    /// Records a step that was taken elsewhere: states after step `k` and the estimates behind it.
+    /// After the last step the computation goes on with what follows the particles.
+    #[cfg(feature = "gpu")]
+    pub(super) fn record(&mut self, k: usize, states: &[f32], estimates: Vec<f32>) {
+        let scale = self.problem.scale(self.problem.levels[k]);
+        let wide: Vec<f64> = states.iter().map(|v| f64::from(*v)).collect();
+        push_scaled(
+            &mut self.frames[self.problem.forward_steps() + k],
+            &wide,
+            scale,
+        );
+        self.denoised[k - 1] = estimates;
+        if k == self.problem.steps() {
+            self.calls = calls_needed(self.problem.config.solver, k);
+            self.ends = wide;
+            self.stage = Stage::Flow;
+        }
+    }
+
     /// The noised density at one level on a square grid of the picture, for its shading.
     fn density(&mut self, index: usize) {
         let level = self.problem.levels[index];
         let scale = self.problem.scale(level);
         // Modes narrower than a cell are blurred to half a cell, or they would fall between them.
-        let cell = 2.0 * self.half_width / GRID as f64;
+        let half = DENSITY_REACH * self.half_width;
+        let cell = 2.0 * half / GRID as f64;
         let blur = (scale * level * scale * level + 0.25 * cell * cell).sqrt();
         let mut at = self.problem.mixture.level(scale, blur);
         let mut values = Vec::with_capacity(GRID * GRID);
         for row in 0..GRID {
             for column in 0..GRID {
-                let place =
-                    |i: usize| ((i as f64 + 0.5) / GRID as f64 * 2.0 - 1.0) * self.half_width;
+                let place = |i: usize| (i as f64 + 0.5) * cell - half;
                 values.push(
                     crate::core::num::exp(at.log_density(&[place(column), place(row)])) as f32,
                 );

@@ -1,7 +1,7 @@
 //! The particles over the density of the data at their noise level.
 
 use super::super::Run;
-use super::super::model::GRID;
+use super::super::model::{DENSITY_REACH, GRID};
 use crate::ui::theme::{Palette, fade, mix};
 use egui::{Color32, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, Vec2, vec2};
 
@@ -177,7 +177,7 @@ pub(crate) fn density(run: &Run, moment: &Moment, map: &Map, palette: &Palette, 
     let top = |d: &[f32]| d.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
     let (top_a, top_b) = (top(a), top(b));
     let tint = palette.sequential_at(if palette.dark { 0.45 } else { 0.5 });
-    let half = run.half_width as f32;
+    let half = (DENSITY_REACH * run.half_width) as f32;
     let cell = 2.0 * half / GRID as f32;
     let mut mesh = Mesh::default();
     mesh.reserve_vertices(GRID * GRID);
