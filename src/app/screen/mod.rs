@@ -287,6 +287,17 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
             ui.ctx().request_repaint();
         }
         self.preset_keys(ui);
+        // Whatever is under the pointer says so anew while the pointer moves.
+        if ui.input(|i| i.pointer.is_moving() || !i.pointer.has_pointer()) {
+            self.hovered = None;
+            self.cursor = None;
+        }
+        let labels: Vec<String> = self.slots.iter().map(|s| L::label(&s.config)).collect();
+        let seed = L::seed(&self.slots[0].config);
+        crate::ui::chart::set_caption(
+            ui.ctx(),
+            format!("schedlab · {} · seed {seed}", labels.join(" against ")),
+        );
         let asked = self.layout_ui(ui, env);
         let settled = ui.input(|i| !i.pointer.any_down()) && !ui.ctx().text_edit_focused();
         let configs = self.configs();

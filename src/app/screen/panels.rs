@@ -282,9 +282,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         };
         let mut link = Link {
             playhead: self.transport.playhead,
-            cursor: self.cursor.take(),
+            cursor: self.cursor,
             seek: None,
-            hovered: self.hovered.take(),
+            hovered: self.hovered,
             selected: self.selected,
         };
         let difference = self.mode == CompareMode::Difference && runs.len() > 1;
@@ -321,6 +321,10 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                     ui.allocate_ui(size, |ui| draw(ui, id, &mut link));
                 }
             });
+        }
+        if (link.cursor, link.hovered) != (self.cursor, self.hovered) {
+            // The views drawn before this one show it in the next frame.
+            ui.ctx().request_repaint();
         }
         self.cursor = link.cursor;
         self.hovered = link.hovered;
