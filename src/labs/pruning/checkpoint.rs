@@ -291,7 +291,27 @@ fn decode(entry: &Entry, raw: &[u8], remarks: &mut Vec<String>) -> Tensor {
     )
 }
 
-fn each<const N: usize>(raw: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+/// Raw values of a tensor in double precision, where its format can be written as numbers.
+pub fn exact_values(dtype: &str, raw: &[u8]) -> Option<Vec<f64>> {
+    Some(match dtype {
+        "F64" => each(raw, f64::from_le_bytes),
+        "F32" => each(raw, |b| f64::from(f32::from_le_bytes(b))),
+        "F16" => each(raw, |b| half::f16::from_le_bytes(b).to_f64()),
+        "BF16" => each(raw, |b| half::bf16::from_le_bytes(b).to_f64()),
+        "I8" => each(raw, |b| f64::from(i8::from_le_bytes(b))),
+        "U8" => each(raw, |b| f64::from(u8::from_le_bytes(b))),
+        "BOOL" => each(raw, |[b]: [u8; 1]| f64::from(u8::from(b != 0))),
+        "I16" => each(raw, |b| f64::from(i16::from_le_bytes(b))),
+        "U16" => each(raw, |b| f64::from(u16::from_le_bytes(b))),
+        "I32" => each(raw, |b| f64::from(i32::from_le_bytes(b))),
+        "U32" => each(raw, |b| f64::from(u32::from_le_bytes(b))),
+        "I64" => each(raw, |b| i64::from_le_bytes(b) as f64),
+        "U64" => each(raw, |b| u64::from_le_bytes(b) as f64),
+        _ => return None,
+    })
+}
+
+fn each<const N: usize, T>(raw: &[u8], convert: impl Fn([u8; N]) -> T) -> Vec<T> {
     let (chunks, _) = raw.as_chunks::<N>();
     chunks.iter().map(|&b| convert(b)).collect()
 }
