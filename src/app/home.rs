@@ -6,7 +6,7 @@ use super::screen::Env;
 use crate::core::{Job, Step};
 use crate::gpu::GpuLab;
 use crate::labs::{
-    Basis, Exhibit, Lab, LabKind, Library, exhibits, lr, noise, pruning, routing, serving,
+    Basis, Exhibit, Lab, LabKind, Library, Shared, exhibits, lr, noise, pruning, routing, serving,
 };
 use crate::ui::LabView;
 use crate::ui::card::ClaimState;
@@ -19,6 +19,8 @@ pub(crate) enum HomeAction {
     Lab(LabKind),
     /// Open an exhibit.
     Exhibit(&'static Exhibit),
+    /// Open a comparison.
+    Shared(Box<Shared>),
     /// Anything else.
     Command(Command),
 }
@@ -179,6 +181,13 @@ impl Home {
         ui.add_space(8.0);
         ui.label(RichText::new("Start here").heading());
         ui.horizontal_wrapped(|ui| {
+            if ui
+                .button("Serving: why decode stalls, vLLM against Sarathi")
+                .on_hover_text("The same requests under both schedulers, side by side")
+                .clicked()
+            {
+                *action = Some(HomeAction::Shared(Box::new(decode_stall())));
+            }
             for kind in LabKind::ALL {
                 if let Some(exhibit) = exhibits().find(|e| e.lab == kind)
                     && ui
@@ -442,6 +451,21 @@ fn exhibit_tile_ui(
     label(&mut child, RichText::new(meta).small().color(palette.muted));
     label(&mut child, RichText::new(exhibit.idea));
     response.clicked()
+}
+
+/// The same requests under vLLM and under Sarathi-Serve.
+fn decode_stall() -> Shared {
+    let vllm = serving::Config {
+        scheduler: serving::Scheduler::Vllm,
+        ..(serving::Serving::presets()[0].config)()
+    };
+    let sarathi = serving::Config {
+        scheduler: serving::Scheduler::Sarathi,
+        ..vllm.clone()
+    };
+    let mut shared = Shared::single(vllm.into());
+    shared.setups.push(sarathi.into());
+    shared
 }
 
 /// Words about a lab.

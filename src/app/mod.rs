@@ -401,6 +401,7 @@ impl eframe::App for App {
             None => match self.home.ui(ui, &mut surroundings!(self)) {
                 Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
                 Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
+                Some(HomeAction::Shared(shared)) => self.open_shared(&shared),
                 Some(HomeAction::Command(command)) => asked.push(command),
                 None => {}
             },

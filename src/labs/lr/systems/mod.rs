@@ -10,9 +10,9 @@ use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
 pub static EXHIBITS: &[&Exhibit] = &[
-    &constant::CONSTANT,
+    &wsd::WSD,
     &linear::LINEAR,
     &cosine::COSINE,
-    &wsd::WSD,
     &rex::REX,
+    &constant::CONSTANT,
 ];

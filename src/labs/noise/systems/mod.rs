@@ -12,11 +12,11 @@ use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
 pub static EXHIBITS: &[&Exhibit] = &[
+    &edm::EDM,
     &linear::LINEAR,
     &scaled_linear::SCALED_LINEAR,
     &cosine::COSINE,
     &sigmoid::SIGMOID,
-    &edm::EDM,
     &ddim::DDIM,
     &dpm_solver::DPM_SOLVER_PP,
 ];

@@ -12,7 +12,7 @@ use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 pub static GLOBAL_MAGNITUDE: Exhibit = Exhibit {
     id: "global-magnitude",
     lab: LabKind::Pruning,
-    title: "global magnitude",
+    title: "Global magnitude",
     idea: "Rank all weights of a network by size in one list and drop the smallest. Layers with many small weights lose more.",
     paper: Paper {
         title: "Learning both Weights and Connections for Efficient Neural Networks",
@@ -40,7 +40,7 @@ pub static GLOBAL_MAGNITUDE: Exhibit = Exhibit {
 pub static LAYER_MAGNITUDE: Exhibit = Exhibit {
     id: "layer-magnitude",
     lab: LabKind::Pruning,
-    title: "per-layer magnitude",
+    title: "Per-layer magnitude",
     idea: "Every layer loses the same share of its weights, the smallest first. Simple, and unfair to small layers.",
     paper: GLOBAL_MAGNITUDE.paper,
     basis: Basis::Code,

@@ -13,7 +13,7 @@ use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 pub static RANDOM: Exhibit = Exhibit {
     id: "random-pruning",
     lab: LabKind::Pruning,
-    title: "global random",
+    title: "Random",
     idea: "The control: weights go in random order. Whatever a criterion is worth, it is worth against this.",
     paper: Paper {
         title: "Pruning Convolutional Neural Networks for Resource Efficient Inference",
