@@ -1,6 +1,7 @@
 //! The reference files under `tests/golden` (and the whole collection in `../shared/golden` where
 //! it is there): every supported file agrees in every case.
 
+use schedlab::core::Error;
 use schedlab::labs::golden::{GoldenFile, evaluate};
 use std::path::{Path, PathBuf};
 
@@ -22,12 +23,16 @@ fn json_files(folder: &Path) -> Vec<PathBuf> {
 
 /// Data files that reference files name lie in `../shared/data` and are not part of the repository.
 fn read_data(name: &str) -> Option<String> {
-    let path = Path::new("../shared").join(name);
-    let text = std::fs::read_to_string(&path).ok();
-    if text.is_none() {
-        println!("SKIPPED: {} is not here", path.display());
-    }
-    text
+    std::fs::read_to_string(Path::new("../shared").join(name)).ok()
+}
+
+/// Whether the repository holds the same file, byte for byte: then it is evaluated once.
+fn is_copy(path: &Path) -> bool {
+    let Ok(inner) = path.strip_prefix("../shared/golden") else {
+        return false;
+    };
+    let own = std::fs::read_to_string(Path::new("tests/golden").join(inner));
+    matches!((std::fs::read_to_string(path), own), (Ok(a), Ok(b)) if a == b)
 }
 
 /// `Some(first disagreement)` of a file; `None` when it is fine.
@@ -41,6 +46,10 @@ fn disagreement(path: &Path, may_be_unsupported: bool) -> Option<String> {
         Err(error) => return Some(error.to_string()),
     };
     match evaluate(&file, &read_data) {
+        Err(Error::MissingData { name }) => {
+            println!("SKIPPED: {} needs {name}", path.display());
+            None
+        }
         Err(error) => Some(error.to_string()),
         Ok(None) if may_be_unsupported => None,
         Ok(None) => Some(format!("kind {} is not supported", file.kind)),
@@ -86,7 +95,8 @@ fn every_supported_reference_file_of_the_collection_agrees() {
     if files.is_empty() {
         println!("SKIPPED: ../shared/golden is not here");
     }
-    report(&files, true);
+    let others: Vec<PathBuf> = files.into_iter().filter(|f| !is_copy(f)).collect();
+    report(&others, true);
 }
 
 #[test]
