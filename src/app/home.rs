@@ -147,24 +147,18 @@ impl Home {
         palette: &Palette,
         action: &mut Option<HomeAction>,
     ) {
+        let narrow = ui.available_width() < 520.0;
         ui.horizontal(|ui| {
             ui.label(RichText::new("Schedlab").size(30.0).strong());
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                for (command, words) in [
-                    (Command::Theme, "Theme"),
-                    (Command::Help, "Keyboard"),
-                    (Command::Palette, "Commands"),
-                ] {
-                    if ui
-                        .button(words)
-                        .on_hover_text(command.tooltip(ui.ctx()))
-                        .clicked()
-                    {
-                        *action = Some(HomeAction::Command(command));
-                    }
-                }
-            });
+            if !narrow {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    header_buttons_ui(ui, action);
+                });
+            }
         });
+        if narrow {
+            ui.horizontal(|ui| header_buttons_ui(ui, action));
+        }
         ui.label(
             RichText::new(
                 "See how machine-learning systems decide what comes next: who is served, how fast \
@@ -399,6 +393,22 @@ impl Home {
                     }
                 }
             });
+    }
+}
+
+fn header_buttons_ui(ui: &mut Ui, action: &mut Option<HomeAction>) {
+    for (command, words) in [
+        (Command::Theme, "Theme"),
+        (Command::Help, "Keyboard"),
+        (Command::Palette, "Commands"),
+    ] {
+        if ui
+            .button(words)
+            .on_hover_text(command.tooltip(ui.ctx()))
+            .clicked()
+        {
+            *action = Some(HomeAction::Command(command));
+        }
     }
 }
 

@@ -43,6 +43,11 @@ pub struct Lr;
 /// Starting points.
 const PRESETS: &[Preset<Config>] = &[
     Preset {
+        name: "Predicted language model, 24,000 steps",
+        doc: "The multi-power law: the loss drops as the rate falls, and the drop has a price list.",
+        config: || Config::default().with_problem(Problem::Law),
+    },
+    Preset {
         name: "Five schedules train a digit reader",
         doc: "Each schedule has its own best peak rate: compare the minima of the sweep.",
         config: Config::default,
@@ -56,11 +61,6 @@ const PRESETS: &[Preset<Config>] = &[
             shape: schedule::Shape::Linear,
             ..Config::default()
         },
-    },
-    Preset {
-        name: "Predicted language model, 24,000 steps",
-        doc: "The multi-power law: the loss drops as the rate falls, and the drop has a price list.",
-        config: || Config::default().with_problem(Problem::Law),
     },
     Preset {
         name: "Noisy quadratic, exact",
