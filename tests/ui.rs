@@ -202,3 +202,74 @@ fn screenshots() {
         }
     }
 }
+
+/// Writes the pictures of the README: `SCREENSHOTS=assets/screenshots cargo test --test ui -- --ignored readme`.
+#[test]
+#[ignore = "writes pictures for people to look at"]
+fn readme_pictures() {
+    let Ok(folder) = std::env::var("SCREENSHOTS") else {
+        panic!("set SCREENSHOTS to a folder");
+    };
+    let picture = |harness: &mut Harness<'_, App>, share: f64, name: &str| {
+        harness.state_mut().seek_share(share);
+        for _ in 0..3 {
+            harness.step();
+        }
+        let image = harness.render().expect("a software renderer");
+        image
+            .save(format!("{folder}/{name}.png"))
+            .expect("a writable folder");
+    };
+    let light = || {
+        let harness = app([1440.0, 900.0]);
+        harness.ctx.set_theme(egui::Theme::Light);
+        harness
+    };
+    let mut harness = light();
+    settle(&mut harness);
+    for _ in 0..40 {
+        harness.step();
+    }
+    picture(&mut harness, 0.0, "home");
+    harness
+        .get_by_label("Serving: why decode stalls, vLLM against Sarathi")
+        .click();
+    harness.step();
+    settle(&mut harness);
+    picture(&mut harness, 0.45, "serving-compare");
+    for (lab, share) in [("noise", 0.86), ("routing", 0.45), ("lr", 0.7)] {
+        let mut harness = light();
+        open(&mut harness, &format!("#{lab}"));
+        picture(&mut harness, share, lab);
+    }
+    let mut harness = app([1440.0, 900.0]);
+    harness.ctx.set_theme(egui::Theme::Dark);
+    open(&mut harness, "#pruning");
+    picture(&mut harness, 0.8, "pruning-dark");
+}
+
+#[test]
+fn a_comparison_shows_the_same_request_in_both_setups() {
+    let mut harness = app([1440.0, 900.0]);
+    settle(&mut harness);
+    harness
+        .get_by_label("Serving: why decode stalls, vLLM against Sarathi")
+        .click();
+    harness.step();
+    settle(&mut harness);
+    let snapshot = harness.state().snapshot();
+    let setups = snapshot["setups"].as_array().expect("setups");
+    assert_eq!(setups.len(), 2, "{snapshot}");
+    assert_ne!(
+        setups[0]["results"], setups[1]["results"],
+        "the schedulers differ"
+    );
+    // The workload is the same: every request arrives and has the same lengths in both.
+    for key in ["seed", "requests", "rate_per_sec"] {
+        assert_eq!(
+            setups[0]["setup"]["config"].get(key),
+            setups[1]["setup"]["config"].get(key),
+            "{key}"
+        );
+    }
+}

@@ -47,11 +47,13 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                         .show(ui, |ui| self.parameters_ui(ui, env));
                 });
             if width >= MEDIUM || self.side_open {
-                Panel::right("side")
+                // A comparison has more columns to show; both widths are remembered.
+                let comparing = self.slots.len() > 1;
+                Panel::right(("side", comparing))
                     .frame(panel)
                     .resizable(true)
-                    .default_size(320.0)
-                    .size_range(260.0..=520.0)
+                    .default_size(if comparing { 420.0 } else { 320.0 })
+                    .size_range(260.0..=560.0)
                     .show(ui, |ui| self.side_ui(ui, env));
             }
         }
@@ -226,7 +228,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             }
         });
         ui.separator();
-        ScrollArea::vertical()
+        ScrollArea::both()
             .auto_shrink(false)
             .show(ui, |ui| match self.side {
                 Side::Results => self.results_ui(ui),

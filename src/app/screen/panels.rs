@@ -245,10 +245,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             .slots
             .iter()
             .enumerate()
-            .filter_map(|(i, s)| {
-                let label = format!("{} {}", LETTERS[i], L::label(&s.config));
-                s.run.clone().map(|run| (i, label, run))
-            })
+            .filter_map(|(i, s)| s.run.clone().map(|run| (i, L::label(&s.config), run)))
             .collect();
         let ids: Vec<(&'static str, &'static str, &'static str)> = self
             .all_charts()
@@ -522,12 +519,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             return;
         };
         let playhead = self.transport.playhead;
-        let labels: Vec<String> = self
-            .slots
-            .iter()
-            .enumerate()
-            .map(|(i, s)| format!("{} {}", LETTERS[i], L::label(&s.config)))
-            .collect();
+        let labels: Vec<String> = self.slots.iter().map(|s| L::label(&s.config)).collect();
         let stories: Vec<_> = self
             .slots
             .iter()

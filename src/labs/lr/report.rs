@@ -147,7 +147,7 @@ fn loss_chart(run: &Run) -> Chart {
 
 fn sweep_chart(run: &Run) -> Chart {
     let problem = run.config.problem;
-    let mut series = Vec::new();
+    let (mut series, mut minima) = (Vec::new(), Vec::new());
     let mut marks = vec![Mark {
         x: run.config.peak,
         label: "set peak".to_owned(),
@@ -159,16 +159,15 @@ fn sweep_chart(run: &Run) -> Chart {
             .collect();
         series.push(Series::line(shape.name(), points));
         if let Some(best) = run.best(shape) {
-            series.push(
-                Series::new(
-                    format!("best {}", shape.name()),
-                    SeriesKind::Points,
-                    vec![[best.schedule.peak, best.final_loss()]],
-                )
-                .of(best.entity()),
-            );
+            minima.push([best.schedule.peak, best.final_loss()]);
         }
     }
+    minima.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    series.push(Series::new(
+        "best of each schedule",
+        SeriesKind::Points,
+        minima,
+    ));
     if problem == Problem::Law {
         marks.push(Mark {
             x: super::curves::MPL_PEAK,
