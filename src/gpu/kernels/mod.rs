@@ -3,6 +3,7 @@
 
 mod axpb;
 mod denoise;
+mod mlp_train;
 mod normals;
 mod philox_words;
 mod radix_choose;
@@ -17,6 +18,10 @@ mod select_ties;
 
 pub use axpb::{Axpb, AxpbParams, axpb_cpu};
 pub use denoise::{Denoise, DenoiseParams, FIRST_ORDER, denoise_cpu, denoise_level};
+pub use mlp_train::{
+    MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpState, MlpTrain, MlpTrainParams,
+    mlp_train_cpu,
+};
 pub use normals::{Normals, normals_cpu};
 pub use philox_words::{PhiloxWords, StreamParams, philox_words_cpu};
 pub use radix_choose::{ChooseParams, RadixChoose, SelectState, radix_choose_cpu};
@@ -37,6 +42,7 @@ pub static ALL: &[Listed] = &[
     Listed::of::<Normals>(),
     Listed::of::<Axpb>(),
     Listed::of::<Denoise>(),
+    Listed::of::<MlpTrain>(),
     Listed::of::<RadixHistogram>(),
     Listed::of::<RadixChoose>(),
     Listed::of::<SelectTies>(),

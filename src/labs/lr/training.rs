@@ -6,7 +6,7 @@
 //! and rates, so their differences are paired.
 
 use crate::core::digits::{CLASSES, LR_TRAIN, PIXELS, Samples, digits};
-use crate::core::mlp::{Mlp, Optimizer, OptimizerState, Workspace};
+use crate::core::mlp::{Evaluation, Mlp, Optimizer, OptimizerState, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, Simulation};
 use std::sync::{Arc, OnceLock};
@@ -145,11 +145,15 @@ impl Trainer {
     }
 
     /// Loss and accuracy on the held-out samples.
-    pub fn evaluate(&mut self) -> crate::core::mlp::Evaluation {
-        let samples = held_out();
-        self.net
-            .evaluate(&samples.x, &samples.labels, None, &mut self.work)
+    pub fn evaluate(&mut self) -> Evaluation {
+        evaluate(&self.net, &mut self.work)
     }
+}
+
+/// Loss and accuracy of a network on the held-out samples.
+pub fn evaluate(net: &Mlp, work: &mut Workspace) -> Evaluation {
+    let samples = held_out();
+    net.evaluate(&samples.x, &samples.labels, None, work)
 }
 
 impl Simulation for Trainer {

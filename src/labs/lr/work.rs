@@ -6,7 +6,9 @@ use super::model::{Cell, Curve, Run};
 use super::quadratic;
 use super::training::{Batches, Trainer};
 use crate::core::digits::Samples;
+use crate::core::mlp::{Evaluation, Optimizer};
 use crate::core::{Job, Recorder, Recording, Result, Simulation as _, Step};
+use std::sync::Arc;
 
 /// Points recorded per curve.
 const POINTS: u64 = 200;
@@ -30,12 +32,12 @@ pub(super) fn law_of(config: &Config) -> MultiPower {
 }
 
 /// Updates between recorded points.
-fn stride(updates: u64) -> u64 {
+pub(super) fn stride(updates: u64) -> u64 {
     updates.div_ceil(POINTS).max(1)
 }
 
 /// All cells of a config, still without curves: the chosen shape first, rising peak rates.
-fn cells_of(config: &Config) -> Vec<Cell> {
+pub(super) fn cells_of(config: &Config) -> Vec<Cell> {
     let grid = config.grid as i64;
     let mut cells = Vec::new();
     for shape in config.shapes() {
@@ -211,21 +213,34 @@ impl Job for QuadraticWork {
     }
 }
 
-/// One lane: a cell's training run of the current seed.
-struct Lane {
-    trainer: Trainer,
+/// What is recorded of one training run, wherever it is computed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Log {
     curve: Curve,
     /// Sum and number of batch losses since the last recorded point.
     block: (f64, u64),
+    /// Updates done, and the norm of the last one's gradient.
+    last: (u64, f64),
 }
 
-impl Lane {
-    /// Trains on the batch of one update and records.
-    fn train(&mut self, batch: &Samples, every: u64) {
-        if self.curve.diverged.is_some() || !self.trainer.train_on(batch) {
+impl Log {
+    /// The empty log of a seed's run.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            curve: Curve {
+                seed,
+                ..Curve::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Records update number `done`; nothing more after a loss that is not finite.
+    pub(super) fn update(&mut self, done: u64, loss: f64, norm: f64, every: u64) {
+        if self.curve.diverged.is_some() {
             return;
         }
-        let (done, loss) = (self.trainer.steps(), self.trainer.loss());
+        self.last = (done, norm);
         if !loss.is_finite() {
             self.curve.diverged = Some((done, loss));
             return;
@@ -233,33 +248,64 @@ impl Lane {
         self.block.0 += loss;
         self.block.1 += 1;
         if done.is_multiple_of(every) {
-            self.flush(done);
+            self.flush();
         }
     }
 
-    fn flush(&mut self, done: u64) {
+    fn flush(&mut self) {
         if self.block.1 == 0 {
             return;
         }
+        let (done, norm) = (self.last.0 as f64, self.last.1);
         let mean = self.block.0 / self.block.1 as f64;
-        self.curve.loss.push([done as f64, mean]);
-        self.curve
-            .gradient
-            .push([done as f64, self.trainer.gradient_norm()]);
+        self.curve.loss.push([done, mean]);
+        self.curve.gradient.push([done, norm]);
         self.block = (0.0, 0);
     }
 
-    fn finish(mut self) -> Curve {
-        self.flush(self.trainer.steps());
-        let result = self.trainer.evaluate();
+    /// The curve of a run whose network evaluates to `result` after its last update.
+    pub(super) fn finish(mut self, result: Evaluation) -> Curve {
+        self.flush();
         let mut curve = self.curve;
         if !result.loss.is_finite() && curve.diverged.is_none() {
-            curve.diverged = Some((self.trainer.steps(), result.loss));
+            curve.diverged = Some((self.last.0, result.loss));
         }
         let usable = curve.diverged.is_none();
         curve.final_loss = if usable { result.loss } else { f64::NAN };
         curve.accuracy = if usable { result.accuracy() } else { f64::NAN };
         curve
+    }
+}
+
+/// One lane: a cell's training run of the current seed.
+pub(super) struct Lane {
+    /// The run.
+    pub(super) trainer: Trainer,
+    log: Log,
+}
+
+impl Lane {
+    /// A run before its first update.
+    pub(super) fn new(rule: Optimizer, rates: Arc<[f64]>, batches: Batches) -> Result<Self> {
+        Ok(Self {
+            trainer: Trainer::new(rule, rates, batches)?,
+            log: Log::new(batches.seed),
+        })
+    }
+
+    /// Trains on the batch of one update and records.
+    pub(super) fn train(&mut self, batch: &Samples, every: u64) {
+        if self.log.curve.diverged.is_some() || !self.trainer.train_on(batch) {
+            return;
+        }
+        let (loss, norm) = (self.trainer.loss(), self.trainer.gradient_norm());
+        self.log.update(self.trainer.steps(), loss, norm, every);
+    }
+
+    /// The finished curve.
+    pub(super) fn finish(mut self) -> Curve {
+        let result = self.trainer.evaluate();
+        self.log.finish(result)
     }
 }
 
@@ -317,16 +363,7 @@ impl DigitsWork {
         self.lanes = self
             .cells
             .iter()
-            .map(|cell| {
-                Ok(Lane {
-                    trainer: Trainer::new(rule, cell.schedule.rates()?.into(), batches)?,
-                    curve: Curve {
-                        seed: batches.seed,
-                        ..Curve::default()
-                    },
-                    block: (0.0, 0),
-                })
-            })
+            .map(|cell| Lane::new(rule, cell.schedule.rates()?.into(), batches))
             .collect::<Result<_>>()?;
         (self.update, self.lane) = (0, 0);
         self.batch = batches.batch(0);
