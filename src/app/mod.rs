@@ -51,6 +51,7 @@ pub struct App {
     /// The address last written or followed.
     hash: String,
     busy: bool,
+    frame_secs: f64,
     ctx: egui::Context,
 }
 
@@ -63,8 +64,15 @@ macro_rules! surroundings {
             notices: &mut $app.notices,
             prefs: &mut $app.prefs,
             claims: &mut $app.claims,
+            frame_secs: $app.frame_secs,
         }
     };
+}
+
+/// Seconds of computing for a frame. Where drawing is slow (a software renderer) a longer slice
+/// costs no smoothness and brings the result sooner.
+fn work_budget(frame_secs: f64) -> f64 {
+    (0.3 * frame_secs).clamp(0.006, 0.05)
 }
 
 impl App {
@@ -87,6 +95,7 @@ impl App {
             open: None,
             hash: String::new(),
             busy: true,
+            frame_secs: 0.0,
             ctx: cc.egui_ctx.clone(),
             prefs,
         };
@@ -289,7 +298,9 @@ impl App {
 
     fn work(&mut self, ctx: &egui::Context) {
         let start = platform::now_secs();
-        let within_budget = || platform::now_secs() - start < 0.006;
+        self.frame_secs = f64::from(ctx.input(|i| i.unstable_dt));
+        let budget = work_budget(self.frame_secs);
+        let within_budget = || platform::now_secs() - start < budget;
         if self.kernels.poll(ctx, &mut self.notices) {
             for screen in self.screens.values_mut() {
                 screen.invalidate();

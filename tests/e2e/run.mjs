@@ -37,7 +37,11 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 
 class Skip extends Error {}
 
-for (const test of tests) {
+// A browser that draws in software on a busy machine now and then misses a key or a deadline: a
+// test that fails is run once more, and the log says so. A real fault fails twice.
+const rerun = new Set();
+const queue = [...tests];
+for (let test = queue.shift(); test; test = queue.shift()) {
   const began = Date.now();
   // A fresh browser per test: a lost device or a crash must not reach the next one.
   const browser = await launch(graphics, args.chromium);
@@ -68,8 +72,14 @@ for (const test of tests) {
       counts.skipped += 1;
       console.log(`skipped ${test.name}: ${error.message}`);
     } else {
-      counts.failed += 1;
-      console.log(`not ok ${test.name} (${seconds()})\n  ${String(error.stack ?? error).replaceAll("\n", "\n  ")}`);
+      const again = !rerun.has(test.name);
+      if (again) {
+        rerun.add(test.name);
+        queue.unshift(test);
+      } else {
+        counts.failed += 1;
+      }
+      console.log(`${again ? "once more:" : "not ok"} ${test.name} (${seconds()})\n  ${String(error.stack ?? error).replaceAll("\n", "\n  ")}`);
       for (const [i, lab] of opened.entries()) {
         for (const text of lab.errors) console.log(`  console: ${text}`);
         const file = join(out, `${graphics}-${test.name.replace(/\W+/g, "-")}-${i}.png`);

@@ -108,11 +108,16 @@ export const EVERYWHERE = [
       await runs(lab, "serving");
       await lab.press("+ Compare");
       await lab.until("a second setup", (s) => s.setups.length === 2);
-      const range = await slider(lab);
-      await range.focus();
-      await range.press("ArrowRight");
-      await range.press("ArrowRight");
-      await lab.until("B differs", (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup));
+      // The panel changes with the second setup; a key pressed while it does may find no slider.
+      const differs = (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup);
+      for (let tries = 0; tries < 5 && !differs(await lab.snapshot()); tries++) {
+        await lab.page.waitForTimeout(600);
+        const range = await slider(lab);
+        await range.focus();
+        await range.press("ArrowRight");
+        await lab.page.waitForTimeout(600);
+      }
+      await lab.until("B differs", differs);
       const first = await lab.settled();
       await lab.until("the address", () => true);
       await lab.page.waitForTimeout(500);

@@ -29,6 +29,8 @@ pub(crate) struct Env<'a> {
     pub(crate) notices: &'a mut Notices,
     /// Preferences.
     pub(crate) prefs: &'a mut Prefs,
+    /// How long the last frame took, with its drawing, in seconds.
+    pub(crate) frame_secs: f64,
     /// State of the claim experiments.
     pub(crate) claims: &'a mut super::claims::Claims,
 }
@@ -245,11 +247,12 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         let mut finished = false;
         let mut busy = true;
         let waiting = self.slots.iter().any(|s| s.run.is_none());
-        let budget = if waiting {
+        let least = if waiting {
             WAIT_BUDGET_SECS
         } else {
             FRAME_BUDGET_SECS
         };
+        let budget = least.max(super::work_budget(env.frame_secs));
         while busy && crate::platform::now_secs() - start < budget {
             busy = false;
             for slot in self.slots.iter_mut().filter(|s| s.is_working()) {
