@@ -83,6 +83,10 @@ mod canvas {
     use wasm_bindgen::JsCast as _;
     use web_sys::HtmlCanvasElement;
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the native side has no canvas and gives none"
+    )]
     pub(super) fn chart_png(
         layers: &[Layer<'_>],
         picture: &Picture<'_>,
