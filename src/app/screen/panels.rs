@@ -191,11 +191,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let Some(first) = slots.iter().find(|m| !m.is_empty()) else {
             return;
         };
-        let shown = if ui.available_width() < 480.0 {
-            2
-        } else {
-            HEADLINES
-        };
+        // A tile that does not fit would push the pictures under the side panel.
+        let tile = 100.0 + 85.0 * slots.len() as f32;
+        let shown = ((ui.available_width() / tile) as usize).clamp(1, HEADLINES);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 24.0;
             for (i, metric) in first.iter().take(shown).enumerate() {
