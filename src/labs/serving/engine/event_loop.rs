@@ -75,6 +75,30 @@ impl Ord for StageEnd {
     }
 }
 
+/// An arrival that follows the end of another request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Followup {
+    at: f64,
+    created: u64,
+    request: u32,
+}
+
+impl Eq for Followup {}
+
+impl PartialOrd for Followup {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Followup {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at
+            .total_cmp(&other.at)
+            .then(self.created.cmp(&other.created))
+    }
+}
+
 /// A batch on its way through the stages.
 #[derive(Debug, Clone, Default)]
 struct Flight {
@@ -108,7 +132,9 @@ pub struct Engine {
     flights: Vec<Flight>,
     spare: Vec<u32>,
     ends: BinaryHeap<Reverse<StageEnd>>,
+    followups: BinaryHeap<Reverse<Followup>>,
     created: u64,
+    roots: usize,
     next_arrival: usize,
     routed: u64,
     now: f64,
@@ -132,6 +158,7 @@ impl Engine {
     ) -> Result<Self> {
         refuse_zero(&limits, replicas)?;
         refuse_bad_requests(&requests)?;
+        let roots = requests.facts.roots(requests.len());
         let stages = limits.stages as usize;
         let replica = Replica {
             desk: Desk::default(),
@@ -148,7 +175,9 @@ impl Engine {
             flights: Vec::new(),
             spare: Vec::new(),
             ends: BinaryHeap::new(),
+            followups: BinaryHeap::new(),
             created: 0,
+            roots,
             next_arrival: 0,
             routed: 0,
             now: 0.0,
@@ -219,7 +248,7 @@ impl Engine {
 
     /// Whether no event is left.
     pub fn idle(&self) -> bool {
-        self.next_arrival == self.requests.len() && self.ends.is_empty()
+        self.next_arrival == self.roots && self.ends.is_empty() && self.followups.is_empty()
     }
 
     /// The reason when no event is left although requests are: nothing can ever go on.
@@ -246,11 +275,23 @@ impl Engine {
 
     /// Processes one event and writes it down; `false` when none is left.
     pub fn advance_with(&mut self, sink: &mut dyn Sink) -> bool {
-        let arrival = self.requests.arrival.get(self.next_arrival).copied();
+        let arrival = self.requests.arrival[..self.roots]
+            .get(self.next_arrival)
+            .copied();
         let end = self.ends.peek().map(|Reverse(e)| *e);
+        if let Some(&Reverse(next)) = self.followups.peek()
+            && arrival.is_none_or(|at| next.at < at)
+            && end.is_none_or(|end| (next.at, next.created) < (end.at, end.created))
+        {
+            self.followups.pop();
+            Arc::make_mut(&mut self.requests.arrival)[next.request as usize] = next.at;
+            self.arrive(next.request, next.at, sink);
+            self.steps += 1;
+            return true;
+        }
         match (arrival, end) {
-            (Some(at), None) => self.arrive(at, sink),
-            (Some(at), Some(end)) if at <= end.at => self.arrive(at, sink),
+            (Some(at), None) => self.arrive_next(at, sink),
+            (Some(at), Some(end)) if at <= end.at => self.arrive_next(at, sink),
             (_, Some(end)) => {
                 self.ends.pop();
                 self.stage_end(end, sink);
@@ -261,13 +302,19 @@ impl Engine {
         true
     }
 
-    fn arrive(&mut self, at: f64, sink: &mut dyn Sink) {
-        self.now = at;
+    /// The next arrival by the clock.
+    fn arrive_next(&mut self, at: f64, sink: &mut dyn Sink) {
         let r = self.next_arrival as u32;
         self.next_arrival += 1;
+        self.arrive(r, at, sink);
+    }
+
+    fn arrive(&mut self, r: u32, at: f64, sink: &mut dyn Sink) {
+        self.now = at;
         if self.limits.ignore_misfits && self.never_fits(r) {
             self.requests.phase[r as usize] = Phase::Ignored;
             self.ignored += 1;
+            self.follow_up(r);
             sink.arrived(at, r, Phase::Ignored);
             return;
         }
@@ -279,6 +326,18 @@ impl Engine {
         self.replicas[replica].outstanding += 1;
         sink.arrived(at, r, Phase::Waiting);
         self.form(replica, sink);
+    }
+
+    /// Creates the arrival that waits for the end of `r`.
+    fn follow_up(&mut self, r: u32) {
+        if let Some(next) = self.requests.facts.successor(r) {
+            self.followups.push(Reverse(Followup {
+                at: self.now + self.requests.facts.think[next as usize],
+                created: self.created,
+                request: next,
+            }));
+            self.created += 1;
+        }
     }
 
     /// Whether the pool is too small for the request at its longest.
@@ -408,16 +467,17 @@ impl Engine {
     fn batch_end(&mut self, index: usize, flight: u32, sink: &mut dyn Sink) {
         let mut entries = std::mem::take(&mut self.flights[flight as usize].entries);
         let iteration = self.flights[flight as usize].iteration;
-        let replica = &mut self.replicas[index];
-        replica.inflight -= 1;
+        self.replicas[index].inflight -= 1;
         for &entry in &entries {
             let emitted = self.requests.process(entry.request, entry.tokens, self.now);
             if emitted == Emitted::Last {
                 self.finished += 1;
-                replica.outstanding -= 1;
+                self.replicas[index].outstanding -= 1;
+                self.follow_up(entry.request);
             }
             sink.ran(iteration, self.now, entry, emitted);
         }
+        let replica = &mut self.replicas[index];
         replica.policy.batch_end(
             &mut replica.desk,
             &mut self.requests,
@@ -479,6 +539,10 @@ fn refuse_zero(limits: &Limits, replicas: u32) -> Result<()> {
 }
 
 fn refuse_bad_requests(requests: &Requests) -> Result<()> {
+    let roots = requests.facts.roots(requests.len());
+    if !requests.facts.next.is_empty() {
+        refuse_bad_chains(requests)?;
+    }
     for i in 0..requests.len() {
         let (p, d, at) = (requests.prefill[i], requests.decode[i], requests.arrival[i]);
         let row = |what: &str| format!("{what} of request {i}");
@@ -495,6 +559,9 @@ fn refuse_bad_requests(requests: &Requests) -> Result<()> {
                 format!("at most {}", u32::MAX / 4),
             ));
         }
+        if i >= roots {
+            continue;
+        }
         if !(at.is_finite() && at >= 0.0) {
             return Err(Error::out_of_range(
                 row("arrival time"),
@@ -509,6 +576,36 @@ fn refuse_bad_requests(requests: &Requests) -> Result<()> {
                 format!("at least {}, the one before", requests.arrival[i - 1]),
             ));
         }
+    }
+    Ok(())
+}
+
+/// Every request after the roots has one predecessor, an earlier one, and a thinking time.
+fn refuse_bad_chains(requests: &Requests) -> Result<()> {
+    let facts = &requests.facts;
+    let n = requests.len();
+    let mut predecessors = vec![0_u8; n];
+    for (r, &next) in facts.next.iter().enumerate() {
+        if next == super::NO_REQUEST {
+            continue;
+        }
+        let think = facts.think.get(next as usize).copied().unwrap_or(f64::NAN);
+        if next as usize >= n || next as usize <= r || !(think.is_finite() && think >= 0.0) {
+            return Err(Error::out_of_range(
+                format!("successor of request {r}"),
+                next,
+                "a later request with a thinking time from 0",
+            ));
+        }
+        predecessors[next as usize] = predecessors[next as usize].saturating_add(1);
+    }
+    let sound = (0..n).all(|r| predecessors[r] == u8::from(r >= facts.roots));
+    if !sound || facts.roots > n || facts.next.len() != n {
+        return Err(Error::out_of_range(
+            "requests that follow others",
+            n - facts.roots.min(n),
+            "exactly those after the first, each after one other",
+        ));
     }
     Ok(())
 }

@@ -7,10 +7,12 @@
 
 mod desk;
 mod event_loop;
+mod facts;
 mod requests;
 
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::{Engine, Formed, NoSink, Sink};
+pub use facts::{Facts, NO_REQUEST};
 pub use requests::{Emitted, Phase, Requests};
 
 /// What an instance may do, in whole units.

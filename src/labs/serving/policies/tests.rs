@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::core::Simulation as _;
-use crate::labs::serving::engine::{Engine, Formed, Requests, Router, Sink};
+use crate::labs::serving::engine::{Engine, Facts, Formed, NO_REQUEST, Requests, Router, Sink};
 
 /// Batches as (time of forming, [(request, tokens)]).
 type Batches = Vec<(f64, Vec<(u32, u32)>)>;
@@ -305,4 +305,55 @@ fn the_peak_of_memory_to_come_is_exact() {
     let mut ahead = [(10, 3), (4, 8)];
     assert_eq!(super::lightllm::peak_tokens(&mut ahead), 20);
     assert_eq!(super::lightllm::peak_tokens(&mut []), 0);
+}
+
+#[test]
+fn a_request_with_a_predecessor_arrives_after_its_end_and_the_thinking_time() {
+    let facts = Facts {
+        next: vec![2, 3, NO_REQUEST, NO_REQUEST],
+        think: vec![0.0, 0.0, 1.5, 0.0],
+        roots: 2,
+        ..Facts::default()
+    };
+    let requests = Requests::new(
+        [0.0, 0.25, f64::NAN, f64::NAN].into(),
+        &[40, 30, 20, 10],
+        &[5, 3, 4, 1],
+    )
+    .with_facts(facts.into());
+    let mut engine = Engine::new(limits(), requests, &Vllm, 1, Router::RoundRobin).unwrap();
+    while engine.advance() {}
+    let r = engine.requests();
+    assert_eq!(engine.finished(), 4);
+    assert_eq!(r.arrival[2], r.completed_at[0] + 1.5);
+    assert_eq!(r.arrival[3], r.completed_at[1]);
+    assert!(r.completed_at[3] > r.arrival[3], "{:?}", r.completed_at);
+}
+
+#[test]
+fn chains_that_do_not_make_sense_are_refused() {
+    let start = |facts: Facts| {
+        let requests =
+            Requests::new([0.0, f64::NAN].into(), &[4, 4], &[4, 4]).with_facts(facts.into());
+        Engine::new(limits(), requests, &Vllm, 1, Router::RoundRobin)
+    };
+    let chain = |next: [u32; 2], think: [f64; 2]| Facts {
+        next: next.to_vec(),
+        think: think.to_vec(),
+        roots: 1,
+        ..Facts::default()
+    };
+    assert!(
+        start(chain([1, NO_REQUEST], [0.0, 1.0])).is_ok(),
+        "a chain of two"
+    );
+    assert!(
+        start(chain([NO_REQUEST; 2], [0.0, 1.0])).is_err(),
+        "nobody before the second"
+    );
+    assert!(start(chain([1, 0], [0.0, 1.0])).is_err(), "a circle");
+    assert!(
+        start(chain([1, NO_REQUEST], [0.0, f64::NAN])).is_err(),
+        "no thinking time"
+    );
 }
