@@ -28,6 +28,8 @@ pub(crate) struct Slot<L: GpuLab> {
     pub(crate) error: Option<Error>,
     /// Whether the last finished run came from the kernels.
     pub(crate) on_gpu: bool,
+    /// Whether the run on screen is what is known so far of the one under way.
+    pub(crate) is_preview: bool,
 }
 
 impl<L: GpuLab> Slot<L> {
@@ -42,6 +44,7 @@ impl<L: GpuLab> Slot<L> {
             run_config: None,
             error: None,
             on_gpu: false,
+            is_preview: false,
         }
     }
 
@@ -56,6 +59,7 @@ impl<L: GpuLab> Slot<L> {
             run_config: self.run_config.clone(),
             error: None,
             on_gpu: self.on_gpu,
+            is_preview: self.is_preview,
         }
     }
 
@@ -95,6 +99,8 @@ impl<L: GpuLab> Slot<L> {
         }
         self.requested = Some(self.config.clone());
         self.work = None;
+        // What is shown belongs to a run that will not be finished now.
+        self.is_preview = false;
         match Self::begin(&self.config, data, gpu) {
             Ok(work) => {
                 self.work = Some(work);
@@ -114,7 +120,7 @@ impl<L: GpuLab> Slot<L> {
         L::start(config, data).map(Work::Cpu)
     }
 
-    /// Takes one step of the work; `true` when a run was finished by it. A failure on the GPU is
+    /// Takes one step of the work; `true` when there is a new run to show, finished or as a preview. A failure on the GPU is
     /// followed by the same computation on the CPU; its text is returned for the status line.
     pub(crate) fn step(&mut self, data: &Library, gpu: Option<&Gpu>) -> (bool, Option<Error>) {
         let Some(work) = &mut self.work else {
@@ -126,8 +132,22 @@ impl<L: GpuLab> Slot<L> {
             (Work::Gpu(_), None) => (Err(Error::Gpu("the device is gone".to_owned())), true),
         };
         match outcome {
-            Ok(Step::Working) => (false, None),
+            Ok(Step::Working) => {
+                let preview = match &mut self.work {
+                    Some(Work::Cpu(job)) => job.preview(),
+                    Some(Work::Gpu(job)) => job.preview(),
+                    None => None,
+                };
+                let shown = preview.is_some();
+                if shown {
+                    self.run = preview;
+                    self.run_config = None;
+                    self.is_preview = true;
+                }
+                (shown, None)
+            }
             Ok(Step::Done(run)) => {
+                self.is_preview = false;
                 self.run = Some(run);
                 self.run_config.clone_from(&self.requested);
                 self.work = None;
@@ -154,6 +174,6 @@ impl<L: GpuLab> Slot<L> {
 
     /// Whether the work waits for the device, so that stepping again at once is of no use.
     pub(crate) fn is_waiting_for_gpu(&self) -> bool {
-        matches!(self.work, Some(Work::Gpu(_)))
+        matches!(&self.work, Some(Work::Gpu(job)) if job.is_waiting())
     }
 }

@@ -25,6 +25,12 @@ pub trait Job {
 
     /// Share of the work done, 0 to 1; an estimate where the end is not known.
     fn progress(&self) -> f64;
+
+    /// What is known so far, once for each new state worth a look. Screens show it as unfinished;
+    /// nothing else uses it.
+    fn preview(&mut self) -> Option<Self::Out> {
+        None
+    }
 }
 
 /// Steps a job to its end. For the command line and tests; screens poll instead.

@@ -26,6 +26,16 @@ pub trait GpuJob {
 
     /// Share of the work done, 0 to 1.
     fn progress(&self) -> f64;
+
+    /// What is known so far, as [`Job::preview`](crate::core::Job::preview).
+    fn preview(&mut self) -> Option<Self::Out> {
+        None
+    }
+
+    /// Whether it waits for the device, so that polling again at once is of no use.
+    fn is_waiting(&self) -> bool {
+        true
+    }
 }
 
 /// A lab that can compute (part of) its run by kernels.

@@ -123,6 +123,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         }
         let slot = &mut self.slots[index];
         let stale = slot.is_stale() && slot.error.is_none();
+        let preview = slot.is_preview;
         let progress = slot.progress();
         let Some(run) = &slot.run else {
             self.waiting_ui(ui, index);
@@ -141,7 +142,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             reduce_motion: self.still,
         };
         let rect = ui.available_rect_before_wrap();
-        if stale {
+        if stale && !preview {
             ui.set_opacity(0.7);
         }
         L::picture_ui(&run, &mut slot.config, &mut self.view, &mut stage, ui);

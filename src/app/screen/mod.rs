@@ -246,7 +246,7 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         let start = crate::platform::now_secs();
         let mut finished = false;
         let mut busy = true;
-        let waiting = self.slots.iter().any(|s| s.run.is_none());
+        let waiting = self.slots.iter().any(|s| s.run.is_none() || s.is_preview);
         let least = if waiting {
             WAIT_BUDGET_SECS
         } else {
@@ -256,9 +256,9 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         while busy && crate::platform::now_secs() - start < budget {
             busy = false;
             for slot in self.slots.iter_mut().filter(|s| s.is_working()) {
-                let (done, trouble) = slot.step(env.data, env.gpu);
-                finished |= done;
-                busy |= !done && !slot.is_waiting_for_gpu();
+                let (shown, trouble) = slot.step(env.data, env.gpu);
+                finished |= shown;
+                busy |= slot.is_working() && !slot.is_waiting_for_gpu();
                 if let Some(error) = trouble {
                     env.notices.push(
                         NoticeKind::Warning,

@@ -1,17 +1,51 @@
-//! Kernels of the lab: exact selection of the smallest magnitudes.
+//! Masks by kernels: every cut of the sweep is an exact radix select on the device, and the masks
+//! come back as bits. Integers only, so they are those of the CPU. Training and judging stay on the
+//! CPU; scores of LAMP and densities of ERK too, which say how many weights of each layer go.
 
-use super::Pruning;
-use crate::gpu::GpuLab;
+use super::config::Method;
+use super::model::{Run, Work};
+use super::plan::Planner;
+use super::ranks::NEVER;
+use super::select::Cut;
+use super::{Config, Pruning};
+use crate::core::{Job as _, Result, Step};
+use crate::gpu::kernels::SelectState;
+use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selecting, Selector};
+use crate::labs::{Lab as _, Library};
+use std::collections::VecDeque;
 #[cfg(not(target_arch = "wasm32"))]
 use {
     super::select::{MAGNITUDE_BITS, count_rule},
+    crate::core::Error,
     crate::core::golden::{Case, Check, Tolerance, field, flat_floats, flat_integers, str_field},
-    crate::core::{Error, Result},
-    crate::gpu::{Gpu, Selector},
     serde_json::Value,
 };
 
+/// Selections under way at once; each holds one mask on its way back.
+const IN_FLIGHT: usize = 8;
+
 impl GpuLab for Pruning {
+    fn start_gpu(
+        gpu: &Gpu,
+        config: &Config,
+        data: &Library,
+    ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
+        Self::check(config)?;
+        if config.method == Method::NOfM {
+            return Ok(None);
+        }
+        let work = Work::new(config, data)?;
+        // All keys of a ranking lie in one buffer.
+        let limits = &gpu.caps().limits;
+        let most = limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size);
+        if 4 * work.weights() > most {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(OnDevice { work, sweep: None })))
+    }
+
     #[cfg(not(target_arch = "wasm32"))]
     fn verify_gpu(gpu: &Gpu, kind: &str, file: &Value) -> Result<Option<Vec<Case>>> {
         if kind != "torch_prune_masks" {
@@ -24,6 +58,134 @@ impl GpuLab for Pruning {
             out.extend(magnitude_case(gpu, file, i, case)?);
         }
         Ok(Some(out))
+    }
+}
+
+/// One ranking on the device, cut at every step of the sweep.
+struct Sweep {
+    keys: Vec<u32>,
+    selector: Option<Selector>,
+    ks: Vec<u64>,
+    submitted: usize,
+    tickets: VecDeque<Selecting>,
+    cuts: Vec<Cut>,
+    /// The mask of the step before.
+    kept: Vec<u32>,
+    pruned_at: Vec<u8>,
+}
+
+impl Sweep {
+    fn new(planner: &Planner, ks: &[u64]) -> Self {
+        let n = planner.group_len();
+        Self {
+            keys: Vec::with_capacity(n),
+            selector: None,
+            ks: ks.to_vec(),
+            submitted: 0,
+            tickets: VecDeque::new(),
+            cuts: Vec::with_capacity(ks.len()),
+            kept: vec![u32::MAX; n.div_ceil(32)],
+            pruned_at: vec![NEVER; n],
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.cuts.len() == self.ks.len()
+    }
+
+    /// Prepares keys, submits selections while few are under way, and takes what came back.
+    fn advance(&mut self, planner: &mut Planner, gpu: &Gpu) -> Result<()> {
+        let Some(selector) = &self.selector else {
+            if planner.next_keys(&mut self.keys) {
+                // The keys are complete: no bit of them is left out.
+                self.selector = Some(Selector::new(gpu, &self.keys, u32::MAX)?);
+                self.keys = Vec::new();
+            }
+            return Ok(());
+        };
+        while self.tickets.len() < IN_FLIGHT
+            && let Some(&k) = self.ks.get(self.submitted)
+        {
+            self.tickets.push_back(selector.submit(gpu, k)?);
+            self.submitted += 1;
+        }
+        while let Some(came) = self.tickets.front_mut().and_then(Selecting::poll) {
+            self.tickets.pop_front();
+            self.take(&came?);
+        }
+        Ok(())
+    }
+
+    /// Marks the weights that this cut prunes and the one before did not.
+    fn take(&mut self, selected: &Selected) {
+        let step = self.cuts.len() as u8;
+        for (word, (before, now)) in self.kept.iter_mut().zip(&selected.mask).enumerate() {
+            let mut gone = *before & !now;
+            while gone != 0 {
+                let i = 32 * word + gone.trailing_zeros() as usize;
+                if let Some(at) = self.pruned_at.get_mut(i) {
+                    *at = step;
+                }
+                gone &= gone - 1;
+            }
+            *before &= now;
+        }
+        self.cuts.push(cut_of(&selected.state));
+    }
+}
+
+fn cut_of(state: &SelectState) -> Cut {
+    if state.k == 0 {
+        return Cut::default();
+    }
+    Cut {
+        k: state.k.into(),
+        key: state.prefix,
+        below: state.below.into(),
+        equal: state.equal.into(),
+        ties: state.ties.into(),
+    }
+}
+
+/// A run whose rankings are cut on the device.
+struct OnDevice {
+    work: Work,
+    sweep: Option<Sweep>,
+}
+
+impl GpuJob for OnDevice {
+    type Out = Run;
+
+    fn poll(&mut self, gpu: &Gpu) -> Result<Step<Run>> {
+        let Some(planner) = self.work.planner() else {
+            return self.work.step();
+        };
+        if let Some(sweep) = &mut self.sweep {
+            sweep.advance(planner, gpu)?;
+            if sweep.is_done() {
+                planner.ranked(&sweep.cuts, &sweep.pruned_at);
+                self.sweep = None;
+            }
+            return Ok(Step::Working);
+        }
+        let sweep = planner.ranking().map(|ks| Sweep::new(planner, ks));
+        match sweep {
+            Some(sweep) => self.sweep = Some(sweep),
+            None => return self.work.step(),
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        self.work.progress()
+    }
+
+    fn preview(&mut self) -> Option<Run> {
+        self.work.preview()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.sweep.as_ref().is_some_and(|s| s.selector.is_some())
     }
 }
 

@@ -1,69 +1,156 @@
 //! Loss and accuracy along a sweep.
 
-use super::network::{self, EVAL_PARTS};
-use super::plan::Plan;
+use super::network::{self, EVAL_PARTS, Recipe};
+use super::plan::{Plan, Rule};
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock};
 
-/// Judges a network at every step of a plan.
+/// What a judgement depends on: the network, and how it is pruned.
+pub(super) type Case = (Recipe, Rule);
+
+/// By the bits of the sparsity in per cent.
+type Judged = BTreeMap<u64, Evaluation>;
+
+/// Sweeps remembered, so that another sparsity of the same sweep is judged alone.
+const REMEMBERED: usize = 24;
+
+/// Judgements made before. They are functions of their case, so remembering changes no result.
+fn memory() -> &'static Mutex<Vec<(Case, Judged)>> {
+    static MEMORY: OnceLock<Mutex<Vec<(Case, Judged)>>> = OnceLock::new();
+    MEMORY.get_or_init(Mutex::default)
+}
+
+/// Judges a network at steps of a plan, in any order.
 pub(super) struct Judge {
+    dense: Arc<Mlp>,
     net: Mlp,
     plan: Arc<Plan>,
-    layers: usize,
-    pub(super) steps: usize,
-    pub(super) step: usize,
+    /// Steps still to judge, the next one last.
+    queue: Vec<usize>,
     part: usize,
     total: Evaluation,
-    pub(super) done: Vec<Evaluation>,
+    /// Per step, once it is judged.
+    pub(super) done: Vec<Option<Evaluation>>,
+    /// Steps judged so far.
+    pub(super) judged: usize,
+    case: Option<(Case, Vec<f64>)>,
 }
 
 impl Judge {
-    pub(super) fn new(net: &Mlp, plan: Arc<Plan>) -> Self {
-        let layers = plan.pruned_at.len();
+    /// Judges the steps in this order.
+    pub(super) fn new(net: &Arc<Mlp>, plan: Arc<Plan>, order: impl Iterator<Item = usize>) -> Self {
+        let steps = plan.kept.first().map_or(0, Vec::len);
+        let mut queue: Vec<usize> = order.filter(|&s| s < steps).collect();
+        queue.reverse();
         let mut judge = Self {
-            net: net.clone(),
-            steps: plan.kept.first().map_or(0, Vec::len),
+            dense: net.clone(),
+            net: (**net).clone(),
             plan,
-            layers,
-            step: 0,
+            queue,
             part: 0,
             total: EMPTY,
-            done: Vec::new(),
+            done: vec![None; steps],
+            judged: 0,
+            case: None,
         };
         judge.prune();
         judge
     }
 
-    /// Zeroes the weights that go at the current step (earlier ones are 0 already).
+    /// Remembers what it finds, and uses what was found before. `steps` are sparsities in per cent.
+    pub(super) fn of(mut self, case: Case, steps: &[f64]) -> Self {
+        if let Ok(memory) = memory().lock()
+            && let Some((_, known)) = memory.iter().find(|(c, _)| *c == case)
+        {
+            for (done, s) in self.done.iter_mut().zip(steps) {
+                *done = known.get(&s.to_bits()).copied();
+            }
+        }
+        self.queue.retain(|&s| self.done[s].is_none());
+        self.judged = self.done.iter().flatten().count();
+        self.case = Some((case, steps.to_vec()));
+        self.prune();
+        self
+    }
+
+    /// Steps to judge in all.
+    pub(super) fn wanted(&self) -> usize {
+        self.judged + self.queue.len()
+    }
+
+    /// Zeroes the weights that are gone at the next step.
     fn prune(&mut self) {
-        for l in 0..self.layers {
-            let at = &self.plan.pruned_at[l];
-            for (w, &gone) in self.net.weights_mut(l).iter_mut().zip(at.iter()) {
-                if usize::from(gone) == self.step {
-                    *w = 0.0;
-                }
+        let Some(&step) = self.queue.last() else {
+            return;
+        };
+        for (l, at) in self.plan.pruned_at.iter().enumerate() {
+            let dense = self.dense.weights(l);
+            let weights = self.net.weights_mut(l).iter_mut();
+            for ((w, &before), &gone) in weights.zip(dense).zip(at.iter()) {
+                *w = if usize::from(gone) > step {
+                    before
+                } else {
+                    0.0
+                };
             }
         }
     }
 
     /// One part of one step; whether all steps are judged.
     pub(super) fn advance(&mut self, work: &mut Workspace) -> bool {
-        if self.step >= self.steps {
+        let Some(&step) = self.queue.last() else {
             return true;
-        }
+        };
         network::add(
             &mut self.total,
             network::evaluate_part(&self.net, self.part, work),
         );
         self.part += 1;
         if self.part == EVAL_PARTS {
-            self.done.push(self.total);
+            self.done[step] = Some(self.total);
             (self.part, self.total) = (0, EMPTY);
-            self.step += 1;
+            self.judged += 1;
+            self.queue.pop();
             self.prune();
         }
-        self.step >= self.steps
+        if self.queue.is_empty() {
+            self.remember();
+        }
+        self.queue.is_empty()
     }
+
+    fn remember(&mut self) {
+        let (Some((case, steps)), Ok(mut memory)) = (self.case.take(), memory().lock()) else {
+            return;
+        };
+        let found = steps.iter().zip(&self.done);
+        let found = found.filter_map(|(s, e)| e.map(|e| (s.to_bits(), e)));
+        if let Some((_, known)) = memory.iter_mut().find(|(c, _)| *c == case) {
+            known.extend(found);
+        } else {
+            memory.insert(0, (case, found.collect()));
+            memory.truncate(REMEMBERED);
+        }
+    }
+}
+
+/// Steps 0 to `count - 1` so that the first few span the whole sweep: the given ones, then every
+/// 16th, every 8th, … of the rest.
+pub(super) fn coarse_to_fine(first: &[usize], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = Vec::with_capacity(count);
+    let mut seen = vec![false; count];
+    let strides = [16, 8, 4, 2, 1];
+    let rest = strides.iter().flat_map(|&by| (0..count).step_by(by));
+    for s in first.iter().copied().chain(rest) {
+        if let Some(seen) = seen.get_mut(s)
+            && !*seen
+        {
+            *seen = true;
+            order.push(s);
+        }
+    }
+    order
 }
 
 const EMPTY: Evaluation = Evaluation {
@@ -71,3 +158,16 @@ const EMPTY: Evaluation = Evaluation {
     correct: 0,
     count: 0,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_is_judged_from_coarse_to_fine_and_every_step_once() {
+        let mut order = coarse_to_fine(&[0, 30, 40], 41);
+        assert_eq!(order[..6], [0, 30, 40, 16, 32, 8]);
+        order.sort_unstable();
+        assert_eq!(order, (0..41).collect::<Vec<_>>());
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::checkpoint::{Tensor, nan_error};
 use super::config::{Config, Granularity, Method, NanPolicy, Source};
-use super::judge::Judge;
+use super::judge::{Judge, coarse_to_fine};
 use super::measure::{Bytes, Effective, effective};
 use super::network::{Recipe, Training};
 use super::plan::{Layer, Plan, Planner, Rule, group_steps};
@@ -111,22 +111,25 @@ const RIVALS: [(&str, Method, Granularity); 5] = [
 
 enum Phase {
     Train(Training),
+    /// A first look at the network under way.
+    Sketch(Training, Box<Work>),
     Plan(Planner),
+    Tally(Tally),
+    Measure(usize),
     Judge(Judge),
     Rival(usize, Planner),
     JudgeRival(usize, Judge),
-    Tally(Tally),
-    Measure(usize),
+    Finish,
 }
 
 /// The computation in steps.
 pub(super) struct Work {
     config: Config,
+    recipe: Option<Recipe>,
     steps: Vec<f64>,
     layers: Arc<[Layer]>,
     net: Option<Arc<Mlp>>,
     plan: Option<Arc<Plan>>,
-    judged: Vec<Evaluation>,
     rivals: Vec<Rival>,
     points: Vec<Point>,
     /// Per layer and step, bits of information in a kept value, its byte planes apart.
@@ -136,26 +139,19 @@ pub(super) struct Work {
     remarks: Vec<String>,
     phase: Phase,
     buffers: Workspace,
+    /// Only what a first look needs: two points judged, no paths, no other methods.
+    brief: bool,
+    preview: Option<Run>,
 }
+
+/// First looks at a network while it is trained.
+const SKETCHES: u64 = 10;
+/// Judged points at which the sweep is shown although it is not finished.
+const SHOWN_AT: [usize; 5] = [2, 10, 18, 34, 66];
 
 impl Work {
     pub(super) fn new(config: &Config, data: &Library) -> Result<Self> {
-        let mut work = Self {
-            config: config.clone(),
-            steps: sweep_steps(config),
-            layers: Arc::from([]),
-            net: None,
-            plan: None,
-            judged: Vec::new(),
-            rivals: Vec::new(),
-            points: Vec::new(),
-            plane_bits: Vec::new(),
-            histograms: Vec::new(),
-            strips: Vec::new(),
-            remarks: Vec::new(),
-            phase: Phase::Measure(0),
-            buffers: Workspace::default(),
-        };
+        let mut work = Self::empty(config);
         match config.source {
             Source::Trained => {
                 let recipe = Recipe {
@@ -163,6 +159,7 @@ impl Work {
                     steps: config.train_steps,
                     seed: config.seed,
                 };
+                work.recipe = Some(recipe.clone());
                 work.phase = Phase::Train(Training::new(recipe)?);
             }
             Source::Imported => {
@@ -172,6 +169,58 @@ impl Work {
             }
         }
         Ok(work)
+    }
+
+    fn empty(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            recipe: None,
+            steps: sweep_steps(config),
+            layers: Arc::from([]),
+            net: None,
+            plan: None,
+            rivals: Vec::new(),
+            points: Vec::new(),
+            plane_bits: Vec::new(),
+            histograms: Vec::new(),
+            strips: Vec::new(),
+            remarks: Vec::new(),
+            phase: Phase::Finish,
+            buffers: Workspace::default(),
+            brief: false,
+            preview: None,
+        }
+    }
+
+    /// A first look at a network that is not trained to its end.
+    fn sketch(config: &Config, net: &Mlp) -> Self {
+        let mut work = Self::empty(config);
+        work.brief = true;
+        work.layers = layers_of(net).into();
+        work.net = Some(Arc::new(net.clone()));
+        work.phase = work.planning();
+        work
+    }
+
+    /// Number of weights that are ranked.
+    #[cfg(feature = "gpu")]
+    pub(super) fn weights(&self) -> u64 {
+        let known: u64 = self.layers.iter().map(|l| l.values.len() as u64).sum();
+        let sizes = self.config.sizes();
+        let built = sizes.windows(2).map(|w| (w[0] * w[1]) as u64).sum();
+        match self.config.source {
+            Source::Trained => built,
+            Source::Imported => known,
+        }
+    }
+
+    /// The planner at work, if weights are being ranked.
+    #[cfg(feature = "gpu")]
+    pub(super) fn planner(&mut self) -> Option<&mut Planner> {
+        match &mut self.phase {
+            Phase::Plan(planner) | Phase::Rival(_, planner) => Some(planner),
+            _ => None,
+        }
     }
 
     fn planning(&self) -> Phase {
@@ -186,35 +235,57 @@ impl Work {
                 || (method == Method::Magnitude && granularity != self.config.granularity)
         });
         match next {
-            Some(i) if self.net.is_some() => {
-                let (_, method, granularity) = RIVALS[i];
-                let rule = Rule {
-                    method,
-                    granularity,
-                    ..Rule::of(&self.config)
-                };
+            Some(i) if !self.brief => {
+                let rule = self.rival_rule(i);
                 Phase::Rival(i, Planner::new(self.layers.clone(), rule, &RIVAL_STEPS))
             }
-            _ => self.counting(0),
+            _ => Phase::Finish,
+        }
+    }
+
+    fn rival_rule(&self, i: usize) -> Rule {
+        let (_, method, granularity) = RIVALS[i];
+        Rule {
+            method,
+            granularity,
+            ..Rule::of(&self.config)
+        }
+    }
+
+    fn judging(&self) -> Phase {
+        let (Some(net), Some(plan)) = (&self.net, &self.plan) else {
+            return Phase::Finish;
+        };
+        let first = [0, self.chosen()];
+        if self.brief {
+            return Phase::Judge(Judge::new(net, plan.clone(), first.into_iter()));
+        }
+        let order = coarse_to_fine(&first, self.steps.len());
+        let judge = Judge::new(net, plan.clone(), order.into_iter());
+        Phase::Judge(self.remembering(judge, Rule::of(&self.config), &self.steps))
+    }
+
+    fn remembering(&self, judge: Judge, rule: Rule, steps: &[f64]) -> Judge {
+        match &self.recipe {
+            Some(recipe) => judge.of((recipe.clone(), rule), steps),
+            None => judge,
         }
     }
 
     /// Goes on counting layers, one after the other.
-    fn tally(&mut self, mut tally: Tally) {
+    fn tally(&mut self, mut tally: Tally) -> Phase {
         let (Some(plan), Some(layer)) = (&self.plan, self.layers.get(tally.layer)) else {
-            self.phase = Phase::Measure(0);
-            return;
+            return Phase::Measure(0);
         };
         let l = tally.layer;
         if !tally.advance(layer, &plan.pruned_at[l]) {
-            self.phase = Phase::Tally(tally);
-            return;
+            return Phase::Tally(tally);
         }
         let counts = tally.finish();
         self.plane_bits.push(counts.plane_bits);
         self.histograms.push(counts.histogram);
         self.strips.push(counts.strip);
-        self.phase = self.counting(l + 1);
+        self.counting(l + 1)
     }
 
     fn counting(&self, l: usize) -> Phase {
@@ -222,54 +293,64 @@ impl Work {
         Phase::Tally(Tally::new(l, width, self.steps.len()))
     }
 
-    fn measure(&mut self, step: usize) -> Option<Run> {
-        let plan = self.plan.clone()?;
-        if let Some(&asked) = self.steps.get(step) {
-            let mut bytes = Bytes::default();
-            let (mut kept, mut total) = (0, 0);
-            for (l, layer) in self.layers.iter().enumerate() {
-                let left = plan.kept[l][step];
-                let bits = self.plane_bits[l][step];
-                bytes.add(Bytes::of(
-                    [layer.rows, layer.cols],
-                    layer.width(),
-                    left,
-                    bits,
-                ));
-                kept += left;
-                total += layer.values.len() as u64;
+    /// Counts one point of the sweep; accuracy comes later.
+    fn measure(&mut self, step: usize) -> Result<Phase> {
+        let Some(plan) = &self.plan else {
+            return Err(Error::Stuck("there is nothing to prune".to_owned()));
+        };
+        let Some(&asked) = self.steps.get(step) else {
+            if !self.brief {
+                self.preview = Some(self.run());
             }
-            let dims: Vec<[usize; 2]> = self.layers.iter().map(|l| [l.rows, l.cols]).collect();
-            let stays = |l: usize, i: usize| usize::from(plan.pruned_at[l][i]) > step;
-            self.points.push(Point {
-                asked,
-                pruned: total - kept,
-                judged: self.judged.get(step).copied(),
-                effective: self.net.is_some().then(|| effective(&dims, &stays)),
-                bytes,
-            });
-            self.phase = Phase::Measure(step + 1);
-            return None;
+            return Ok(self.judging());
+        };
+        let mut bytes = Bytes::default();
+        let (mut kept, mut total) = (0, 0);
+        for (l, layer) in self.layers.iter().enumerate() {
+            let left = plan.kept[l][step];
+            let bits = self.plane_bits[l][step];
+            let dims = [layer.rows, layer.cols];
+            bytes.add(Bytes::of(dims, layer.width(), left, bits));
+            kept += left;
+            total += layer.values.len() as u64;
         }
-        Some(super::report::run(Results {
+        let dims: Vec<[usize; 2]> = self.layers.iter().map(|l| [l.rows, l.cols]).collect();
+        let stays = |l: usize, i: usize| usize::from(plan.pruned_at[l][i]) > step;
+        let follow = self.net.is_some() && !self.brief;
+        self.points.push(Point {
+            asked,
+            pruned: total - kept,
+            judged: None,
+            effective: follow.then(|| effective(&dims, &stays)),
+            bytes,
+        });
+        Ok(Phase::Measure(step + 1))
+    }
+
+    /// Takes over what is judged so far.
+    fn take_judged(&mut self, judge: &Judge) {
+        for (point, judged) in self.points.iter_mut().zip(&judge.done) {
+            point.judged = *judged;
+        }
+    }
+
+    /// What is known so far.
+    fn run(&self) -> Run {
+        let joined = self.histograms.iter().cloned().reduce(|a, b| a.join(&b));
+        super::report::run(Results {
             chosen: self.chosen(),
             total: self.layers.iter().map(|l| l.values.len() as u64).sum(),
             config: self.config.clone(),
             layers: self.layers.clone(),
-            plan,
-            points: std::mem::take(&mut self.points),
-            rivals: std::mem::take(&mut self.rivals),
-            histogram: self
-                .histograms
-                .iter()
-                .cloned()
-                .reduce(|a, b| a.join(&b))
-                .unwrap_or_default(),
-            histograms: std::mem::take(&mut self.histograms),
-            strips: std::mem::take(&mut self.strips),
+            plan: self.plan.clone().unwrap_or_default(),
+            points: self.points.clone(),
+            rivals: self.rivals.clone(),
+            histogram: joined.unwrap_or_default(),
+            histograms: self.histograms.clone(),
+            strips: self.strips.clone(),
             charts: Vec::new(),
-            remarks: std::mem::take(&mut self.remarks),
-        }))
+            remarks: self.remarks.clone(),
+        })
     }
 
     fn chosen(&self) -> usize {
@@ -279,81 +360,102 @@ impl Work {
         let found = self.steps.iter().position(|&s| s == self.config.sparsity);
         found.unwrap_or(0)
     }
+
+    fn train(&mut self, mut training: Training) -> Phase {
+        if let Some(net) = training.step() {
+            self.layers = layers_of(&net).into();
+            self.net = Some(net);
+            return self.planning();
+        }
+        let every = self.config.train_steps.div_ceil(SKETCHES).max(1);
+        if training.steps_done() % every == 1 {
+            let sketch = Self::sketch(&self.config, training.network());
+            return Phase::Sketch(training, Box::new(sketch));
+        }
+        Phase::Train(training)
+    }
 }
 
 impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        match &mut self.phase {
-            Phase::Tally(_) => {
-                if let Phase::Tally(tally) = std::mem::replace(&mut self.phase, Phase::Measure(0)) {
-                    self.tally(tally);
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Finish) {
+            Phase::Train(training) => self.train(training),
+            Phase::Sketch(training, mut sketch) => match sketch.step()? {
+                Step::Working => Phase::Sketch(training, sketch),
+                Step::Done(run) => {
+                    self.preview = Some(run);
+                    Phase::Train(training)
+                }
+            },
+            Phase::Plan(mut planner) => match planner.step() {
+                None => Phase::Plan(planner),
+                Some(plan) => {
+                    self.plan = Some(Arc::new(plan));
+                    self.counting(0)
+                }
+            },
+            Phase::Tally(tally) => self.tally(tally),
+            Phase::Measure(step) => self.measure(step)?,
+            Phase::Judge(mut judge) => {
+                let before = judge.judged;
+                let all = judge.advance(&mut self.buffers);
+                if all {
+                    self.take_judged(&judge);
+                    self.rival(0)
+                } else {
+                    if !self.brief && before != judge.judged && SHOWN_AT.contains(&judge.judged) {
+                        self.take_judged(&judge);
+                        self.preview = Some(self.run());
+                    }
+                    Phase::Judge(judge)
                 }
             }
-            Phase::Train(training) => {
-                if let Some(net) = training.step() {
-                    self.layers = layers_of(&net).into();
-                    self.net = Some(net);
-                    self.phase = self.planning();
+            Phase::Rival(i, mut planner) => match (planner.step(), &self.net) {
+                (Some(plan), Some(net)) => {
+                    let judge = Judge::new(net, Arc::new(plan), 0..RIVAL_STEPS.len());
+                    let judge = self.remembering(judge, self.rival_rule(i), &RIVAL_STEPS);
+                    Phase::JudgeRival(i, judge)
                 }
-            }
-            Phase::Plan(planner) => {
-                if let Some(plan) = planner.step().map(Arc::new) {
-                    self.phase = match &self.net {
-                        Some(net) => Phase::Judge(Judge::new(net, plan.clone())),
-                        None => self.counting(0),
-                    };
-                    self.plan = Some(plan);
-                }
-            }
-            Phase::Judge(judge) => {
-                if judge.advance(&mut self.buffers) {
-                    self.judged = std::mem::take(&mut judge.done);
-                    self.phase = self.rival(0);
-                }
-            }
-            Phase::Rival(i, planner) => {
-                if let (Some(plan), Some(net)) = (planner.step(), &self.net) {
-                    self.phase = Phase::JudgeRival(*i, Judge::new(net, Arc::new(plan)));
-                }
-            }
-            Phase::JudgeRival(i, judge) => {
+                _ => Phase::Rival(i, planner),
+            },
+            Phase::JudgeRival(i, mut judge) => {
                 if judge.advance(&mut self.buffers) {
                     let curve = RIVAL_STEPS.iter().zip(&judge.done);
+                    let known = curve.filter_map(|(&s, e)| Some([s, 100.0 * (*e)?.accuracy()]));
                     self.rivals.push(Rival {
-                        name: RIVALS[*i].0,
-                        accuracy: curve.map(|(&s, e)| [s, 100.0 * e.accuracy()]).collect(),
+                        name: RIVALS[i].0,
+                        accuracy: known.collect(),
                     });
-                    let next = *i + 1;
-                    self.phase = self.rival(next);
+                    self.rival(i + 1)
+                } else {
+                    Phase::JudgeRival(i, judge)
                 }
             }
-            Phase::Measure(step) => {
-                let step = *step;
-                if let Some(run) = self.measure(step) {
-                    return Ok(Step::Done(run));
-                }
-                if self.plan.is_none() {
-                    return Err(Error::Stuck("there is nothing to prune".to_owned()));
-                }
-            }
-        }
+            Phase::Finish => return Ok(Step::Done(self.run())),
+        };
         Ok(Step::Working)
     }
 
     fn progress(&self) -> f64 {
         let share = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
         match &self.phase {
-            Phase::Train(t) => 0.4 * t.progress(),
+            Phase::Train(t) | Phase::Sketch(t, _) => 0.4 * t.progress(),
             Phase::Plan(p) if self.net.is_none() => 0.8 * p.progress(),
-            Phase::Plan(_) => 0.4,
-            Phase::Judge(j) => 0.4 + 0.35 * share(j.step, j.steps),
-            Phase::Rival(i, _) => 0.75 + 0.2 * share(*i, RIVALS.len()),
-            Phase::JudgeRival(i, _) => 0.77 + 0.2 * share(*i, RIVALS.len()),
-            Phase::Tally(t) => 0.9 + 0.05 * share(t.layer, self.layers.len()),
-            Phase::Measure(s) => 0.95 + 0.05 * share(*s, self.steps.len()),
+            Phase::Tally(t) if self.net.is_none() => 0.8 + 0.1 * share(t.layer, self.layers.len()),
+            Phase::Measure(s) if self.net.is_none() => 0.9 + 0.1 * share(*s, self.steps.len()),
+            Phase::Plan(_) | Phase::Tally(_) => 0.4,
+            Phase::Measure(s) => 0.4 + 0.05 * share(*s, self.steps.len()),
+            Phase::Judge(j) => 0.45 + 0.35 * share(j.judged, j.wanted()),
+            Phase::Rival(i, _) => 0.8 + 0.2 * share(*i, RIVALS.len()),
+            Phase::JudgeRival(i, _) => 0.82 + 0.18 * share(*i, RIVALS.len()),
+            Phase::Finish => 1.0,
         }
+    }
+
+    fn preview(&mut self) -> Option<Run> {
+        self.preview.take()
     }
 }
 
@@ -456,6 +558,56 @@ mod tests {
         assert_eq!(run.timeline().steps.len(), r.points.len());
         assert!(run.charts().iter().all(|c| !c.series.is_empty()));
         assert_eq!(run.tables()[0].1.rows.len(), 3);
+    }
+
+    #[test]
+    fn looks_at_a_run_under_way_come_early_and_hold_no_figure_that_is_not_its_own() {
+        let mut config = small();
+        // No other test trains this one, so that it is not remembered.
+        config.seed = 77;
+        let mut work = Work::new(&config, &Library::default()).unwrap();
+        let (mut looks, mut early) = (Vec::new(), 0);
+        let last = loop {
+            if let Step::Done(run) = work.step().unwrap() {
+                break run;
+            }
+            if let Some(run) = work.preview() {
+                early += usize::from(work.net.is_none());
+                looks.push(run);
+            }
+        };
+        assert_eq!(early, SKETCHES as usize, "while it is trained");
+        let (ended, trained) = (last.results(), &looks[early..]);
+        for look in trained {
+            let r = look.results();
+            assert_eq!(r.plan, ended.plan);
+            for (a, b) in r.points.iter().zip(&ended.points) {
+                assert!(a.judged.is_none() || a.judged == b.judged);
+                assert_eq!((a.pruned, &a.bytes), (b.pruned, &b.bytes));
+            }
+        }
+        let judged = |r: &Results| r.points.iter().filter(|p| p.judged.is_some()).count();
+        let counts: Vec<usize> = trained.iter().map(|l| judged(l.results())).collect();
+        assert!(counts.is_sorted() && counts.len() > 2, "{counts:?}");
+        assert_eq!(judged(ended), ended.points.len());
+    }
+
+    #[test]
+    fn another_sparsity_of_the_same_sweep_gives_the_same_accuracies() {
+        let a = run(&small(), &Library::default()).unwrap();
+        let config = Config {
+            sparsity: 87.3,
+            ..small()
+        };
+        let b = run(&config, &Library::default()).unwrap();
+        let at = |run: &Run, asked: f64| {
+            let points = run.results().points.iter();
+            points.filter(|p| p.asked == asked).map(|p| p.judged).next()
+        };
+        for asked in [0.0, 50.0, 99.0] {
+            assert_eq!(at(&a, asked), at(&b, asked), "{asked} %");
+        }
+        assert!(at(&b, 87.3).flatten().is_some());
     }
 
     #[test]

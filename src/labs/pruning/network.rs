@@ -91,6 +91,16 @@ impl Training {
         self.step as f64 / self.recipe.steps.max(1) as f64
     }
 
+    /// Optimizer steps done.
+    pub fn steps_done(&self) -> u64 {
+        self.step
+    }
+
+    /// The network as it is now.
+    pub fn network(&self) -> &Mlp {
+        &self.net
+    }
+
     /// One optimizer step; the network once it is trained.
     pub fn step(&mut self) -> Option<Arc<Mlp>> {
         if let Some(net) = &self.known {

@@ -97,7 +97,7 @@ impl Rule {
 }
 
 /// The finished plan.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// Per layer and weight: index of the first step at which it is pruned, or [`NEVER`].
     pub pruned_at: Vec<Arc<[u8]>>,
@@ -305,6 +305,54 @@ impl Planner {
         } else {
             Phase::Count(ranks)
         };
+    }
+
+    /// Ranks of the next group of layers, while nothing of it is counted yet: what a device may take
+    /// over. None for N:M, and between groups.
+    pub fn ranking(&self) -> Option<&[u64]> {
+        let fresh = self.offset == 0 && self.groups.get(self.group)?.0 == self.layer;
+        match &self.phase {
+            Phase::Count(ranks) if fresh && ranks.untouched() => {
+                self.wanted.get(self.group).map(Vec::as_slice)
+            }
+            _ => None,
+        }
+    }
+
+    /// Number of keys of the group under way.
+    pub fn group_len(&self) -> usize {
+        let of = |&(first, end): &(usize, usize)| self.layers[first..end].iter();
+        let layers = self.groups.get(self.group).map(of);
+        layers.map_or(0, |l| l.map(|l| l.values.len()).sum())
+    }
+
+    /// Some more keys of the group under way in flat order; whether that was all. Then the group
+    /// starts anew.
+    pub fn next_keys(&mut self, keys: &mut Vec<u32>) -> bool {
+        let through = self.take(|key, _| keys.push(key));
+        if through {
+            self.rewind();
+        }
+        through
+    }
+
+    /// Takes the cuts of the group under way and the step at which each of its weights goes.
+    pub fn ranked(&mut self, cuts: &[Cut], pruned_at: &[u8]) {
+        let Some(&(first, end)) = self.groups.get(self.group) else {
+            return;
+        };
+        let mut rest = pruned_at;
+        for l in first..end {
+            let (mine, others) = rest.split_at(self.layers[l].values.len().min(rest.len()));
+            self.pruned_at[l].extend_from_slice(mine);
+            self.plan.cuts.push(cuts.to_vec());
+            rest = others;
+        }
+        // The three passes of counting were not needed.
+        self.work_done += 3 * pruned_at.len() as u64;
+        self.group += 1;
+        self.rewind();
+        self.phase = self.counting();
     }
 
     fn assign(&mut self, mut assign: Assign) {

@@ -55,6 +55,11 @@ impl Ranks {
         }
     }
 
+    /// Whether no key was counted yet.
+    pub fn untouched(&self) -> bool {
+        self.pass == 0 && self.nodes[0].histogram.iter().all(|&c| c == 0)
+    }
+
     /// Whether all three passes are done.
     pub fn done(&self) -> bool {
         self.pass >= PASSES.len()

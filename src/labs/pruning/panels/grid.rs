@@ -1,6 +1,7 @@
 //! Weights as pixels: one cell a weight, ink by magnitude, pruned ones blank. The first layer of a
 //! digit reader is drawn as one 8 × 8 field for each hidden unit.
 
+use super::super::config::Source;
 use super::super::model::{Results, Run};
 use crate::core::digits::PIXELS;
 use crate::ui::theme::{Palette, mix};
@@ -57,7 +58,7 @@ impl std::fmt::Debug for Textures {
 /// The layout of a layer in a space: fields for a first layer of digits, a matrix otherwise.
 pub(crate) fn layout(r: &Results, layer: usize, space: Vec2) -> Layout {
     let l = &r.layers[layer];
-    if layer == 0 && l.cols == PIXELS && l.rows > 1 && r.points.iter().any(|p| p.judged.is_some()) {
+    if layer == 0 && l.cols == PIXELS && l.rows > 1 && r.config.source == Source::Trained {
         let mut best = (0.0, 1);
         for across in 1..=l.rows {
             let down = l.rows.div_ceil(across);

@@ -102,7 +102,8 @@ impl Contest {
             None => vec![self.sparsity],
         };
         let plan = plan(&layers_of(net).into(), rule, &steps);
-        Judge::new(net, Arc::new(plan))
+        let last = steps.len() - 1;
+        Judge::new(net, Arc::new(plan), std::iter::once(last))
     }
 
     fn result(&self) -> ClaimResult {
@@ -187,7 +188,8 @@ impl Job for Contest {
                     self.phase = Some(Phase::Judge(entrant, judge));
                     return Ok(Step::Working);
                 }
-                let last = judge.done.last().map_or(f64::NAN, |e| 100.0 * e.accuracy());
+                let last = judge.done.last().copied().flatten();
+                let last = last.map_or(f64::NAN, |e| 100.0 * e.accuracy());
                 if entrant == 0 {
                     self.phase = self
                         .net
