@@ -273,3 +273,35 @@ fn a_comparison_shows_the_same_request_in_both_setups() {
         );
     }
 }
+
+#[test]
+fn a_sweep_runs_over_a_parameter_and_shows_its_curve() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#serving");
+    harness.state_mut().run_command(Command::Compare);
+    harness.state_mut().run_command(Command::Sweep);
+    harness.step();
+    harness.get_by_label_contains("Sweep, 42 runs").click();
+    harness.step();
+    settle(&mut harness);
+    assert!(
+        harness.query_by_label_contains("runs").is_some(),
+        "the button stays for another sweep"
+    );
+    assert!(
+        harness.query_by_label("Result").is_some(),
+        "the result can be chosen once there is one"
+    );
+}
+
+#[test]
+fn headings_have_levels() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#serving");
+    let levels: Vec<_> = harness
+        .query_all_by_role(Role::Heading)
+        .filter_map(|node| node.accesskit_node().level())
+        .collect();
+    assert!(levels.contains(&1), "the lab's name: {levels:?}");
+    assert!(levels.contains(&2), "the groups of parameters: {levels:?}");
+}

@@ -137,6 +137,7 @@ impl Default for State {
                 playhead: 120.0,
                 cursor: None,
                 seek: None,
+                picked: None,
                 hovered: None,
                 selected: None,
             },

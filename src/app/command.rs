@@ -34,6 +34,8 @@ pub enum Command {
     NewSeed,
     /// Run 20 seeds of every setup.
     ManySeeds,
+    /// Show the parameter sweep.
+    Sweep,
     /// Back to the preset's values.
     Reset,
     /// Undo.
@@ -66,7 +68,7 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of the palette.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -79,6 +81,7 @@ impl Command {
         Self::CycleMode,
         Self::NewSeed,
         Self::ManySeeds,
+        Self::Sweep,
         Self::Reset,
         Self::Undo,
         Self::Redo,
@@ -122,6 +125,7 @@ impl Command {
             Self::CycleMode => "Next way of comparing",
             Self::NewSeed => "New seed",
             Self::ManySeeds => "Run 20 seeds",
+            Self::Sweep => "Sweep a parameter",
             Self::Reset => "Reset all parameters",
             Self::Undo => "Undo",
             Self::Redo => "Redo",
@@ -164,6 +168,7 @@ impl Command {
             Self::CycleMode => keys![plain(Key::V)],
             Self::NewSeed => keys![plain(Key::S)],
             Self::ManySeeds => keys![KeyboardShortcut::new(Modifiers::SHIFT, Key::S)],
+            Self::Sweep => keys![plain(Key::W)],
             Self::Reset => keys![KeyboardShortcut::new(Modifiers::SHIFT, Key::R)],
             Self::Undo => keys![ctrl(Key::Z)],
             Self::Redo => keys![KeyboardShortcut::new(

@@ -149,7 +149,7 @@ impl Home {
     ) {
         let narrow = ui.available_width() < 520.0;
         ui.horizontal(|ui| {
-            ui.label(RichText::new("Schedlab").size(30.0).strong());
+            crate::ui::heading(&ui.label(RichText::new("Schedlab").size(30.0).strong()), 1);
             if !narrow {
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     header_buttons_ui(ui, action);
@@ -173,7 +173,7 @@ impl Home {
         Self::own_data_ui(ui, palette, action);
         Self::continue_ui(ui, env.prefs, action);
         ui.add_space(8.0);
-        ui.label(RichText::new("Start here").heading());
+        crate::ui::heading(&ui.label(RichText::new("Start here").heading()), 2);
         ui.horizontal_wrapped(|ui| {
             if ui
                 .button("Serving: why decode stalls, vLLM against Sarathi")
@@ -254,7 +254,8 @@ impl Home {
                 .layout(egui::Layout::top_down(egui::Align::Min)),
         );
         child.set_clip_rect(inner.intersect(ui.clip_rect()));
-        child.add(egui::Label::new(RichText::new(info.title).heading()).selectable(false));
+        let title = egui::Label::new(RichText::new(info.title).heading()).selectable(false);
+        crate::ui::heading(&child.add(title), 2);
         child.add(
             egui::Label::new(RichText::new(info.question).color(palette.muted)).selectable(false),
         );
@@ -295,7 +296,7 @@ impl Home {
             .inner_margin(12)
             .show(ui, |ui| {
                 ui.horizontal_wrapped(|ui| {
-                    ui.label(RichText::new("Bring your own").heading());
+                    crate::ui::heading(&ui.label(RichText::new("Bring your own").heading()), 2);
                     if ui.button("Open a file…").clicked() {
                         *action = Some(HomeAction::Command(Command::OpenFile));
                     }
@@ -312,7 +313,7 @@ impl Home {
             return;
         }
         ui.add_space(8.0);
-        ui.label(RichText::new("Continue").heading());
+        crate::ui::heading(&ui.label(RichText::new("Continue").heading()), 2);
         ui.horizontal_wrapped(|ui| {
             for kind in prefs.recent.iter().take(3) {
                 let label = prefs.last.get(kind).map_or_else(String::new, |shared| {
@@ -340,7 +341,7 @@ impl Home {
         palette: &Palette,
         action: &mut Option<HomeAction>,
     ) {
-        ui.label(RichText::new("All systems").heading());
+        crate::ui::heading(&ui.label(RichText::new("All systems").heading()), 2);
         ui.horizontal_wrapped(|ui| {
             let label = ui.label("Search");
             ui.add(

@@ -12,6 +12,7 @@ mod prefs;
 mod screen;
 mod seeds;
 mod slot;
+mod sweep;
 
 pub use command::Command;
 

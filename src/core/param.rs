@@ -200,6 +200,48 @@ impl<C> Param<C> {
         }
     }
 
+    /// Range of a number and whether its slider is logarithmic; `None` for choices and toggles.
+    pub fn range(&self) -> Option<([f64; 2], bool)> {
+        match self.kind {
+            ParamKind::Float { min, max, log, .. } => Some(([min, max], log)),
+            ParamKind::Int { min, max, log, .. } => Some(([min as f64, max as f64], log)),
+            ParamKind::Choice { .. } | ParamKind::Toggle { .. } => None,
+        }
+    }
+
+    /// Sets a number, rounded where the parameter is whole. Choices take their index, toggles 0 or
+    /// 1. The range is not checked here.
+    pub fn set_value(&self, config: &mut C, value: f64) {
+        match self.kind {
+            ParamKind::Float { set, .. } => set(config, value),
+            ParamKind::Int { set, .. } => set(config, value.round().max(0.0) as u64),
+            ParamKind::Choice { set, .. } => set(config, value.round().max(0.0) as usize),
+            ParamKind::Toggle { set, .. } => set(config, value >= 0.5),
+        }
+    }
+
+    /// `count` values from `low` to `high`, evenly spaced on the parameter's slider; whole numbers
+    /// without repetition.
+    pub fn grid(&self, [low, high]: [f64; 2], count: usize) -> Vec<f64> {
+        let log = self.range().is_some_and(|(_, log)| log) && low > 0.0;
+        let mut values = if log {
+            // Rounding must not carry the ends out of the range.
+            super::num::logspace(low, high, count)
+                .into_iter()
+                .map(|v| v.clamp(low, high))
+                .collect()
+        } else {
+            super::num::linspace(low, high, count)
+        };
+        if matches!(self.kind, ParamKind::Int { .. }) {
+            for value in &mut values {
+                *value = value.round();
+            }
+            values.dedup();
+        }
+        values
+    }
+
     /// Copies the value from `source`.
     pub fn copy(&self, target: &mut C, source: &C) {
         match self.kind {
@@ -371,6 +413,21 @@ mod tests {
             validate(PARAMS, &config).unwrap_err().field(),
             Some("layers")
         );
+    }
+
+    #[test]
+    fn grids_follow_the_slider_and_whole_numbers_do_not_repeat() {
+        let rates = PARAMS[0].grid([1e-4, 1e-2], 3);
+        for (got, want) in rates.iter().zip([1e-4, 1e-3, 1e-2]) {
+            assert!((got / want - 1.0).abs() < 1e-12, "{got} is not {want}");
+        }
+        assert_eq!(PARAMS[1].grid([1.0, 4.0], 9), [1.0, 2.0, 3.0, 4.0]);
+        let mut config = Config {
+            rate: 0.1,
+            layers: 1,
+        };
+        PARAMS[1].set_value(&mut config, 2.6);
+        assert_eq!(config.layers, 3);
     }
 
     #[test]

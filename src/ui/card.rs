@@ -40,12 +40,12 @@ pub fn card_ui(ui: &mut Ui, exhibit: &Exhibit, claim: Option<&ClaimState>) -> Op
     equation_ui(ui, exhibit);
     if !exhibit.deviations.is_empty() {
         ui.add_space(8.0);
-        ui.label(theme::strong(ui, "Our choices"));
+        super::heading(&ui.label(theme::strong(ui, "Our choices")), 3);
         text(ui, exhibit.deviations);
     }
     if let Some(tested) = &exhibit.claim {
         ui.add_space(12.0);
-        ui.label(theme::strong(ui, "The claim"));
+        super::heading(&ui.label(theme::strong(ui, "The claim")), 3);
         text(ui, tested.statement);
         ui.label(RichText::new("How we test it").small().weak());
         text(ui, tested.experiment);

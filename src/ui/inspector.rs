@@ -12,7 +12,7 @@ pub fn story_ui(ui: &mut Ui, stories: &[(usize, &str, Option<Story>)]) {
         return;
     };
     ui.horizontal(|ui| {
-        ui.label(theme::title(ui, &title.title));
+        super::heading(&ui.label(theme::title(ui, &title.title)), 2);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let copy = ui.button("Copy").on_hover_text("Copy as JSON");
             if copy.clicked() {
@@ -116,7 +116,7 @@ fn why_ui(ui: &mut Ui, setup: Option<(usize, &str)>, story: Option<&Story>) {
     theme::card_frame(palette).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         ui.horizontal(|ui| {
-            ui.label(theme::strong(ui, "Why?"));
+            super::heading(&ui.label(theme::strong(ui, "Why?")), 3);
             if let Some((slot, label)) = setup {
                 swatch(ui, palette.series_at(slot));
                 ui.label(RichText::new(label).small().weak());

@@ -4,6 +4,7 @@ mod a11y;
 pub mod card;
 pub mod chart;
 pub mod format;
+pub mod heatmap;
 mod icon;
 pub mod import;
 pub mod inspector;

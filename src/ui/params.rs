@@ -75,7 +75,7 @@ fn heading_ui(ui: &mut Ui, group: &str, first: bool) {
         ui.add_space(12.0);
     }
     if !group.is_empty() {
-        ui.label(theme::strong(ui, group));
+        super::heading(&ui.label(theme::strong(ui, group)), 2);
     }
     ui.add_space(2.0);
 }

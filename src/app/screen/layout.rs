@@ -201,6 +201,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                         (Sheet::Parameters, "Parameters"),
                         (Sheet::Results, "Results"),
                         (Sheet::Inspector, "Inspector"),
+                        (Sheet::Sweep, "Sweep"),
                         (Sheet::Paper, "Paper"),
                     ] {
                         ui.selectable_value(&mut self.sheet, sheet, name);
@@ -212,6 +213,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                     Sheet::Parameters => self.parameters_ui(ui, env),
                     Sheet::Results => self.results_ui(ui),
                     Sheet::Inspector => self.inspector_ui(ui),
+                    Sheet::Sweep => self.sweep_ui(ui),
                     Sheet::Paper => self.paper_ui(ui, env),
                 }
             });
@@ -223,6 +225,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             for (side, name) in [
                 (Side::Results, "Results"),
                 (Side::Inspector, "Inspector"),
+                (Side::Sweep, "Sweep"),
                 (Side::Paper, "Paper"),
             ] {
                 ui.selectable_value(&mut self.side, side, name);
@@ -234,6 +237,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             .show(ui, |ui| match self.side {
                 Side::Results => self.results_ui(ui),
                 Side::Inspector => self.inspector_ui(ui),
+                Side::Sweep => self.sweep_ui(ui),
                 Side::Paper => self.paper_ui(ui, env),
             });
     }
@@ -247,7 +251,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             {
                 asked.push(Command::Home);
             }
-            ui.label(RichText::new(L::INFO.title).heading());
+            crate::ui::heading(&ui.label(RichText::new(L::INFO.title).heading()), 1);
             self.start_menus_ui(ui);
             if ui
                 .add_enabled(
@@ -284,6 +288,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                 Command::SaveTable,
                 Command::NewSeed,
                 Command::ManySeeds,
+                Command::Sweep,
                 Command::Reset,
                 Command::Panels,
                 Command::Theme,

@@ -3,12 +3,14 @@
 
 mod layout;
 mod panels;
+mod sweep;
 
 use super::command::Command;
 use super::history::History;
 use super::prefs::Prefs;
 use super::seeds::SeedBatch;
 use super::slot::Slot;
+use super::sweep::Sweep;
 use crate::core::{EntityId, Error, Result, Timeline};
 use crate::gpu::{Gpu, GpuLab};
 use crate::labs::{
@@ -77,6 +79,7 @@ pub(crate) trait Screen {
 enum Side {
     Results,
     Inspector,
+    Sweep,
     Paper,
 }
 
@@ -87,6 +90,7 @@ enum Sheet {
     Parameters,
     Results,
     Inspector,
+    Sweep,
     Paper,
 }
 
@@ -104,6 +108,8 @@ pub(crate) struct LabScreen<L: LabView + GpuLab> {
     mode: CompareMode,
     history: History<Vec<L::Config>>,
     seeds: Option<SeedBatch<L>>,
+    plan: sweep::Plan,
+    sweep: Option<Sweep<L>>,
     side: Side,
     side_open: bool,
     sheet: Sheet,
@@ -134,6 +140,8 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             selected: None,
             mode: CompareMode::default(),
             seeds: None,
+            plan: sweep::Plan::default(),
+            sweep: None,
             side: Side::Results,
             side_open: false,
             sheet: Sheet::Charts,
@@ -276,11 +284,23 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
                     self.seeds = None;
                 }
             }
+            if !busy
+                && let Some(sweep) = &mut self.sweep
+                && !sweep.is_done()
+            {
+                busy = true;
+                if let Err(error) = sweep.step(env.data) {
+                    env.notices.push(NoticeKind::Error, error.to_string());
+                    self.sweep = None;
+                }
+            }
         }
         if finished {
             self.renew_timeline();
         }
-        self.slots.iter().any(Slot::is_working) || self.seeds.as_ref().is_some_and(|b| !b.is_done())
+        self.slots.iter().any(Slot::is_working)
+            || self.seeds.as_ref().is_some_and(|b| !b.is_done())
+            || self.sweep.as_ref().is_some_and(|s| !s.is_done())
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, env: &mut Env<'_>) -> Asked {
@@ -346,6 +366,11 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
                 self.seeds = Some(SeedBatch::new(self.configs()));
                 self.side = Side::Results;
                 self.sheet = Sheet::Results;
+                self.side_open = true;
+            }
+            Command::Sweep => {
+                self.side = Side::Sweep;
+                self.sheet = Sheet::Sweep;
                 self.side_open = true;
             }
             Command::Reset => {

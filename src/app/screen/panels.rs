@@ -279,6 +279,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             playhead: self.transport.playhead,
             cursor: self.cursor,
             seek: None,
+            picked: None,
             hovered: self.hovered,
             selected: self.selected,
         };

@@ -41,6 +41,8 @@ pub(super) fn pointer(
         link.selected = near;
     } else if chart.on_timeline && (response.clicked() || response.dragged_by(primary)) {
         link.seek = Some(x);
+    } else if response.clicked() {
+        link.picked = Some(x);
     }
 }
 
@@ -107,8 +109,13 @@ pub(super) fn cursor(
                 ui.data_mut(|d| d.insert_temp(own, x));
             }
         }
-        if enter && chart.on_timeline {
-            link.seek = at;
+        if enter {
+            let target = if chart.on_timeline {
+                &mut link.seek
+            } else {
+                &mut link.picked
+            };
+            *target = at;
         }
     } else if !chart.on_timeline && !response.hovered() {
         ui.data_mut(|d| d.remove::<f64>(own));

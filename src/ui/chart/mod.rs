@@ -38,6 +38,8 @@ pub struct Link {
     pub cursor: Option<f64>,
     /// A playhead asked for by a click or drag.
     pub seek: Option<f64>,
+    /// A position chosen by a click or Enter in a chart that is not on the timeline.
+    pub picked: Option<f64>,
     /// The entity under the pointer.
     pub hovered: Option<EntityId>,
     /// The pinned entity.
