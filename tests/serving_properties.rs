@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
 use schedlab::labs::serving::engine::{Desk, Emitted, Engine, Entry, Formed, Note, Phase, Sink};
-use schedlab::labs::serving::{Arrivals, Config, Ending, Run, Scheduler, Serving, Stretch};
+use schedlab::labs::serving::{
+    Arrivals, Config, Ending, Feature, Run, Scheduler, Serving, Stretch,
+};
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
 fn config() -> impl Strategy<Value = Config> {
@@ -73,7 +75,7 @@ impl Sink for Watch<'_> {
         assert!(batch.desk.used <= limits.num_blocks, "pool oversubscribed");
         let total: u64 = batch.entries.iter().map(|e| u64::from(e.tokens)).sum();
         let decodes = batch.entries.iter().filter(|e| !e.prefill).count() as u64;
-        if self.config.scheduler.has_budget() {
+        if self.config.scheduler.has(Feature::Budget) {
             // Sarathi's decodes are never limited by the budget.
             let most = self.config.chunk_size.max(decodes);
             assert!(total <= most, "{total} tokens of {most}");
@@ -236,14 +238,10 @@ fn littles_law_holds() {
 
 #[test]
 fn first_come_first_served_schedulers_keep_the_order() {
-    for scheduler in [
-        Scheduler::StaticBatching,
-        Scheduler::Orca,
-        Scheduler::Vllm,
-        Scheduler::Sarathi,
-        Scheduler::VllmV1,
-        Scheduler::Lightllm,
-    ] {
+    for &scheduler in Scheduler::ALL {
+        if !scheduler.has(Feature::InOrder) {
+            continue;
+        }
         let run = run(&Config {
             scheduler,
             requests: 200,

@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::log::Log;
+use super::policies::Feature;
 use super::results::Results;
 use super::workload::Workload;
 use crate::core::stats::percentile_sorted;
@@ -136,7 +137,7 @@ fn batch(log: &Log, config: &Config) -> Chart {
         Series::new("prefill", SeriesKind::Stairs, sampled(&it.prefill)),
         Series::new("decode", SeriesKind::Stairs, sampled(&it.decodes)),
     ];
-    if config.scheduler.has_budget() {
+    if config.scheduler.has(Feature::Budget) {
         let budget = config.chunk_size as f64;
         let end = it.formed.last().copied().unwrap_or(0.0);
         series.push(Series::line("budget", vec![[0.0, budget], [end, budget]]).as_reference());

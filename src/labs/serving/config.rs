@@ -2,98 +2,11 @@
 
 use super::cost::CostPreset;
 use super::engine::{Limits, Router};
-use super::policies::{LightLlm, Orca, Policy, Sarathi, Srpt, StaticBatching, Vllm, VllmV1};
+pub use super::policies::Scheduler;
+use super::policies::{Feature, Policy};
 use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
-
-/// Which scheduler forms the batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Scheduler {
-    /// A batch runs until its last request ends.
-    StaticBatching,
-    /// Iteration-level batching with fixed slots.
-    Orca,
-    /// vLLM v0: paged memory, prefill first.
-    #[default]
-    Vllm,
-    /// Sarathi-Serve: chunked prefill beside the decodes.
-    Sarathi,
-    /// vLLM v1: one token budget, blocks per chunk.
-    VllmV1,
-    /// LightLLM: admission by the estimated peak of memory.
-    Lightllm,
-    /// Shortest remaining processing time, with true lengths.
-    Srpt,
-}
-
-impl Scheduler {
-    /// All schedulers, in the order of the menu.
-    pub const ALL: [Self; 7] = [
-        Self::StaticBatching,
-        Self::Orca,
-        Self::Vllm,
-        Self::Sarathi,
-        Self::VllmV1,
-        Self::Lightllm,
-        Self::Srpt,
-    ];
-
-    /// Names in the menu, in the order of [`Self::ALL`].
-    pub const NAMES: [&'static str; 7] = [
-        "Static batching",
-        "Orca",
-        "vLLM v0",
-        "Sarathi-Serve",
-        "vLLM v1",
-        "LightLLM",
-        "SRPT (oracle)",
-    ];
-
-    /// Its name in the menu.
-    pub fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
-
-    /// Whether it works under a token budget per iteration.
-    pub fn has_budget(self) -> bool {
-        matches!(self, Self::Sarathi | Self::VllmV1 | Self::Srpt)
-    }
-
-    /// Whether it limits the tokens of a prefill batch.
-    pub fn has_prefill_limit(self) -> bool {
-        matches!(self, Self::Vllm | Self::Lightllm)
-    }
-
-    /// Whether it keeps a watermark of free blocks.
-    pub fn has_watermark(self) -> bool {
-        matches!(self, Self::Vllm | Self::Sarathi)
-    }
-
-    /// Whether it gives every request a fixed slot.
-    pub fn has_slots(self) -> bool {
-        matches!(self, Self::StaticBatching | Self::Orca)
-    }
-
-    /// Whether several batches may be on their way at once.
-    pub fn has_stages(self) -> bool {
-        self.has_slots() || self.has_watermark()
-    }
-
-    /// The policy in its initial state.
-    pub fn policy(self) -> Box<dyn Policy> {
-        match self {
-            Self::StaticBatching => Box::<StaticBatching>::default(),
-            Self::Orca => Box::new(Orca),
-            Self::Vllm => Box::new(Vllm),
-            Self::Sarathi => Box::<Sarathi>::default(),
-            Self::VllmV1 => Box::new(VllmV1),
-            Self::Lightllm => Box::<LightLlm>::default(),
-            Self::Srpt => Box::<Srpt>::default(),
-        }
-    }
-}
 
 /// Where an arrival goes when there are several instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -249,7 +162,7 @@ impl Default for Config {
 impl Config {
     /// Stages in use: schedulers written for one stage keep one.
     pub fn stages(&self) -> u64 {
-        if self.scheduler.has_stages() {
+        if self.scheduler.has(Feature::Stages) {
             self.pipeline_stages
         } else {
             1
@@ -268,7 +181,7 @@ impl Config {
         } else {
             (self.block_size, self.num_blocks)
         };
-        let watermark = if self.scheduler.has_watermark() {
+        let watermark = if self.scheduler.has(Feature::Watermark) {
             (self.watermark_fraction * num_blocks as f64).floor() as u32
         } else {
             0
@@ -287,6 +200,11 @@ impl Config {
             quirks: false,
             ignore_misfits: true,
         }
+    }
+
+    /// The policy of an instance in its initial state.
+    pub fn policy(&self) -> Box<dyn Policy> {
+        (self.scheduler.card().make)(self)
     }
 
     /// The router of the engine.
@@ -310,7 +228,7 @@ impl Config {
                 format!("at least the {} pipeline stages", self.stages()),
             ));
         }
-        if self.scheduler.has_prefill_limit()
+        if self.scheduler.has(Feature::PrefillLimit)
             && self.max_tokens_in_batch < self.max_tokens_per_sequence
         {
             return Err(Error::out_of_range(
@@ -322,7 +240,7 @@ impl Config {
                 ),
             ));
         }
-        if self.scheduler.has_slots() && self.pool_tokens() < self.max_tokens_per_sequence {
+        if self.scheduler.has(Feature::Slots) && self.pool_tokens() < self.max_tokens_per_sequence {
             return Err(Error::out_of_range(
                 "num_blocks",
                 self.num_blocks,

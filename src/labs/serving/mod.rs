@@ -33,6 +33,7 @@ pub use cost::CostPreset;
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{Eviction, Iterations, Log, Segment, Stretch};
 pub use model::Run;
+pub use policies::Feature;
 pub use results::{Ending, Results};
 pub use systems::EXHIBITS;
 pub use workload::{Workload, workload};
@@ -69,23 +70,15 @@ impl Lab for Serving {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
-        let id = match config.scheduler {
-            config::Scheduler::StaticBatching => "static-batching",
-            config::Scheduler::Orca => "orca",
-            config::Scheduler::Vllm => "vllm",
-            config::Scheduler::Sarathi => "sarathi-serve",
-            config::Scheduler::VllmV1 => "vllm-v1",
-            config::Scheduler::Lightllm => "lightllm",
-            config::Scheduler::Srpt => "srpt",
-        };
+        let id = config.scheduler.card().exhibit;
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }
 
     fn label(config: &Config) -> String {
         let name = config.scheduler.name();
-        let mut label = if config.scheduler.has_budget() {
+        let mut label = if config.scheduler.has(Feature::Budget) {
             format!("{name}, budget {}", config.chunk_size)
-        } else if config.scheduler.has_slots() {
+        } else if config.scheduler.has(Feature::Slots) {
             format!("{name}, batch {}", config.batch_size_cap)
         } else {
             name.to_owned()

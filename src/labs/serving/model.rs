@@ -109,11 +109,12 @@ impl Work {
             workload.arrival.as_slice().into(),
             &workload.prefill,
             &workload.decode,
-        );
+        )
+        .with_tags(workload.tags.clone());
         let engine = Engine::new(
             config.limits(),
             requests,
-            &*config.scheduler.policy(),
+            &*config.policy(),
             config.replicas as u32,
             config.router(),
         )?;

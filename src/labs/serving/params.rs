@@ -2,6 +2,7 @@
 
 use super::config::{Arrivals, Config, Routing, Scheduler};
 use super::cost::CostPreset;
+use super::policies::Feature;
 use crate::core::Param;
 
 fn choose<T: Copy>(all: &[T], index: usize) -> Option<T> {
@@ -17,10 +18,10 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::choice(
         "scheduler",
         "Scheduler",
-        &Scheduler::NAMES,
+        Scheduler::NAMES,
         |c: &Config| c.scheduler as usize,
         |c, i| {
-            if let Some(v) = choose(&Scheduler::ALL, i) {
+            if let Some(v) = choose(Scheduler::ALL, i) {
                 c.scheduler = v;
             }
         },
@@ -38,7 +39,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .unit("tok")
     .doc("Tokens of one iteration: Sarathi's chunk size, the budget per step of vLLM v1 and SRPT.")
     .group("Scheduler")
-    .when(|c| c.scheduler.has_budget()),
+    .when(|c| c.scheduler.has(Feature::Budget)),
     Param::int(
         "max_tokens_in_batch",
         "Prefill batch limit",
@@ -50,7 +51,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .unit("tok")
     .doc("Most tokens of a prefill batch. vLLM v0 counts them padded to the longest prompt, as its reference simulator does.")
     .group("Scheduler")
-    .when(|c| c.scheduler.has_prefill_limit()),
+    .when(|c| c.scheduler.has(Feature::PrefillLimit)),
     Param::int(
         "batch_size_cap",
         "Batch cap",
@@ -106,7 +107,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .doc("Share of the pool that admission leaves free for the decodes.")
     .group("Memory")
     .advanced()
-    .when(|c| c.scheduler.has_watermark()),
+    .when(|c| c.scheduler.has(Feature::Watermark)),
     Param::int(
         "max_tokens_per_sequence",
         "Longest sequence",
@@ -164,7 +165,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .doc("Stages of one instance; as many batches can be on their way.")
     .group("Hardware")
     .advanced()
-    .when(|c| c.scheduler.has_stages()),
+    .when(|c| c.scheduler.has(Feature::Stages)),
     Param::choice(
         "arrivals",
         "Arrivals",

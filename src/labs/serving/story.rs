@@ -4,6 +4,7 @@ use super::Run;
 use super::config::{Config, Scheduler};
 use super::engine::{Engine, Phase, Stop};
 use super::metrics::few_samples;
+use super::policies::Feature;
 use super::results::Ending;
 use crate::core::stats::percentile_sorted;
 use crate::core::{EntityId, Fact, Story};
@@ -155,9 +156,9 @@ fn never_fits(config: &Config, state: &Engine, i: usize) -> String {
 
 fn waiting(config: &Config, state: &Engine, r: u32) -> Vec<String> {
     let desk = state.desk(state.requests().replica[r as usize] as usize);
-    let mut lines = Vec::new();
+    let mut lines = state.why(r);
     let place = desk.queue.iter().position(|&q| q == r).unwrap_or(0);
-    if place > 0 && config.scheduler != Scheduler::Srpt {
+    if place > 0 && config.scheduler.has(Feature::InOrder) {
         lines.push(format!(
             "Order: {place} request{} before it in the queue, and nobody overtakes the head.",
             if place == 1 { " stands" } else { "s stand" }
@@ -236,14 +237,15 @@ fn running(config: &Config, state: &Engine, r: u32) -> Vec<String> {
             plural(decodes as u32 - 1)
         )
     }];
-    if config.scheduler.has_budget() {
+    lines.extend(state.why(r));
+    if config.scheduler.has(Feature::Budget) {
         lines.push(format!(
             "Budget: {} of {} tokens of this iteration are used.",
             prefill + decodes as u32,
             config.chunk_size
         ));
     }
-    if config.scheduler.has_slots() {
+    if config.scheduler.has(Feature::Slots) {
         let held = requests.blocks[i];
         let filled = state.limits().blocks_for(requests.processed[i]);
         lines.push(format!(
@@ -262,7 +264,7 @@ fn stalled(config: &Config, prompts: usize, prefill: u32, decodes: usize) -> Str
         _ if prompts + decodes == 0 => {
             "It holds its memory; no batch is running at this moment.".to_owned()
         }
-        _ if config.scheduler.has_budget() => format!(
+        _ if config.scheduler.has(Feature::Budget) => format!(
             "Stalled: the {} tokens of this iteration went to {} other requests.",
             config.chunk_size,
             prompts + decodes

@@ -3,10 +3,12 @@
 //! requests changes nothing else about them.
 
 use super::config::{Arrivals, Config};
+use super::engine::Tags;
 use super::trace::Trace;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Error, Result, num};
 use crate::labs::{Dataset, Library};
+use std::sync::Arc;
 
 /// Arrival times and lengths, in order of arrival.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -17,6 +19,8 @@ pub struct Workload {
     pub prefill: Vec<u32>,
     /// Output tokens.
     pub decode: Vec<u32>,
+    /// What is known about each request beside its lengths.
+    pub tags: Arc<Tags>,
     /// Requests whose output was cut to the longest sequence.
     pub clipped: usize,
     /// Requests of the trace that were left out because their prompt exceeds the longest sequence.
@@ -147,6 +151,7 @@ fn clip(workload: &mut Workload, longest: u32) {
         };
         workload.prefill = kept(&workload.prefill);
         workload.decode = kept(&workload.decode);
+        Arc::make_mut(&mut workload.tags).retain(&keep);
         let mut flags = keep.iter();
         workload
             .arrival
@@ -172,7 +177,7 @@ mod tests {
     #[test]
     fn the_scheduler_does_not_change_the_workload() {
         let base = Config::default();
-        for scheduler in super::super::config::Scheduler::ALL {
+        for &scheduler in super::super::config::Scheduler::ALL {
             let other = Config {
                 scheduler,
                 ..base.clone()

@@ -228,6 +228,15 @@ impl Engine {
         &self.replicas[replica].desk
     }
 
+    /// What the policy of its instance says about a request.
+    pub fn why(&self, r: u32) -> Vec<String> {
+        let replica = self.requests.replica[r as usize] as usize;
+        let Some(Replica { desk, policy, .. }) = self.replicas.get(replica) else {
+            return Vec::new();
+        };
+        policy.why(desk, &self.requests, &self.limits, r)
+    }
+
     /// Whether a batch of the instance is on its way.
     pub fn busy(&self, replica: usize) -> bool {
         self.replicas[replica].inflight > 0
@@ -322,8 +331,11 @@ impl Engine {
         self.routed += 1;
         self.requests.replica[r as usize] = replica as u32;
         self.requests.phase[r as usize] = Phase::Waiting;
-        self.replicas[replica].desk.queue.push_back(r);
-        self.replicas[replica].outstanding += 1;
+        let place = &mut self.replicas[replica];
+        place
+            .policy
+            .arrived(&mut place.desk, &self.requests, &self.limits, r);
+        place.outstanding += 1;
         sink.arrived(at, r, Phase::Waiting);
         self.form(replica, sink);
     }

@@ -9,11 +9,13 @@ mod desk;
 mod event_loop;
 mod facts;
 mod requests;
+mod tags;
 
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::{Engine, Formed, NoSink, Sink};
 pub use facts::{Facts, NO_REQUEST};
 pub use requests::{Emitted, Phase, Requests};
+pub use tags::{BlockKeys, Piece, Tags};
 
 /// What an instance may do, in whole units.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,7 @@
 //! The requests of a run, one array per field, and their token accounting.
 
 use super::Facts;
+use super::tags::Tags;
 use std::sync::Arc;
 
 /// Where a request is in its life.
@@ -37,8 +38,10 @@ pub struct Requests {
     /// Arrival times in seconds: ascending where arrivals come by the clock; NaN until the
     /// predecessor has ended for the others (see [`Facts::next`]).
     pub arrival: Arc<[f64]>,
-    /// What else is known about them.
+    /// Which requests arrive after the end of others.
     pub facts: Arc<Facts>,
+    /// What is known about each beside its lengths.
+    pub tags: Arc<Tags>,
     /// Prompt tokens; a preemption moves produced tokens here.
     pub prefill: Vec<u32>,
     /// Output tokens still counted as such.
@@ -68,6 +71,7 @@ impl Requests {
         Self {
             arrival,
             facts: Arc::default(),
+            tags: Arc::default(),
             prefill: prefill.to_vec(),
             decode: decode.to_vec(),
             processed: vec![0; n],
@@ -81,45 +85,16 @@ impl Requests {
         }
     }
 
-    /// The same requests with what else is known about them.
+    /// The same requests, some of which arrive after the end of others.
     pub fn with_facts(mut self, facts: Arc<Facts>) -> Self {
         self.facts = facts;
         self
     }
 
-    /// Who sent a request.
-    pub fn user(&self, r: u32) -> u32 {
-        self.facts.user.get(r as usize).copied().unwrap_or(0)
-    }
-
-    /// Class of a request.
-    pub fn class(&self, r: u32) -> u8 {
-        self.facts.class.get(r as usize).copied().unwrap_or(0)
-    }
-
-    /// Priority of a request; lower is sooner.
-    pub fn priority(&self, r: u32) -> u8 {
-        self.facts.priority.get(r as usize).copied().unwrap_or(0)
-    }
-
-    /// Conversation of a request.
-    pub fn session(&self, r: u32) -> Option<u32> {
-        self.facts.session.get(r as usize).copied()
-    }
-
-    /// Turn of a request in its conversation, from 0.
-    pub fn turn(&self, r: u32) -> u32 {
-        self.facts.turn.get(r as usize).copied().unwrap_or(0)
-    }
-
-    /// Predicted output tokens of a request.
-    pub fn predicted(&self, r: u32) -> Option<u32> {
-        self.facts.predicted.get(r as usize).copied()
-    }
-
-    /// Hashes of a request's blocks of [`Facts::prefix_tokens`] tokens, in order.
-    pub fn prefix(&self, r: u32) -> &[u32] {
-        self.facts.prefix(r)
+    /// The same requests with their tags.
+    pub fn with_tags(mut self, tags: Arc<Tags>) -> Self {
+        self.tags = tags;
+        self
     }
 
     /// Number of requests.

@@ -2,6 +2,7 @@
 
 use super::super::config::Config;
 use super::super::lanes::Column;
+use super::super::policies::Feature;
 use super::frame::{Frame, SMALL, caption};
 use crate::ui::theme::{Palette, fade, mix};
 use egui::{Align2, FontId, Mesh, Painter, Rect, Stroke, pos2};
@@ -34,7 +35,7 @@ pub(in super::super) fn tokens(
 ) {
     let budget = config
         .scheduler
-        .has_budget()
+        .has(Feature::Budget)
         .then_some(config.chunk_size as f32);
     let largest = columns
         .iter()

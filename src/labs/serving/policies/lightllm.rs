@@ -5,8 +5,16 @@
 //! descending, max over i of (a_1 + … + a_i) + i·b_i. The true output length is known here, so
 //! nothing is ever evicted.
 
-use super::Policy;
+use super::{Card, Feature, Policy};
 use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "LightLLM",
+    exhibit: "lightllm",
+    features: &[Feature::PrefillLimit, Feature::InOrder],
+    make: |_| Box::new(LightLlm::default()),
+};
 
 /// Decode iterations since the last try to admit.
 #[derive(Debug, Clone, Default)]

@@ -18,8 +18,96 @@ pub use static_batching::StaticBatching;
 pub use vllm::Vllm;
 pub use vllm_v1::VllmV1;
 
+use super::config::Config;
 use super::engine::{Desk, Entry, Limits, Requests};
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
+
+/// What a policy does or heeds; parameters show and tests check accordingly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// Works under a token budget per iteration.
+    Budget,
+    /// Limits the tokens of a prefill batch.
+    PrefillLimit,
+    /// Keeps a watermark of free blocks.
+    Watermark,
+    /// Gives every request a fixed slot.
+    Slots,
+    /// Can have several batches on their way at once.
+    Stages,
+    /// Schedules requests for the first time in order of arrival.
+    InOrder,
+}
+
+/// What a policy is: its name, the parameters it heeds, and how an instance gets its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// Name in menus.
+    pub name: &'static str,
+    /// Key of its exhibit.
+    pub exhibit: &'static str,
+    /// What it does and heeds.
+    pub features: &'static [Feature],
+    /// The policy in its initial state.
+    pub make: fn(&Config) -> Box<dyn Policy>,
+}
+
+/// One line per policy: the name in configs and links, and the card in its file.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $name:ident => $card:expr,)*) => {
+        /// Which scheduler forms the batches.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Scheduler {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Scheduler {
+            /// All schedulers, in the order of the menu.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// Names in the menu, in the order of [`Self::ALL`].
+            pub const NAMES: &'static [&'static str] = &[$($card.name),*];
+
+            /// What it is.
+            pub fn card(self) -> &'static Card {
+                match self {
+                    $(Self::$name => const { &$card },)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// A batch runs until its last request ends.
+    StaticBatching => static_batching::CARD,
+    /// Iteration-level batching with fixed slots.
+    Orca => orca::CARD,
+    /// vLLM v0: paged memory, prefill first.
+    #[default]
+    Vllm => vllm::CARD,
+    /// Sarathi-Serve: chunked prefill beside the decodes.
+    Sarathi => sarathi::CARD,
+    /// vLLM v1: one token budget, blocks per chunk.
+    VllmV1 => vllm_v1::CARD,
+    /// LightLLM: admission by the estimated peak of memory.
+    Lightllm => lightllm::CARD,
+    /// Shortest remaining processing time, with true lengths.
+    Srpt => srpt::CARD,
+}
+
+impl Scheduler {
+    /// Its name in the menu.
+    pub fn name(self) -> &'static str {
+        self.card().name
+    }
+
+    /// Whether it does or heeds something.
+    pub fn has(self, feature: Feature) -> bool {
+        self.card().features.contains(&feature)
+    }
+}
 
 /// Forms batches for one instance.
 pub trait Policy: Debug + Send + Sync {
@@ -36,6 +124,17 @@ pub trait Policy: Debug + Send + Sync {
         batch: &[Entry],
     ) {
         desk.put_back(requests, batch);
+    }
+
+    /// Puts an arriving request into the queue.
+    fn arrived(&mut self, desk: &mut Desk, _requests: &Requests, _limits: &Limits, r: u32) {
+        desk.queue.push_back(r);
+    }
+
+    /// Rules of its own that decide about a waiting or running request now, with their numbers;
+    /// empty where the desk says it all.
+    fn why(&self, _desk: &Desk, _requests: &Requests, _limits: &Limits, _r: u32) -> Vec<String> {
+        Vec::new()
     }
 
     /// A copy with its state.

@@ -2,8 +2,16 @@
 //! as microsoft/vidur schedules it. Iteration-level batching with a fixed slot of memory for the
 //! longest possible sequence of each request.
 
-use super::Policy;
+use super::{Card, Feature, Policy};
 use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "Orca",
+    exhibit: "orca",
+    features: &[Feature::Slots, Feature::Stages, Feature::InOrder],
+    make: |_| Box::new(Orca),
+};
 
 /// The policy has no state of its own.
 #[derive(Debug, Clone, Copy, Default)]

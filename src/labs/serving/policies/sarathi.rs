@@ -2,8 +2,21 @@
 //! (arXiv 2403.02310), as microsoft/vidur schedules it. Every iteration takes all decodes first,
 //! then pieces of unfinished prompts, then pieces of new prompts, under one token budget.
 
-use super::{Policy, whole_prompt_blocks};
+use super::{Card, Feature, Policy, whole_prompt_blocks};
 use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "Sarathi-Serve",
+    exhibit: "sarathi-serve",
+    features: &[
+        Feature::Budget,
+        Feature::Watermark,
+        Feature::Stages,
+        Feature::InOrder,
+    ],
+    make: |_| Box::new(Sarathi::default()),
+};
 
 /// The policy keeps only working space between iterations.
 #[derive(Debug, Clone, Default)]

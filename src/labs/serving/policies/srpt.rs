@@ -3,9 +3,17 @@
 //! hao-ai-lab/vllm-ltr). Ranked by tokens left, selected under budget and batch size, holders with
 //! more tokens left are evicted for blocks.
 
-use super::Policy;
 use super::vllm_v1::{missing_blocks, retire, wanted_tokens};
+use super::{Card, Feature, Policy};
 use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Stop};
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "SRPT (oracle)",
+    exhibit: "srpt",
+    features: &[Feature::Budget],
+    make: |_| Box::new(Srpt::default()),
+};
 
 /// Working space; nothing is remembered between steps.
 #[derive(Debug, Clone, Default)]

@@ -1,10 +1,18 @@
 //! Static batching as FasterTransformer does it (microsoft/vidur's scheduler of that name): a
 //! batch runs until its last request ends; nobody joins, and nobody's slot is used again before.
 
-use super::Policy;
 use super::orca::admit_into_slots;
+use super::{Card, Feature, Policy};
 use crate::labs::serving::engine::{Desk, Entry, Limits, Note, Phase, Requests, Stop};
 use std::collections::VecDeque;
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "Static batching",
+    exhibit: "static-batching",
+    features: &[Feature::Slots, Feature::Stages, Feature::InOrder],
+    make: |_| Box::new(StaticBatching::default()),
+};
 
 /// Batches that are formed and not finished.
 #[derive(Debug, Clone, Default)]

@@ -313,7 +313,6 @@ fn a_request_with_a_predecessor_arrives_after_its_end_and_the_thinking_time() {
         next: vec![2, 3, NO_REQUEST, NO_REQUEST],
         think: vec![0.0, 0.0, 1.5, 0.0],
         roots: 2,
-        ..Facts::default()
     };
     let requests = Requests::new(
         [0.0, 0.25, f64::NAN, f64::NAN].into(),
@@ -341,7 +340,6 @@ fn chains_that_do_not_make_sense_are_refused() {
         next: next.to_vec(),
         think: think.to_vec(),
         roots: 1,
-        ..Facts::default()
     };
     assert!(
         start(chain([1, NO_REQUEST], [0.0, 1.0])).is_ok(),

@@ -2,8 +2,21 @@
 //! serving with PagedAttention" (arXiv 2309.06180). Waiting prompts go first and run alone;
 //! otherwise every holder decodes one token, the youngest is evicted when no block is free.
 
-use super::{Policy, whole_prompt_blocks};
+use super::{Card, Feature, Policy, whole_prompt_blocks};
 use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "vLLM v0",
+    exhibit: "vllm",
+    features: &[
+        Feature::PrefillLimit,
+        Feature::Watermark,
+        Feature::Stages,
+        Feature::InOrder,
+    ],
+    make: |_| Box::new(Vllm),
+};
 
 /// The policy has no state of its own.
 #[derive(Debug, Clone, Copy, Default)]

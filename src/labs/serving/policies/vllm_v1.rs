@@ -2,8 +2,16 @@
 //! served, without prefix cache: one token budget per step, no difference between prefill and
 //! decode, blocks only for the tokens of this step, no watermark.
 
-use super::Policy;
+use super::{Card, Feature, Policy};
 use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Stop};
+
+/// The registry's card.
+pub(super) const CARD: Card = Card {
+    name: "vLLM v1",
+    exhibit: "vllm-v1",
+    features: &[Feature::Budget, Feature::InOrder],
+    make: |_| Box::new(VllmV1),
+};
 
 /// The policy has no state of its own; `desk.held` is the running list in order of joining.
 #[derive(Debug, Clone, Copy, Default)]
