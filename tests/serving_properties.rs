@@ -5,7 +5,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
-use schedlab::labs::serving::engine::{Desk, Emitted, Engine, Entry, Formed, Note, Phase, Sink};
+use schedlab::labs::serving::engine::{
+    Desk, Emitted, Engine, Entry, Formed, Note, Oracle, Phase, Sink,
+};
 use schedlab::labs::serving::{
     Arrivals, Config, Ending, Feature, Run, Scheduler, Serving, Stretch,
 };
@@ -50,6 +52,10 @@ fn config() -> impl Strategy<Value = Config> {
                 ..Config::default()
             },
         )
+}
+
+fn output(engine: &Engine, i: usize) -> u32 {
+    engine.requests().output(Oracle::declare(), i as u32)
 }
 
 fn run(config: &Config) -> Run {
@@ -115,6 +121,78 @@ impl Sink for Watch<'_> {
     }
 }
 
+/// Every call, as text.
+#[derive(Default)]
+struct Tell(Vec<String>);
+
+impl Sink for Tell {
+    fn arrived(&mut self, at: f64, request: u32, phase: Phase) {
+        self.0.push(format!("arrived {at:?} {request} {phase:?}"));
+    }
+
+    fn formed(&mut self, batch: &Formed<'_>) {
+        let Formed {
+            iteration,
+            replica,
+            at,
+            stage_secs,
+            entries,
+            work,
+            desk,
+            ..
+        } = batch;
+        let stop = desk.stop;
+        self.0.push(format!(
+            "formed {iteration} {replica} {at:?} {stage_secs:?} {entries:?} {work:?} {stop:?}"
+        ));
+    }
+
+    fn started(&mut self, iteration: u64, at: f64) {
+        self.0.push(format!("started {iteration} {at:?}"));
+    }
+
+    fn ran(&mut self, iteration: u64, at: f64, entry: Entry, emitted: Emitted) {
+        self.0
+            .push(format!("ran {iteration} {at:?} {entry:?} {emitted:?}"));
+    }
+
+    fn ended(&mut self, iteration: u64, at: f64, replica: u32, desk: &Desk) {
+        let Desk {
+            used,
+            peak,
+            holders,
+            evictions,
+            partly_evictions,
+            ..
+        } = desk;
+        self.0.push(format!("ended {iteration} {at:?} {replica} {used} {peak} {holders} {evictions} {partly_evictions}"));
+    }
+
+    fn noted(&mut self, at: f64, note: Note) {
+        self.0.push(format!("noted {at:?} {note:?}"));
+    }
+}
+
+/// All that lookers-on can see of an engine.
+fn state(engine: &Engine) -> String {
+    let desks: Vec<_> = (0..engine.replicas())
+        .map(|i| {
+            let desk = engine.desk(i);
+            let flying: Vec<_> = engine.in_flight(i).collect();
+            format!(
+                "{:?} {:?} {} {} {flying:?}",
+                desk.queue, desk.held, desk.used, desk.holders
+            )
+        })
+        .collect();
+    format!(
+        "{:?} {desks:?} {} {}",
+        engine.requests(),
+        engine.now(),
+        engine.finished()
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 150,
@@ -135,9 +213,9 @@ proptest! {
             last_token: vec![-1.0; n],
             evictions: 0,
         };
-        let mut engine: Engine = start;
-        let total: Vec<u32> = (0..n).map(|i| engine.requests().prefill[i] + engine.requests().decode[i]).collect();
-        let output = engine.requests().decode.clone();
+        let mut engine: Engine = start.one_by_one();
+        let total: Vec<u32> = (0..n).map(|i| engine.requests().prefill[i] + output(&engine, i)).collect();
+        let outputs = (0..n).map(|i| output(&engine, i)).collect::<Vec<u32>>();
         while engine.advance_with(&mut watch) {
             let r = engine.requests();
             for replica in 0..engine.replicas() {
@@ -145,13 +223,13 @@ proptest! {
                 prop_assert_eq!(held, engine.desk(replica).used, "blocks of the map are the blocks in use");
             }
             for i in 0..n {
-                prop_assert_eq!(r.prefill[i] + r.decode[i], total[i], "prompt and output add up");
+                prop_assert_eq!(r.prefill[i] + output(&engine, i), total[i], "prompt and output add up");
             }
         }
         prop_assert!(engine.deadlock().is_none(), "{:?}", engine.deadlock());
         for i in 0..n {
             let ignored = engine.requests().phase[i] == Phase::Ignored;
-            let want = if ignored { 0 } else { output[i] };
+            let want = if ignored { 0 } else { outputs[i] };
             prop_assert_eq!(watch.tokens[i], want, "tokens of request {}", i);
         }
         for replica in 0..engine.replicas() {
@@ -160,6 +238,23 @@ proptest! {
         }
         let restarts: u32 = engine.requests().restarts.iter().sum();
         prop_assert_eq!(u64::from(restarts), watch.evictions, "restarts are evictions");
+    }
+
+    #[test]
+    fn the_cohort_gives_the_same_events_and_states_as_one_by_one(config in config()) {
+        prop_assume!(Serving::check(&config).is_ok());
+        let start = run(&config).recording().at(0);
+        let (mut fast, mut plain) = (start.clone(), start.one_by_one());
+        let (mut told, mut want) = (Tell::default(), Tell::default());
+        while plain.advance_with(&mut want) {
+            prop_assert!(fast.advance_with(&mut told), "the cohort ends early");
+            prop_assert_eq!(&told.0, &want.0);
+            told.0.clear();
+            want.0.clear();
+            let fast = fast.clone().settled();
+            prop_assert_eq!(state(&fast), state(&plain));
+        }
+        prop_assert!(!fast.advance(), "the cohort goes on");
     }
 
     #[test]

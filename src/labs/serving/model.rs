@@ -88,7 +88,7 @@ impl Run {
     /// State of the engine at a moment: after the last event not later than it.
     pub fn state_at(&self, at: f64) -> Engine {
         let step = self.inner.log.event_times.partition_point(|&t| t <= at);
-        self.inner.recording.at(step as u64)
+        self.inner.recording.at(step as u64).settled()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::config::{Config, Scheduler};
-use super::engine::{Engine, Phase, Stop};
+use super::engine::{Engine, Oracle, Phase, Stop};
 use super::metrics::few_samples;
 use super::policies::Feature;
 use super::results::Ending;
@@ -49,7 +49,7 @@ fn now_facts(run: &Run, state: &Engine, i: usize) -> Vec<Fact> {
     let r = state.requests();
     let w = run.workload();
     let total = w.prefill[i] + w.decode[i];
-    let left = r.prefill[i] + r.decode[i] - r.processed[i];
+    let left = r.remaining(Oracle::declare(), i as u32);
     let out = match r.phase[i] {
         Phase::Done => w.decode[i],
         Phase::Future | Phase::Ignored => 0,
@@ -144,7 +144,8 @@ fn why(config: &Config, state: &Engine, r: u32, at: f64) -> Vec<String> {
 
 fn never_fits(config: &Config, state: &Engine, i: usize) -> String {
     let limits = state.limits();
-    let total = state.requests().prefill[i] + state.requests().decode[i] - 1;
+    let total =
+        state.requests().prefill[i] + state.requests().output(Oracle::declare(), i as u32) - 1;
     format!(
         "It needs {} blocks at its longest; {} of {} can ever be free ({} kept in reserve).",
         limits.blocks_for(total),

@@ -1,6 +1,7 @@
 //! What a policy works on: the queue, the requests that hold blocks, the pool, and the batch that
 //! is being formed.
 
+use super::cohort::Cohort;
 use super::requests::{Phase, Requests};
 use super::{Limits, Work};
 use std::collections::VecDeque;
@@ -14,6 +15,17 @@ pub struct Entry {
     pub tokens: u32,
     /// Whether they are prompt tokens.
     pub prefill: bool,
+}
+
+impl Entry {
+    /// One token of a request whose prompt is done.
+    pub fn decode(request: u32) -> Self {
+        Self {
+            request,
+            tokens: 1,
+            prefill: false,
+        }
+    }
 }
 
 /// Something a policy did that the log wants to know.
@@ -81,13 +93,15 @@ pub enum Stop {
 }
 
 /// The working state of one instance.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Desk {
     /// Waiting requests in order.
     pub queue: VecDeque<u32>,
     /// Requests that hold blocks and are not in a batch (for vLLM v1 and SRPT: all running ones).
     pub held: VecDeque<u32>,
-    /// The batch being formed.
+    /// Requests that decode together; always empty for a policy that does not know cohorts.
+    pub cohort: Cohort,
+    /// The batch being formed, without the cohort.
     pub batch: Vec<Entry>,
     /// Why the head of the queue was not admitted.
     pub stop: Stop,
@@ -109,6 +123,19 @@ impl Desk {
     /// Blocks not in use.
     pub fn free(&self, limits: &Limits) -> u32 {
         limits.num_blocks.saturating_sub(self.used)
+    }
+
+    /// Requests in the batch being formed, with the cohort where it runs.
+    pub fn batch_len(&self) -> usize {
+        self.batch.len() + self.cohort.running() as usize
+    }
+
+    /// Puts the cohort into the batch, one token for each member, with the blocks `due`. The
+    /// caller has checked that they are free.
+    pub fn run_cohort(&mut self, due: u32) {
+        self.cohort.put_in_batch();
+        self.used += due;
+        self.peak = self.peak.max(self.used);
     }
 
     /// Gives `n` more blocks to a request. The caller has checked that they are free.
@@ -203,6 +230,10 @@ impl Desk {
     /// What the batch being formed asks of the hardware.
     pub fn work(&self, requests: &Requests) -> Work {
         let mut work = Work::default();
+        if self.cohort.in_batch() {
+            work.decodes = u64::from(self.cohort.running());
+            work.kv_read = self.cohort.tokens();
+        }
         for entry in &self.batch {
             let past = u64::from(requests.processed[entry.request as usize]);
             let q = u64::from(entry.tokens);

@@ -1,54 +1,16 @@
 //! The event loop and its state.
 
-use super::desk::{Desk, Entry, Note};
+use super::checks::{refuse_bad_requests, refuse_zero};
+use super::cohort::{Beside, CohortRule, Place};
+use super::desk::{Desk, Entry};
 use super::requests::{Emitted, Phase, Requests};
-use super::{Limits, Router, Work};
+use super::sink::{Formed, NoSink, Sink};
+use super::{Limits, Router};
 use crate::core::{Error, Result, Simulation};
 use crate::labs::serving::policies::Policy;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-
-/// A batch as it was formed.
-#[derive(Debug)]
-pub struct Formed<'a> {
-    /// Number of the iteration, from 0, over all instances.
-    pub iteration: u64,
-    /// Instance.
-    pub replica: u32,
-    /// When it was formed.
-    pub at: f64,
-    /// Seconds of one stage.
-    pub stage_secs: f64,
-    /// Its requests in order.
-    pub entries: &'a [Entry],
-    /// What it asks of the hardware.
-    pub work: Work,
-    /// The instance after forming.
-    pub desk: &'a Desk,
-}
-
-/// Someone who writes down what happens. Every method may be left out.
-pub trait Sink {
-    /// A request arrived.
-    fn arrived(&mut self, _at: f64, _request: u32, _phase: Phase) {}
-    /// A batch was formed.
-    fn formed(&mut self, _batch: &Formed<'_>) {}
-    /// A batch started on the first stage.
-    fn started(&mut self, _iteration: u64, _at: f64) {}
-    /// A request of a batch that ended: what it gained.
-    fn ran(&mut self, _iteration: u64, _at: f64, _entry: Entry, _emitted: Emitted) {}
-    /// A batch left the last stage, after `ran` for each of its requests.
-    fn ended(&mut self, _iteration: u64, _at: f64, _replica: u32, _desk: &Desk) {}
-    /// A policy did something else.
-    fn noted(&mut self, _at: f64, _note: Note) {}
-}
-
-/// Writes nothing down.
-#[derive(Debug, Clone, Copy)]
-pub struct NoSink;
-
-impl Sink for NoSink {}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct StageEnd {
@@ -103,8 +65,11 @@ impl Ord for Followup {
 #[derive(Debug, Clone, Default)]
 struct Flight {
     iteration: u64,
+    replica: u32,
     stage_secs: f64,
     entries: Vec<Entry>,
+    /// Whether the cohort runs too, before the entries.
+    cohort: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -117,6 +82,8 @@ struct Stage {
 struct Replica {
     desk: Desk,
     policy: Box<dyn Policy>,
+    /// How the cohort works here; `None` keeps to the plain rules.
+    rule: Option<CohortRule>,
     stages: Vec<Stage>,
     inflight: u32,
     outstanding: u32,
@@ -142,6 +109,10 @@ pub struct Engine {
     iterations: u64,
     finished: usize,
     ignored: usize,
+    /// Working space: the whole batch for a sink that wants every request.
+    whole: Vec<Entry>,
+    /// Working space: members of the cohort that ended in a batch.
+    ended: Vec<Entry>,
 }
 
 impl Engine {
@@ -163,6 +134,7 @@ impl Engine {
         let replica = Replica {
             desk: Desk::default(),
             policy: policy.boxed(),
+            rule: policy.cohort().filter(|_| stages == 1),
             stages: vec![Stage::default(); stages],
             inflight: 0,
             outstanding: 0,
@@ -185,7 +157,27 @@ impl Engine {
             iterations: 0,
             finished: 0,
             ignored: 0,
+            whole: Vec::new(),
+            ended: Vec::new(),
         })
+    }
+
+    /// The same run by the plain rules alone, every request of every batch one by one: slower,
+    /// with the same results. The reference that the cohort is tested and timed against.
+    pub fn one_by_one(mut self) -> Self {
+        for replica in &mut self.replicas {
+            replica.rule = None;
+        }
+        self
+    }
+
+    /// The same state with every field of every request up to date and every request on its desk
+    /// or in its batch, for lookers-on.
+    pub fn settled(mut self) -> Self {
+        for index in 0..self.replicas.len() {
+            self.dissolve(index, &mut NoSink);
+        }
+        self
     }
 
     /// The requests.
@@ -381,40 +373,102 @@ impl Engine {
 
     fn form(&mut self, index: usize, sink: &mut dyn Sink) {
         while self.replicas[index].inflight < self.limits.stages {
+            self.replicas[index].desk.batch.clear();
+            self.replicas[index].desk.stop = super::Stop::None;
+            if self.beside(index) == Beside::Plain {
+                self.dissolve(index, sink);
+                let replica = &mut self.replicas[index];
+                (replica.policy).next(&mut replica.desk, &mut self.requests, &self.limits);
+            }
             let replica = &mut self.replicas[index];
-            replica.desk.batch.clear();
-            replica.desk.stop = super::Stop::None;
-            replica
-                .policy
-                .next(&mut replica.desk, &mut self.requests, &self.limits);
             for note in replica.desk.notes.drain(..) {
                 sink.noted(self.now, note);
             }
-            if replica.desk.batch.is_empty() {
+            if replica.desk.batch_len() == 0 {
                 break;
             }
             let work = replica.desk.work(&self.requests);
             let stage_secs = work.seconds(&self.limits.cost) / f64::from(self.limits.stages);
             let flight = self.take_flight(index, stage_secs);
-            let entries = &self.flights[flight as usize].entries;
+            let Flight {
+                entries, cohort, ..
+            } = &self.flights[flight as usize];
             for entry in entries {
                 let at = &mut self.requests.scheduled_at[entry.request as usize];
                 if at.is_nan() {
                     *at = self.now;
                 }
             }
+            let desk = &self.replicas[index].desk;
+            let lumps = sink.lumps();
+            let expand = *cohort && !lumps;
+            if expand {
+                self.whole.clear();
+                self.whole.extend(desk.cohort.members().map(Entry::decode));
+                self.whole.extend_from_slice(entries);
+            }
             sink.formed(&Formed {
                 iteration: self.iterations,
                 replica: index as u32,
                 at: self.now,
                 stage_secs,
-                entries,
+                entries: if expand { &self.whole } else { entries },
+                cohort: if lumps { desk.cohort.running() } else { 0 },
                 work,
-                desk: &self.replicas[index].desk,
+                desk,
             });
+            self.whole.clear();
             self.iterations += 1;
             self.replicas[index].inflight += 1;
             self.push(index, 0, flight, sink);
+        }
+    }
+
+    /// Lets the policy form a batch beside the cohort, if there is one.
+    fn beside(&mut self, index: usize) -> Beside {
+        let replica = &mut self.replicas[index];
+        if replica.desk.cohort.is_empty() {
+            return Beside::Plain;
+        }
+        (replica.policy).beside(&mut replica.desk, &mut self.requests, &self.limits)
+    }
+
+    /// Sends everybody in the cohort back to where the plain rules expect them.
+    fn dissolve(&mut self, index: usize, sink: &mut dyn Sink) {
+        let replica = &mut self.replicas[index];
+        let desk = &mut replica.desk;
+        let Some(rule) = replica.rule.filter(|_| !desk.cohort.is_empty()) else {
+            return;
+        };
+        let in_batch = desk.cohort.in_batch();
+        let mut members = Vec::with_capacity(desk.cohort.len());
+        let now = self.now;
+        desk.cohort
+            .dissolve(&mut self.requests, &self.limits, rule, |r, ran| {
+                members.push(r);
+                if sink.lumps() {
+                    sink.left(now, index as u32, r, ran, Emitted::Nothing);
+                }
+            });
+        let on_desk = match rule.place {
+            Place::Popped => !in_batch,
+            Place::Front => true,
+            Place::Apart => false,
+        };
+        if on_desk {
+            for &r in members.iter().rev() {
+                desk.held.push_front(r);
+            }
+        }
+        let flight = self
+            .flights
+            .iter_mut()
+            .find(|f| f.cohort && f.replica == index as u32);
+        if let (true, Some(flight)) = (in_batch, flight) {
+            flight.cohort = false;
+            let explicit = std::mem::take(&mut flight.entries);
+            flight.entries = members.into_iter().map(Entry::decode).collect();
+            flight.entries.extend(explicit);
         }
     }
 
@@ -426,8 +480,11 @@ impl Engine {
         });
         let flight = &mut self.flights[slot as usize];
         flight.iteration = self.iterations;
+        flight.replica = index as u32;
         flight.stage_secs = stage_secs;
-        std::mem::swap(&mut flight.entries, &mut self.replicas[index].desk.batch);
+        let desk = &mut self.replicas[index].desk;
+        flight.cohort = desk.cohort.in_batch();
+        std::mem::swap(&mut flight.entries, &mut desk.batch);
         slot
     }
 
@@ -478,8 +535,14 @@ impl Engine {
 
     fn batch_end(&mut self, index: usize, flight: u32, sink: &mut dyn Sink) {
         let mut entries = std::mem::take(&mut self.flights[flight as usize].entries);
-        let iteration = self.flights[flight as usize].iteration;
+        let Flight {
+            iteration, cohort, ..
+        } = self.flights[flight as usize];
         self.replicas[index].inflight -= 1;
+        let mut ended = std::mem::take(&mut self.ended);
+        if cohort {
+            self.cohort_end(index, iteration, &mut ended, sink);
+        }
         for &entry in &entries {
             let emitted = self.requests.process(entry.request, entry.tokens, self.now);
             if emitted == Emitted::Last {
@@ -490,19 +553,134 @@ impl Engine {
             sink.ran(iteration, self.now, entry, emitted);
         }
         let replica = &mut self.replicas[index];
-        replica.policy.batch_end(
-            &mut replica.desk,
-            &mut self.requests,
-            &self.limits,
-            &entries,
-        );
+        let left_out = replica.desk.held.len();
+        // Of the cohort the policy only hears who ended.
+        let told = if ended.is_empty() {
+            &entries
+        } else {
+            ended.extend_from_slice(&entries);
+            &ended
+        };
+        (replica.policy).batch_end(&mut replica.desk, &mut self.requests, &self.limits, told);
         for note in replica.desk.notes.drain(..) {
             sink.noted(self.now, note);
         }
         sink.ended(iteration, self.now, index as u32, &replica.desk);
+        self.settle(index, cohort, left_out, &entries, sink);
+        ended.clear();
+        self.ended = ended;
         entries.clear();
-        self.flights[flight as usize].entries = entries;
+        let flight_slot = &mut self.flights[flight as usize];
+        flight_slot.entries = entries;
+        flight_slot.cohort = false;
         self.spare.push(flight);
+    }
+
+    /// Counts an iteration of the cohort and collects those it ended.
+    fn cohort_end(
+        &mut self,
+        index: usize,
+        iteration: u64,
+        ended: &mut Vec<Entry>,
+        sink: &mut dyn Sink,
+    ) {
+        let replica = &mut self.replicas[index];
+        let Some(rule) = replica.rule else { return };
+        let cohort = &mut replica.desk.cohort;
+        let count = cohort.len() as u32;
+        self.whole.clear();
+        if sink.lumps() {
+            sink.cohort_ran(iteration, self.now, index as u32, count);
+        } else {
+            self.whole.extend(cohort.members().map(Entry::decode));
+        }
+        cohort.step(self.limits.block_size);
+        while let Some((r, ran)) = cohort.pop_ended(&mut self.requests, &self.limits, rule) {
+            self.requests.finish(r, self.now);
+            self.finished += 1;
+            replica.outstanding -= 1;
+            ended.push(Entry::decode(r));
+            if sink.lumps() {
+                sink.left(self.now, index as u32, r, ran, Emitted::Last);
+            }
+        }
+        for entry in ended.iter() {
+            self.follow_up(entry.request);
+        }
+        for &entry in &self.whole {
+            let last = self.requests.phase[entry.request as usize] == Phase::Done;
+            let emitted = if last { Emitted::Last } else { Emitted::Token };
+            sink.ran(iteration, self.now, entry, emitted);
+        }
+        self.whole.clear();
+    }
+
+    /// After a batch: lets those who decoded in it join the cohort, as far as the plain order has
+    /// them right behind it, or gives the cohort up where that order is another.
+    fn settle(
+        &mut self,
+        index: usize,
+        cohort_ran: bool,
+        left_out: usize,
+        entries: &[Entry],
+        sink: &mut dyn Sink,
+    ) {
+        let replica = &mut self.replicas[index];
+        let Some(rule) = replica.rule else { return };
+        let desk = &mut replica.desk;
+        if !cohort_ran && !desk.cohort.is_empty() {
+            return;
+        }
+        let fits = |r: u32, requests: &Requests| {
+            let i = r as usize;
+            requests.phase[i] == Phase::Decode
+                && (!rule.grows
+                    || requests.blocks[i] == self.limits.blocks_for(requests.processed[i] - 1))
+        };
+        match rule.place {
+            Place::Popped if left_out > 0 => {
+                // Those left out stand before the batch; so must its members.
+                let members = desk.held.len();
+                self.dissolve(index, sink);
+                let held = &mut self.replicas[index].desk.held;
+                let came = held.len() - members;
+                held.make_contiguous()[..came + left_out].rotate_left(came);
+            }
+            Place::Popped | Place::Front => {
+                for entry in entries {
+                    let r = entry.request;
+                    if self.requests.phase[r as usize] == Phase::Done {
+                        continue;
+                    }
+                    if entry.prefill || desk.held.front() != Some(&r) || !fits(r, &self.requests) {
+                        break;
+                    }
+                    desk.held.pop_front();
+                    desk.cohort.join(&self.requests, &self.limits, r);
+                    if sink.lumps() {
+                        sink.joined(self.now, index as u32, r);
+                    }
+                }
+            }
+            Place::Apart => {
+                let all = |e: &Entry| {
+                    let done = self.requests.phase[e.request as usize] == Phase::Done;
+                    done || (!e.prefill && fits(e.request, &self.requests))
+                };
+                if !desk.cohort.is_empty() || !entries.iter().all(all) {
+                    return;
+                }
+                for entry in entries {
+                    if self.requests.phase[entry.request as usize] != Phase::Done {
+                        desk.cohort
+                            .join(&self.requests, &self.limits, entry.request);
+                        if sink.lumps() {
+                            sink.joined(self.now, index as u32, entry.request);
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -514,110 +692,4 @@ impl Simulation for Engine {
     fn steps(&self) -> u64 {
         self.steps
     }
-}
-
-fn refuse_zero(limits: &Limits, replicas: u32) -> Result<()> {
-    let checks = [
-        ("block_size", u64::from(limits.block_size)),
-        ("num_blocks", u64::from(limits.num_blocks)),
-        ("batch_size_cap", u64::from(limits.batch_cap)),
-        ("pipeline_stages", u64::from(limits.stages)),
-        ("max_tokens_in_batch", limits.max_tokens_in_batch),
-        ("token_budget", u64::from(limits.token_budget)),
-        ("replicas", u64::from(replicas)),
-    ];
-    for (field, value) in checks {
-        if value == 0 {
-            return Err(Error::out_of_range(field, value, "at least 1"));
-        }
-    }
-    if limits.micro_batch() == 0 {
-        return Err(Error::out_of_range(
-            "batch_size_cap",
-            limits.batch_cap,
-            format!("at least the {} pipeline stages", limits.stages),
-        ));
-    }
-    for (i, c) in limits.cost.iter().enumerate() {
-        if !(c.is_finite() && *c >= 0.0) {
-            return Err(Error::out_of_range(
-                format!("c{i}"),
-                c,
-                "finite, not negative",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn refuse_bad_requests(requests: &Requests) -> Result<()> {
-    let roots = requests.facts.roots(requests.len());
-    if !requests.facts.next.is_empty() {
-        refuse_bad_chains(requests)?;
-    }
-    for i in 0..requests.len() {
-        let (p, d, at) = (requests.prefill[i], requests.decode[i], requests.arrival[i]);
-        let row = |what: &str| format!("{what} of request {i}");
-        if p == 0 {
-            return Err(Error::out_of_range(row("prompt tokens"), p, "at least 1"));
-        }
-        if d == 0 {
-            return Err(Error::out_of_range(row("output tokens"), d, "at least 1"));
-        }
-        if u64::from(p) + u64::from(d) > u64::from(u32::MAX / 4) {
-            return Err(Error::out_of_range(
-                row("tokens"),
-                u64::from(p) + u64::from(d),
-                format!("at most {}", u32::MAX / 4),
-            ));
-        }
-        if i >= roots {
-            continue;
-        }
-        if !(at.is_finite() && at >= 0.0) {
-            return Err(Error::out_of_range(
-                row("arrival time"),
-                at,
-                "finite, not negative",
-            ));
-        }
-        if i > 0 && at < requests.arrival[i - 1] {
-            return Err(Error::out_of_range(
-                row("arrival time"),
-                at,
-                format!("at least {}, the one before", requests.arrival[i - 1]),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Every request after the roots has one predecessor, an earlier one, and a thinking time.
-fn refuse_bad_chains(requests: &Requests) -> Result<()> {
-    let facts = &requests.facts;
-    let n = requests.len();
-    let mut predecessors = vec![0_u8; n];
-    for (r, &next) in facts.next.iter().enumerate() {
-        if next == super::NO_REQUEST {
-            continue;
-        }
-        let think = facts.think.get(next as usize).copied().unwrap_or(f64::NAN);
-        if next as usize >= n || next as usize <= r || !(think.is_finite() && think >= 0.0) {
-            return Err(Error::out_of_range(
-                format!("successor of request {r}"),
-                next,
-                "a later request with a thinking time from 0",
-            ));
-        }
-        predecessors[next as usize] = predecessors[next as usize].saturating_add(1);
-    }
-    let sound = (0..n).all(|r| predecessors[r] == u8::from(r >= facts.roots));
-    if !sound || facts.roots > n || facts.next.len() != n {
-        return Err(Error::out_of_range(
-            "requests that follow others",
-            n - facts.roots.min(n),
-            "exactly those after the first, each after one other",
-        ));
-    }
-    Ok(())
 }

@@ -5,16 +5,21 @@
 //! order. The semantics follow the simulator of "Vidur: a large-scale simulation framework for LLM
 //! inference" (arXiv 2405.05465, repository microsoft/vidur), without its quirks unless asked for.
 
+mod checks;
+mod cohort;
 mod desk;
 mod event_loop;
 mod facts;
 mod requests;
+mod sink;
 mod tags;
 
+pub use cohort::{Beside, Cohort, CohortRule, Place};
 pub use desk::{Desk, Entry, Note, Stop};
-pub use event_loop::{Engine, Formed, NoSink, Sink};
+pub use event_loop::Engine;
 pub use facts::{Facts, NO_REQUEST};
-pub use requests::{Emitted, Phase, Requests};
+pub use requests::{Emitted, Oracle, Phase, Requests};
+pub use sink::{Formed, NoSink, Sink};
 pub use tags::{BlockKeys, Piece, Tags};
 
 /// What an instance may do, in whole units.

@@ -32,6 +32,18 @@ pub enum Emitted {
     Last,
 }
 
+/// The right to look at true output lengths. A server does not know them before the last token is
+/// out; a policy that asks for this is an oracle and has to say so in its name or its exhibit.
+#[derive(Debug, Clone, Copy)]
+pub struct Oracle(());
+
+impl Oracle {
+    /// Declares an oracle, or someone who only looks on.
+    pub fn declare() -> Self {
+        Self(())
+    }
+}
+
 /// Static and dynamic fields of all requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requests {
@@ -44,8 +56,8 @@ pub struct Requests {
     pub tags: Arc<Tags>,
     /// Prompt tokens; a preemption moves produced tokens here.
     pub prefill: Vec<u32>,
-    /// Output tokens still counted as such.
-    pub decode: Vec<u32>,
+    /// Output tokens still counted as such: hidden, see [`Oracle`].
+    pub(super) decode: Vec<u32>,
     /// Tokens counted as processed.
     pub processed: Vec<u32>,
     /// Where each request is.
@@ -118,7 +130,16 @@ impl Requests {
     }
 
     /// Tokens not processed yet, prompt and output.
-    pub fn remaining(&self, r: u32) -> u32 {
+    pub fn remaining(&self, _oracle: Oracle, r: u32) -> u32 {
+        self.left(r)
+    }
+
+    /// Output tokens still counted as such: all of them before the first restart.
+    pub fn output(&self, _oracle: Oracle, r: u32) -> u32 {
+        self.decode[r as usize]
+    }
+
+    pub(super) fn left(&self, r: u32) -> u32 {
         let i = r as usize;
         self.prefill[i] + self.decode[i] - self.processed[i]
     }
@@ -151,6 +172,12 @@ impl Requests {
             emitted = Emitted::Last;
         }
         emitted
+    }
+
+    /// The last token of a request whose tokens are counted already.
+    pub(super) fn finish(&mut self, r: u32, now: f64) {
+        self.phase[r as usize] = Phase::Done;
+        self.completed_at[r as usize] = now;
     }
 
     /// Restart by recomputation: produced tokens become prompt. A request whose prompt is not done

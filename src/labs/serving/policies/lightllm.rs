@@ -6,7 +6,9 @@
 //! nothing is ever evicted.
 
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+use crate::labs::serving::engine::{
+    Beside, CohortRule, Desk, Limits, Oracle, Place, Requests, Stop,
+};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -45,14 +47,45 @@ impl Policy for LightLlm {
             };
         }
         self.waited += 1;
-        while let Some(r) = desk.held.pop_front() {
-            desk.allocate(requests, r, 1);
-            desk.run(requests, r, 1);
+        decode(desk, requests);
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Popped,
+            grows: true,
+        })
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        if self.waited >= limits.max_waiting_iters {
+            // A try to admit looks at the tokens to come of everybody.
+            if !desk.queue.is_empty() {
+                return Beside::Plain;
+            }
+            self.waited = 0;
+        } else if !desk.queue.is_empty() {
+            desk.stop = Stop::NotDue {
+                waited: self.waited,
+                of: limits.max_waiting_iters,
+            };
         }
+        self.waited += 1;
+        desk.run_cohort(desk.cohort.blocks_due());
+        decode(desk, requests);
+        Beside::Formed
     }
 
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
+    }
+}
+
+/// One token and one block for each holder.
+fn decode(desk: &mut Desk, requests: &mut Requests) {
+    while let Some(r) = desk.held.pop_front() {
+        desk.allocate(requests, r, 1);
+        desk.run(requests, r, 1);
     }
 }
 
@@ -61,11 +94,8 @@ impl LightLlm {
         self.ahead.clear();
         self.ahead.extend(desk.held.iter().map(|&r| {
             let i = r as usize;
-            let (done, total) = (
-                requests.processed[i],
-                requests.prefill[i] + requests.decode[i],
-            );
-            (done, total.saturating_sub(done + 1))
+            let left = requests.remaining(Oracle::declare(), r);
+            (requests.processed[i], left.saturating_sub(1))
         }));
         let mut tokens = 0;
         while let Some(&r) = desk.queue.front() {
@@ -87,8 +117,10 @@ impl LightLlm {
                 desk.stop = Stop::BatchFull(limits.batch_cap);
                 break;
             }
-            self.ahead
-                .push((prompt + 1, requests.decode[i].saturating_sub(2)));
+            self.ahead.push((
+                prompt + 1,
+                requests.output(Oracle::declare(), r).saturating_sub(2),
+            ));
             let peak = peak_tokens(&mut self.ahead);
             if peak >= u64::from(limits.num_blocks) {
                 desk.stop = Stop::Peak {

@@ -19,7 +19,7 @@ pub use vllm::Vllm;
 pub use vllm_v1::VllmV1;
 
 use super::config::Config;
-use super::engine::{Desk, Entry, Limits, Requests};
+use super::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
@@ -115,7 +115,8 @@ pub trait Policy: Debug + Send + Sync {
     /// can run now.
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits);
 
-    /// Takes the requests of a batch back after the last stage; tokens are already counted.
+    /// Takes the requests of a batch back after the last stage; tokens are already counted. Of the
+    /// cohort, only the requests that ended are among them, first.
     fn batch_end(
         &mut self,
         desk: &mut Desk,
@@ -135,6 +136,19 @@ pub trait Policy: Debug + Send + Sync {
     /// empty where the desk says it all.
     fn why(&self, _desk: &Desk, _requests: &Requests, _limits: &Limits, _r: u32) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How requests that decode may be kept together, for a policy that also forms batches
+    /// [`beside`](Self::beside) them. Without it the policy finds everybody on the desk, always.
+    fn cohort(&self) -> Option<CohortRule> {
+        None
+    }
+
+    /// Forms the next batch while `desk.cohort` is not empty, with the same outcome as
+    /// [`next`](Self::next) if its members stood on the desk, without looking at each of them. Or
+    /// answers [`Beside::Plain`] and has changed nothing: then `next` is called with everybody back.
+    fn beside(&mut self, _desk: &mut Desk, _requests: &mut Requests, _limits: &Limits) -> Beside {
+        Beside::Plain
     }
 
     /// A copy with its state.

@@ -3,7 +3,7 @@
 //! longest possible sequence of each request.
 
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+use crate::labs::serving::engine::{Beside, CohortRule, Desk, Limits, Place, Requests, Stop};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -19,13 +19,25 @@ pub struct Orca;
 
 impl Policy for Orca {
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-        while desk.batch.len() < limits.batch_cap as usize {
-            let Some(r) = desk.held.pop_front() else {
-                break;
-            };
-            desk.run(requests, r, 1);
-        }
+        decode(desk, requests, limits);
         admit_into_slots(desk, requests, limits);
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Popped,
+            grows: false,
+        })
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        if desk.cohort.len() > limits.batch_cap as usize {
+            return Beside::Plain;
+        }
+        desk.run_cohort(0);
+        decode(desk, requests, limits);
+        admit_into_slots(desk, requests, limits);
+        Beside::Formed
     }
 
     fn boxed(&self) -> Box<dyn Policy> {
@@ -33,10 +45,20 @@ impl Policy for Orca {
     }
 }
 
+/// One token for each holder, in order.
+fn decode(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+    while desk.batch_len() < limits.batch_cap as usize {
+        let Some(r) = desk.held.pop_front() else {
+            break;
+        };
+        desk.run(requests, r, 1);
+    }
+}
+
 /// Queue heads with their whole prompt, one slot each, while there are slots and places.
 pub(super) fn admit_into_slots(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
     while let Some(&r) = desk.queue.front() {
-        if desk.batch.len() >= limits.batch_cap as usize {
+        if desk.batch_len() >= limits.batch_cap as usize {
             desk.stop = Stop::BatchFull(limits.batch_cap);
             break;
         }

@@ -3,7 +3,7 @@
 //! then pieces of unfinished prompts, then pieces of new prompts, under one token budget.
 
 use super::{Card, Feature, Policy, whole_prompt_blocks};
-use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+use crate::labs::serving::engine::{Beside, CohortRule, Desk, Limits, Place, Requests, Stop};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -31,6 +31,26 @@ impl Policy for Sarathi {
         new_prompts(desk, requests, limits, tokens);
     }
 
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Popped,
+            grows: true,
+        })
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        let due = desk.cohort.blocks_due();
+        // The plain rules want a block free at the turn of each, needed or not.
+        if desk.free(limits) <= due || desk.cohort.len() > limits.micro_batch() as usize {
+            return Beside::Plain;
+        }
+        desk.run_cohort(due);
+        let mut tokens = desk.cohort.running() + self.decodes(desk, requests, limits);
+        self.running_prompts(desk, requests, limits, &mut tokens);
+        new_prompts(desk, requests, limits, tokens);
+        Beside::Formed
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
     }
@@ -41,7 +61,7 @@ impl Sarathi {
     fn decodes(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> u32 {
         self.aside.clear();
         let mut tokens = 0;
-        while desk.batch.len() < limits.micro_batch() as usize {
+        while desk.batch_len() < limits.micro_batch() as usize {
             let Some(r) = desk.held.pop_front() else {
                 break;
             };
@@ -88,7 +108,7 @@ fn new_prompts(desk: &mut Desk, requests: &mut Requests, limits: &Limits, mut to
             desk.stop = Stop::Holders(limits.batch_cap);
             break;
         }
-        if desk.batch.len() >= limits.micro_batch() as usize {
+        if desk.batch_len() >= limits.micro_batch() as usize {
             desk.stop = Stop::BatchFull(limits.micro_batch());
             break;
         }

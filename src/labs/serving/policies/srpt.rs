@@ -5,7 +5,9 @@
 
 use super::vllm_v1::{missing_blocks, retire, wanted_tokens};
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Stop};
+use crate::labs::serving::engine::{
+    Beside, CohortRule, Desk, Entry, Limits, Oracle, Phase, Place, Requests, Stop,
+};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -26,7 +28,8 @@ impl Policy for Srpt {
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
         self.ranked.clear();
         self.ranked.extend(desk.held.iter().chain(&desk.queue));
-        self.ranked.sort_by_key(|&r| requests.remaining(r));
+        self.ranked
+            .sort_by_key(|&r| requests.remaining(Oracle::declare(), r));
         self.choose(requests, limits);
         self.place(desk, requests, limits);
         if !desk.queue.is_empty() && desk.stop == Stop::None {
@@ -42,6 +45,30 @@ impl Policy for Srpt {
         batch: &[Entry],
     ) {
         retire(desk, requests, batch);
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Apart,
+            grows: true,
+        })
+    }
+
+    /// While all holders decode and nobody waits the ranking stays: everybody comes one token
+    /// nearer to the end.
+    fn beside(&mut self, desk: &mut Desk, _requests: &mut Requests, limits: &Limits) -> Beside {
+        let due = desk.cohort.blocks_due();
+        let size = desk.cohort.len();
+        let places = limits.batch_cap.min(limits.token_budget) as usize;
+        if !desk.queue.is_empty()
+            || desk.held.len() != size
+            || size > places
+            || desk.free(limits) < due
+        {
+            return Beside::Plain;
+        }
+        desk.run_cohort(due);
+        Beside::Formed
     }
 
     fn boxed(&self) -> Box<dyn Policy> {

@@ -3,7 +3,9 @@
 
 use super::orca::admit_into_slots;
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Entry, Limits, Note, Phase, Requests, Stop};
+use crate::labs::serving::engine::{
+    Beside, CohortRule, Desk, Entry, Limits, Note, Phase, Place, Requests, Stop,
+};
 use std::collections::VecDeque;
 
 /// The registry's card.
@@ -51,15 +53,17 @@ impl Policy for StaticBatching {
         limits: &Limits,
         batch: &[Entry],
     ) {
-        let Some(first) = batch.first() else {
-            return;
+        let place = match batch.first() {
+            _ if self.running.len() == 1 => Some(0),
+            Some(first) => (self.running.iter()).position(|m| m.contains(&first.request)),
+            None => None,
         };
-        let Some(place) = (self.running.iter()).position(|m| m.contains(&first.request)) else {
+        let Some(place) = place else {
             return;
         };
         let members = self.running.remove(place);
         let done = |r: u32| requests.phase[r as usize] == Phase::Done;
-        if !batch.iter().all(|e| done(e.request)) {
+        if !desk.cohort.is_empty() || !batch.iter().all(|e| done(e.request)) {
             self.alive.push_back(members);
             return;
         }
@@ -73,6 +77,25 @@ impl Policy for StaticBatching {
                 desk.notes.push(Note::Released(r));
             }
         }
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Apart,
+            grows: false,
+        })
+    }
+
+    fn beside(&mut self, desk: &mut Desk, _requests: &mut Requests, _limits: &Limits) -> Beside {
+        let Some(members) = self.alive.pop_front() else {
+            return Beside::Plain;
+        };
+        desk.run_cohort(0);
+        if !desk.queue.is_empty() {
+            desk.stop = Stop::StaticBatch(desk.cohort.running());
+        }
+        self.running.push(members);
+        Beside::Formed
     }
 
     fn boxed(&self) -> Box<dyn Policy> {

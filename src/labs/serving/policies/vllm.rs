@@ -3,7 +3,7 @@
 //! otherwise every holder decodes one token, the youngest is evicted when no block is free.
 
 use super::{Card, Feature, Policy, whole_prompt_blocks};
-use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+use crate::labs::serving::engine::{Beside, CohortRule, Desk, Limits, Place, Requests, Stop};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -35,6 +35,38 @@ impl Policy for Vllm {
         }
     }
 
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Popped,
+            grows: true,
+        })
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        admit(desk, requests, limits);
+        if !desk.batch.is_empty() {
+            return Beside::Formed;
+        }
+        desk.sort_held(requests);
+        let in_order = match (desk.cohort.last(), desk.held.front()) {
+            (Some(last), Some(&next)) => {
+                requests.arrival[last as usize] <= requests.arrival[next as usize]
+            }
+            _ => true,
+        };
+        let due = desk.cohort.blocks_due();
+        // The plain rules want a block free at the turn of each, needed or not.
+        if !in_order
+            || desk.free(limits) <= due
+            || desk.cohort.len() > limits.micro_batch() as usize
+        {
+            return Beside::Plain;
+        }
+        desk.run_cohort(due);
+        decode(desk, requests, limits);
+        Beside::Formed
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(*self)
     }
@@ -60,7 +92,7 @@ fn admit(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
             desk.stop = Stop::Holders(limits.batch_cap);
             break;
         }
-        if desk.batch.len() == limits.micro_batch() as usize {
+        if desk.batch.len() >= limits.micro_batch() as usize {
             desk.stop = Stop::BatchFull(limits.micro_batch());
             break;
         }
@@ -74,7 +106,7 @@ fn admit(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
 /// One token for each holder, oldest first.
 fn decode(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
     desk.sort_held(requests);
-    while desk.batch.len() < limits.micro_batch() as usize {
+    while desk.batch_len() < limits.micro_batch() as usize {
         let Some(r) = desk.held.pop_front() else {
             break;
         };

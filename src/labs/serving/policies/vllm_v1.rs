@@ -3,7 +3,9 @@
 //! decode, blocks only for the tokens of this step, no watermark.
 
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Stop};
+use crate::labs::serving::engine::{
+    Beside, CohortRule, Desk, Entry, Limits, Phase, Place, Requests, Stop,
+};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -19,20 +21,26 @@ pub struct VllmV1;
 
 impl Policy for VllmV1 {
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-        let before = desk.evictions;
-        let budget = running(desk, requests, limits);
-        if desk.evictions == before {
-            waiting(desk, requests, limits, budget);
-        } else {
-            desk.stop = Stop::Preempted;
-            // A lone request that preempted itself would otherwise wait for an event that may
-            // never come.
-            if desk.batch.is_empty() {
-                waiting(desk, requests, limits, budget);
-            }
-        }
+        schedule(desk, requests, limits, limits.token_budget);
     }
 
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(CohortRule {
+            place: Place::Front,
+            grows: true,
+        })
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        let due = desk.cohort.blocks_due();
+        let size = desk.cohort.len() as u32;
+        if desk.free(limits) < due || size > limits.token_budget {
+            return Beside::Plain;
+        }
+        desk.run_cohort(due);
+        schedule(desk, requests, limits, limits.token_budget - size);
+        Beside::Formed
+    }
     fn batch_end(
         &mut self,
         desk: &mut Desk,
@@ -45,6 +53,22 @@ impl Policy for VllmV1 {
 
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(*self)
+    }
+}
+
+/// One step: the running list, then, if nobody was preempted, the queue.
+fn schedule(desk: &mut Desk, requests: &mut Requests, limits: &Limits, budget: u32) {
+    let before = desk.evictions;
+    let budget = running(desk, requests, limits, budget);
+    if desk.evictions == before {
+        waiting(desk, requests, limits, budget);
+    } else {
+        desk.stop = Stop::Preempted;
+        // A lone request that preempted itself would otherwise wait for an event that may
+        // never come.
+        if desk.batch_len() == 0 {
+            waiting(desk, requests, limits, budget);
+        }
     }
 }
 
@@ -79,8 +103,7 @@ pub(super) fn wanted_tokens(requests: &Requests, r: u32, budget: u32) -> u32 {
     }
 }
 
-fn running(desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> u32 {
-    let mut budget = limits.token_budget;
+fn running(desk: &mut Desk, requests: &mut Requests, limits: &Limits, mut budget: u32) -> u32 {
     let mut i = 0;
     while budget > 0 && i < desk.held.len() {
         let r = desk.held[i];
@@ -115,7 +138,7 @@ fn waiting(desk: &mut Desk, requests: &mut Requests, limits: &Limits, mut budget
             desk.stop = Stop::Budget(limits.token_budget);
             break;
         }
-        if desk.held.len() >= limits.batch_cap as usize {
+        if desk.cohort.len() + desk.held.len() >= limits.batch_cap as usize {
             desk.stop = Stop::Holders(limits.batch_cap);
             break;
         }

@@ -1,0 +1,64 @@
+//! Who writes down what happens, and what is told.
+
+use super::Work;
+use super::desk::{Desk, Entry, Note};
+use super::requests::{Emitted, Phase};
+
+/// A batch as it was formed.
+#[derive(Debug)]
+pub struct Formed<'a> {
+    /// Number of the iteration, from 0, over all instances.
+    pub iteration: u64,
+    /// Instance.
+    pub replica: u32,
+    /// When it was formed.
+    pub at: f64,
+    /// Seconds of one stage.
+    pub stage_secs: f64,
+    /// Its requests in order; for a sink that takes lumps, those outside the cohort.
+    pub entries: &'a [Entry],
+    /// Members of the cohort that run before `entries`, for a sink that takes lumps, else 0.
+    pub cohort: u32,
+    /// What it asks of the hardware.
+    pub work: Work,
+    /// The instance after forming.
+    pub desk: &'a Desk,
+}
+
+/// Someone who writes down what happens. Every method may be left out.
+pub trait Sink {
+    /// Whether requests that decode together are reported as one lump ([`Self::joined`],
+    /// [`Self::left`], [`Self::cohort_ran`]) instead of one by one in [`Formed::entries`] and
+    /// [`Self::ran`].
+    fn lumps(&self) -> bool {
+        false
+    }
+    /// A request that has just decoded joined the cohort of its instance.
+    fn joined(&mut self, _at: f64, _replica: u32, _request: u32) {}
+    /// All `count` members of the cohort decoded one token.
+    fn cohort_ran(&mut self, _iteration: u64, _at: f64, _replica: u32, _count: u32) {}
+    /// A request left the cohort after `ran` iterations in it, with its last token or without.
+    fn left(&mut self, _at: f64, _replica: u32, _request: u32, _ran: u64, _emitted: Emitted) {}
+    /// A request arrived.
+    fn arrived(&mut self, _at: f64, _request: u32, _phase: Phase) {}
+    /// A batch was formed.
+    fn formed(&mut self, _batch: &Formed<'_>) {}
+    /// A batch started on the first stage.
+    fn started(&mut self, _iteration: u64, _at: f64) {}
+    /// A request of a batch that ended: what it gained.
+    fn ran(&mut self, _iteration: u64, _at: f64, _entry: Entry, _emitted: Emitted) {}
+    /// A batch left the last stage, after `ran` for each of its requests.
+    fn ended(&mut self, _iteration: u64, _at: f64, _replica: u32, _desk: &Desk) {}
+    /// A policy did something else.
+    fn noted(&mut self, _at: f64, _note: Note) {}
+}
+
+/// Writes nothing down.
+#[derive(Debug, Clone, Copy)]
+pub struct NoSink;
+
+impl Sink for NoSink {
+    fn lumps(&self) -> bool {
+        true
+    }
+}
