@@ -172,14 +172,19 @@ fn screenshots() {
         panic!("set SCREENSHOTS to a folder");
     };
     let only = std::env::var("ONLY").unwrap_or_default();
+    // Further places: PLACES="exhibit/rex,lr/1/…".
+    let further = std::env::var("PLACES").unwrap_or_default();
+    let mut places = vec!["home", "serving", "lr", "noise", "routing", "pruning"];
+    places.extend(further.split(',').filter(|p| !p.is_empty()));
     for (size, name) in [
         ([1440.0, 900.0], "wide"),
         ([1024.0, 768.0], "medium"),
         ([390.0, 844.0], "narrow"),
     ] {
         for theme in [egui::Theme::Light, egui::Theme::Dark] {
-            for place in ["home", "serving", "lr", "noise", "routing", "pruning"] {
-                let file = format!("{place}-{name}-{theme:?}").to_lowercase();
+            for place in &places {
+                let short: String = place.replace('/', "-").chars().take(40).collect();
+                let file = format!("{short}-{name}-{theme:?}").to_lowercase();
                 if !file.contains(&only) {
                     continue;
                 }

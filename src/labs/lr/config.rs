@@ -1,6 +1,7 @@
 //! Config of the lab.
 
-use super::schedule::{Cooldown, Schedule, Shape};
+use super::dialects::{Dialect, Settings, named};
+use super::schedule::{Cooldown, Factors, Knobs, Schedule, Shape, Warmup};
 use crate::core::mlp::Optimizer;
 use crate::core::{Error, Param, Result, validate};
 use serde::{Deserialize, Serialize};
@@ -60,14 +61,52 @@ pub struct Config {
     pub horizon: u64,
     /// Largest rate.
     pub peak: f64,
+    /// Whose convention the chosen schedule follows.
+    pub dialect: Dialect,
+    /// Scheduler calls per update; above 1 the schedule runs ahead (libraries only).
+    pub calls: u64,
     /// Warmup as a share of the run.
     pub warmup: f64,
+    /// How the rate rises in the warmup.
+    pub warmup_shape: Warmup,
     /// Cooldown as a share of the run (WSD).
     pub cooldown: f64,
     /// Shape of the cooldown (WSD).
     pub cooldown_shape: Cooldown,
     /// Final rate as a share of the peak.
     pub floor: f64,
+    /// Factor of every drop (step, multistep).
+    pub gamma: f64,
+    /// Equally spaced drops (step).
+    pub drops: u64,
+    /// First drop as a share of the run (multistep).
+    pub first_drop: f64,
+    /// Second drop as a share of the run (multistep).
+    pub second_drop: f64,
+    /// Share of the peak at the end (exponential).
+    pub decay_to: f64,
+    /// Exponent (polynomial).
+    pub power: f64,
+    /// Length of the first cycle as a share of the run (SGDR, cyclic).
+    pub cycle: f64,
+    /// Growth of the cycles (SGDR).
+    pub cycle_mul: u64,
+    /// Lower rate as a share of the peak (cyclic).
+    pub base: f64,
+    /// Share of the run until the peak (1cycle).
+    pub rise: f64,
+    /// Peak over the first rate (1cycle).
+    pub div: f64,
+    /// First rate over the last (1cycle).
+    pub final_div: f64,
+    /// Shape parameter of UBA.
+    pub phi: f64,
+    /// Update at which the power law meets the peak (power).
+    pub knee: u64,
+    /// Exponent of the power law (power).
+    pub exponent: f64,
+    /// Points of a drawn schedule: (share of the run, share of the peak).
+    pub knots: Vec<[f64; 2]>,
     /// Whether the other shapes run as well.
     pub rivals: bool,
     /// Peak rates tried on each side of the set one, half an octave apart.
@@ -102,10 +141,36 @@ impl Default for Config {
             shape: Shape::Wsd,
             horizon: 300,
             peak: 2e-2,
+            dialect: Dialect::Lab,
+            calls: 1,
             warmup: 0.1,
+            warmup_shape: Warmup::Linear,
             cooldown: 0.3,
             cooldown_shape: Cooldown::Linear,
             floor: 0.0,
+            gamma: 0.1,
+            drops: 2,
+            first_drop: 0.5,
+            second_drop: 0.75,
+            decay_to: 0.01,
+            power: 2.0,
+            cycle: 0.15,
+            cycle_mul: 2,
+            base: 0.1,
+            rise: 0.3,
+            div: 25.0,
+            final_div: 1e4,
+            phi: 1.0,
+            knee: 100,
+            exponent: -0.51,
+            knots: vec![
+                [0.0, 0.0],
+                [0.1, 1.0],
+                [0.35, 0.8],
+                [0.6, 0.75],
+                [0.8, 0.35],
+                [1.0, 0.0],
+            ],
             rivals: true,
             grid: 2,
             model_size: ModelSize::M100,
@@ -141,19 +206,145 @@ impl Config {
 
     /// The schedule of `shape` with this config's other settings and a peak rate.
     pub fn schedule(&self, shape: Shape, peak: f64) -> Schedule {
+        let mut schedule = self.plain(shape, peak);
+        // A table that cannot be made is reported by `check`, which comes before every run.
+        schedule.factors = self.factors(&schedule).unwrap_or_default();
+        schedule
+    }
+
+    /// The schedule without its table.
+    fn plain(&self, shape: Shape, peak: f64) -> Schedule {
         let updates = self.horizon as usize;
         let share = |s: f64| (s * updates as f64).round() as usize;
-        let warmup = share(self.warmup).min(updates);
+        let warmup = if shape.rises_itself() {
+            0
+        } else {
+            share(self.warmup).min(updates)
+        };
         Schedule {
             shape,
             updates,
             peak,
             warmup,
+            warmup_shape: self.warmup_shape,
             // Rounding both shares must not make them overlap by one update.
             cooldown: share(self.cooldown).min(updates - warmup),
             cooldown_shape: self.cooldown_shape,
             floor: self.floor,
+            knobs: Knobs {
+                phi: self.phi,
+                knee: self.knee as usize,
+                exponent: self.exponent,
+            },
+            factors: None,
         }
+    }
+
+    /// What libraries need to know beside the schedule.
+    pub fn settings(&self) -> Settings {
+        let at = |share: f64| (share * self.horizon as f64).round() as usize;
+        Settings {
+            gamma: self.gamma,
+            drops: self.drops as usize,
+            milestones: [at(self.first_drop), at(self.second_drop)],
+            decay_to: self.decay_to,
+            power: self.power,
+            cycle: self.cycle,
+            cycle_mul: self.cycle_mul as usize,
+            base: self.base,
+            rise: self.rise,
+            div: self.div,
+            final_div: self.final_div,
+        }
+    }
+
+    /// The convention that `shape` follows: rivals keep the lab's.
+    pub fn dialect_of(&self, shape: Shape) -> Dialect {
+        if shape == self.shape {
+            self.dialect
+        } else {
+            Dialect::Lab
+        }
+    }
+
+    /// The table of a schedule that is not given by a closed form.
+    fn factors(&self, s: &Schedule) -> Result<Option<Factors>> {
+        if s.shape == Shape::Drawn {
+            return self.drawn().map(Some);
+        }
+        let dialect = self.dialect_of(s.shape);
+        let Some(named) = named(s, &self.settings(), dialect) else {
+            if dialect == Dialect::Lab {
+                return Ok(None);
+            }
+            return Err(Error::out_of_range(
+                "dialect",
+                dialect.name(),
+                format!(
+                    "a library that has the {} schedule with this warmup, cooldown and floor",
+                    s.shape.name()
+                ),
+            ));
+        };
+        let calls = if dialect == Dialect::Lab {
+            1
+        } else {
+            self.calls as usize
+        };
+        let mut values = named.values(s.updates * calls)?;
+        if dialect == Dialect::Lab && s.warmup_shape != Warmup::Linear {
+            for (i, v) in values.iter_mut().take(s.warmup).enumerate() {
+                *v = s.warmup_shape.factor((i + 1) as f64 / s.warmup as f64);
+            }
+        }
+        let rule = if dialect == Dialect::Lab {
+            format!("as {}", named.words())
+        } else if calls == 1 {
+            format!("{}: {}", dialect.name(), named.words())
+        } else {
+            format!(
+                "{}: {}, called {calls} times an update",
+                dialect.name(),
+                named.words()
+            )
+        };
+        Ok(Some(Factors {
+            values: values.into_iter().step_by(calls).collect(),
+            rule: rule.into(),
+        }))
+    }
+
+    /// The line through the drawn points.
+    fn drawn(&self) -> Result<Factors> {
+        let k = &self.knots;
+        let inside = |v: f64| (0.0..=1.0).contains(&v);
+        if !(2..=64).contains(&k.len())
+            || k.iter().any(|p| !inside(p[0]) || !inside(p[1]))
+            || k.windows(2).any(|w| w[0][0] > w[1][0])
+        {
+            return Err(Error::out_of_range(
+                "knots",
+                format!("{k:?}"),
+                "2 to 64 points with shares from 0 to 1, from left to right",
+            ));
+        }
+        let values = (0..self.horizon)
+            .map(|i| {
+                let x = i as f64 / (self.horizon.max(2) - 1) as f64;
+                let after = k.partition_point(|p| p[0] <= x).clamp(1, k.len() - 1);
+                let ([x0, y0], [x1, y1]) = (k[after - 1], k[after]);
+                let t = if x1 > x0 {
+                    ((x - x0) / (x1 - x0)).clamp(0.0, 1.0)
+                } else {
+                    1.0
+                };
+                y0 + (y1 - y0) * t
+            })
+            .collect();
+        Ok(Factors {
+            values,
+            rule: "the line through the drawn points".into(),
+        })
     }
 
     /// The schedule that was chosen.
@@ -165,7 +356,7 @@ impl Config {
     pub fn shapes(&self) -> Vec<Shape> {
         let mut shapes = vec![self.shape];
         if self.rivals {
-            shapes.extend(Shape::ALL.into_iter().filter(|s| *s != self.shape));
+            shapes.extend(Shape::RIVALS.into_iter().filter(|s| *s != self.shape));
         }
         shapes
     }
@@ -214,7 +405,9 @@ impl Config {
             ));
         }
         for shape in self.shapes() {
-            self.schedule(shape, self.peak).check()?;
+            let plain = self.plain(shape, self.peak);
+            plain.check()?;
+            self.factors(&plain)?;
         }
         let updates = self.horizon * self.cells() as u64;
         if self.problem == Problem::Digits && updates > 4_000_000 {
@@ -237,9 +430,22 @@ impl Config {
         self.shapes().len() * (2 * self.grid as usize + 1) * seeds
     }
 
+    /// Whether any run has a warmup.
+    fn warms(&self) -> bool {
+        self.rivals || !self.shape.rises_itself()
+    }
+
+    /// Returns to the lab's convention when the library has no such schedule.
+    fn forget_foreign_dialect(&mut self) {
+        let plain = self.plain(self.shape, self.peak);
+        if named(&plain, &self.settings(), self.dialect).is_none() {
+            self.dialect = Dialect::Lab;
+        }
+    }
+
     /// Whether any run has a cooldown.
     pub fn wsd(&self) -> bool {
-        self.shape == Shape::Wsd || self.rivals
+        self.shape.cools() || self.rivals
     }
 }
 
@@ -280,10 +486,33 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         "Schedule",
         &Shape::NAMES,
         |c: &Config| c.shape.index(),
-        |c, v| c.shape = Shape::from_index(v),
+        |c, v| {
+            c.shape = Shape::from_index(v);
+            c.forget_foreign_dialect();
+        },
     )
     .group(SCHEDULE)
     .doc("Shape of the learning rate after its warmup."),
+    Param::choice(
+        "dialect",
+        "Convention",
+        &Dialect::NAMES,
+        |c: &Config| c.dialect.index(),
+        |c, v| c.dialect = Dialect::from_index(v),
+    )
+    .group(SCHEDULE)
+    .doc("Whose code counts the updates: the same named schedule differs between libraries in its first and last updates. The chart \"Same name, other rates\" shows where."),
+    Param::int(
+        "calls",
+        "Scheduler calls per update",
+        [1, 64],
+        |c: &Config| c.calls,
+        |c, v| c.calls = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| c.dialect != Dialect::Lab)
+    .advanced()
+    .doc("A trainer that calls step() once per process or per accumulated batch moves the schedule faster than the updates; this shows the rates the run then uses."),
     Param::float(
         "peak",
         "Peak rate",
@@ -313,7 +542,19 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("of the run")
     .group(SCHEDULE)
-    .doc("Share of the updates in which the rate rises linearly to its peak."),
+    .when(Config::warms)
+    .doc("Share of the updates in which the rate rises to its peak."),
+    Param::choice(
+        "warmup_shape",
+        "Warmup shape",
+        &Warmup::NAMES,
+        |c: &Config| c.warmup_shape.index(),
+        |c, v| c.warmup_shape = Warmup::from_index(v),
+    )
+    .group(SCHEDULE)
+    .when(Config::warms)
+    .advanced()
+    .doc("How the rate rises in the warmup."),
     Param::float(
         "cooldown",
         "Cooldown",
@@ -324,7 +565,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .unit("of the run")
     .group(SCHEDULE)
     .when(Config::wsd)
-    .doc("Share of the updates at the end in which the rate of WSD falls."),
+    .doc("Share of the updates at the end in which the rate of WSD, trapezoid or power falls."),
     Param::choice(
         "cooldown_shape",
         "Cooldown shape",
@@ -344,15 +585,179 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("of the peak")
     .group(SCHEDULE)
+    .when(|c| c.shape.has_floor() || c.rivals)
     .doc("Final rate as a share of the peak; 0 decays to zero."),
+    Param::float(
+        "gamma",
+        "Factor of a drop",
+        [0.0, 1.0],
+        |c: &Config| c.gamma,
+        |c, v| c.gamma = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| matches!(c.shape, Shape::Step | Shape::MultiStep))
+    .doc("What every drop multiplies the rate with."),
+    Param::int(
+        "drops",
+        "Drops",
+        [1, 50],
+        |c: &Config| c.drops,
+        |c, v| c.drops = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Step)
+    .doc("Drops over the run, equally spaced after the warmup."),
+    Param::float(
+        "first_drop",
+        "First drop",
+        [0.0, 1.0],
+        |c: &Config| c.first_drop,
+        |c, v| c.first_drop = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::MultiStep)
+    .doc("Share of the run after which the rate drops first."),
+    Param::float(
+        "second_drop",
+        "Second drop",
+        [0.0, 1.0],
+        |c: &Config| c.second_drop,
+        |c, v| c.second_drop = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::MultiStep)
+    .doc("Share of the run after which it drops again; the same share drops twice at once."),
+    Param::float(
+        "decay_to",
+        "Decay to",
+        [1e-6, 1.0],
+        |c: &Config| c.decay_to,
+        |c, v| c.decay_to = v,
+    )
+    .log()
+    .unit("of the peak")
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Exponential)
+    .doc("Share of the peak one past the last update; it sets the factor per update."),
+    Param::float(
+        "power",
+        "Power",
+        [0.0, 10.0],
+        |c: &Config| c.power,
+        |c, v| c.power = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Polynomial)
+    .doc("Exponent p of (1 - q)^p; 1 is a straight line."),
+    Param::float(
+        "cycle",
+        "Cycle",
+        [0.01, 1.0],
+        |c: &Config| c.cycle,
+        |c, v| c.cycle = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(|c| matches!(c.shape, Shape::Restarts | Shape::Cyclic))
+    .doc("Length of the first cycle (SGDR) or of every cycle (cyclic)."),
+    Param::int(
+        "cycle_mul",
+        "Growth of the cycles",
+        [1, 4],
+        |c: &Config| c.cycle_mul,
+        |c, v| c.cycle_mul = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Restarts)
+    .doc("Each cycle is this many times longer than the one before."),
+    Param::float(
+        "base",
+        "Lower rate",
+        [0.0, 1.0],
+        |c: &Config| c.base,
+        |c, v| c.base = v,
+    )
+    .unit("of the peak")
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Cyclic)
+    .doc("Rate at the foot of every triangle."),
+    Param::float(
+        "rise",
+        "Rise",
+        [0.01, 0.99],
+        |c: &Config| c.rise,
+        |c, v| c.rise = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::OneCycle)
+    .doc("Share of the run until the peak (pct_start)."),
+    Param::float(
+        "div",
+        "Peak over first rate",
+        [1.0, 1e6],
+        |c: &Config| c.div,
+        |c, v| c.div = v,
+    )
+    .log()
+    .advanced()
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::OneCycle)
+    .doc("div_factor: the run starts at the peak divided by this."),
+    Param::float(
+        "final_div",
+        "First over last rate",
+        [1.0, 1e9],
+        |c: &Config| c.final_div,
+        |c, v| c.final_div = v,
+    )
+    .log()
+    .advanced()
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::OneCycle)
+    .doc("final_div_factor: the run ends at the first rate divided by this."),
+    Param::float(
+        "phi",
+        "φ",
+        [0.1, 10.0],
+        |c: &Config| c.phi,
+        |c, v| c.phi = v,
+    )
+    .log()
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Uba)
+    .doc("Shape of UBA: 2 is the cosine, small values stay high and drop late, large ones decay early. The default of 1 is our choice."),
+    Param::int(
+        "knee",
+        "Capped until update",
+        [1, 80_000],
+        |c: &Config| c.knee,
+        |c, v| c.knee = v,
+    )
+    .log()
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Power)
+    .doc("The power law of the tokens seen meets the peak here. It does not depend on the length of the run."),
+    Param::float(
+        "exponent",
+        "Exponent",
+        [-2.0, -0.01],
+        |c: &Config| c.exponent,
+        |c, v| c.exponent = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Power)
+    .doc("Exponent b of the tokens seen; -0.51 is published."),
     Param::toggle(
         "rivals",
-        "Run all five schedules",
+        "Run five standard schedules",
         |c: &Config| c.rivals,
         |c, v| c.rivals = v,
     )
     .group(RUNS)
-    .doc("Runs the other shapes with the same settings as well. Each is judged at its own best peak rate."),
+    .doc("Runs constant, linear, cosine, WSD and REX with the same settings as well. Each is judged at its own best peak rate."),
     Param::int(
         "grid",
         "Peak rates on each side",

@@ -5,6 +5,7 @@ pub mod bound;
 mod claims;
 mod config;
 pub mod curves;
+mod dialect_report;
 pub mod dialects;
 pub mod fit;
 pub mod golden;
@@ -19,6 +20,7 @@ mod panels;
 pub mod quadratic;
 mod report;
 pub mod schedule;
+mod shape;
 mod story;
 pub mod systems;
 pub mod training;
@@ -115,6 +117,18 @@ impl Lab for Lr {
             schedule::Shape::Cosine => "cosine-decay",
             schedule::Shape::Wsd => "wsd",
             schedule::Shape::Rex => "rex",
+            schedule::Shape::Trapezoid => "trapezoid",
+            schedule::Shape::Step => "step-decay",
+            schedule::Shape::MultiStep => "multistep-decay",
+            schedule::Shape::Exponential => "exponential-decay",
+            schedule::Shape::Polynomial => "polynomial-decay",
+            schedule::Shape::InverseSqrt => "inverse-sqrt",
+            schedule::Shape::Restarts => "sgdr",
+            schedule::Shape::OneCycle => "one-cycle",
+            schedule::Shape::Cyclic => "cyclic-lr",
+            schedule::Shape::Uba => "uba",
+            schedule::Shape::Power => "power-scheduler",
+            schedule::Shape::Drawn => "drawn-schedule",
         };
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }

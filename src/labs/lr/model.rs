@@ -1,6 +1,7 @@
 //! The run: every schedule × peak rate × seed that the config asks for, as plain results.
 
 use super::config::{Config, Problem};
+use super::dialects::Dialect;
 use super::schedule::{Schedule, Shape};
 use super::training::Trainer;
 use super::{laws, report, work};
@@ -20,6 +21,8 @@ pub struct Run {
     /// The chosen schedule at the set peak rate with the first seed, every update of which can be
     /// visited (digits only).
     pub recording: Option<Arc<Recording<Trainer>>>,
+    /// What every library that has the chosen schedule uses, the lab first.
+    pub dialects: Arc<[(Dialect, Vec<f64>)]>,
     timeline: Timeline,
     charts: Arc<[Chart]>,
 }
@@ -137,10 +140,12 @@ impl Run {
         recording: Option<Recording<Trainer>>,
     ) -> Self {
         let timeline = timeline(&config, &cells);
+        let dialects = super::dialect_report::dialects(&config).into();
         let mut run = Self {
             config,
             cells: cells.into(),
             recording: recording.map(Arc::new),
+            dialects,
             timeline,
             charts: Arc::from([]),
         };
@@ -216,7 +221,7 @@ fn timeline(config: &Config, cells: &[Cell]) -> Timeline {
         );
     }
     if schedule.shape != Shape::Constant && schedule.decay_start() < schedule.updates {
-        let word = if schedule.shape == Shape::Wsd {
+        let word = if schedule.shape.cools() {
             "cooldown starts"
         } else {
             "decay starts"

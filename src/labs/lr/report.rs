@@ -2,7 +2,6 @@
 
 use super::config::Problem;
 use super::model::{Cell, Run, parabola_minimum};
-use super::schedule::Shape;
 use crate::core::{Axis, Better, Chart, Mark, Metric, Series, SeriesKind, Table, stats};
 
 /// Points of a drawn schedule.
@@ -52,6 +51,7 @@ fn loss_unit(problem: Problem) -> &'static str {
 /// The linked charts.
 pub(super) fn charts(run: &Run) -> Vec<Chart> {
     let mut charts = vec![sweep_chart(run), loss_chart(run), rate_chart(run)];
+    charts.extend(super::dialect_report::chart(run));
     if run.config.problem == Problem::Law {
         charts.push(parts_chart(run));
     } else {
@@ -69,7 +69,7 @@ fn phase_marks(run: &Run) -> Vec<Mark> {
             label: "warmup ends".to_owned(),
         });
     }
-    if s.shape == Shape::Wsd && s.cooldown > 0 {
+    if s.shape.cools() && s.cooldown > 0 {
         marks.push(Mark {
             x: s.decay_start() as f64,
             label: "cooldown starts".to_owned(),
@@ -406,6 +406,7 @@ pub(super) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
         ("runs", runs),
         ("schedule", rates),
         ("loss", loss_table(run)),
+        ("dialects", super::dialect_report::table(run)),
     ]
 }
 

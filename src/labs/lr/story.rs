@@ -49,6 +49,9 @@ pub(super) fn story(run: &Run, cell: &Cell, at: f64) -> Story {
         ));
     }
     let mut why = vec![format!("update {update}: {}", schedule.why(update))];
+    if cell.shape() == run.config.shape {
+        why.extend(super::dialect_report::at_update(run, update));
+    }
     why.extend(match run.config.problem {
         Problem::Law => law_reasons(run, cell, update),
         Problem::Quadratic => quadratic_reasons(run, cell, update),

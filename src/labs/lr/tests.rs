@@ -210,3 +210,52 @@ fn a_claim_reports_what_it_measured_with_its_seeds() {
     }
     assert!(last > 0.0);
 }
+
+#[test]
+fn every_shape_runs_on_the_exact_quadratic_and_tells_its_rule() {
+    for shape in Shape::ALL {
+        let config = Config {
+            shape,
+            rivals: false,
+            dims: 24,
+            horizon: 90,
+            grid: 1,
+            ..Config::default().with_problem(Problem::Quadratic)
+        };
+        let run = run(&config);
+        let cell = run.chosen().unwrap();
+        assert!(cell.final_loss() < 0.5, "{shape:?}: {}", cell.final_loss());
+        let story = run.story(cell.entity(), 45.0).unwrap();
+        let rate = format!("{:.3e}", cell.schedule.rate(45));
+        assert!(story.why[0].contains(&rate), "{shape:?}: {story:?}");
+        assert_eq!(
+            Lr::exhibit(&config).map(|e| (e.setup)().lab()),
+            Some(LabKind::Lr),
+            "{shape:?}"
+        );
+    }
+}
+
+#[test]
+fn a_drawn_schedule_goes_through_its_points() {
+    let config = Config {
+        shape: Shape::Drawn,
+        knots: vec![[0.0, 0.2], [0.5, 1.0], [1.0, 0.0]],
+        horizon: 101,
+        peak: 2.0,
+        ..Config::default().with_problem(Problem::Quadratic)
+    };
+    let config = Config {
+        horizon: 101,
+        peak: 2.0,
+        ..config
+    };
+    let s = config.chosen();
+    assert_eq!((s.rate(0), s.rate(50), s.rate(100)), (0.4, 2.0, 0.0));
+    assert!((s.rate(25) - 1.2).abs() < 1e-12);
+    let bad = Config {
+        knots: vec![[0.5, 0.2], [0.1, 1.0]],
+        ..config
+    };
+    assert_eq!(bad.check().unwrap_err().field(), Some("knots"));
+}

@@ -2,10 +2,13 @@
 //! uses. Read in PyTorch 2.15, optax 0.2.8, transformers 5.23 and timm 1.0.31.
 
 mod hf;
+mod named;
 mod optax;
 mod published;
 mod timm;
 mod torch;
+
+pub use named::{Call, Dialect, Named, Settings, first_difference, named};
 
 use crate::core::golden::float;
 use crate::core::{Error, Result};

@@ -5,7 +5,6 @@
 use super::super::schedule::{self, Cooldown};
 use super::{Params, each, unknown};
 use crate::core::{Error, Result, num};
-use std::f64::consts::PI;
 
 /// Value after k = 1..n calls of `step()`.
 pub(super) fn rex(name: &str, p: Params<'_>, n: usize) -> Result<Option<Vec<f64>>> {
@@ -35,8 +34,7 @@ pub(super) fn formula(name: &str, p: Params<'_>) -> Result<Option<Vec<f64>>> {
             let (top, floor) = (p.rate("eta_max")?, p.rate("eta_min")?);
             let (phi, total) = (p.positive("phi")?, p.steps("T")?);
             each(total + 1, |i| {
-                let c = 1.0 + num::cos(PI * i as f64 / total as f64);
-                floor + (top - floor) * (2.0 * c / (2.0 * phi + (2.0 - phi) * c))
+                floor + (top - floor) * schedule::uba(i as f64 / total as f64, phi)
             })
         }
         "cooldown" => cooldown(p)?,

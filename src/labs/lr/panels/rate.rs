@@ -22,6 +22,8 @@ enum Handle {
     Cooldown,
     /// Height of the end.
     Floor,
+    /// A drawn point, by its place.
+    Knot(usize),
 }
 
 impl Handle {
@@ -37,14 +39,33 @@ impl Handle {
                 100.0 * config.cooldown
             ),
             Self::Floor => format!("final rate: {:.0} % of the peak", 100.0 * config.floor),
+            Self::Knot(k) => {
+                let [x, y] = config.knots.get(k).copied().unwrap_or_default();
+                format!(
+                    "point {}: {:.0} % of the run, {:.0} % of the peak; Delete removes it",
+                    k + 1,
+                    100.0 * x,
+                    100.0 * y
+                )
+            }
         }
     }
 
     /// Where it stands, as (update, rate).
-    fn place(self, s: &Schedule) -> [f64; 2] {
+    fn place(self, config: &Config, s: &Schedule) -> [f64; 2] {
         match self {
+            Self::Knot(k) => {
+                let [x, y] = config.knots.get(k).copied().unwrap_or_default();
+                [x * s.updates as f64, y * s.peak]
+            }
+            Self::Peak if config.shape == Shape::OneCycle => {
+                [config.rise * s.updates as f64, s.peak]
+            }
             Self::Peak => [s.warmup as f64, s.peak],
-            Self::Cooldown => [s.decay_start() as f64, s.peak],
+            Self::Cooldown => [
+                s.decay_start() as f64,
+                s.rate(s.decay_start().min(s.updates - 1)),
+            ],
             Self::Floor => [s.updates as f64, s.peak * s.floor],
         }
     }
@@ -56,6 +77,29 @@ impl Handle {
         let round = |v: f64| (v * 1000.0).round() / 1000.0;
         let cooled = if config.wsd() { config.cooldown } else { 0.0 };
         match self {
+            Self::Knot(k) => {
+                // A point stays between its neighbours; the first and last keep their ends.
+                let low = k.checked_sub(1).map_or(0.0, |i| config.knots[i][0]);
+                let high = config.knots.get(k + 1).map_or(1.0, |p| p[0]);
+                let last = k + 1 == config.knots.len();
+                let height = round((rate / config.peak).clamp(0.0, 1.0));
+                if let Some(knot) = config.knots.get_mut(k) {
+                    let x = match (k, last) {
+                        (0, _) => 0.0,
+                        (_, true) => 1.0,
+                        _ => round(share).clamp(low, high),
+                    };
+                    *knot = [x, height];
+                }
+            }
+            Self::Peak if config.shape.rises_itself() => {
+                if config.shape == Shape::OneCycle {
+                    config.rise = round(share).clamp(0.01, 0.99);
+                }
+                if rate > 0.0 {
+                    config.peak = rate.clamp(1e-6, 100.0);
+                }
+            }
             Self::Peak => {
                 config.warmup = round(share.min(1.0 - cooled).max(0.0));
                 if rate > 0.0 {
@@ -99,10 +143,19 @@ pub(crate) fn show(
     };
     frame.backdrop(title, &font, stage.palette, &painter);
     curves(run, &frame, stage, &painter);
-    chosen(config, &frame, stage, &painter);
+    let schedule = shown_schedule(run, config);
+    chosen(&schedule, &frame, stage, &painter);
     frame.playhead(stage.playhead, stage.palette, &painter);
     handles(config, &frame, top, stage, ui);
-    marker(config, &frame, stage, ui, &painter);
+    marker(&schedule, &frame, stage, ui, &painter);
+}
+
+/// The schedule as it is being edited; the run's own while nothing is.
+fn shown_schedule(run: &Run, config: &Config) -> Schedule {
+    match run.chosen() {
+        Some(cell) if run.config == *config => cell.schedule.clone(),
+        _ => config.chosen(),
+    }
 }
 
 /// The other peak rates of the sweep as ghosts, the rivals at their best.
@@ -136,8 +189,7 @@ fn curves(run: &Run, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
 }
 
 /// The schedule that is being edited, filled below: the area is the sum of the rates.
-fn chosen(config: &Config, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
-    let s = config.chosen();
+fn chosen(s: &Schedule, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
     let color = stage.palette.series_at(stage.slot);
     let columns = frame.plot.width().max(1.0) as usize;
     let every = s.updates.div_ceil(columns.max(2)).max(1);
@@ -166,16 +218,22 @@ fn handles(
     stage: &Stage<'_>,
     ui: &mut Ui,
 ) {
-    let mut list = vec![Handle::Peak];
-    if config.shape == Shape::Wsd {
+    let mut list = if config.shape == Shape::Drawn {
+        add_knot(config, frame, stage, ui);
+        (0..config.knots.len()).map(Handle::Knot).collect()
+    } else {
+        vec![Handle::Peak]
+    };
+    if config.shape.cools() {
         list.push(Handle::Cooldown);
     }
-    if config.shape != Shape::Constant {
+    if config.shape.has_floor() {
         list.push(Handle::Floor);
     }
-    let mut dragged = false;
+    let schedule = config.chosen();
+    let (mut dragged, mut removed) = (false, None);
     for handle in list {
-        let [update, rate] = handle.place(&config.chosen());
+        let [update, rate] = handle.place(config, &schedule);
         let at = pos2(frame.x(update), frame.y(rate));
         let id = ui.scope_id().with(("handle", handle, stage.slot));
         let area = Rect::from_center_size(at, Vec2::splat(GRIP));
@@ -191,6 +249,11 @@ fn handles(
                 frame.value_at(to.y).min(frame.range[1]),
             );
         } else if response.has_focus() {
+            if let Handle::Knot(k) = handle
+                && ui.input(|i| i.key_pressed(Key::Delete) || i.key_pressed(Key::Backspace))
+            {
+                removed = Some(k);
+            }
             let step = nudge(ui);
             if step != Vec2::ZERO {
                 let x = at.x + step.x * frame.plot.width();
@@ -214,7 +277,36 @@ fn handles(
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Slider, true, &words));
         response.on_hover_text(words);
     }
+    // The two ends stay.
+    if let Some(k) = removed
+        && k > 0
+        && k + 1 < config.knots.len()
+    {
+        config.knots.remove(k);
+    }
     *top = if dragged { Some(frame.range[1]) } else { None };
+}
+
+/// Most points of a drawn schedule.
+const MOST_KNOTS: usize = 24;
+
+/// A double click between the points adds one.
+fn add_knot(config: &mut Config, frame: &Frame, stage: &Stage<'_>, ui: &Ui) {
+    let id = ui.scope_id().with(("draw", stage.slot));
+    let response = ui.interact(frame.plot, id, Sense::click());
+    if !response.double_clicked() || config.knots.len() >= MOST_KNOTS {
+        return;
+    }
+    let Some(at) = response.interact_pointer_pos() else {
+        return;
+    };
+    let round = |v: f64| (v * 1000.0).round() / 1000.0;
+    let x = round(frame.update_at(at.x) / config.horizon as f64);
+    let y = round((frame.value_at(at.y) / config.peak).clamp(0.0, 1.0));
+    let place = config.knots.partition_point(|p| p[0] <= x);
+    config
+        .knots
+        .insert(place.clamp(1, config.knots.len().max(2) - 1), [x, y]);
 }
 
 /// Movement asked for by the arrow keys, as shares of the axes (down is positive).
@@ -234,8 +326,7 @@ fn nudge(ui: &Ui) -> Vec2 {
 }
 
 /// The dot at the playhead with its rate.
-fn marker(config: &Config, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
-    let s = config.chosen();
+fn marker(s: &Schedule, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
     let update = (stage.playhead.max(0.0) as usize).min(s.updates - 1);
     let at = pos2(frame.x(update as f64), frame.y(s.rate(update)));
     painter.circle_filled(at, 4.0, stage.palette.accent);
