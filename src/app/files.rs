@@ -1,10 +1,10 @@
 //! Files the user brings: dropped, chosen, recognised by content, previewed before anything is
 //! replaced.
 
-use crate::core::Error;
-use crate::labs::{DataKey, Dataset, LabKind, sniff};
+use crate::core::{Error, Job as _, Step};
+use crate::labs::{DataKey, Dataset, LabKind, Opening};
 use crate::platform;
-use crate::ui::import::{ImportAction, preview_ui};
+use crate::ui::import::{ImportAction, preview_ui, progress_ui};
 
 /// Largest file read into the page.
 const MAX_BYTES: usize = 1 << 30;
@@ -12,6 +12,7 @@ const MAX_BYTES: usize = 1 << 30;
 /// Files on their way in.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
+    opening: Option<Opening>,
     preview: Option<(DataKey, Dataset)>,
     setups: Vec<String>,
 }
@@ -23,12 +24,12 @@ impl Files {
         platform::read_dropped(&dropped);
         let mut problems = platform::take_problems();
         for (name, bytes) in platform::take_files() {
-            problems.extend(self.receive(&name, &bytes).err());
+            problems.extend(self.receive(&name, bytes).err());
         }
         problems
     }
 
-    fn receive(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    fn receive(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
         if bytes.len() > MAX_BYTES {
             return Err(Error::import(
                 name,
@@ -42,14 +43,34 @@ impl Files {
         if std::path::Path::new(name)
             .extension()
             .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
-            && let Ok(text) = std::str::from_utf8(bytes)
+            && let Ok(text) = std::str::from_utf8(&bytes)
         {
             self.setups.push(text.to_owned());
             return Ok(());
         }
-        let data = sniff(name, bytes)?;
-        self.preview = Some((DataKey::of(name, bytes), data));
+        self.opening = Some(Opening::new(name, bytes));
         Ok(())
+    }
+
+    /// Reads on until `more` says stop; `true` while a file is on its way in.
+    pub(crate) fn work(&mut self, mut more: impl FnMut() -> bool) -> Result<bool, Error> {
+        while let Some(opening) = &mut self.opening {
+            match opening.step() {
+                Ok(Step::Working) => {}
+                Ok(Step::Done(found)) => {
+                    self.preview = Some(found);
+                    self.opening = None;
+                }
+                Err(error) => {
+                    self.opening = None;
+                    return Err(error);
+                }
+            }
+            if !more() {
+                break;
+            }
+        }
+        Ok(self.opening.is_some())
     }
 
     /// Setup files that arrived.
@@ -59,7 +80,7 @@ impl Files {
 
     /// Closes the preview; `false` when none was open.
     pub(crate) fn cancel(&mut self) -> bool {
-        self.preview.take().is_some()
+        self.opening.take().is_some() | self.preview.take().is_some()
     }
 
     /// Shows the preview, if there is one; returns what to use where.
@@ -67,6 +88,11 @@ impl Files {
         &mut self,
         ctx: &egui::Context,
     ) -> Option<(LabKind, DataKey, Dataset)> {
+        if let Some(opening) = &self.opening
+            && progress_ui(ctx, opening.name(), opening.progress())
+        {
+            self.opening = None;
+        }
         let (key, data) = self.preview.as_ref()?;
         let action = preview_ui(ctx, &key.name, data)?;
         let (key, data) = self.preview.take()?;

@@ -308,6 +308,10 @@ impl App {
             }
         }
         let mut busy = self.claims.work(within_budget);
+        match self.files.work(within_budget) {
+            Ok(opening) => busy |= opening,
+            Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
+        }
         match self.open.and_then(|kind| self.screens.get_mut(&kind)) {
             Some(screen) => busy |= screen.work(&mut surroundings!(self)),
             None => busy |= self.home.work(within_budget),

@@ -34,6 +34,16 @@ pub enum StreamId {
     Bootstrap = 9,
     /// Anything in a test.
     Test = 10,
+    /// Lengths of phases of a modulated process.
+    Phases = 11,
+    /// Who does something.
+    Users = 12,
+    /// Classes.
+    Classes = 13,
+    /// Conversations.
+    Sessions = 14,
+    /// Pauses.
+    Think = 15,
 }
 
 /// Ten rounds of Philox4x32.

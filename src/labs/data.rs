@@ -2,7 +2,7 @@
 //! it by [`DataKey`]; the data itself never travels in a link.
 
 use super::{LabKind, pruning, serving};
-use crate::core::{Error, Result};
+use crate::core::{Error, Job, Result, Step, finish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,13 +20,34 @@ pub struct DataKey {
 impl DataKey {
     /// Key of a file's bytes.
     pub fn of(name: &str, bytes: &[u8]) -> Self {
-        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, &b| {
-            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
-        });
+        let mut hash = Fingerprint::default();
+        hash.add(bytes);
         Self {
             name: name.to_owned(),
-            hash: format!("{hash:016x}"),
+            hash: hash.text(),
         }
+    }
+}
+
+/// FNV-1a, piece by piece.
+#[derive(Debug)]
+struct Fingerprint(u64);
+
+impl Default for Fingerprint {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fingerprint {
+    fn add(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |h, &b| {
+            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+        });
+    }
+
+    fn text(&self) -> String {
+        format!("{:016x}", self.0)
     }
 }
 
@@ -73,25 +94,103 @@ impl Dataset {
     }
 }
 
-/// Recognises a file by its content.
+/// Recognises a file by its content and reads it.
 ///
 /// # Errors
 /// What was found, where, and what was expected.
 pub fn sniff(name: &str, bytes: &[u8]) -> Result<Dataset> {
-    if bytes.is_empty() {
-        return Err(Error::import(name, "byte 0", "the file is empty"));
+    finish(&mut Opening::new(name, bytes.to_vec())).map(|(_, data)| data)
+}
+
+/// A file on its way in, in short steps: fingerprint, then content.
+#[derive(Debug)]
+pub struct Opening {
+    name: String,
+    bytes: Vec<u8>,
+    hash: Fingerprint,
+    hashed: usize,
+    trace: Option<serving::trace::Import>,
+}
+
+/// Bytes fingerprinted per step: about a millisecond.
+const BYTES_PER_STEP: usize = 1 << 20;
+
+impl Opening {
+    /// Starts with a file's bytes.
+    pub fn new(name: &str, bytes: Vec<u8>) -> Self {
+        Self {
+            name: name.to_owned(),
+            bytes,
+            hash: Fingerprint::default(),
+            hashed: 0,
+            trace: None,
+        }
     }
-    if pruning::checkpoint::looks_like(name, bytes) {
-        return pruning::checkpoint::read(name, bytes).map(|c| Dataset::Tensors(Arc::new(c)));
+
+    /// File name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        Error::import(
-            name,
-            format!("byte {}", e.valid_up_to()),
-            "neither text nor a safetensors file",
-        )
-    })?;
-    serving::trace::read(name, text).map(|t| Dataset::Trace(Arc::new(t)))
+
+    fn key(&self) -> DataKey {
+        DataKey {
+            name: self.name.clone(),
+            hash: self.hash.text(),
+        }
+    }
+
+    /// What the file is; tensors are read at once, traces row by row.
+    fn recognise(&mut self) -> Result<Option<Dataset>> {
+        let (name, bytes) = (&self.name, &self.bytes);
+        if bytes.is_empty() {
+            return Err(Error::import(name, "byte 0", "the file is empty"));
+        }
+        if pruning::checkpoint::looks_like(name, bytes) {
+            let checkpoint = pruning::checkpoint::read(name, bytes)?;
+            return Ok(Some(Dataset::Tensors(Arc::new(checkpoint))));
+        }
+        std::str::from_utf8(bytes).map_err(|e| {
+            Error::import(
+                name,
+                format!("byte {}", e.valid_up_to()),
+                "neither text nor a safetensors file",
+            )
+        })?;
+        let content = std::mem::take(&mut self.bytes);
+        self.trace = Some(serving::trace::Import::new(&self.name, content)?);
+        Ok(None)
+    }
+}
+
+impl Job for Opening {
+    type Out = (DataKey, Dataset);
+
+    fn step(&mut self) -> Result<Step<Self::Out>> {
+        if let Some(trace) = &mut self.trace {
+            return Ok(match trace.step()? {
+                Step::Working => Step::Working,
+                Step::Done(trace) => Step::Done((self.key(), Dataset::Trace(Arc::new(trace)))),
+            });
+        }
+        let next = (self.hashed + BYTES_PER_STEP).min(self.bytes.len());
+        self.hash.add(&self.bytes[self.hashed..next]);
+        self.hashed = next;
+        if next < self.bytes.len() {
+            return Ok(Step::Working);
+        }
+        Ok(match self.recognise()? {
+            Some(data) => Step::Done((self.key(), data)),
+            None => Step::Working,
+        })
+    }
+
+    fn progress(&self) -> f64 {
+        // Fingerprinting takes a small part of the time that reading a trace takes.
+        match &self.trace {
+            Some(trace) => 0.1 + 0.9 * trace.progress(),
+            None => 0.1 * self.hashed as f64 / self.bytes.len().max(1) as f64,
+        }
+    }
 }
 
 /// The data sets of a session.
@@ -119,5 +218,36 @@ impl Library {
     /// All data sets by name.
     pub fn iter(&self) -> impl Iterator<Item = (&DataKey, &Dataset)> {
         self.items.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_opened_in_steps_has_the_key_of_its_bytes() {
+        let mut text = "arrival_secs,prompt_tokens,output_tokens\n".to_owned();
+        text.extend((0..120_000).map(|i| format!("{i}.5,{},7\n", i % 900 + 1)));
+        assert!(text.len() > BYTES_PER_STEP, "more than one step");
+        let (key, data) = finish(&mut Opening::new("t.csv", text.clone().into_bytes())).unwrap();
+        assert_eq!(key, DataKey::of("t.csv", text.as_bytes()));
+        assert!(
+            data.words().contains("120,000 requests"),
+            "{}",
+            data.words()
+        );
+    }
+
+    #[test]
+    fn what_is_neither_text_nor_tensors_is_refused() {
+        let error = sniff("x.bin", &[0xff, 0xfe, 0, 1]).unwrap_err().to_string();
+        assert!(error.contains("neither text nor"), "{error}");
+        assert!(
+            sniff("x.csv", b"")
+                .unwrap_err()
+                .to_string()
+                .contains("empty")
+        );
     }
 }

@@ -12,7 +12,7 @@ pub mod pruning;
 pub mod routing;
 pub mod serving;
 
-pub use data::{DataKey, Dataset, Library, sniff};
+pub use data::{DataKey, Dataset, Library, Opening, sniff};
 pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
 pub use setup::{Outcome, Setup, outcome_of};
 pub use share::{CompareMode, MAX_SETUPS, Shared};

@@ -49,6 +49,22 @@ pub fn preview_ui(ctx: &egui::Context, name: &str, data: &Dataset) -> Option<Imp
     action
 }
 
+/// A small window while a file is read; `true` when the user gives up.
+pub fn progress_ui(ctx: &egui::Context, name: &str, progress: f64) -> bool {
+    let mut given_up = false;
+    egui::Window::new(format!("Opening {name}"))
+        .id(egui::Id::unique("import progress"))
+        .collapsible(false)
+        .resizable(false)
+        .pivot(egui::Align2::CENTER_CENTER)
+        .default_pos(ctx.content_rect().center())
+        .show(ctx, |ui| {
+            ui.add(egui::ProgressBar::new(progress as f32).show_percentage());
+            given_up = ui.button("Cancel").clicked();
+        });
+    given_up
+}
+
 fn remarks_ui(ui: &mut Ui, remarks: &[String]) {
     let palette = Palette::of(ui.ctx());
     for remark in remarks {

@@ -4,6 +4,7 @@ use super::cost::CostPreset;
 use super::engine::{Limits, Router};
 pub use super::policies::Scheduler;
 use super::policies::{Feature, Policy};
+pub use super::workload::{Arrivals, Lengths};
 use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
@@ -17,42 +18,6 @@ pub enum Routing {
     /// To the instance with the fewest waiting and running requests.
     #[default]
     LeastOutstanding,
-}
-
-/// Where requests come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Arrivals {
-    /// Exponential gaps.
-    #[default]
-    Poisson,
-    /// Gamma gaps with a chosen coefficient of variation.
-    Gamma,
-    /// Equal gaps.
-    Steady,
-    /// All at time 0.
-    Burst,
-    /// An imported trace.
-    Trace,
-}
-
-impl Arrivals {
-    /// All kinds, in the order of the menu.
-    pub const ALL: [Self; 5] = [
-        Self::Poisson,
-        Self::Gamma,
-        Self::Steady,
-        Self::Burst,
-        Self::Trace,
-    ];
-    /// Names in the menu, in the order of [`Self::ALL`].
-    pub const NAMES: [&'static str; 5] = [
-        "Poisson",
-        "Bursty (gamma)",
-        "Steady",
-        "All at once",
-        "Imported trace",
-    ];
 }
 
 /// Every input that changes a number.
@@ -91,24 +56,68 @@ pub struct Config {
     pub rate: f64,
     /// Coefficient of variation of the gaps (gamma).
     pub gap_cv: f64,
+    /// Rate of the busy phase over that of the quiet one.
+    pub busy_factor: f64,
+    /// Mean length of a quiet phase in seconds.
+    pub quiet_secs: f64,
+    /// Mean length of a busy phase in seconds.
+    pub busy_secs: f64,
+    /// How far the rate moves from its mean, as a share of it (day and night, ramp).
+    pub swing: f64,
+    /// Length of a day or of the ramp in seconds.
+    pub period_secs: f64,
+    /// Clients of a closed loop.
+    pub clients: u64,
+    /// Mean time between the end of a request and the next one of the same client.
+    pub think_secs: f64,
+    /// Mean number of turns of a conversation.
+    pub turns_mean: f64,
+    /// Tokens that every prompt begins with and all share.
+    pub system_prompt: u64,
+    /// Users that requests belong to.
+    pub users: u64,
+    /// How unequal users are: shares fall as k^−skew.
+    pub user_skew: f64,
+    /// Share of requests in the batch class.
+    pub batch_share: f64,
+    /// Priority of the batch class; the other class has 0, lower is sooner.
+    pub batch_priority: u64,
+    /// Typical prompt length of the batch class.
+    pub batch_prompt_median: f64,
+    /// Typical output length of the batch class.
+    pub batch_output_median: f64,
+    /// Target of the batch class for the time to the first token in seconds.
+    pub batch_slo_ttft_secs: f64,
+    /// Target of the batch class for the mean time per further token in seconds.
+    pub batch_slo_tpot_secs: f64,
     /// Number of requests generated, or the most taken from a trace.
     pub requests: u64,
-    /// Median prompt length in tokens.
+    /// How lengths are drawn.
+    pub lengths: Lengths,
+    /// Exponent of Zipf's law of lengths.
+    pub zipf_exponent: f64,
+    /// Typical prompt length in tokens: median of the lognormal, mean of the geometric.
     pub prompt_median: f64,
     /// Standard deviation of the logarithm of the prompt length.
     pub prompt_sigma: f64,
+    /// Shortest prompt (uniform, Zipf).
+    pub prompt_min: u64,
     /// Longest prompt.
     pub prompt_max: u64,
-    /// Median output length in tokens.
+    /// Typical output length in tokens.
     pub output_median: f64,
     /// Standard deviation of the logarithm of the output length.
     pub output_sigma: f64,
+    /// Shortest output (uniform, Zipf).
+    pub output_min: u64,
     /// Longest output.
     pub output_max: u64,
     /// The imported trace.
     pub trace: Option<DataKey>,
     /// Arrival rate of the trace, multiplied by this.
     pub rate_scale: f64,
+    /// Whether arrivals that share a tick of a coarse clock are spread up to the next tick.
+    pub spread_ticks: bool,
     /// Target for the time to the first token in seconds.
     pub slo_ttft_secs: f64,
     /// Target for the mean time per further token in seconds.
@@ -141,15 +150,37 @@ impl Default for Config {
             arrivals: Arrivals::Poisson,
             rate: 2.5,
             gap_cv: 3.0,
+            busy_factor: 8.0,
+            quiet_secs: 15.0,
+            busy_secs: 3.0,
+            swing: 0.8,
+            period_secs: 60.0,
+            clients: 16,
+            think_secs: 2.0,
+            turns_mean: 4.0,
+            system_prompt: 0,
+            users: 1,
+            user_skew: 0.0,
+            batch_share: 0.0,
+            batch_priority: 1,
+            batch_prompt_median: 4000.0,
+            batch_output_median: 300.0,
+            batch_slo_ttft_secs: 30.0,
+            batch_slo_tpot_secs: 1.0,
             requests: 60,
+            lengths: Lengths::Lognormal,
+            zipf_exponent: 1.2,
             prompt_median: 2000.0,
             prompt_sigma: 0.6,
+            prompt_min: 16,
             prompt_max: 6000,
             output_median: 150.0,
             output_sigma: 0.8,
+            output_min: 4,
             output_max: 1000,
             trace: None,
             rate_scale: 1.0,
+            spread_ticks: true,
             slo_ttft_secs: 1.0,
             slo_tpot_secs: 0.06,
             warmup_percent: 0.0,
@@ -202,6 +233,20 @@ impl Config {
         }
     }
 
+    /// Whether a trace has to be loaded.
+    pub fn needs_trace(&self) -> bool {
+        self.arrivals == Arrivals::Trace || self.lengths == Lengths::Resampled
+    }
+
+    /// Targets of a class: time to the first token, mean time per further token.
+    pub fn targets(&self, class: u8) -> [f64; 2] {
+        if class == 0 || self.batch_share == 0.0 {
+            [self.slo_ttft_secs, self.slo_tpot_secs]
+        } else {
+            [self.batch_slo_ttft_secs, self.batch_slo_tpot_secs]
+        }
+    }
+
     /// The policy of an instance in its initial state.
     pub fn policy(&self) -> Box<dyn Policy> {
         (self.scheduler.card().make)(self)
@@ -249,6 +294,25 @@ impl Config {
                     self.max_tokens_per_sequence.div_ceil(self.block_size),
                     self.max_tokens_per_sequence
                 ),
+            ));
+        }
+        for (name, shortest, longest) in [
+            ("prompt_min", self.prompt_min, self.prompt_max),
+            ("output_min", self.output_min, self.output_max),
+        ] {
+            if self.lengths.has_shortest() && shortest > longest {
+                return Err(Error::out_of_range(
+                    name,
+                    shortest,
+                    format!("at most the longest, {longest}"),
+                ));
+            }
+        }
+        if self.lengths == Lengths::Resampled && self.trace.is_none() {
+            return Err(Error::out_of_range(
+                "lengths",
+                "pairs of a trace",
+                "open a trace file first, or choose another distribution",
             ));
         }
         if self.arrivals == Arrivals::Trace && self.trace.is_none() {

@@ -28,7 +28,7 @@ pub mod trace;
 mod view;
 mod workload;
 
-pub use config::{Arrivals, Config, Routing, Scheduler};
+pub use config::{Arrivals, Config, Lengths, Routing, Scheduler};
 pub use cost::CostPreset;
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{Eviction, Iterations, Log, Segment, Stretch};

@@ -110,7 +110,8 @@ impl Work {
             &workload.prefill,
             &workload.decode,
         )
-        .with_tags(workload.tags.clone());
+        .with_tags(workload.tags.clone())
+        .with_facts(workload.chains.clone());
         let engine = Engine::new(
             config.limits(),
             requests,
@@ -143,6 +144,8 @@ impl Work {
             .iter()
             .map(|p| matches!(p, Phase::Waiting | Phase::Prefill | Phase::Decode))
             .collect();
+        // Requests that followed others have an arrival time only now.
+        self.workload.arrival = engine.requests().arrival.to_vec();
         let mut log = std::mem::replace(&mut self.log, Log::new(0, 0));
         let (offsets, segments) = log.segments(end, &open);
         let results = Results::new(&self.config, &self.workload, &engine, &log, saturated);

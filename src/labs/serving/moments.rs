@@ -53,8 +53,9 @@ fn first_miss(config: &Config, workload: &Workload, results: &Results) -> Option
     (0..results.len())
         .filter(|&i| !results.meets_slo[i] && results.ending[i] == Ending::Finished)
         .map(|i| {
-            let after = if results.ttft[i] > config.slo_ttft_secs {
-                config.slo_ttft_secs
+            let [first, _] = config.targets(workload.tags.class(i as u32));
+            let after = if results.ttft[i] > first {
+                first
             } else {
                 results.e2e[i]
             };

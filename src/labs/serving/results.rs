@@ -83,9 +83,10 @@ impl Results {
             .collect();
         let meets_slo = (0..n)
             .map(|i| {
+                let [first, further] = config.targets(workload.tags.class(i as u32));
                 ending[i] == Ending::Finished
-                    && ttft[i] <= config.slo_ttft_secs
-                    && (tpot[i].is_nan() || tpot[i] <= config.slo_tpot_secs)
+                    && ttft[i] <= first
+                    && (tpot[i].is_nan() || tpot[i] <= further)
             })
             .collect();
         let out = (n as f64 * config.warmup_percent / 100.0).floor() as usize;

@@ -1,14 +1,30 @@
 //! Request traces: arrival times and lengths, read from the formats that serving research
 //! publishes. The format is recognised by the header.
 //!
-//! Azure LLM inference 2023 (Azure/AzurePublicDataset), processed traces of microsoft/vidur,
-//! Mooncake (kvcache-ai/Mooncake, JSON lines), BurstGPT (HPMLL/BurstGPT), and plain CSV.
+//! Azure LLM inference 2023 and 2024 (Azure/AzurePublicDataset), processed traces of
+//! microsoft/vidur, Mooncake (kvcache-ai/Mooncake, JSON lines), BurstGPT (HPMLL/BurstGPT), pairs of
+//! lengths such as those taken from ShareGPT, and plain CSV:
+//!
+//! ```csv
+//! arrival_secs,prompt_tokens,output_tokens,user,class,priority,session
+//! 0.0,812,64,alice,0,0,c1
+//! ```
+//!
+//! The first three columns are needed, the others may be missing. `user` and `session` are any
+//! words, `class` is a whole number from 0 to 255, `priority` a whole number, lower is sooner.
 
 mod csv_rows;
+mod export;
+mod import;
 mod json_rows;
+mod rows;
 mod timestamp;
 
-use crate::core::{Error, Result};
+pub use import::Import;
+
+use super::engine::Tags;
+use crate::core::{Result, finish};
+use std::borrow::Cow;
 
 /// Requests in order of arrival.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -17,10 +33,14 @@ pub struct Trace {
     pub format: &'static str,
     /// Arrival times in seconds from the first, ascending.
     pub arrival: Vec<f64>,
+    /// Whether many requests share the ticks of a coarse clock.
+    pub coarse: bool,
     /// Prompt tokens, at least 1.
     pub prompt: Vec<u32>,
     /// Output tokens, at least 1.
     pub output: Vec<u32>,
+    /// Users, classes, priorities, conversations and shared tokens, as far as the file tells.
+    pub tags: Tags,
     /// Remarks of the import.
     pub remarks: Vec<String>,
 }
@@ -41,6 +61,28 @@ impl Trace {
         self.arrival.last().copied().unwrap_or(0.0)
     }
 
+    /// Arrival times, those that share a tick of a coarse clock spread evenly up to the next one.
+    pub fn spread_arrivals(&self) -> Cow<'_, [f64]> {
+        if !self.coarse {
+            return Cow::Borrowed(&self.arrival);
+        }
+        let mut out = self.arrival.clone();
+        let n = out.len();
+        let mut i = 0;
+        while i < n {
+            let at = out[i];
+            let end = i + out[i..].partition_point(|&t| t <= at);
+            if let Some(&next) = out.get(end) {
+                let step = (next - at) / (end - i) as f64;
+                for (k, t) in out[i..end].iter_mut().enumerate() {
+                    *t = at + step * k as f64;
+                }
+            }
+            i = end;
+        }
+        Cow::Owned(out)
+    }
+
     /// What it is, with its size.
     pub fn words(&self) -> String {
         format!(
@@ -53,17 +95,42 @@ impl Trace {
 
     /// First rows: column names and cells.
     pub fn preview(&self) -> (Vec<String>, Vec<Vec<String>>) {
-        let columns = ["arrival, s", "prompt, tok", "output, tok"];
+        let mut columns = vec!["arrival, s", "prompt, tok", "output, tok"];
+        let extra: [(&str, bool); 4] = [
+            ("user", !self.tags.user.is_empty()),
+            ("class", !self.tags.class.is_empty()),
+            ("priority", !self.tags.priority.is_empty()),
+            ("session", !self.tags.session.is_empty()),
+        ];
+        columns.extend(
+            extra
+                .iter()
+                .filter(|(_, there)| *there)
+                .map(|(name, _)| name),
+        );
         let rows = (0..self.len().min(20))
             .map(|i| {
-                vec![
+                let r = i as u32;
+                let mut row = vec![
                     format!("{:.3}", self.arrival[i]),
                     self.prompt[i].to_string(),
                     self.output[i].to_string(),
-                ]
+                ];
+                let values = [
+                    self.tags.user(r).to_string(),
+                    self.tags.class(r).to_string(),
+                    self.tags.priority(r).to_string(),
+                    self.tags.session(r).to_string(),
+                ];
+                for (value, (_, there)) in values.into_iter().zip(&extra) {
+                    if *there {
+                        row.push(value);
+                    }
+                }
+                row
             })
             .collect();
-        (columns.map(str::to_owned).to_vec(), rows)
+        (columns.into_iter().map(str::to_owned).collect(), rows)
     }
 }
 
@@ -80,138 +147,12 @@ pub(super) fn thousands(value: u64) -> String {
     out
 }
 
-/// Rows as they stand in a file, before they are ordered.
-#[derive(Debug, Default)]
-struct Rows {
-    format: &'static str,
-    /// Arrival in seconds, prompt, output.
-    requests: Vec<(f64, u32, u32)>,
-    /// Lines without prompt tokens, without output tokens.
-    dropped: [Dropped; 2],
-    /// Arrival times were missing and are one second apart.
-    lengths_only: bool,
-    /// Other remarks.
-    remarks: Vec<String>,
-}
-
-#[derive(Debug, Default)]
-struct Dropped {
-    count: usize,
-    first_line: u64,
-}
-
-impl Rows {
-    /// Takes a row; one without tokens is dropped and counted.
-    fn push(&mut self, line: u64, arrival: f64, prompt: u32, output: u32) {
-        let empty = if prompt == 0 {
-            Some(0)
-        } else if output == 0 {
-            Some(1)
-        } else {
-            None
-        };
-        match empty {
-            Some(i) => {
-                let dropped = &mut self.dropped[i];
-                if dropped.count == 0 {
-                    dropped.first_line = line;
-                }
-                dropped.count += 1;
-            }
-            None => self.requests.push((arrival, prompt, output)),
-        }
-    }
-}
-
 /// Reads a trace, recognising its format by its content.
 ///
 /// # Errors
 /// Line, column, found and expected.
 pub fn read(name: &str, text: &str) -> Result<Trace> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let rows = if text.trim_start().starts_with('{') {
-        json_rows::read(name, text)?
-    } else {
-        csv_rows::read(name, text)?
-    };
-    ordered(name, rows)
-}
-
-fn ordered(name: &str, mut rows: Rows) -> Result<Trace> {
-    let mut remarks = std::mem::take(&mut rows.remarks);
-    for (dropped, what) in rows.dropped.iter().zip(["prompt", "output"]) {
-        if dropped.count > 0 {
-            let hint = if what == "output" {
-                " (a failed request)"
-            } else {
-                ""
-            };
-            remarks.push(format!(
-                "{} rows dropped: no {what} tokens{hint}, first on line {}",
-                thousands(dropped.count as u64),
-                dropped.first_line
-            ));
-        }
-    }
-    if rows.requests.is_empty() {
-        return Err(Error::import(
-            name,
-            "line 2",
-            "no request with prompt and output tokens; want at least one row",
-        ));
-    }
-    if rows.lengths_only {
-        remarks.push(
-            "no arrival times in this file: requests are one second apart, scale the rate as you like"
-                .to_owned(),
-        );
-    }
-    if !rows.requests.is_sorted_by(|a, b| a.0 <= b.0) {
-        rows.requests.sort_by(|a, b| a.0.total_cmp(&b.0));
-        remarks.push(
-            "arrival times were not in order: sorted, equal times keep their order".to_owned(),
-        );
-    }
-    let start = rows.requests[0].0;
-    let mut arrival: Vec<f64> = rows.requests.iter().map(|r| r.0 - start).collect();
-    if let Some(remark) = spread_coarse_times(&mut arrival) {
-        remarks.push(remark);
-    }
-    Ok(Trace {
-        format: rows.format,
-        arrival,
-        prompt: rows.requests.iter().map(|r| r.1).collect(),
-        output: rows.requests.iter().map(|r| r.2).collect(),
-        remarks,
-    })
-}
-
-/// Traces whose clock is coarse (Mooncake's conversations tick every 3 s) have many requests at
-/// the same time; those are spread evenly up to the next tick.
-fn spread_coarse_times(arrival: &mut [f64]) -> Option<String> {
-    let n = arrival.len();
-    let distinct = 1 + arrival.windows(2).filter(|w| w[0] < w[1]).count();
-    // A few coincidences are real; a burst at a single time is meant.
-    if n < 20 || distinct < 2 || distinct * 2 > n {
-        return None;
-    }
-    let mut i = 0;
-    while i < n {
-        let at = arrival[i];
-        let end = i + arrival[i..].partition_point(|&t| t <= at);
-        if let Some(&next) = arrival.get(end) {
-            let step = (next - at) / (end - i) as f64;
-            for (k, t) in arrival[i..end].iter_mut().enumerate() {
-                *t = at + step * k as f64;
-            }
-        }
-        i = end;
-    }
-    Some(format!(
-        "{} requests share {} distinct times: spread evenly inside each step",
-        thousands(n as u64),
-        thousands(distinct as u64)
-    ))
+    finish(&mut Import::new(name, text.as_bytes().to_vec())?)
 }
 
 #[cfg(test)]
@@ -257,8 +198,8 @@ mod tests {
             "{:?}",
             burst.remarks
         );
-        let mooncake = read("m.jsonl", "{\"timestamp\": 0, \"input_length\": 6758, \"output_length\": 500, \"hash_ids\": [0, 1]}\n{\"timestamp\": 3000, \"input_length\": 7322, \"output_length\": 490, \"hash_ids\": [0]}\n").unwrap();
-        assert_eq!((mooncake.arrival[1], mooncake.prompt[1]), (3.0, 7322));
+        let mooncake = read("m.jsonl", "{\"timestamp\": 0, \"input_length\": 1000, \"output_length\": 500, \"hash_ids\": [0, 1]}\n{\"timestamp\": 3000, \"input_length\": 322, \"output_length\": 490, \"hash_ids\": [0]}\n").unwrap();
+        assert_eq!((mooncake.arrival[1], mooncake.prompt[1]), (3.0, 322));
         let plain = read("p.csv", "arrival_secs,prompt_tokens,output_tokens\n0,1,1\n").unwrap();
         assert_eq!(plain.len(), 1);
     }
@@ -327,7 +268,8 @@ mod tests {
             text.push_str(",1,1\n");
         }
         let trace = read("t.csv", &text).unwrap();
-        assert_eq!(trace.arrival[..6], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(trace.arrival[..6], [0.0, 0.0, 0.0, 3.0, 3.0, 3.0]);
+        assert_eq!(trace.spread_arrivals()[..6], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         assert!(
             trace.remarks[0].contains("30 requests share 10"),
             "{:?}",
@@ -344,7 +286,7 @@ mod tests {
         let near = path.replace("/../../", "/../");
         let Ok(text) = std::fs::read_to_string(path).or_else(|_| std::fs::read_to_string(near))
         else {
-            println!("skipped: {path} is not there");
+            println!("SKIPPED: {path} is not there");
             return;
         };
         let trace = read("conv.csv", &text).unwrap();
@@ -357,5 +299,96 @@ mod tests {
             1020.0
         );
         assert!(trace.remarks.is_empty(), "{:?}", trace.remarks);
+    }
+
+    #[test]
+    fn users_classes_priorities_and_sessions_of_a_plain_table_are_read_and_written_back() {
+        let text = "session,arrival_secs,prompt_tokens,output_tokens,class,user,priority\nc2,0,10,1,0,bob,2\nc1,0.5,20,2,1,ann,-1\nc2,1,30,3,0,bob,2\n";
+        let trace = read("t.csv", text).unwrap();
+        assert_eq!(trace.tags.user, [0, 1, 0]);
+        assert_eq!(trace.tags.session, [0, 1, 0]);
+        assert_eq!(trace.tags.class, [0, 1, 0]);
+        assert_eq!(trace.tags.priority, [2, -1, 2]);
+        let again = read("again.csv", &trace.to_csv()).unwrap();
+        assert_eq!(again, trace);
+        let refused = read("t.csv", &text.replace(",1,ann", ",300,ann")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "t.csv, line 3, column class: found \"300\", want a whole number from 0 to 255"
+        );
+    }
+
+    #[test]
+    fn mooncake_hashes_become_shared_tokens() {
+        let line = |at: u32, tokens: u32, ids: &str| {
+            format!(
+                "{{\"timestamp\": {at}, \"input_length\": {tokens}, \"output_length\": 5, \"hash_ids\": [{ids}]}}\n"
+            )
+        };
+        let text = line(0, 1100, "46, 47, 2000") + &line(10, 1500, "46, 47, 48");
+        let trace = read("m.jsonl", &text).unwrap();
+        let tokens: Vec<u32> = trace.tags.pieces(0).iter().map(|p| p.tokens).collect();
+        assert_eq!(tokens, [512, 512, 76], "the last block is not full");
+        let keys = |r| trace.tags.block_keys(r, 16, 1100).collect::<Vec<u64>>();
+        let same = keys(0)
+            .iter()
+            .zip(keys(1))
+            .filter(|(a, b)| **a == *b)
+            .count();
+        assert_eq!(same, 64, "two blocks of 512 are shared");
+        let odd = read("m.jsonl", &line(0, 1100, "46, 47"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            odd.contains("line 1, field hash_ids") && odd.contains('3'),
+            "{odd}"
+        );
+    }
+
+    #[test]
+    fn pairs_of_lengths_are_recognised_by_many_names() {
+        for header in [
+            "input_tokens,output_tokens",
+            "prompt_len,output_len",
+            "prompt_tokens,completion_tokens",
+            "input_length,output_length",
+        ] {
+            let trace = read("p.csv", &format!("{header}\n5,6\n7,8\n")).unwrap();
+            assert_eq!(
+                (trace.prompt, trace.output),
+                (vec![5, 7], vec![6, 8]),
+                "{header}"
+            );
+        }
+        let lines =
+            "{\"prompt_len\": 5, \"output_len\": 6}\n{\"prompt_len\": 7, \"output_len\": 8}\n";
+        let trace = read("p.jsonl", lines).unwrap();
+        assert_eq!((trace.prompt, trace.arrival), (vec![5, 7], vec![0.0, 1.0]));
+        let array = "[{\"prompt_len\": 5, \"output_len\": 6}]";
+        assert!(
+            read("p.json", array)
+                .unwrap_err()
+                .to_string()
+                .contains("one JSON object per line")
+        );
+    }
+
+    #[test]
+    fn a_long_trace_is_read_in_many_short_steps() {
+        use crate::core::{Job as _, Step};
+        let mut text = "arrival_secs,prompt_tokens,output_tokens\n".to_owned();
+        text.extend((0..50_000).map(|i| format!("{i},{},7\n", i % 900 + 1)));
+        let mut import = Import::new("long.csv", text.into_bytes()).unwrap();
+        let mut steps = 0;
+        let trace = loop {
+            steps += 1;
+            let before = import.progress();
+            match import.step().unwrap() {
+                Step::Done(trace) => break trace,
+                Step::Working => assert!(import.progress() >= before),
+            }
+        };
+        assert_eq!(trace.len(), 50_000);
+        assert!(steps > 20, "{steps}");
     }
 }
