@@ -195,6 +195,13 @@ fn screenshots() {
                     harness.state_mut().run_command(Command::Compare);
                     settle(&mut harness);
                 }
+                if std::env::var("SWEEP").is_ok() && place != "home" {
+                    harness.state_mut().run_command(Command::Sweep);
+                    harness.step();
+                    harness.get_by_label_contains("Sweep, ").click();
+                    harness.step();
+                    settle(&mut harness);
+                }
                 harness.state_mut().seek_share(0.45);
                 for _ in 0..3 {
                     harness.step();

@@ -13,6 +13,7 @@ use schedlab::core::{
 use schedlab::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 use schedlab::ui::card::{CardAction, ClaimState, card_ui};
 use schedlab::ui::chart::{Layer, Link, chart_ui, difference_ui};
+use schedlab::ui::heatmap::{HeatMap, heatmap_ui};
 use schedlab::ui::inspector::story_ui;
 use schedlab::ui::notice::{NoticeKind, Notices};
 use schedlab::ui::params::params_ui;
@@ -754,4 +755,46 @@ fn news_leave_by_themselves_and_errors_stay_until_dismissed() {
         .click();
     harness.run_steps(3);
     assert!(harness.state().notices.is_empty(), "dismissed");
+}
+
+#[test]
+fn a_heat_map_is_driven_by_keys_and_says_its_values() {
+    let cells: Vec<f64> = (0..12).map(|i| f64::from(i) * 1.5).collect();
+    let mut harness = Harness::builder()
+        .with_size(vec2(420.0, 380.0))
+        .wgpu()
+        .build_ui_state(
+            move |ui, picked: &mut Option<[usize; 2]>| {
+                theme::install(ui.ctx());
+                let map = HeatMap {
+                    name: "TTFT p50",
+                    titles: ["Rate (req/s)".to_owned(), "Chunk (tok)".to_owned()],
+                    axes: [&[1.0, 2.0, 4.0, 8.0], &[256.0, 512.0, 1024.0]],
+                    cells: &cells,
+                    unit: "s",
+                    current: Some([1, 1]),
+                };
+                if let Some(cell) = heatmap_ui(ui, &map, vec2(400.0, 360.0)) {
+                    *picked = Some(cell);
+                }
+            },
+            None,
+        );
+    harness.step();
+    harness.get_by_label("TTFT p50").focus();
+    harness.step();
+    for key in [Key::ArrowRight, Key::ArrowRight, Key::ArrowUp, Key::Enter] {
+        harness.key_press(key);
+        harness.step();
+    }
+    assert_eq!(*harness.state(), Some([2, 1]), "the cell walked to");
+    let node = harness.get_by_label("TTFT p50");
+    let words = node.accesskit_node().description().unwrap_or_default();
+    assert!(words.contains("9 s"), "the value of that cell: {words}");
+    if let Ok(folder) = std::env::var("KIT_SHOTS") {
+        let image = harness.render().expect("a software renderer");
+        image
+            .save(format!("{folder}/heatmap.png"))
+            .expect("a writable folder");
+    }
 }

@@ -141,6 +141,11 @@ impl<L: Lab> Sweep<L> {
         Ok(())
     }
 
+    /// Number of runs left out because their config is out of range.
+    pub(crate) fn refused(&self) -> usize {
+        self.done.iter().filter(|m| m.is_empty()).count()
+    }
+
     /// The metrics that can be plotted.
     pub(crate) fn metrics(&self) -> &[Metric] {
         self.done
@@ -261,6 +266,7 @@ mod tests {
             sweep.step(&Library::default()).unwrap();
         }
         let metric = sweep.metrics()[0].id;
+        assert_eq!(sweep.refused(), 1);
         assert_eq!(sweep.spread(0, 0, metric), None);
         assert!(sweep.spread(0, 1, metric).is_some(), "the good point");
     }

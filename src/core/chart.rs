@@ -70,7 +70,8 @@ pub enum SeriesKind {
     Points,
     /// Bars at integer positions.
     Bars,
-    /// A band: `points` is the lower and `upper` the upper edge.
+    /// A band: `points` is the lower and `upper` the upper edge. One that stands before a line is
+    /// that line's spread and has its colour.
     Band,
 }
 
@@ -166,4 +167,50 @@ pub struct Chart {
     pub marks: Vec<Mark>,
     /// Whether x is the run's timeline: then the playhead is drawn and the chart is linked.
     pub on_timeline: bool,
+}
+
+impl Chart {
+    /// The series with their places in the order of colours and dashes. References take none; a
+    /// band before a line shares the line's.
+    pub fn ranked(&self) -> impl Iterator<Item = (&Series, usize)> {
+        let mut next = 0;
+        self.series.iter().enumerate().map(move |(i, series)| {
+            let rank = next;
+            let spread = series.kind == SeriesKind::Band
+                && self
+                    .series
+                    .get(i + 1)
+                    .is_some_and(|line| line.kind != SeriesKind::Band && !line.reference);
+            next += usize::from(!series.reference && !spread);
+            (series, rank)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_band_before_a_line_shares_its_place() {
+        let point = || vec![[0.0, 1.0]];
+        let chart = Chart {
+            id: "loss",
+            title: "Loss",
+            doc: "",
+            x: Axis::default(),
+            y: Axis::default(),
+            series: vec![
+                Series::line("bound", point()).as_reference(),
+                Series::band("spread of a", point(), vec![2.0]),
+                Series::line("a", point()),
+                Series::line("b", point()),
+                Series::band("alone", point(), vec![2.0]),
+            ],
+            marks: Vec::new(),
+            on_timeline: false,
+        };
+        let ranks: Vec<usize> = chart.ranked().map(|(_, rank)| rank).collect();
+        assert_eq!(ranks, [0, 0, 0, 1, 2]);
+    }
 }

@@ -279,13 +279,11 @@ impl<B: DrawingBackend> Pen<'_, B> {
     }
 
     fn layer(&self, layer: &Layer<'_>, place: (usize, usize), frame: &Frame) -> Drawn {
-        let mut rank = 0;
-        for series in &layer.chart.series {
+        for (series, rank) in layer.chart.ranked() {
             let own = if place.1 > 1 { layer.slot } else { rank };
             let dash = Dash::of(if series.reference { 1 } else { rank });
             let color = self.color(series, own);
             self.series(layer, series, color, dash, place, frame)?;
-            rank += usize::from(!series.reference);
         }
         Ok(())
     }
@@ -395,8 +393,7 @@ impl<B: DrawingBackend> Pen<'_, B> {
     fn legend(&self, layers: &[Layer<'_>], frame: &Frame) -> Drawn {
         let mut x = frame.left;
         for layer in layers {
-            let mut rank = 0;
-            for series in &layer.chart.series {
+            for (series, rank) in layer.chart.ranked() {
                 if layers.len() < 2 && layer.chart.series.len() < 2 {
                     return Ok(());
                 }
@@ -404,7 +401,6 @@ impl<B: DrawingBackend> Pen<'_, B> {
                 let own = if layers.len() > 1 { layer.slot } else { rank };
                 let color = self.color(series, own);
                 let dash = Dash::of(if series.reference { 1 } else { rank });
-                rank += usize::from(!series.reference);
                 // Text cannot be measured alike everywhere; letters are about 6 points wide.
                 let width = 30.0 + 6.2 * name.chars().count() as f64;
                 if x + width > frame.right && x > frame.left {

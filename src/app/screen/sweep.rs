@@ -193,6 +193,16 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let Some(sweep) = &self.sweep else {
             return;
         };
+        let refused = sweep.refused();
+        if refused > 0 {
+            ui.label(
+                RichText::new(format!(
+                    "{refused} runs left out: these values do not go with the rest of the setup"
+                ))
+                .small()
+                .color(Palette::of(ui.ctx()).muted),
+            );
+        }
         let metrics = sweep.metrics().to_vec();
         let Some(first) = metrics.first() else {
             return;

@@ -203,8 +203,7 @@ fn drawn<'a>(layers: &'a [Layer<'a>], link: &Link, palette: &Palette) -> Vec<Dra
     let any_linked = layers.iter().any(|l| l.chart.series.iter().any(linked));
     let mut out = Vec::new();
     for (at, layer) in layers.iter().enumerate() {
-        let mut rank = 0;
-        for series in &layer.chart.series {
+        for (series, rank) in layer.chart.ranked() {
             let own = if layered { layer.slot } else { rank };
             let mut color = match (series.reference, crowded && !linked(series)) {
                 (true, _) => palette.ink,
@@ -233,9 +232,6 @@ fn drawn<'a>(layers: &'a [Layer<'a>], link: &Link, palette: &Palette) -> Vec<Dra
                     layers: layers.len(),
                 },
             });
-            if !series.reference {
-                rank += 1;
-            }
         }
     }
     out
