@@ -2,12 +2,16 @@
 
 use proptest::prelude::*;
 use schedlab::core::finish;
+use schedlab::labs::routing::rules::assignment::base;
 use schedlab::labs::routing::rules::capacity::{capacity, choice_major_positions};
 use schedlab::labs::routing::rules::choice::{expert_choice, keep_best, mask_of};
 use schedlab::labs::routing::rules::families;
 use schedlab::labs::routing::rules::gate::{softmax, top_k};
 use schedlab::labs::routing::rules::matrix::Matrix;
-use schedlab::labs::routing::{Batch, Config, DropOrder, Fate, Router, Routing, Run, SecondChoice};
+use schedlab::labs::routing::{
+    Batch, BufferOrder, CapacityRule, Config, DropOrder, Fate, Overflow, Router, Routing, Run,
+    SecondChoice,
+};
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 use std::collections::BTreeSet;
 
@@ -18,15 +22,17 @@ fn run(config: &Config) -> Run {
 
 fn configs() -> impl Strategy<Value = Config> {
     (
-        (0..6_usize, 1..12_u64, 1..4_u64, 1..80_u64),
-        (0.2..2.5_f64, any::<bool>(), any::<bool>(), any::<bool>()),
+        (0..Router::ALL.len(), 1..12_u64, 1..4_u64, 1..80_u64),
+        (0.2..2.5_f64, 0..4_usize, any::<bool>(), 0..4_usize),
         (0..1000_u64, 0.0..2.0_f64, 0.0..3.0_f64),
+        (0..3_usize, 0..3_usize, 0..3_usize),
     )
         .prop_map(
             |(
                 (router, experts, k, tokens),
-                (factor, score, limited, random),
+                (factor, who, limited, second),
                 (seed, skew, scale),
+                (order, overflow, formula),
             )| {
                 let experts = experts.max(k).max(2);
                 Config {
@@ -34,18 +40,30 @@ fn configs() -> impl Strategy<Value = Config> {
                     router: Router::ALL[router],
                     experts,
                     k,
+                    groups: 1,
+                    topk_group: 1,
                     limited,
                     capacity_factor: factor,
-                    drop_order: if score {
-                        DropOrder::Score
-                    } else {
-                        DropOrder::Token
-                    },
-                    second_choice: if random {
-                        SecondChoice::Random
-                    } else {
-                        SecondChoice::Always
-                    },
+                    drop_order: [
+                        DropOrder::Token,
+                        DropOrder::Score,
+                        DropOrder::Last,
+                        DropOrder::Random,
+                    ][who],
+                    buffer_order: [
+                        BufferOrder::ChoiceMajor,
+                        BufferOrder::TokenMajor,
+                        BufferOrder::Prioritised,
+                    ][order],
+                    overflow: [Overflow::Drop, Overflow::Reroute, Overflow::Expand][overflow],
+                    capacity_rule: [CapacityRule::Ceil, CapacityRule::Nllb, CapacityRule::Tutel]
+                        [formula],
+                    second_choice: [
+                        SecondChoice::Always,
+                        SecondChoice::Random,
+                        SecondChoice::RandomRaw,
+                        SecondChoice::Sampled,
+                    ][second],
                     tokens,
                     batches: 2,
                     router_skew: skew,
@@ -64,7 +82,7 @@ fn check_places(batch: &Batch) -> Result<(), TestCaseError> {
         for p in batch
             .pairs
             .iter()
-            .filter(|p| usize::from(p.expert) == e && p.fate != Fate::NotSent)
+            .filter(|p| usize::from(p.expert) == e && p.fate != Fate::NotSent && p.asked())
         {
             positions.push(p.position);
             prop_assert_eq!(p.kept(), p.position < batch.capacity, "{:?}", p);
@@ -72,7 +90,14 @@ fn check_places(batch: &Batch) -> Result<(), TestCaseError> {
         positions.sort_unstable();
         let all: Vec<u32> = (0..batch.demand[e]).collect();
         prop_assert_eq!(positions, all);
-        prop_assert_eq!(batch.carried[e], batch.demand[e].min(batch.capacity));
+        let extra = batch
+            .pairs
+            .iter()
+            .filter(|p| usize::from(p.expert) == e && !p.asked())
+            .count() as u32;
+        let own = batch.demand[e].min(batch.capacity);
+        prop_assert_eq!(batch.carried[e], own + extra);
+        prop_assert!(batch.carried[e] <= batch.capacity, "over the capacity");
     }
     Ok(())
 }
@@ -85,11 +110,12 @@ proptest! {
         let run = run(&config);
         for batch in run.batches() {
             check_places(batch)?;
-            let sent = batch.pairs.iter().filter(|p| p.fate != Fate::NotSent).count() as u32;
+            let sent = batch.pairs.iter().filter(|p| p.fate != Fate::NotSent && p.asked()).count() as u32;
             prop_assert_eq!(sent, batch.demand.iter().sum::<u32>());
             for t in 0..config.tokens as usize {
-                let experts: BTreeSet<u16> = batch.of_token(t).iter().map(|p| p.expert).collect();
-                prop_assert_eq!(experts.len(), batch.of_token(t).len(), "an expert twice");
+                let kept = || batch.of_token(t).iter().filter(|p| p.kept());
+                let experts: BTreeSet<u16> = kept().map(|p| p.expert).collect();
+                prop_assert_eq!(experts.len(), kept().count(), "an expert twice");
             }
         }
     }
@@ -97,11 +123,72 @@ proptest! {
     #[test]
     fn weights_of_renormalised_routers_sum_to_one_when_nothing_is_dropped(config in configs()) {
         let config = Config { limited: false, ..config };
-        prop_assume!(!matches!(config.router, Router::Switch | Router::ExpertChoice));
+        prop_assume!(matches!(config.router, Router::Mixtral | Router::Granite | Router::Gshard | Router::LossFree | Router::Cosine | Router::Hash | Router::SoftMoe | Router::TokenGraph));
         for batch in run(&config).batches() {
             for t in 0..config.tokens as usize {
                 let total: f64 = batch.of_token(t).iter().map(|p| p.weight).sum();
                 prop_assert!((total - 1.0).abs() < 1e-12, "{}", total);
+            }
+        }
+    }
+
+    #[test]
+    fn a_second_chance_never_loses_a_pair_and_only_uses_idle_places(config in configs()) {
+        prop_assume!(config.router.is_local() || config.router == Router::Sinkhorn);
+        let dropping = run(&Config { limited: true, overflow: Overflow::Drop, ..config.clone() });
+        for overflow in [Overflow::Reroute, Overflow::Expand] {
+            let other = run(&Config { limited: true, overflow, ..config.clone() });
+            for (a, b) in dropping.batches().iter().zip(other.batches()).take(1) {
+                prop_assert_eq!(&a.demand, &b.demand);
+                prop_assert!(a.carried.iter().zip(b.carried.iter()).all(|(a, b)| a <= b));
+                let moved = b.pairs.iter().filter(|p| p.fate == Fate::Rerouted).count();
+                let full = b.pairs.iter().filter(|p| p.fate == Fate::OverCapacity).count();
+                prop_assert!(moved <= full, "{} moved of {}", moved, full);
+            }
+        }
+    }
+
+    #[test]
+    fn the_exact_assignment_is_the_best_of_all(z in prop::collection::vec(-3.0..3.0_f64, 18), room in 2..4_usize) {
+        let scores = Matrix { rows: 6, cols: 3, data: z };
+        let total = |a: &[usize]| a.iter().enumerate().map(|(t, &e)| scores.at(t, e)).sum::<f64>();
+        let got = base(&scores, room).unwrap();
+        let mut best = f64::NEG_INFINITY;
+        for code in 0..729_usize {
+            let a: Vec<usize> = (0..6).map(|t| code / 3_usize.pow(t) % 3).collect();
+            if (0..3).all(|e| a.iter().filter(|&&x| x == e).count() <= room) {
+                best = best.max(total(&a));
+            }
+        }
+        prop_assert!((total(&got) - best).abs() < 1e-12, "{} {}", total(&got), best);
+    }
+
+    #[test]
+    fn balanced_rules_balance(config in configs()) {
+        let config = Config { limited: false, router_skew: 1.0, ..config };
+        let base = run(&Config { router: Router::Base, ..config.clone() });
+        for batch in base.batches() {
+            let most = config.tokens.div_ceil(config.experts) as u32;
+            prop_assert!(batch.demand.iter().all(|&d| d <= most), "{:?}", batch.demand);
+        }
+        let sparse = run(&Config { router: Router::SparseTransport, ..config });
+        for batch in sparse.batches() {
+            prop_assert!(batch.carried.iter().all(|&c| c <= batch.capacity), "{:?}", batch.carried);
+        }
+    }
+
+    #[test]
+    fn a_grouped_router_stays_in_its_groups(seed in 0..500_u64, kept in 1..4_u64) {
+        let config = Config {
+            seed, router: Router::DeepseekV3, experts: 16, groups: 4, topk_group: kept, k: 4,
+            tokens: 40, batches: 2, limited: false, ..Config::default()
+        };
+        for batch in run(&config).batches() {
+            for t in 0..40 {
+                let groups: BTreeSet<u16> = batch.of_token(t).iter().map(|p| p.expert / 4).collect();
+                prop_assert!(groups.len() as u64 <= kept, "{:?}", groups);
+                let total: f64 = batch.of_token(t).iter().map(|p| p.weight).sum();
+                prop_assert!((total - 2.5).abs() < 1e-9, "{}", total);
             }
         }
     }
@@ -122,7 +209,7 @@ proptest! {
             let scene = run.scene((i + 1) as f64);
             prop_assert_eq!(scene.batch, i);
             prop_assert_eq!(&scene.inside[..], &batch.carried[..]);
-            let lost: Vec<u32> = batch.demand.iter().zip(batch.carried.iter()).map(|(d, c)| d - c).collect();
+            let lost: Vec<u32> = batch.demand.iter().map(|d| d.saturating_sub(batch.capacity)).collect();
             prop_assert_eq!(scene.dropped, lost);
             prop_assert_eq!(scene.flows.iter().sum::<u32>(), batch.carried.iter().sum::<u32>());
         }

@@ -1,6 +1,6 @@
 //! The linked charts of a run, as data.
 
-use super::config::{Config, Router};
+use super::config::Config;
 use super::model::Entity;
 use super::route::Batch;
 use super::rules::load::{Floor, binomial_quantile};
@@ -32,7 +32,7 @@ pub(super) fn charts(config: &Config, batches: &[Batch], floor: &Floor) -> Vec<C
         drop_chart(batches),
         gate_chart(config, batches),
     ];
-    if config.router == Router::LossFree {
+    if config.router.has_bias() {
         out.push(bias_chart(config, batches));
     }
     out

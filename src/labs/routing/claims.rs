@@ -25,6 +25,13 @@ pub(super) struct Measured {
     pub(super) side: Vec<f64>,
 }
 
+impl Measured {
+    /// Mean of the side condition.
+    pub(super) fn side_mean(&self) -> f64 {
+        stats::mean(&self.side)
+    }
+}
+
 /// An experiment as a job.
 pub(super) struct Experiment {
     quantity: &'static str,
@@ -132,4 +139,33 @@ pub(super) fn metric(runs: &[Run], index: usize, id: &str) -> f64 {
         .iter()
         .find(|m| m.id == id)
         .map_or(f64::NAN, |m| m.value)
+}
+
+/// Mean score of the chosen experts over the tokens of a run.
+pub(super) fn mean_gate(run: &Run) -> f64 {
+    let pairs = run.batches().iter().flat_map(|b| b.pairs.iter());
+    stats::mean(&pairs.map(|p| p.gate).collect::<Vec<_>>())
+}
+
+/// Mean logit of every token's first expert.
+pub(super) fn mean_logit(run: &Run) -> f64 {
+    let mut all = Vec::new();
+    for (b, batch) in run.batches().iter().enumerate() {
+        for t in 0..batch.clusters.len() {
+            if let (Some((z, _)), Some(first)) = (run.gated(b, t), batch.of_token(t).first()) {
+                all.push(z[usize::from(first.expert)]);
+            }
+        }
+    }
+    stats::mean(&all)
+}
+
+/// Sum of the gates of every token.
+pub(super) fn token_gates(run: &Run) -> Vec<f64> {
+    let of = |b: &super::Batch| {
+        (0..b.clusters.len())
+            .map(|t| b.of_token(t).iter().map(|p| p.gate).sum())
+            .collect::<Vec<f64>>()
+    };
+    run.batches().iter().flat_map(of).collect()
 }

@@ -1,6 +1,8 @@
-//! Config of the lab and its parameters.
+//! Config of the lab.
 
-use crate::core::{Error, Param, Result, validate};
+use super::params::PARAMS;
+use super::rules::capacity;
+use crate::core::{Error, Result, validate};
 use serde::{Deserialize, Serialize};
 
 /// Which rule sends tokens to experts.
@@ -20,17 +22,48 @@ pub enum Router {
     ExpertChoice,
     /// Sigmoid scores plus a selection bias that follows the load (loss-free balancing).
     LossFree,
+    /// Sigmoid scores, the best groups of experts first, then the k best inside them, all by score
+    /// plus bias (DeepSeek-V3).
+    DeepseekV3,
+    /// Cosine of projected tokens and expert vectors (X-MoE).
+    Cosine,
+    /// A fixed table from token id to expert (hash layers).
+    Hash,
+    /// Balanced soft assignment, the k best of the plan (S-BASE).
+    Sinkhorn,
+    /// Exact balanced assignment of largest total score (BASE layers).
+    Base,
+    /// Transport with at most C tokens per expert (sparsity-constrained optimal transport).
+    SparseTransport,
+    /// As many experts as a token's entropy asks for (DynMoLE).
+    Dynmole,
+    /// Every expert with a positive score (BlockFFN).
+    Blockffn,
+    /// Every slot takes a weighted mean of all tokens (Soft MoE).
+    SoftMoe,
+    /// Scores averaged over similar tokens before the choice (graph of tokens).
+    TokenGraph,
 }
 
 impl Router {
     /// All routers, in the order of the menu.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 16] = [
         Self::Mixtral,
         Self::Granite,
         Self::Switch,
         Self::Gshard,
         Self::ExpertChoice,
         Self::LossFree,
+        Self::DeepseekV3,
+        Self::Cosine,
+        Self::Hash,
+        Self::Sinkhorn,
+        Self::Base,
+        Self::SparseTransport,
+        Self::Dynmole,
+        Self::Blockffn,
+        Self::SoftMoe,
+        Self::TokenGraph,
     ];
 
     /// Names in the menu, in the same order.
@@ -41,7 +74,48 @@ impl Router {
         "GShard: top-2",
         "Expert choice",
         "Loss-free bias",
+        "DeepSeek-V3: grouped sigmoid",
+        "X-MoE: cosine",
+        "Hash of the token id",
+        "S-BASE: Sinkhorn",
+        "BASE: exact assignment",
+        "Sparse optimal transport",
+        "DynMoLE: by entropy",
+        "BlockFFN: ReLU",
+        "Soft MoE",
+        "Graph of tokens",
     ];
+
+    /// Whether a token's experts follow from its own scores alone.
+    pub fn is_local(self) -> bool {
+        !matches!(
+            self,
+            Self::ExpertChoice
+                | Self::Sinkhorn
+                | Self::Base
+                | Self::SparseTransport
+                | Self::SoftMoe
+                | Self::TokenGraph
+        )
+    }
+
+    /// Whether a selection bias follows the load.
+    pub fn has_bias(self) -> bool {
+        matches!(self, Self::LossFree | Self::DeepseekV3)
+    }
+
+    /// Whether the rule itself says how many tokens every expert takes.
+    pub fn fills_experts(self) -> bool {
+        matches!(
+            self,
+            Self::ExpertChoice | Self::SparseTransport | Self::SoftMoe
+        )
+    }
+
+    /// Whether the number of experts differs from token to token by the rule.
+    pub fn is_variable(self) -> bool {
+        self.fills_experts() || matches!(self, Self::Dynmole | Self::Blockffn)
+    }
 }
 
 /// Who keeps a place when an expert is full.
@@ -53,6 +127,50 @@ pub enum DropOrder {
     Token,
     /// The best gates, ties to the lower token.
     Score,
+    /// Last come, first served.
+    Last,
+    /// A random draw per pair.
+    Random,
+}
+
+/// In which order pairs ask for places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum BufferOrder {
+    /// All first choices by token, then all second choices (GShard, Tutel, DeepSpeed, NLLB).
+    #[default]
+    ChoiceMajor,
+    /// Token by token (Megatron's permutation).
+    TokenMajor,
+    /// Choice-major, tokens by descending first score (batch-prioritised routing).
+    Prioritised,
+}
+
+/// What happens to pairs that find their expert full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Overflow {
+    /// They are dropped.
+    #[default]
+    Drop,
+    /// They go to the best expert with room (Capacity-Aware Inference, re-route).
+    Reroute,
+    /// They are dropped, and every expert fills its idle places with its best other tokens
+    /// (Capacity-Aware Inference, expanded drop).
+    Expand,
+}
+
+/// How many places an expert has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum CapacityRule {
+    /// max(1, ceil(factor k N / E)) (DeepSpeed, Switch).
+    #[default]
+    Ceil,
+    /// k ceil(N / E), without a factor (NLLB).
+    Nllb,
+    /// k floor(factor ceil(N / E)) (Tutel).
+    Tutel,
 }
 
 /// When GShard sends a token to its second expert.
@@ -64,6 +182,32 @@ pub enum SecondChoice {
     Always,
     /// With probability min(1, 2 g2), g2 renormalised over the pair.
     Random,
+    /// With probability min(1, 2 g2), g2 the raw probability (NLLB).
+    RandomRaw,
+    /// Always, but chosen by the logits with Gumbel noise (DeepSpeed).
+    Sampled,
+}
+
+/// When GShard's gates are divided by their sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Renormalise {
+    /// Over the choices kept.
+    #[default]
+    AfterDropping,
+    /// Over the pair, before dropping.
+    BeforeDropping,
+}
+
+/// Where hash routing's table comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum HashTable {
+    /// A random expert for every token id.
+    #[default]
+    Random,
+    /// The most frequent ids first, each to the expert with the least expected load.
+    Balanced,
 }
 
 /// How the selection bias follows the load.
@@ -95,12 +239,44 @@ pub struct Config {
     pub capacity_factor: f64,
     /// Who keeps a place.
     pub drop_order: DropOrder,
+    /// In which order pairs ask for places.
+    pub buffer_order: BufferOrder,
+    /// What happens to pairs without a place.
+    pub overflow: Overflow,
+    /// Formula of the capacity.
+    pub capacity_rule: CapacityRule,
+    /// Whether softmax gates are divided by their sum over the k chosen.
+    pub renormalise: bool,
     /// GShard's second choice.
     pub second_choice: SecondChoice,
+    /// When GShard's gates are renormalised.
+    pub gshard_weights: Renormalise,
+    /// Groups of experts (DeepSeek-V3).
+    pub groups: u64,
+    /// Groups a token may use.
+    pub topk_group: u64,
+    /// Table of hash routing.
+    pub hash_table: HashTable,
+    /// Temperature τ of the rule, where it has one.
+    pub temperature: f64,
+    /// Weight γ of the quadratic term of sparse transport.
+    pub transport_gamma: f64,
+    /// Ascent steps of sparse transport.
+    pub transport_steps: u64,
+    /// Entropy above which DynMoLE uses all experts.
+    pub entropy_threshold: f64,
+    /// Probability mass that DynMoLE's experts stay within.
+    pub top_p: f64,
+    /// Index q of DynMoLE's Tsallis entropy.
+    pub tsallis_q: f64,
+    /// What BlockFFN's scores must exceed.
+    pub relu_shift: f64,
     /// Rule of the selection bias.
     pub bias_rule: BiasRule,
     /// Step size u of the selection bias.
     pub bias_rate: f64,
+    /// Exponent of the decay of the bias step: u / (1 + t)^decay.
+    pub bias_decay: f64,
     /// Tokens per batch N.
     pub tokens: u64,
     /// Number of batches.
@@ -111,6 +287,8 @@ pub struct Config {
     pub cluster_skew: f64,
     /// Distance of tokens from their cluster's centre.
     pub spread: f64,
+    /// Correlation of a token with the one before it.
+    pub correlation: f64,
     /// Full turns of the clusters' popularity per batch.
     pub drift: f64,
     /// Standard deviation of a fixed preference of the router for some experts, in logits.
@@ -131,14 +309,31 @@ impl Default for Config {
             limited: true,
             capacity_factor: 1.25,
             drop_order: DropOrder::Token,
+            buffer_order: BufferOrder::ChoiceMajor,
+            overflow: Overflow::Drop,
+            capacity_rule: CapacityRule::Ceil,
+            renormalise: true,
             second_choice: SecondChoice::Always,
+            gshard_weights: Renormalise::AfterDropping,
+            groups: 4,
+            topk_group: 2,
+            hash_table: HashTable::Random,
+            temperature: 1.0,
+            transport_gamma: 1.0,
+            transport_steps: 20,
+            entropy_threshold: 0.9,
+            top_p: 0.75,
+            tsallis_q: 1.1,
+            relu_shift: 0.0,
             bias_rule: BiasRule::Sign,
             bias_rate: 0.02,
+            bias_decay: 0.0,
             tokens: 256,
             batches: 12,
             clusters: 6,
             cluster_skew: 0.6,
             spread: 0.6,
+            correlation: 0.0,
             drift: 0.0,
             router_skew: 0.5,
             logit_scale: 1.5,
@@ -149,20 +344,78 @@ impl Default for Config {
 
 /// Most pairs (token, expert) of a run.
 pub(super) const MAX_PAIRS: u64 = 1 << 19;
+/// Most entries of a token × slot or token × token table.
+const MAX_TABLE: u64 = 1 << 20;
 
 impl Config {
-    /// Experts per token that the router really uses.
+    /// Experts per token that the router really uses; the nominal number where it varies.
     pub fn choices(&self) -> usize {
         match self.router {
-            Router::Switch => 1,
+            Router::Switch | Router::Base | Router::SparseTransport | Router::Hash => 1,
             Router::Gshard => 2,
             _ => self.k as usize,
         }
     }
 
+    /// Most pairs that a token can have.
+    fn most_choices(&self) -> u64 {
+        match self.router {
+            Router::Dynmole | Router::Blockffn | Router::SoftMoe => self.experts,
+            _ if self.overflow == Overflow::Expand => {
+                self.choices() as u64 + self.capacity_factor.ceil() as u64 * self.choices() as u64
+            }
+            _ => self.choices() as u64,
+        }
+    }
+
     /// Whether experts refuse tokens in this config.
     pub fn has_capacity(&self) -> bool {
-        self.limited || self.router == Router::ExpertChoice
+        match self.router {
+            Router::SoftMoe => false,
+            router if router.fills_experts() => true,
+            _ => self.limited,
+        }
+    }
+
+    /// Whether some pairs that found no place get another chance.
+    pub fn has_second_chance(&self) -> bool {
+        self.has_capacity() && !self.router.fills_experts() && self.overflow != Overflow::Drop
+    }
+
+    /// Whether weights are the gates themselves, not divided by their sum.
+    pub(super) fn keeps_gates(&self) -> bool {
+        match self.router {
+            Router::Switch | Router::Hash | Router::Base | Router::Dynmole | Router::Blockffn => {
+                true
+            }
+            Router::Mixtral => !self.renormalise,
+            _ => false,
+        }
+    }
+
+    /// Places per expert in a batch; as many as tokens without a limit.
+    pub(super) fn places(&self) -> usize {
+        let (n, e, k) = (self.tokens as usize, self.experts as usize, self.choices());
+        if !self.has_capacity() {
+            return n;
+        }
+        let each = n.div_ceil(e);
+        let places = match self.capacity_rule {
+            CapacityRule::Ceil => capacity::capacity(self.capacity_factor, k, n, e),
+            CapacityRule::Nllb => k * each,
+            CapacityRule::Tutel => k * (self.capacity_factor * each as f64) as usize,
+        };
+        places.clamp(1, n)
+    }
+
+    /// Slots per expert of Soft MoE: as many places as a balanced load would need.
+    pub(super) fn slots(&self) -> usize {
+        if self.router == Router::SoftMoe {
+            let (n, e) = (self.tokens as usize, self.experts as usize);
+            capacity::capacity(self.capacity_factor, self.choices(), n, e)
+        } else {
+            1
+        }
     }
 
     /// Checks ranges and the rules that tie parameters together.
@@ -187,165 +440,40 @@ impl Config {
                 ),
             ));
         }
-        let pairs = self.tokens * self.batches * k;
+        if self.router == Router::DeepseekV3 {
+            let [e, g, kept] = [self.experts, self.groups, self.topk_group].map(|v| v as usize);
+            capacity::check_groups(e, g, kept, self.choices())?;
+        }
+        self.check_sizes()
+    }
+
+    fn check_sizes(&self) -> Result<()> {
+        let pairs = self.tokens * self.batches * self.most_choices();
         if pairs > MAX_PAIRS {
             return Err(Error::out_of_range(
                 "batches",
                 self.batches,
                 format!(
-                    "tokens x batches x k up to {MAX_PAIRS}, here {pairs}: at most {} batches",
-                    MAX_PAIRS / (self.tokens * k)
+                    "tokens x batches x experts per token up to {MAX_PAIRS}, here {pairs}: at most {} batches",
+                    MAX_PAIRS / (self.tokens * self.most_choices())
                 ),
+            ));
+        }
+        let (columns, what) = match self.router {
+            Router::SoftMoe => (self.slots() as u64 * self.experts, "tokens x slots"),
+            Router::TokenGraph => (self.tokens, "tokens x tokens"),
+            _ => (0, ""),
+        };
+        if self.tokens * columns > MAX_TABLE {
+            return Err(Error::out_of_range(
+                "tokens",
+                self.tokens,
+                format!("{what} up to {MAX_TABLE}, here {}", self.tokens * columns),
             ));
         }
         Ok(())
     }
 }
-
-fn index_of<T: PartialEq>(all: &[T], value: &T) -> usize {
-    all.iter().position(|v| v == value).unwrap_or(0)
-}
-
-/// The parameters, in the order of the panel.
-pub(super) const PARAMS: &[Param<Config>] = &[
-    Param::choice(
-        "router",
-        "Router",
-        Router::NAMES,
-        |c: &Config| index_of(&Router::ALL, &c.router),
-        |c, v| c.router = Router::ALL.get(v).copied().unwrap_or_default(),
-    )
-    .group("Router")
-    .doc("The rule that sends tokens to experts."),
-    Param::int("experts", "Experts", [1, 256], |c: &Config| c.experts, |c, v| c.experts = v)
-        .log()
-        .group("Router")
-        .doc("Number of experts E."),
-    Param::int("k", "Experts per token", [1, 8], |c: &Config| c.k, |c, v| c.k = v)
-        .group("Router")
-        .when(|c| !matches!(c.router, Router::Switch | Router::Gshard))
-        .doc("k experts per token; on average for expert choice. At most the number of experts."),
-    Param::choice(
-        "second_choice",
-        "Second choice",
-        &["always", "random, by its gate"],
-        |c: &Config| usize::from(c.second_choice == SecondChoice::Random),
-        |c, v| {
-            c.second_choice = if v == 1 { SecondChoice::Random } else { SecondChoice::Always };
-        },
-    )
-    .group("Router")
-    .when(|c| c.router == Router::Gshard)
-    .doc("GShard may send a token to its second expert only with probability min(1, 2 g2)."),
-    Param::choice(
-        "bias_rule",
-        "Bias step",
-        &["sign", "proportional"],
-        |c: &Config| usize::from(c.bias_rule == BiasRule::Proportional),
-        |c, v| {
-            c.bias_rule = if v == 1 { BiasRule::Proportional } else { BiasRule::Sign };
-        },
-    )
-    .group("Router")
-    .when(|c| c.router == Router::LossFree)
-    .doc("After each batch: b += u sign(mean - load), or b += u (mean - load) / mean."),
-    Param::float(
-        "bias_rate",
-        "Bias rate u",
-        [1e-4, 0.5],
-        |c: &Config| c.bias_rate,
-        |c, v| c.bias_rate = v,
-    )
-    .log()
-    .group("Router")
-    .when(|c| c.router == Router::LossFree)
-    .doc("Size of the bias step. Small settles slowly, large keeps hunting."),
-    Param::toggle("limited", "Capacity limit", |c: &Config| c.limited, |c, v| c.limited = v)
-        .group("Capacity")
-        .when(|c| c.router != Router::ExpertChoice)
-        .doc("Whether an expert refuses tokens over its capacity (off: dropless)."),
-    Param::float(
-        "capacity_factor",
-        "Capacity factor",
-        [0.1, 8.0],
-        |c: &Config| c.capacity_factor,
-        |c, v| c.capacity_factor = v,
-    )
-    .log()
-    .group("Capacity")
-    .when(Config::has_capacity)
-    .doc("Places per expert over the balanced load: C = max(1, ceil(factor k N / E))."),
-    Param::choice(
-        "drop_order",
-        "Who keeps a place",
-        &["first in token order", "best gate"],
-        |c: &Config| usize::from(c.drop_order == DropOrder::Score),
-        |c, v| {
-            c.drop_order = if v == 1 { DropOrder::Score } else { DropOrder::Token };
-        },
-    )
-    .group("Capacity")
-    .when(|c| c.limited && c.router != Router::ExpertChoice)
-    .doc("Token order: all first choices by token, then all second choices. Ties go to the lower token."),
-    Param::int("tokens", "Tokens per batch", [1, 4096], |c: &Config| c.tokens, |c, v| c.tokens = v)
-        .log()
-        .unit("tokens")
-        .group("Tokens")
-        .doc("Tokens routed together; capacity is per batch."),
-    Param::int("batches", "Batches", [1, 400], |c: &Config| c.batches, |c, v| c.batches = v)
-        .log()
-        .group("Tokens")
-        .doc("Batches routed one after the other."),
-    Param::int("clusters", "Token clusters", [1, 24], |c: &Config| c.clusters, |c, v| c.clusters = v)
-        .group("Tokens")
-        .doc("Tokens come from this many Gaussian clusters: topics, languages, word classes."),
-    Param::float(
-        "cluster_skew",
-        "Cluster skew",
-        [0.0, 3.0],
-        |c: &Config| c.cluster_skew,
-        |c, v| c.cluster_skew = v,
-    )
-    .group("Tokens")
-    .doc("Zipf exponent of the cluster sizes: 0 makes them equal."),
-    Param::float(
-        "router_skew",
-        "Router skew",
-        [0.0, 4.0],
-        |c: &Config| c.router_skew,
-        |c, v| c.router_skew = v,
-    )
-    .unit("logits")
-    .group("Tokens")
-    .doc("Standard deviation of a fixed preference for some experts, whatever the token."),
-    Param::float("spread", "Cluster spread", [0.0, 4.0], |c: &Config| c.spread, |c, v| c.spread = v)
-        .group("Tokens")
-        .advanced()
-        .doc("Distance of tokens from their cluster's centre, in units of the centres' own spread."),
-    Param::float(
-        "logit_scale",
-        "Router sharpness",
-        [0.0, 8.0],
-        |c: &Config| c.logit_scale,
-        |c, v| c.logit_scale = v,
-    )
-    .unit("logits")
-    .group("Tokens")
-    .advanced()
-    .doc("Standard deviation of the logits that come from the token: 0 ignores the token."),
-    Param::float("drift", "Topic drift", [0.0, 0.5], |c: &Config| c.drift, |c, v| c.drift = v)
-        .unit("turns per batch")
-        .group("Tokens")
-        .advanced()
-        .doc("How fast the popular clusters change places over the batches."),
-    Param::int("dim", "Embedding width", [1, 64], |c: &Config| c.dim, |c, v| c.dim = v)
-        .group("Tokens")
-        .advanced()
-        .doc("Width D of the token embeddings."),
-    Param::int("seed", "Seed", [0, u32::MAX as u64], |c: &Config| c.seed, |c, v| c.seed = v)
-        .group("Tokens")
-        .doc("Seed of centres, router and tokens."),
-];
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,8 @@
 //! load, stay on the CPU: a last bit of a gate could change who is dropped.
 
 use super::Routing;
-use super::config::{Config, DropOrder, Router, SecondChoice};
+use super::config::{BufferOrder, Config, DropOrder, Overflow, Renormalise, Router, SecondChoice};
 use super::model::{Routed, Run, Work};
-use super::rules::capacity::capacity;
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::kernels::{
     CountParams, OffsetParams, PositionParams, RouteCounts, RouteOffsets, RoutePositions,
@@ -36,10 +35,15 @@ impl GpuLab for Routing {
 fn has_kernel(config: &Config) -> bool {
     let softmax = match config.router {
         Router::Mixtral | Router::Granite | Router::Switch => true,
-        Router::Gshard => config.second_choice == SecondChoice::Always,
-        Router::ExpertChoice | Router::LossFree => false,
+        Router::Gshard => {
+            config.second_choice == SecondChoice::Always
+                && config.gshard_weights == Renormalise::AfterDropping
+        }
+        _ => false,
     };
-    softmax && (!config.limited || config.drop_order == DropOrder::Token)
+    let in_order =
+        config.drop_order == DropOrder::Token && config.buffer_order == BufferOrder::ChoiceMajor;
+    softmax && (!config.limited || (in_order && config.overflow == Overflow::Drop))
 }
 
 /// The four dispatches of a batch, bound once.
@@ -73,12 +77,7 @@ impl Plan {
             k,
         };
         let tiles = counting.tiles();
-        let places = if config.has_capacity() {
-            let (k, n, e) = (k as usize, tokens as usize, experts as usize);
-            capacity(config.capacity_factor, k, n, e).min(n) as u32
-        } else {
-            tokens
-        };
+        let places = config.places() as u32;
         let logits = gpu.empty::<f32>("logits", (tokens * experts) as usize)?;
         let chosen = gpu.empty::<u32>("chosen", pairs as usize)?;
         let gates = gpu.empty::<f32>("gates", pairs as usize)?;

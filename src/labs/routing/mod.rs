@@ -1,25 +1,33 @@
 //! Routing lab: softmax top-k routing of tokens to experts with capacity, and rules that balance
 //! the load.
 
+mod batch;
 mod charts;
 mod claims;
 mod config;
+mod gates;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod model;
 #[cfg(feature = "app")]
 mod panels;
+mod params;
+mod places;
 mod population;
 mod route;
 pub mod rules;
+mod solve;
 mod story;
 pub mod systems;
 mod tell;
 #[cfg(feature = "app")]
 mod view;
 
-pub use config::{BiasRule, Config, DropOrder, Router, SecondChoice};
+pub use config::{
+    BiasRule, BufferOrder, CapacityRule, Config, DropOrder, HashTable, Overflow, Renormalise,
+    Router, SecondChoice,
+};
 pub use model::{Entity, Run, Scene};
 pub use route::{Batch, BatchStats, Fate, Pair};
 pub use systems::EXHIBITS;
@@ -44,7 +52,7 @@ impl Lab for Routing {
     };
 
     fn params() -> &'static [Param<Config>] {
-        config::PARAMS
+        params::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
@@ -61,12 +69,24 @@ impl Lab for Routing {
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
         let id = match config.router {
+            _ if config.has_second_chance() => "capacity-aware-inference",
             Router::Mixtral => "mixtral",
             Router::Granite => "granite-moe",
             Router::Switch => "switch",
             Router::Gshard => "gshard",
             Router::ExpertChoice => "expert-choice",
+            Router::LossFree if config.bias_decay > 0.0 => "primal-dual-balancing",
             Router::LossFree => "loss-free-balancing",
+            Router::DeepseekV3 => "deepseek-v3",
+            Router::Cosine => "x-moe",
+            Router::Hash => "hash-layers",
+            Router::Sinkhorn => "s-base",
+            Router::Base => "base-layers",
+            Router::SparseTransport => "sparse-transport",
+            Router::Dynmole => "dynmole",
+            Router::Blockffn => "blockffn",
+            Router::SoftMoe => "soft-moe",
+            Router::TokenGraph => "graph-of-tokens",
         };
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }
@@ -105,15 +125,42 @@ fn label(config: &Config) -> String {
         Router::Gshard => "GShard top-2".to_owned(),
         Router::ExpertChoice => format!("Expert choice, {} per token", config.k),
         Router::LossFree => format!("Loss-free top-{}, u {}", config.k, config.bias_rate),
+        Router::DeepseekV3 => format!(
+            "DeepSeek-V3 top-{} in {} of {} groups",
+            config.k, config.topk_group, config.groups
+        ),
+        Router::Cosine => format!("X-MoE top-{}", config.k),
+        Router::Hash => "Hash".to_owned(),
+        Router::Sinkhorn => format!("S-BASE top-{}, τ {}", config.k, config.temperature),
+        Router::Base => "BASE".to_owned(),
+        Router::SparseTransport => format!("Sparse transport, {} steps", config.transport_steps),
+        Router::Dynmole => format!("DynMoLE, threshold {}", config.entropy_threshold),
+        Router::Blockffn => "BlockFFN".to_owned(),
+        Router::SoftMoe => format!("Soft MoE, {} slots", config.slots()),
+        Router::TokenGraph => format!("Token graph top-{}, τ {}", config.k, config.temperature),
     };
-    let capacity = match (config.has_capacity(), config.drop_order, config.router) {
-        (false, ..) => "dropless".to_owned(),
-        (true, DropOrder::Score, router) if router != Router::ExpertChoice => {
-            format!("capacity {}, best gate", config.capacity_factor)
-        }
-        _ => format!("capacity {}", config.capacity_factor),
+    if !config.has_capacity() {
+        return if config.router == Router::SoftMoe {
+            name
+        } else {
+            format!("{name}, dropless")
+        };
+    }
+    let own = config.router.fills_experts();
+    let who = match config.drop_order {
+        _ if own => "",
+        DropOrder::Token => "",
+        DropOrder::Score => ", best gate",
+        DropOrder::Last => ", last come",
+        DropOrder::Random => ", random",
     };
-    format!("{name}, {capacity}")
+    let then = match config.overflow {
+        _ if own => "",
+        Overflow::Drop => "",
+        Overflow::Reroute => ", re-route",
+        Overflow::Expand => ", fill",
+    };
+    format!("{name}, capacity {}{who}{then}", config.capacity_factor)
 }
 
 /// Starting points of the lab.

@@ -1,12 +1,14 @@
 //! Computation of the lab: the floor first, then batch after batch.
 
+use super::batch::BatchWork;
 use super::charts::charts;
-use super::config::{BiasRule, Config, Router};
+use super::config::{BiasRule, Config};
+use super::gates::{Gated, gate_token};
 use super::population::Population;
-use super::route::{Batch, BatchWork, Gated, gate_token};
+use super::route::Batch;
 use super::rules::bias;
 use super::rules::load::{Floor, FloorWork};
-use crate::core::{Chart, EntityId, Job, Moment, MomentKind, Result, Step, Timeline};
+use crate::core::{Chart, EntityId, Job, Moment, MomentKind, Result, Step, Timeline, num};
 use std::sync::Arc;
 
 /// Everything computed. Cheap to clone.
@@ -156,13 +158,28 @@ impl Run {
         scene
     }
 
+    /// Where the tokens come from.
+    pub(super) fn population(&self) -> &Population {
+        &self.inner.population
+    }
+
+    /// Id of a token in hash routing's table.
+    pub(super) fn token_id(&self, batch: usize, token: usize) -> usize {
+        let cluster = self
+            .inner
+            .batches
+            .get(batch)
+            .and_then(|b| b.clusters.get(token));
+        cluster.map_or(0, |&c| self.inner.population.token_id(batch, token, c))
+    }
+
     /// The scores of a token, computed again from the seed.
     pub(super) fn gated(&self, batch: usize, token: usize) -> Option<(Vec<f64>, Gated)> {
         let b = self.inner.batches.get(batch)?;
         let cluster = *b.clusters.get(token)?;
-        let logits = self.inner.population.logits(batch, token, cluster);
-        let gated = gate_token(&self.inner.config, &logits, &b.bias);
-        Some((logits, gated))
+        let seen = self.inner.population.token(batch, token, cluster);
+        let gated = gate_token(&self.inner.config, &seen, &b.bias);
+        Some((seen.logits, gated))
     }
 }
 
@@ -208,31 +225,31 @@ impl Work {
         }
     }
 
-    /// Routes up to `budget` tokens of the current batch.
+    /// Routes up to `budget` tokens of the current batch, or does a slice of the work on it.
     fn route(&mut self, budget: usize) {
         let (tokens, index) = (self.config.tokens as usize, self.batches.len());
         let mut work = self.current.take().unwrap_or_else(|| {
             let clusters = self.population.clusters(index, tokens);
             BatchWork::new(index, clusters, self.bias.clone())
         });
-        let from = work.tokens_done(&self.config);
+        let from = work.tokens_done();
         let until = tokens.min(from + budget);
-        for t in from..until {
-            let logits = self.population.logits(index, t, work.cluster(t));
-            work.push(&self.config, &logits);
+        for _ in from..until {
+            work.push(&self.config, &self.population);
         }
-        if until < tokens {
+        if until < tokens || !work.solve(&self.config) {
             self.current = Some(work);
             return;
         }
         let batch = work.settle(&self.config);
-        if self.config.router == Router::LossFree {
+        if self.config.router.has_bias() {
             let rule = match self.config.bias_rule {
                 BiasRule::Sign => bias::Rule::Sign,
                 BiasRule::Proportional => bias::Rule::Proportional,
             };
             let loads: Vec<f64> = batch.demand.iter().map(|&d| f64::from(d)).collect();
-            bias::step(&mut self.bias, &loads, rule, self.config.bias_rate, false);
+            let rate = self.config.bias_rate / num::pow(1.0 + index as f64, self.config.bias_decay);
+            bias::step(&mut self.bias, &loads, rule, rate, false);
         }
         self.batches.push(batch);
     }
@@ -337,7 +354,8 @@ impl Job for Work {
             return Ok(Step::Working);
         };
         if self.batches.len() < self.config.batches as usize {
-            let per_token = self.config.experts as usize * (self.config.dim as usize + 16);
+            let columns = self.config.experts as usize * self.config.slots();
+            let per_token = columns * (self.config.dim as usize + 16);
             self.route((100_000 / per_token).max(1));
             return Ok(Step::Working);
         }
@@ -345,9 +363,10 @@ impl Job for Work {
     }
 
     fn progress(&self) -> f64 {
-        let done = self.current.as_ref().map_or(0.0, |w| {
-            w.tokens_done(&self.config) as f64 / self.config.tokens as f64
-        });
+        let done = self
+            .current
+            .as_ref()
+            .map_or(0.0, |w| w.tokens_done() as f64 / self.config.tokens as f64);
         (self.batches.len() as f64 + done) / self.config.batches as f64
     }
 }

@@ -4,7 +4,10 @@
 //! Logits are rounded to single precision before anything is chosen, so that a GPU that works in
 //! single precision sees the very same numbers.
 
-use super::Config;
+use super::config::{Config, HashTable, Router};
+use super::gates::Token;
+use super::rules::matrix::Matrix;
+use super::rules::{gate, models};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 
@@ -24,6 +27,43 @@ pub(super) struct Population {
     router: Vec<f64>,
     /// Fixed preference of the router.
     offsets: Vec<f64>,
+    /// Columns of scores per expert: slots of Soft MoE, otherwise 1.
+    slots: usize,
+    correlation: f64,
+    /// Parts of the cosine router, where it is used.
+    cosine: Option<Cosine>,
+    /// Expert by token id, where hash routing is used.
+    table: Vec<usize>,
+}
+
+/// Distinct token ids of each cluster; their frequencies follow Zipf's law.
+const WORDS: usize = 32;
+/// Tokens whose deviations are averaged when tokens are correlated.
+const MEMORY: usize = 16;
+
+/// The cosine router's parts.
+#[derive(Debug, Clone)]
+struct Cosine {
+    projection: Matrix,
+    bias: Vec<f64>,
+    experts: Matrix,
+    temperature: f64,
+}
+
+impl Cosine {
+    /// Projection to half the width, biases 0, expert vectors; all normal.
+    fn new(config: &Config) -> Self {
+        let dim = config.dim as usize;
+        let (half, experts) = (dim.div_ceil(2), config.experts as usize);
+        let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(1);
+        let scale = 1.0 / (dim as f64).sqrt();
+        Self {
+            projection: Matrix::from_fn(half, dim, |_, _| scale * f64::from(draw.normal_f32())),
+            bias: vec![0.0; half],
+            experts: Matrix::from_fn(half, experts, |_, _| f64::from(draw.normal_f32())),
+            temperature: config.temperature,
+        }
+    }
 }
 
 impl Population {
@@ -38,17 +78,27 @@ impl Population {
         let mut weight = Stream::new(config.seed, StreamId::Weights);
         let mut offset = Stream::new(config.seed, StreamId::Logits);
         let norm = (dim as f64 * (1.0 + config.spread * config.spread)).sqrt();
+        let slots = config.slots();
+        let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
         Self {
+            table: if config.router == Router::Hash {
+                hash_table(config, &weights)
+            } else {
+                Vec::new()
+            },
+            cosine: (config.router == Router::Cosine).then(|| Cosine::new(config)),
+            slots,
+            correlation: config.correlation,
             seed: config.seed,
             dim,
             experts,
             spread: config.spread,
             drift: config.drift,
-            weights: weights.iter().map(|w| w / total).collect(),
+            weights,
             centres: (0..clusters * dim)
                 .map(|_| f64::from(centre.normal_f32()))
                 .collect(),
-            router: (0..experts * dim)
+            router: (0..experts * slots * dim)
                 .map(|_| f64::from(weight.normal_f32()) * config.logit_scale / norm)
                 .collect(),
             offsets: (0..experts)
@@ -72,6 +122,8 @@ impl Population {
     pub(super) fn clusters(&self, batch: usize, tokens: usize) -> Vec<u8> {
         let shares = self.shares(batch);
         let mut stream = Stream::new(self.seed, StreamId::Data).step(batch as u32);
+        let mut stay = Stream::new(self.seed, StreamId::DataOrder).step(batch as u32);
+        let mut last = None;
         (0..tokens)
             .map(|_| {
                 let mut left = stream.uniform();
@@ -79,29 +131,146 @@ impl Population {
                     left -= s;
                     left < 0.0
                 });
-                hit.unwrap_or(shares.len() - 1) as u8
+                let fresh = hit.unwrap_or(shares.len() - 1) as u8;
+                let stays = self.correlation > 0.0 && stay.uniform() < self.correlation;
+                let cluster = last.filter(|_| stays).unwrap_or(fresh);
+                last = Some(cluster);
+                cluster
             })
             .collect()
     }
 
-    /// Logits of one token, each exactly a single-precision number.
-    pub(super) fn logits(&self, batch: usize, token: usize, cluster: u8) -> Vec<f64> {
-        let mut noise = Stream::new(self.seed, StreamId::Noise)
+    /// Id of a token: its cluster's words, the first most frequent.
+    pub(super) fn token_id(&self, batch: usize, token: usize, cluster: u8) -> usize {
+        let mut draw = Stream::new(self.seed, StreamId::Lengths)
             .step(batch as u32)
             .replicate(token as u32);
+        let mut left = draw.uniform();
+        let word = word_shares().position(|share| {
+            left -= share;
+            left < 0.0
+        });
+        usize::from(cluster) * WORDS + word.unwrap_or(WORDS - 1)
+    }
+
+    /// Expert of a token id by the table of hash routing.
+    fn hashed(&self, id: usize) -> usize {
+        self.table.get(id).copied().unwrap_or(0)
+    }
+
+    /// Deviation of a token from its cluster's centre, in units of the spread.
+    fn deviation(&self, batch: usize, token: usize) -> Vec<f64> {
+        let fresh = |token: usize| {
+            let mut noise = Stream::new(self.seed, StreamId::Noise)
+                .step(batch as u32)
+                .replicate(token as u32);
+            (0..self.dim)
+                .map(|_| f64::from(noise.normal_f32()))
+                .collect::<Vec<f64>>()
+        };
+        let mut out = fresh(token);
+        if self.correlation > 0.0 {
+            let (mut weight, mut power) = (1.0, 1.0);
+            for back in 1..=MEMORY.min(token) {
+                weight *= self.correlation;
+                power += weight * weight;
+                for (o, v) in out.iter_mut().zip(fresh(token - back)) {
+                    *o += weight * v;
+                }
+            }
+            let root = f64::sqrt(power);
+            for o in &mut out {
+                *o /= root;
+            }
+        }
+        out
+    }
+
+    /// Embedding of a token.
+    pub(super) fn embedding(&self, batch: usize, token: usize, cluster: u8) -> Vec<f64> {
         let start = usize::from(cluster) * self.dim;
-        let x: Vec<f64> = self.centres[start..start + self.dim]
+        self.centres[start..start + self.dim]
             .iter()
-            .map(|c| c + self.spread * f64::from(noise.normal_f32()))
-            .collect();
-        (0..self.experts)
-            .map(|e| {
-                let row = &self.router[e * self.dim..(e + 1) * self.dim];
-                let z: f64 = row.iter().zip(&x).map(|(w, v)| w * v).sum();
-                f64::from((z + self.offsets[e]) as f32)
+            .zip(self.deviation(batch, token))
+            .map(|(c, d)| c + self.spread * d)
+            .collect()
+    }
+
+    /// What a router sees of a token.
+    pub(super) fn token(&self, batch: usize, index: usize, cluster: u8) -> Token {
+        let hashed = if self.table.is_empty() {
+            0
+        } else {
+            self.hashed(self.token_id(batch, index, cluster))
+        };
+        Token {
+            batch,
+            index,
+            logits: self.logits(batch, index, cluster),
+            hashed,
+        }
+    }
+
+    /// Logits of one token, each exactly a single-precision number; slot after slot of expert after
+    /// expert.
+    pub(super) fn logits(&self, batch: usize, token: usize, cluster: u8) -> Vec<f64> {
+        self.logits_of(&self.embedding(batch, token, cluster))
+    }
+
+    /// Logits of an embedding.
+    pub(super) fn logits_of(&self, x: &[f64]) -> Vec<f64> {
+        let rounded = |z: f64| f64::from(z as f32);
+        if let Some(c) = &self.cosine {
+            let row = Matrix {
+                rows: 1,
+                cols: x.len(),
+                data: x.to_vec(),
+            };
+            let z = models::cosine_logits(&row, &c.projection, &c.bias, &c.experts, c.temperature);
+            return z.data.into_iter().map(rounded).collect();
+        }
+        (0..self.experts * self.slots)
+            .map(|column| {
+                let row = &self.router[column * self.dim..(column + 1) * self.dim];
+                let z: f64 = row.iter().zip(x).map(|(w, v)| w * v).sum();
+                rounded(z + self.offsets[column / self.slots])
             })
             .collect()
     }
+}
+
+/// Frequencies of a cluster's words by Zipf's law, the first most frequent.
+fn word_shares() -> impl Iterator<Item = f64> {
+    let total: f64 = (1..=WORDS).map(|r| 1.0 / r as f64).sum();
+    (1..=WORDS).map(move |r| 1.0 / r as f64 / total)
+}
+
+/// Expert of every token id.
+fn hash_table(config: &Config, weights: &[f64]) -> Vec<usize> {
+    let experts = config.experts as usize;
+    let mut draw = Stream::new(config.seed, StreamId::Policy).replicate(1);
+    if config.hash_table == HashTable::Random {
+        return (0..weights.len() * WORDS)
+            .map(|_| draw.below(experts as u32) as usize)
+            .collect();
+    }
+    let expected: Vec<f64> = weights
+        .iter()
+        .flat_map(|w| word_shares().map(move |s| w * s))
+        .collect();
+    let mut table = vec![0; expected.len()];
+    let mut load = vec![0.0; experts];
+    for id in gate::descending(&expected) {
+        let mut least = 0;
+        for e in 1..experts {
+            if load[e] < load[least] {
+                least = e;
+            }
+        }
+        load[least] += expected[id];
+        table[id] = least;
+    }
+    table
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The story of a token or an expert: what the inspector shows.
 
-use super::config::{Config, DropOrder, Router};
+use super::config::{BufferOrder, Config, DropOrder, Overflow, Router, SecondChoice};
+use super::gates::{Gated, dynmole};
 use super::model::Run;
 use super::route::{Batch, Fate, Pair};
 use super::rules::gate::top_k;
+use super::rules::{entropy, families};
 use super::tell::has_floor;
 use crate::core::{Fact, Story, num};
 
@@ -11,22 +13,49 @@ use crate::core::{Fact, Story, num};
 fn verdict(config: &Config, batch: &Batch, pair: &Pair) -> String {
     let (e, c, p) = (pair.expert, batch.capacity, pair.position);
     let by = match config.drop_order {
-        DropOrder::Token => "in order of arrival",
+        DropOrder::Token => match config.buffer_order {
+            BufferOrder::ChoiceMajor => "in order of arrival",
+            BufferOrder::TokenMajor => "in order of tokens",
+            BufferOrder::Prioritised => "surest tokens first",
+        },
         DropOrder::Score => "by gate",
+        DropOrder::Last => "last come first",
+        DropOrder::Random => "by random draw",
     };
     match pair.fate {
         Fate::NotSent => format!(
-            "choice {} not sent to expert {e}: the draw was not below twice its gate share",
-            pair.choice + 1
+            "choice {} not sent to expert {e}: the draw was not below twice its gate{}",
+            pair.choice + 1,
+            if config.second_choice == SecondChoice::Random {
+                " share"
+            } else {
+                ""
+            }
         ),
         Fate::OverCapacity => format!("dropped: position {p} ({by}) >= capacity {c} of expert {e}"),
-        Fate::Kept if config.router == Router::ExpertChoice => {
-            format!("taken: rank {p} among expert {e}'s tokens < its {c} places")
-        }
-        Fate::Kept if config.has_capacity() => {
-            format!("kept: position {p} ({by}) < capacity {c} of expert {e}")
-        }
-        Fate::Kept => format!("kept: expert {e} takes every token (no capacity limit)"),
+        Fate::Rerouted => format!(
+            "re-routed to expert {e}: its best expert with room, position {p} < capacity {c}"
+        ),
+        Fate::Added => format!(
+            "taken by expert {e} although not asked: idle place {p} of {c} goes to the best token left"
+        ),
+        Fate::Kept => match config.router {
+            Router::SoftMoe => format!(
+                "expert {e}: its slots are {:.2} times an even share of this token, and give {:.3} of its output",
+                pair.gate, pair.weight
+            ),
+            Router::ExpertChoice => {
+                format!("taken: rank {p} among expert {e}'s tokens < its {c} places")
+            }
+            Router::SparseTransport => format!(
+                "mass in the plan: expert {e} holds at most {c} tokens, this is its {}. by score",
+                p + 1
+            ),
+            _ if config.has_capacity() => {
+                format!("kept: position {p} ({by}) < capacity {c} of expert {e}")
+            }
+            _ => format!("kept: expert {e} takes every token (no capacity limit)"),
+        },
     }
 }
 
@@ -46,14 +75,24 @@ pub(super) fn token_story(run: &Run, batch: usize, token: usize) -> Option<Story
             ),
         ),
     ];
-    let scored = if config.router == Router::LossFree {
-        "sigmoid"
-    } else {
-        "softmax"
+    let scored = match config.router {
+        Router::LossFree | Router::DeepseekV3 => "sigmoid",
+        Router::Blockffn => "normalised ReLU",
+        _ => "softmax",
     };
+    if config.router == Router::Hash {
+        facts.push(Fact::new(
+            "Token id",
+            run.token_id(batch, token).to_string(),
+        ));
+    }
     for e in top_k(&gated.selecting, (config.choices() + 2).max(4)) {
-        let bias = if config.router == Router::LossFree {
-            format!(", with bias {:+.3} = {:.3}", b.bias[e], gated.selecting[e])
+        let bias = if config.router.has_bias() {
+            format!(
+                ", with bias {:+.3} = {:.3}",
+                b.bias[e],
+                gated.scores[e] + b.bias[e]
+            )
         } else {
             String::new()
         };
@@ -71,7 +110,7 @@ pub(super) fn token_story(run: &Run, batch: usize, token: usize) -> Option<Story
             format!("{:.4}", pair.weight),
         ));
     }
-    let mut why = vec![choice_words(config, &gated.picks)];
+    let mut why = vec![choice_words(config, b, &gated)];
     why.extend(pairs.iter().map(|p| verdict(config, b, p)));
     if !pairs.iter().any(Pair::kept) {
         why.push(
@@ -85,17 +124,69 @@ pub(super) fn token_story(run: &Run, batch: usize, token: usize) -> Option<Story
     })
 }
 
-fn choice_words(config: &Config, picks: &[usize]) -> String {
-    let list = picks
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ");
+fn list_words(items: impl IntoIterator<Item = usize>) -> String {
+    let items: Vec<String> = items.into_iter().map(|i| i.to_string()).collect();
+    if items.is_empty() {
+        return "none".to_owned();
+    }
+    items.join(", ")
+}
+
+/// Which rule chose, with its numbers. Where the whole batch decides, what the token alone would
+/// have chosen.
+fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
+    let list = list_words(gated.picks.iter().copied());
+    let alone = format!("by its own scores the token would have gone to {list}");
     match config.router {
-        Router::ExpertChoice => {
-            format!("the experts choose; by its own scores the token would have gone to {list}")
+        Router::ExpertChoice => format!("the experts choose; {alone}"),
+        Router::Sinkhorn => format!("chosen from the balanced plan; {alone}"),
+        Router::Base => {
+            format!("the assignment with equal loads and the largest total score decides; {alone}")
         }
+        Router::SparseTransport => format!("the transport plan decides; {alone}"),
+        Router::SoftMoe => {
+            "every slot takes a weighted mean of all tokens: nothing is chosen".to_owned()
+        }
+        Router::TokenGraph => {
+            format!("chosen by scores averaged over similar tokens; {alone}")
+        }
+        Router::Hash => format!("the table sends this id to expert {list}, whatever the scores"),
+        Router::Dynmole => {
+            let dynmole = dynmole(config);
+            let h = entropy::tsallis(&gated.scores, dynmole.q, dynmole.eps);
+            if h > dynmole.threshold {
+                format!(
+                    "normalised entropy {h:.3} > threshold {}: all experts",
+                    dynmole.threshold
+                )
+            } else {
+                format!(
+                    "normalised entropy {h:.3} <= threshold {}: experts within the top-p mass {} and at least {}: {list}",
+                    dynmole.threshold, dynmole.top_p, dynmole.keep_top_k
+                )
+            }
+        }
+        Router::Blockffn => format!(
+            "every expert with a score above {}: {list}",
+            config.relu_shift
+        ),
         Router::LossFree => format!("chosen by sigmoid + bias: {list} (ties to the lower index)"),
+        Router::DeepseekV3 => {
+            let s = families::biased(&gated.scores, &batch.bias);
+            let size = s.len() / config.groups as usize;
+            let kept = (0..config.groups as usize).filter(|g| {
+                gated.selecting[g * size..(g + 1) * size]
+                    .iter()
+                    .any(|v| v.is_finite())
+            });
+            format!(
+                "groups kept by the sum of their two best scores + bias: {}; chosen inside them: {list} (ties to the lower index)",
+                list_words(kept)
+            )
+        }
+        Router::Gshard if config.second_choice == SecondChoice::Sampled => {
+            format!("chosen by logit, the second with noise: {list}")
+        }
         _ => format!("chosen by logit: {list} (ties to the lower index)"),
     }
 }
@@ -124,7 +215,7 @@ pub(super) fn expert_story(run: &Run, e: usize, at: f64) -> Option<Story> {
     if config.has_capacity() {
         facts.push(Fact::new("Capacity", format!("{} pairs", b.capacity)));
     }
-    if config.router == Router::LossFree {
+    if config.router.has_bias() {
         facts.push(Fact::new("Selection bias", format!("{:+.4}", b.bias[e])));
     }
     let mut by_cluster = vec![0_u32; config.clusters as usize];
@@ -157,16 +248,35 @@ pub(super) fn expert_story(run: &Run, e: usize, at: f64) -> Option<Story> {
         };
         why.push(format!("random routing would ask {low} to {high} pairs of it in 90 % of batches; {demand} is {word}"));
     } else {
-        why.push(format!(
-            "every expert takes exactly its {} best tokens",
-            b.capacity
-        ));
+        why.push(match config.router {
+            Router::ExpertChoice => {
+                format!("every expert takes exactly its {} best tokens", b.capacity)
+            }
+            Router::SparseTransport => format!(
+                "the plan gives every expert the same mass, on at most {} tokens",
+                b.capacity
+            ),
+            Router::SoftMoe => format!(
+                "its {} slots each take a weighted mean of all tokens",
+                config.slots()
+            ),
+            _ => "how many tokens come depends on the scores: no random floor applies".to_owned(),
+        });
     }
-    if demand > b.carried[e] {
+    let turned_away = b
+        .pairs
+        .iter()
+        .filter(|p| usize::from(p.expert) == e && p.fate == Fate::OverCapacity)
+        .count();
+    if turned_away > 0 {
         why.push(format!(
-            "{} pairs over its capacity {} are dropped",
-            demand - b.carried[e],
-            b.capacity
+            "{turned_away} pairs over its capacity {} are {}",
+            b.capacity,
+            if config.overflow == Overflow::Reroute {
+                "sent on to experts with room, as far as there is any"
+            } else {
+                "dropped"
+            }
         ));
     }
     Some(Story {

@@ -12,9 +12,10 @@ fn mean_of(batches: &[Batch], get: impl Fn(&BatchStats) -> f64) -> f64 {
     stats::mean(&batches.iter().map(|b| get(&b.stats)).collect::<Vec<_>>())
 }
 
-/// The floor does not describe expert choice: there the experts choose, and loads are equal.
+/// The floor says what k random experts per token give: it does not describe rules in which the
+/// experts choose, or in which the number of experts follows from the scores.
 pub(super) fn has_floor(config: &Config) -> bool {
-    config.router != Router::ExpertChoice
+    !config.router.is_variable()
 }
 
 /// Normalised mutual information between a token's cluster and its best expert.
@@ -72,6 +73,38 @@ fn metrics(run: &Run) -> Vec<Metric> {
             100.0 * mean_of(batches, |s| s.drop_rate),
             Better::Lower,
             "Share of the (token, expert) pairs sent that found no place, mean over batches.",
+        ),
+        metric(
+            "rerouted",
+            "Re-routed pairs",
+            "%",
+            if config.has_second_chance() {
+                100.0 * mean_of(batches, |s| s.rerouted)
+            } else {
+                f64::NAN
+            },
+            Better::Neither,
+            "Share of the pairs sent that found their expert full and a place with another one.",
+        ),
+        metric(
+            "added",
+            "Added pairs",
+            "%",
+            if config.has_second_chance() {
+                100.0 * mean_of(batches, |s| s.added)
+            } else {
+                f64::NAN
+            },
+            Better::Neither,
+            "Pairs nobody asked for that fill idle places, over the pairs sent: extra work in the same time.",
+        ),
+        metric(
+            "per_token",
+            "Experts per token",
+            "",
+            mean_of(batches, |s| s.per_token),
+            Better::Neither,
+            "Experts that process a token, mean over tokens and batches: what the layer costs.",
         ),
         metric(
             "max_violation",
@@ -162,6 +195,26 @@ fn metrics(run: &Run) -> Vec<Metric> {
             "Mutual information of a token's cluster and its best expert over ln of the number of clusters seen (NMI).",
         ),
         metric(
+            "chunk_sparsity",
+            "Idle experts, 8 tokens",
+            "%",
+            100.0 * mean_of(batches, |s| s.idle_in_window),
+            Better::Neither,
+            "Share of experts that a window of 8 consecutive tokens leaves idle (chunk-level sparsity): weights that need not be read for it.",
+        ),
+        metric(
+            "row_error",
+            "Row error",
+            "",
+            if matches!(config.router, Router::Sinkhorn | Router::SparseTransport) {
+                mean_of(batches, |s| s.residual)
+            } else {
+                f64::NAN
+            },
+            Better::Lower,
+            "How far the solver is from giving every token its mass: largest relative error of a row sum (Sinkhorn), mean error (sparse transport). Shown, never repaired.",
+        ),
+        metric(
             "dead_experts",
             "Dead experts",
             "",
@@ -242,6 +295,10 @@ fn batch_table(run: &Run) -> Table {
         "drop_rate",
         "tokens_unrouted",
         "retained_gate_mass",
+        "rerouted_pairs",
+        "added_pairs",
+        "experts_per_token",
+        "row_error",
         "straggler",
         "router_entropy_nats",
         "dead_experts",
@@ -256,6 +313,10 @@ fn batch_table(run: &Run) -> Table {
             s.drop_rate,
             f64::from(s.unrouted),
             s.retained,
+            s.rerouted,
+            s.added,
+            s.per_token,
+            s.residual,
             s.straggler,
             s.router_entropy,
             f64::from(s.dead),

@@ -1,7 +1,7 @@
 //! What every part of the picture shares: the moment, the colours, and where things are.
 
 use crate::labs::routing::model::Scene;
-use crate::labs::routing::{Batch, Entity, Fate, Pair, Router, Run};
+use crate::labs::routing::{Batch, Entity, Fate, Pair, Run};
 use crate::ui::theme::{Palette, mix};
 use egui::{Color32, Pos2, Rect, pos2};
 
@@ -97,8 +97,7 @@ impl<'a> Frame<'a> {
             palette,
             focus,
             limited,
-            floor: (config.router != Router::ExpertChoice)
-                .then_some([floor[0] as f32, floor[2] as f32]),
+            floor: (!config.router.is_variable()).then_some([floor[0] as f32, floor[2] as f32]),
             balanced: n as f32 * config.choices() as f32 / config.experts as f32,
             words,
             tokens,

@@ -1,75 +1,122 @@
-//! Exact balanced assignment (BASE layers, arXiv 2103.16716): shortest augmenting paths with
-//! potentials (Hungarian method), O(N³).
+//! Exact balanced assignment (BASE layers, arXiv 2103.16716) by successive shortest paths, and the
+//! transport problem.
 
 use super::matrix::Matrix;
 
 /// Expert of each token when every expert takes exactly (at most, if there is more room)
 /// `per_expert` tokens and the total score is largest. `None` when there is not enough room.
 pub fn base(scores: &Matrix, per_expert: usize) -> Option<Vec<usize>> {
-    let slots = scores.cols * per_expert;
-    if scores.rows > slots {
-        return None;
-    }
-    let cost = |t: usize, s: usize| -scores.at(t, s / per_expert);
-    Some(
-        cheapest(scores.rows, slots, cost)
-            .into_iter()
-            .map(|s| s / per_expert)
-            .collect(),
-    )
+    let mut work = Assigner::new(scores.clone(), per_expert)?;
+    while !work.step() {}
+    Some(work.expert_of)
 }
 
-/// Column of each row with the smallest total cost; `rows ≤ cols`.
-fn cheapest(rows: usize, cols: usize, cost: impl Fn(usize, usize) -> f64) -> Vec<usize> {
-    // Row 0 and column 0 are sentinels: index i stands for row i - 1.
-    let (mut u, mut v) = (vec![0.0; rows + 1], vec![0.0; cols + 1]);
-    let mut row_of = vec![0_usize; cols + 1];
-    for row in 1..=rows {
-        row_of[0] = row;
-        let mut at = 0;
-        let mut least = vec![f64::INFINITY; cols + 1];
-        let mut from = vec![0_usize; cols + 1];
-        let mut used = vec![false; cols + 1];
-        loop {
-            used[at] = true;
-            let i = row_of[at];
-            let (mut delta, mut next) = (f64::INFINITY, 0);
-            for j in (1..=cols).filter(|&j| !used[j]) {
-                let reduced = cost(i - 1, j - 1) - u[i] - v[j];
-                if reduced < least[j] {
-                    least[j] = reduced;
-                    from[j] = at;
-                }
-                if least[j] < delta {
-                    delta = least[j];
-                    next = j;
+/// The exact assignment token by token: each new token enters by the cheapest chain of moves that
+/// ends at an expert with room, which keeps the assignment so far optimal (successive shortest
+/// paths over experts instead of places: O(E² + E N/E) per change of an expert).
+#[derive(Debug, Clone)]
+pub struct Assigner {
+    scores: Matrix,
+    per_expert: usize,
+    /// Expert of each token that has entered.
+    expert_of: Vec<usize>,
+    members: Vec<Vec<usize>>,
+    /// Cost of the cheapest move from one expert to another, and which token makes it.
+    moves: Vec<(f64, usize)>,
+}
+
+impl Assigner {
+    /// Starts with no token; `None` when there is not enough room for all.
+    pub fn new(scores: Matrix, per_expert: usize) -> Option<Self> {
+        let experts = scores.cols;
+        (scores.rows <= experts * per_expert).then(|| Self {
+            per_expert,
+            expert_of: Vec::with_capacity(scores.rows),
+            members: vec![Vec::new(); experts],
+            moves: vec![(f64::INFINITY, 0); experts * experts],
+            scores,
+        })
+    }
+
+    /// Expert of each token that has entered.
+    pub fn experts(&self) -> &[usize] {
+        &self.expert_of
+    }
+
+    /// Lets the next token in; `true` when all are in.
+    pub fn step(&mut self) -> bool {
+        let token = self.expert_of.len();
+        if token == self.scores.rows {
+            return true;
+        }
+        let path = self.cheapest_path(token);
+        // From the end: every token of the chain moves on, then the new one enters.
+        for pair in path.windows(2).rev() {
+            let (from, to) = (pair[0], pair[1]);
+            let mover = self.moves[from * self.scores.cols + to].1;
+            self.members[from].retain(|&t| t != mover);
+            self.members[to].push(mover);
+            self.expert_of[mover] = to;
+        }
+        self.expert_of.push(path[0]);
+        self.members[path[0]].push(token);
+        for &e in &path {
+            self.refresh(e);
+        }
+        token + 1 == self.scores.rows
+    }
+
+    /// Experts of the cheapest chain (Bellman-Ford): the first takes the token, the last has room.
+    fn cheapest_path(&self, token: usize) -> Vec<usize> {
+        let experts = self.scores.cols;
+        let mut distance: Vec<f64> = self.scores.row(token).iter().map(|s| -s).collect();
+        let mut from = vec![usize::MAX; experts];
+        for _ in 0..experts {
+            let mut changed = false;
+            for e in 0..experts {
+                for f in (0..experts).filter(|&f| f != e) {
+                    let through = distance[e] + self.moves[e * experts + f].0;
+                    if through < distance[f] - 1e-13 {
+                        distance[f] = through;
+                        from[f] = e;
+                        changed = true;
+                    }
                 }
             }
-            for j in 0..=cols {
-                if used[j] {
-                    u[row_of[j]] += delta;
-                    v[j] -= delta;
-                } else {
-                    least[j] -= delta;
-                }
-            }
-            at = next;
-            if row_of[at] == 0 {
+            if !changed {
                 break;
             }
         }
-        while at != 0 {
-            row_of[at] = row_of[from[at]];
-            at = from[at];
+        let room = |e: &usize| self.members[*e].len() < self.per_expert;
+        let end = (0..experts)
+            .filter(room)
+            .min_by(|&a, &b| distance[a].total_cmp(&distance[b]));
+        let mut path: Vec<usize> = end.into_iter().collect();
+        while let Some(&last) = path.last()
+            && from[last] != usize::MAX
+            && path.len() < experts
+        {
+            path.push(from[last]);
+        }
+        path.reverse();
+        path
+    }
+
+    /// Cheapest moves out of an expert.
+    fn refresh(&mut self, e: usize) {
+        let experts = self.scores.cols;
+        let row = &mut self.moves[e * experts..(e + 1) * experts];
+        row.fill((f64::INFINITY, 0));
+        for &t in &self.members[e] {
+            let scores = self.scores.row(t);
+            for (slot, s) in row.iter_mut().zip(scores) {
+                let cost = scores[e] - s;
+                if cost < slot.0 || (cost == slot.0 && t < slot.1) {
+                    *slot = (cost, t);
+                }
+            }
         }
     }
-    let mut out = vec![0; rows];
-    for j in 1..=cols {
-        if row_of[j] > 0 {
-            out[row_of[j] - 1] = j - 1;
-        }
-    }
-    out
 }
 
 /// Smallest total cost ⟨T, C⟩ with row sums `a` and column sums `b` (equal totals), the transport

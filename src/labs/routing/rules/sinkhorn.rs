@@ -52,24 +52,59 @@ pub fn megatron(z: &Matrix, tol: f64, eps: f64) -> Plan {
     }
 }
 
-/// A fixed number of passes in the log domain; the plan and the column potentials.
-pub fn log_domain(z: &Matrix, tau: f64, iterations: usize) -> (Matrix, Vec<f64>) {
-    let (n, e) = (z.rows, z.cols);
-    let (ln_n, ln_e) = (num::ln(n as f64), num::ln(e as f64));
-    let scaled = z.map_rows(|row| row.iter().map(|v| v / tau).collect());
-    let (mut f, mut g) = (vec![0.0; n], vec![0.0; e]);
-    for _ in 0..iterations {
-        for (i, value) in f.iter_mut().enumerate() {
-            let row: Vec<f64> = scaled.row(i).iter().zip(&g).map(|(a, b)| a + b).collect();
+/// Alternating normalisation in the log domain, pass by pass.
+#[derive(Debug, Clone)]
+pub struct LogDomain {
+    scaled: Matrix,
+    f: Vec<f64>,
+    g: Vec<f64>,
+}
+
+impl LogDomain {
+    /// Starts from g = 0.
+    pub fn new(z: &Matrix, tau: f64) -> Self {
+        Self {
+            scaled: z.map_rows(|row| row.iter().map(|v| v / tau).collect()),
+            f: vec![0.0; z.rows],
+            g: vec![0.0; z.cols],
+        }
+    }
+
+    /// One pass over rows, then columns: the columns are exact afterwards.
+    pub fn pass(&mut self) {
+        let (n, e) = (self.scaled.rows, self.scaled.cols);
+        let (ln_n, ln_e) = (num::ln(n as f64), num::ln(e as f64));
+        for (i, value) in self.f.iter_mut().enumerate() {
+            let row = self.scaled.row(i).iter().zip(&self.g);
+            let row: Vec<f64> = row.map(|(a, b)| a + b).collect();
             *value = -ln_n - log_sum_exp(&row);
         }
-        for (j, value) in g.iter_mut().enumerate() {
-            let column: Vec<f64> = (0..n).map(|i| scaled.at(i, j) + f[i]).collect();
+        for (j, value) in self.g.iter_mut().enumerate() {
+            let column: Vec<f64> = (0..n).map(|i| self.scaled.at(i, j) + self.f[i]).collect();
             *value = -ln_e - log_sum_exp(&column);
         }
     }
-    let plan = Matrix::from_fn(n, e, |i, j| num::exp(scaled.at(i, j) + f[i] + g[j]));
-    (plan, g)
+
+    /// The plan exp(z/τ + f + g).
+    pub fn plan(&self) -> Matrix {
+        Matrix::from_fn(self.scaled.rows, self.scaled.cols, |i, j| {
+            num::exp(self.scaled.at(i, j) + self.f[i] + self.g[j])
+        })
+    }
+
+    /// Column potentials.
+    pub fn potentials(&self) -> &[f64] {
+        &self.g
+    }
+}
+
+/// A fixed number of passes in the log domain; the plan and the column potentials.
+pub fn log_domain(z: &Matrix, tau: f64, iterations: usize) -> (Matrix, Vec<f64>) {
+    let mut work = LogDomain::new(z, tau);
+    for _ in 0..iterations {
+        work.pass();
+    }
+    (work.plan(), work.g)
 }
 
 /// Largest deviation of sums from a target.

@@ -191,24 +191,59 @@ pub struct Adam {
     pub steps: usize,
 }
 
+/// The ascent step by step.
+#[derive(Debug, Clone)]
+pub struct Ascent {
+    adam: Adam,
+    /// The dual vector.
+    pub alpha: Vec<f64>,
+    mean: Vec<f64>,
+    square: Vec<f64>,
+    /// Powers of the two decays, for the correction of their bias.
+    powers: [f64; 2],
+    done: usize,
+}
+
+impl Ascent {
+    /// Starts from α = 0.
+    pub fn new(rows: usize, adam: Adam) -> Self {
+        Self {
+            adam,
+            alpha: vec![0.0; rows],
+            mean: vec![0.0; rows],
+            square: vec![0.0; rows],
+            powers: [1.0; 2],
+            done: 0,
+        }
+    }
+
+    /// One step; `true` when all are done.
+    pub fn step(&mut self, problem: &Problem) -> bool {
+        if self.done == self.adam.steps {
+            return true;
+        }
+        let Adam {
+            lr, b1, b2, eps, ..
+        } = self.adam;
+        let grad = problem.gradient(&problem.plan(&self.alpha));
+        self.powers = [self.powers[0] * b1, self.powers[1] * b2];
+        for (i, g) in grad.into_iter().enumerate() {
+            self.mean[i] = b1 * self.mean[i] + (1.0 - b1) * g;
+            self.square[i] = b2 * self.square[i] + (1.0 - b2) * g * g;
+            let m = self.mean[i] / (1.0 - self.powers[0]);
+            let v = self.square[i] / (1.0 - self.powers[1]);
+            self.alpha[i] += lr * m / (v.sqrt() + eps);
+        }
+        self.done += 1;
+        self.done == self.adam.steps
+    }
+}
+
 impl Problem {
     /// Ascends the semi-dual from zero for a fixed number of Adam steps, bias-corrected.
     pub fn ascend(&self, adam: Adam) -> Vec<f64> {
-        let n = self.a.len();
-        let (mut alpha, mut mean, mut square) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-        let (mut power1, mut power2) = (1.0, 1.0);
-        for _ in 0..adam.steps {
-            let grad = self.gradient(&self.plan(&alpha));
-            power1 *= adam.b1;
-            power2 *= adam.b2;
-            for i in 0..n {
-                mean[i] = adam.b1 * mean[i] + (1.0 - adam.b1) * grad[i];
-                square[i] = adam.b2 * square[i] + (1.0 - adam.b2) * grad[i] * grad[i];
-                let m = mean[i] / (1.0 - power1);
-                let v = square[i] / (1.0 - power2);
-                alpha[i] += adam.lr * m / (v.sqrt() + adam.eps);
-            }
-        }
-        alpha
+        let mut ascent = Ascent::new(self.a.len(), adam);
+        while !ascent.step(self) {}
+        ascent.alpha
     }
 }

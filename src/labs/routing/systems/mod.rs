@@ -1,11 +1,23 @@
 //! The systems of this lab, one file each.
 
+mod base_layers;
+mod blockffn;
+mod capacity_aware;
+mod deepseek_v3;
+mod dynmole;
 mod expert_choice;
 mod granite;
+mod graph_of_tokens;
 mod gshard;
+mod hash_layers;
 mod loss_free;
 mod mixtral;
+mod primal_dual;
+mod s_base;
+mod soft_moe;
+mod sparse_transport;
 mod switch;
+mod x_moe;
 
 use crate::labs::Exhibit;
 
@@ -17,6 +29,18 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &gshard::GSHARD,
     &expert_choice::EXPERT_CHOICE,
     &loss_free::LOSS_FREE,
+    &primal_dual::PRIMAL_DUAL,
+    &deepseek_v3::DEEPSEEK_V3,
+    &capacity_aware::CAPACITY_AWARE,
+    &s_base::S_BASE,
+    &base_layers::BASE_LAYERS,
+    &sparse_transport::SPARSE_TRANSPORT,
+    &soft_moe::SOFT_MOE,
+    &x_moe::X_MOE,
+    &hash_layers::HASH_LAYERS,
+    &dynmole::DYNMOLE,
+    &blockffn::BLOCKFFN,
+    &graph_of_tokens::GRAPH_OF_TOKENS,
 ];
 
 #[cfg(test)]
