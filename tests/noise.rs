@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runner;
 use schedlab::core::{Step, finish};
-use schedlab::labs::noise::schedule::{ScheduleKind, Spacing, levels};
+use schedlab::labs::noise::schedule::{ScheduleKind, Visit, levels};
 use schedlab::labs::noise::solver::SolverKind;
-use schedlab::labs::noise::{Config, Direction, Noise, Run, data::DataSet, families};
+use schedlab::labs::noise::{Config, Direction, Noise, Run, data::DataSet, families, search};
 use schedlab::labs::{Effort, Lab, LabRun, Library};
 
 fn run(config: &Config) -> Run {
@@ -29,16 +29,6 @@ fn runner() -> Runner {
         ..Runner::default()
     }
 }
-
-const SOLVERS: [SolverKind; 7] = [
-    SolverKind::Ddim,
-    SolverKind::Euler,
-    SolverKind::Heun,
-    SolverKind::DpmPp2m,
-    SolverKind::UniPc,
-    SolverKind::Lms,
-    SolverKind::EulerAncestral,
-];
 
 proptest! {
     #![proptest_config(runner())]
@@ -71,8 +61,8 @@ proptest! {
     #[test]
     fn any_valid_setup_has_falling_levels_and_a_finite_run(
         seed in any::<u64>(),
-        schedule in 0..6_usize,
-        solver in 0..7_usize,
+        schedule in 0..27_usize,
+        solver in 0..13_usize,
         data in 0..5_usize,
         direction in 0..3_usize,
         steps in 1..12_u64,
@@ -82,7 +72,7 @@ proptest! {
         let config = Config {
             seed,
             schedule: ScheduleKind::ALL[schedule],
-            solver: SOLVERS[solver],
+            solver: SolverKind::ALL[solver],
             data: DataSet::ALL[data],
             direction: [Direction::ThereAndBack, Direction::Generate, Direction::Invert][direction],
             steps,
@@ -92,7 +82,7 @@ proptest! {
             ..Config::default()
         };
         prop_assert_eq!(Noise::check(&config), Ok(()));
-        let list = levels(&config).unwrap();
+        let list = search::levels(&config).unwrap();
         prop_assert!(list.windows(2).all(|w| w[0] > w[1]), "{:?}", list);
         let run = run(&config);
         prop_assert_eq!(run.frames().len(), run.timeline().steps.len());
@@ -223,8 +213,8 @@ fn table_spacings_differ_where_they_should() {
         };
         levels(&config).unwrap()[0]
     };
-    assert!(top(Spacing::Leading) < top(Spacing::Trailing));
-    assert_eq!(top(Spacing::Linspace), top(Spacing::Trailing));
+    assert!(top(Visit::Leading) < top(Visit::Trailing));
+    assert_eq!(top(Visit::Linspace), top(Visit::Trailing));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //! over several seeds and data sets. The verdict follows from the interval of the mean, never from
 //! a stored text.
 
-use super::config::{Config, Direction};
+use super::config::Config;
 use super::data::DataSet;
-use super::model::Work;
+use super::model::Start;
 use super::run::Headline;
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, num, stats};
 use crate::labs::Effort;
@@ -45,8 +45,11 @@ impl Comparison {
                 seed,
                 data,
                 particles,
-                mode_sd: if data == DataSet::Spiral { 0.03 } else { 0.05 },
-                direction: Direction::ThereAndBack,
+                mode_sd: match data {
+                    _ if config.mode_sd != Config::default().mode_sd => config.mode_sd,
+                    DataSet::Spiral => 0.03,
+                    _ => 0.05,
+                },
                 ..config
             })
             .collect();
@@ -103,11 +106,71 @@ impl Comparison {
     }
 }
 
+/// One number per seed, and how it is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PerSeed {
+    /// What is measured, in words.
+    pub(super) quantity: &'static str,
+    /// Its unit, `"×"` for ratios.
+    pub(super) unit: &'static str,
+    /// The number of one seed.
+    pub(super) value: fn(u64) -> Result<f64>,
+    /// Verdict and words from the mean and its interval.
+    pub(super) judge: fn(f64, [f64; 2]) -> (Verdict, String),
+}
+
+impl PerSeed {
+    /// The experiment as a job: one seed a step.
+    pub(super) fn start(self, effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
+        Box::new(Seeds {
+            claim: self,
+            seeds: match effort {
+                Effort::Quick => 5,
+                Effort::Full => 20,
+            },
+            values: Vec::new(),
+        })
+    }
+}
+
+struct Seeds {
+    claim: PerSeed,
+    seeds: u64,
+    values: Vec<f64>,
+}
+
+impl Job for Seeds {
+    type Out = ClaimResult;
+
+    fn step(&mut self) -> Result<Step<ClaimResult>> {
+        let done = self.values.len() as u64;
+        if done < self.seeds {
+            self.values.push((self.claim.value)(done + 1)?);
+            return Ok(Step::Working);
+        }
+        let (measured, interval) = stats::mean_interval(&self.values);
+        let (verdict, why) = (self.claim.judge)(measured, interval);
+        Ok(Step::Done(ClaimResult {
+            quantity: self.claim.quantity.to_owned(),
+            unit: self.claim.unit.to_owned(),
+            measured,
+            interval,
+            seeds: (1..=self.seeds).collect(),
+            verdict,
+            why,
+        }))
+    }
+
+    fn progress(&self) -> f64 {
+        self.values.len() as f64 / self.seeds.max(1) as f64
+    }
+}
+
 struct Experiment {
     comparison: Comparison,
     plan: Vec<Config>,
     seeds: u64,
-    work: Option<Work>,
+    work: Option<Start>,
     values: Vec<f64>,
 }
 
@@ -122,7 +185,7 @@ impl Job for Experiment {
         };
         let work = match &mut self.work {
             Some(work) => work,
-            None => self.work.insert(Work::without_pictures(config)?),
+            None => self.work.insert(Start::new(config, false)?),
         };
         if let Step::Done(run) = work.step()? {
             self.values.push((self.comparison.value)(run.headline()));

@@ -1,7 +1,7 @@
 //! Config of the lab and its parameters.
 
 use super::data::DataSet;
-use super::schedule::{ScheduleKind, Spacing};
+use super::schedule::{PublishedList, ScheduleKind, Visit};
 use super::solver::SolverKind;
 use crate::core::{Error, Param, Result};
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,47 @@ pub struct Config {
     /// Exponent of the level spacing (EDM).
     pub rho: f64,
     /// Which of the thousand training times are visited.
-    pub spacing: Spacing,
+    pub spacing: Visit,
+    /// Whether a beta table is stretched until its last time is pure noise.
+    pub zero_terminal_snr: bool,
+    /// Start of the cosine (Chen cosine).
+    pub cosine_start: f64,
+    /// End of the cosine (Chen cosine).
+    pub cosine_end: f64,
+    /// Growth of beta over time (VP-SDE).
+    pub vp_beta_d: f64,
+    /// Beta at time 0 (VP-SDE).
+    pub vp_beta_min: f64,
+    /// Slope per training time (logistic).
+    pub logistic_k: f64,
+    /// Middle as a share of the training times (logistic).
+    pub logistic_t0: f64,
+    /// Shift of the power log-SNR (log-SNR cosine).
+    pub cosine_shift: f64,
+    /// Divisor of the power log-SNR (log-SNR cosine).
+    pub cosine_scale: f64,
+    /// Centre of the power log-SNR (Laplace, Cauchy).
+    pub law_mu: f64,
+    /// Width of the power log-SNR (Laplace, Cauchy).
+    pub law_b: f64,
+    /// Mean of the power log-SNR (normal).
+    pub normal_mean: f64,
+    /// Standard deviation of the power log-SNR (normal).
+    pub normal_sd: f64,
+    /// Whether the tangent law takes its scale from the data.
+    pub tangent_auto: bool,
+    /// Scale of the tangent law, data units.
+    pub tangent_c: f64,
+    /// The published list.
+    pub published: PublishedList,
+    /// Whether the flow shift grows with the number of image tokens.
+    pub dynamic_shift: bool,
+    /// Image tokens of the dynamic flow shift.
+    pub tokens: u64,
+    /// Weight s^p of the optimised bound: 0 is path KL, 2 is like Wasserstein.
+    pub objective_p: f64,
+    /// Euler steps of the teacher (stepsize distillation).
+    pub teacher_steps: u64,
     /// Control points ln s of a hand-drawn schedule, equally spaced over the steps.
     pub custom: Vec<f64>,
     /// Factor on every level: a flow shift, an input scaling and a log-SNR shift in one.
@@ -65,6 +105,53 @@ pub struct Config {
     pub eta: f64,
     /// Denoising steps.
     pub steps: u64,
+    /// What the imagined network predicts: decides how its error grows.
+    pub prediction: Prediction,
+    /// Size of the imagined network's error, 0 for the exact denoiser.
+    pub model_error: f64,
+    /// Seeds of the curve of quality against calls; 0 leaves it out.
+    pub nfe_seeds: u64,
+}
+
+/// What a network predicts; an error of it reaches the denoised estimate multiplied by s, sigma, 1
+/// or u.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prediction {
+    /// The noise: error times s.
+    #[default]
+    Epsilon,
+    /// The clean point: error as it is.
+    X0,
+    /// alpha eps - sigma x0: error times sigma.
+    V,
+    /// The flow velocity eps - x0: error times u.
+    Flow,
+}
+
+impl Prediction {
+    /// All, in the order of the menu.
+    pub const ALL: [Self; 4] = [Self::Epsilon, Self::X0, Self::V, Self::Flow];
+
+    /// Its name in legends.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Epsilon => "eps",
+            Self::X0 => "x0",
+            Self::V => "v",
+            Self::Flow => "flow",
+        }
+    }
+
+    /// Factor from an error of the network to one of the denoised estimate at level `s`.
+    pub fn amplification(self, s: f64) -> f64 {
+        match self {
+            Self::Epsilon => s,
+            Self::X0 => 1.0,
+            Self::V => s / (1.0 + s * s).sqrt(),
+            Self::Flow => s / (1.0 + s),
+        }
+    }
 }
 
 /// A hand-drawn schedule to start from: EDM's range, straight in ln s.
@@ -88,12 +175,35 @@ impl Default for Config {
             sigma_min: 0.002,
             sigma_max: 80.0,
             rho: 7.0,
-            spacing: Spacing::Trailing,
+            spacing: Visit::Trailing,
+            zero_terminal_snr: false,
+            cosine_start: 0.0,
+            cosine_end: 1.0,
+            vp_beta_d: 19.9,
+            vp_beta_min: 0.1,
+            logistic_k: 0.015,
+            logistic_t0: 0.6,
+            cosine_shift: 0.0,
+            cosine_scale: 1.0,
+            law_mu: 0.0,
+            law_b: 0.5,
+            normal_mean: 2.4,
+            normal_sd: 2.4,
+            tangent_auto: true,
+            tangent_c: 1.0,
+            published: PublishedList::AysSd15,
+            dynamic_shift: false,
+            tokens: 1024,
+            objective_p: 2.0,
+            teacher_steps: 40,
             custom: DRAWN.to_vec(),
             shift: 1.0,
             solver: SolverKind::Heun,
             eta: 0.0,
             steps: 18,
+            prediction: Prediction::Epsilon,
+            model_error: 0.0,
+            nfe_seeds: 0,
         }
     }
 }
@@ -104,7 +214,7 @@ impl Config {
     /// # Errors
     /// The first field that does not fit, by name.
     pub fn check(&self) -> Result<()> {
-        if self.schedule == ScheduleKind::Edm && self.sigma_min >= self.sigma_max {
+        if limits(self) && self.sigma_min >= self.sigma_max {
             return Err(Error::out_of_range(
                 "sigma_min",
                 self.sigma_min,
@@ -116,6 +226,25 @@ impl Config {
                 "sigmoid_start",
                 self.sigmoid_start,
                 format!("below sigmoid_end, which is {}", self.sigmoid_end),
+            ));
+        }
+        if self.schedule == ScheduleKind::ChenCosine && self.cosine_start >= self.cosine_end {
+            return Err(Error::out_of_range(
+                "cosine_start",
+                self.cosine_start,
+                format!("below cosine_end, which is {}", self.cosine_end),
+            ));
+        }
+        let most = match self.schedule {
+            ScheduleKind::StepsizeDistillation => self.teacher_steps,
+            ScheduleKind::Optimal | ScheduleKind::AlignYourSteps => super::search::MOST_STEPS,
+            _ => u64::MAX,
+        };
+        if self.steps > most {
+            return Err(Error::out_of_range(
+                "steps",
+                self.steps,
+                format!("at most {most} with this schedule"),
             ));
         }
         check_drawn(&self.custom)
@@ -176,21 +305,10 @@ const DIRECTIONS: [Direction; 3] = [
     Direction::Generate,
     Direction::Invert,
 ];
-const SPACINGS: [Spacing; 3] = [Spacing::Leading, Spacing::Linspace, Spacing::Trailing];
-const SOLVERS: [SolverKind; 7] = [
-    SolverKind::Ddim,
-    SolverKind::Euler,
-    SolverKind::Heun,
-    SolverKind::DpmPp2m,
-    SolverKind::UniPc,
-    SolverKind::Lms,
-    SolverKind::EulerAncestral,
-];
-
 fn linear_law(c: &Config) -> bool {
     matches!(
         c.schedule,
-        ScheduleKind::Linear | ScheduleKind::ScaledLinear
+        ScheduleKind::Linear | ScheduleKind::ScaledLinear | ScheduleKind::BetaSigmoid
     )
 }
 
@@ -198,13 +316,36 @@ fn sigmoid(c: &Config) -> bool {
     c.schedule == ScheduleKind::Sigmoid
 }
 
-fn edm(c: &Config) -> bool {
-    c.schedule == ScheduleKind::Edm
+/// Whether the levels run between the user's limits.
+fn limits(c: &Config) -> bool {
+    c.schedule.between_limits()
+        || matches!(
+            c.schedule,
+            ScheduleKind::Optimal | ScheduleKind::AlignYourSteps
+        )
+}
+
+fn power(c: &Config) -> bool {
+    matches!(
+        c.schedule,
+        ScheduleKind::Edm | ScheduleKind::Polyexponential
+    )
+}
+
+fn peaked(c: &Config) -> bool {
+    matches!(c.schedule, ScheduleKind::Laplace | ScheduleKind::Cauchy)
 }
 
 /// The parameters, in the order of the panel.
 pub(super) static PARAMS: &[Param<Config>] = &[
-    choice!("schedule", "Schedule", &["linear", "scaled linear", "cosine", "sigmoid", "EDM (Karras)", "drawn by hand"], schedule, ScheduleKind::ALL)
+    choice!("schedule", "Schedule", &[
+        "EDM (Karras)", "exponential", "polyexponential", "tangent (KL optimal)", "beta in sigma",
+        "linear-quadratic", "published list", "optimal for this data", "Align Your Steps search",
+        "stepsize distillation (OSS)", "drawn by hand", "linear (DDPM)", "scaled linear (SD)",
+        "cosine (Nichol)", "sigmoid in beta", "linear alpha-bar (Chen)", "cosine (Chen)",
+        "sigmoid (Chen)", "VP-SDE", "VE-SDE", "logistic", "cosine in log-SNR", "Laplace in log-SNR",
+        "Cauchy in log-SNR", "normal in log-SNR", "flow matching", "decoupled (DiffusionEdge)",
+    ], schedule, ScheduleKind::ALL)
         .group("Schedule")
         .doc("The family of noise levels s = sigma / alpha that the sampler visits, from noise to data."),
     Param::float("beta_start", "First beta", [1e-6, 0.01], |c: &Config| c.beta_start, |c, v| c.beta_start = v)
@@ -220,32 +361,104 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Schedule").when(sigmoid)
         .doc("Where the logistic curve of alpha-bar ends; larger spends longer in pure noise."),
     Param::float("tau", "Curve width tau", [0.05, 5.0], |c: &Config| c.tau, |c, v| c.tau = v)
-        .log().group("Schedule").when(sigmoid)
-        .doc("Temperature of the logistic curve: small is a sudden change, large is nearly a straight line."),
+        .log().group("Schedule").when(|c: &Config| sigmoid(c) || c.schedule == ScheduleKind::ChenCosine)
+        .doc("Logistic curve: its temperature; small is a sudden change, large nearly a straight line. Cosine: half the power it is raised to."),
     Param::float("sigma_max", "Largest sigma", [0.5, 500.0], |c: &Config| c.sigma_max, |c, v| c.sigma_max = v)
-        .log().unit("data units").group("Schedule").when(edm)
+        .log().unit("data units").group("Schedule").when(limits)
         .doc("Noise level at the start of sampling, much larger than the data."),
     Param::float("sigma_min", "Smallest sigma", [1e-4, 1.0], |c: &Config| c.sigma_min, |c, v| c.sigma_min = v)
-        .log().unit("data units").group("Schedule").when(edm)
+        .log().unit("data units").group("Schedule").when(limits)
         .doc("Last noise level before the step to clean data."),
     Param::float("rho", "rho", [0.5, 20.0], |c: &Config| c.rho, |c, v| c.rho = v)
-        .log().group("Schedule").when(edm)
-        .doc("Levels are equally spaced in sigma^(1/rho): 1 is linear in sigma, large is logarithmic, the paper uses 7."),
-    choice!("spacing", "Time spacing", &["leading", "linspace", "trailing"], spacing, SPACINGS)
+        .log().group("Schedule").when(power)
+        .doc("EDM: levels are equally spaced in sigma^(1/rho); 1 is linear in sigma, large is logarithmic, the paper uses 7. Polyexponential: ln sigma runs along the rho-th power of equal steps; 1 is exponential."),
+    Param::toggle("zero_terminal_snr", "Zero terminal SNR", |c: &Config| c.zero_terminal_snr, |c, v| c.zero_terminal_snr = v)
+        .group("Schedule").when(|c: &Config| linear_law(c) || c.schedule == ScheduleKind::Cosine)
+        .doc("Moves and stretches sqrt(alpha-bar) so that the last time is pure noise (arXiv 2305.08891). As in diffusers alpha-bar ends at 2^-24 instead of 0, that is s = 4096."),
+    Param::float("cosine_start", "Cosine start", [0.0, 0.95], |c: &Config| c.cosine_start, |c, v| c.cosine_start = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::ChenCosine)
+        .doc("Where on the quarter cosine alpha-bar starts."),
+    Param::float("cosine_end", "Cosine end", [0.05, 1.0], |c: &Config| c.cosine_end, |c, v| c.cosine_end = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::ChenCosine)
+        .doc("Where on the quarter cosine alpha-bar ends."),
+    Param::float("vp_beta_d", "Beta growth", [1.0, 60.0], |c: &Config| c.vp_beta_d, |c, v| c.vp_beta_d = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::VpSde)
+        .doc("beta(1) - beta(0) of the variance-preserving SDE."),
+    Param::float("vp_beta_min", "Beta at 0", [0.01, 2.0], |c: &Config| c.vp_beta_min, |c, v| c.vp_beta_min = v)
+        .log().group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::VpSde)
+        .doc("beta(0) of the variance-preserving SDE."),
+    Param::float("logistic_k", "Slope k", [0.002, 0.05], |c: &Config| c.logistic_k, |c, v| c.logistic_k = v)
+        .log().group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Logistic)
+        .doc("Fall of the log-SNR per training time; the log-SNR is a straight line in time."),
+    Param::float("logistic_t0", "Middle", [0.1, 0.9], |c: &Config| c.logistic_t0, |c, v| c.logistic_t0 = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Logistic)
+        .doc("Share of the training times at which signal and noise are equal."),
+    Param::float("cosine_shift", "Log-SNR shift", [-8.0, 8.0], |c: &Config| c.cosine_shift, |c, v| c.cosine_shift = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::LogSnrCosine)
+        .doc("Added to the power log-SNR. Simple diffusion: 2 ln(d0 / d) for images of side d tuned at side d0."),
+    Param::float("cosine_scale", "Log-SNR scale", [0.25, 4.0], |c: &Config| c.cosine_scale, |c, v| c.cosine_scale = v)
+        .log().group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::LogSnrCosine)
+        .doc("Divides the power log-SNR of the cosine law."),
+    Param::float("law_mu", "Log-SNR centre", [-6.0, 8.0], |c: &Config| c.law_mu, |c, v| c.law_mu = v)
+        .group("Schedule").when(peaked)
+        .doc("Power log-SNR ln(alpha^2 / sigma^2) at which the density over the log-SNR peaks."),
+    Param::float("law_b", "Log-SNR width", [0.05, 4.0], |c: &Config| c.law_b, |c, v| c.law_b = v)
+        .log().group("Schedule").when(peaked)
+        .doc("Scale of the density over the power log-SNR."),
+    Param::float("normal_mean", "Log-SNR mean", [-6.0, 8.0], |c: &Config| c.normal_mean, |c, v| c.normal_mean = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Normal)
+        .doc("Mean of the power log-SNR: 2.4 is EDM's ln s ~ N(-1.2, 1.2), 0 with spread 2 is SD3's logit-normal flow."),
+    Param::float("normal_sd", "Log-SNR spread", [0.2, 6.0], |c: &Config| c.normal_sd, |c, v| c.normal_sd = v)
+        .log().group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Normal)
+        .doc("Standard deviation of the power log-SNR: 2.4 for EDM, 2 for SD3."),
+    Param::toggle("tangent_auto", "Scale from data", |c: &Config| c.tangent_auto, |c, v| c.tangent_auto = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Tangent)
+        .doc("Whether the scale of the tangent law is the spread of the data, which is best for Euler on a Gaussian. Tools fix it to 1."),
+    Param::float("tangent_c", "Scale c", [0.02, 10.0], |c: &Config| c.tangent_c, |c, v| c.tangent_c = v)
+        .log().unit("data units").group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Tangent && !c.tangent_auto)
+        .doc("Scale of the tangent law: levels are dense around it."),
+    choice!("published", "List", &["AYS, SD 1.5", "AYS, SDXL", "AYS, SVD", "OSS, FLUX", "OSS, Wan", "GITS, SD 1.5"], published, PublishedList::ALL)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Published)
+        .doc("A published list, resampled to the number of steps along ln s. It was tuned for images, not for this data."),
+    Param::float("objective_p", "KL to W2", [0.0, 2.5], |c: &Config| c.objective_p, |c, v| c.objective_p = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Optimal)
+        .doc("Weight s^p of the bound that is minimised: 0 is the divergence of the paths (what Align Your Steps minimises), 2 counts errors in data units, like a Wasserstein distance."),
+    Param::int("teacher_steps", "Teacher steps", [4, 200], |c: &Config| c.teacher_steps, |c, v| c.teacher_steps = v)
+        .log().group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::StepsizeDistillation)
+        .doc("Equal Euler steps of the trajectory that the few steps imitate."),
+    Param::toggle("dynamic_shift", "Resolution shift", |c: &Config| c.dynamic_shift, |c, v| c.dynamic_shift = v)
+        .group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Flow)
+        .doc("Multiplies every level by e^mu, mu on the line through 0.5 at 256 and 1.15 at 4096 image tokens."),
+    Param::int("tokens", "Image tokens", [64, 16_384], |c: &Config| c.tokens, |c, v| c.tokens = v)
+        .log().group("Schedule").when(|c: &Config| c.schedule == ScheduleKind::Flow && c.dynamic_shift)
+        .doc("Number of image tokens of the resolution-dependent shift."),
+    choice!("spacing", "Time spacing", &["leading", "linspace", "trailing", "simple", "sgm_uniform", "beta", "equal log-SNR"], spacing, Visit::ALL)
         .group("Schedule").when(|c: &Config| c.schedule.is_table())
-        .doc("Which of the 1000 training times the sampler visits. Leading never reaches the noisiest one."),
+        .doc("Which of the 1000 training times the sampler visits. Leading never reaches the noisiest one; simple, sgm_uniform and beta are ComfyUI's."),
     Param::float("shift", "Shift", [0.05, 20.0], |c: &Config| c.shift, |c, v| c.shift = v)
         .log().group("Schedule").advanced()
-        .doc("Factor on every level. Flow shift, input scaling 1/b and log-SNR shift are all this translation of ln s."),
-    choice!("solver", "Solver", &["DDIM", "Euler", "Heun", "DPM-Solver++ 2M", "UniPC-2", "LMS-4", "Euler ancestral"], solver, SOLVERS)
+        .doc("Factor on every level. Flow shift, input scaling 1/b, log-SNR shift and a doubled sigma_max are all this translation of ln s."),
+    choice!("solver", "Solver", &[
+        "DDIM", "Euler", "flow Euler", "Heun", "DPM-Solver++ 2S", "DPM-Solver++ 2M", "UniPC-2",
+        "UniPC-3", "LMS-4", "PLMS", "Euler ancestral", "DPM-Solver++ 2M SDE", "Heun with churn",
+    ], solver, SolverKind::ALL)
         .group("Sampler")
-        .doc("How a step from one level to the next uses the denoised estimate."),
+        .doc("How a step from one level to the next uses the denoised estimate. DDIM at eta 0, Euler, flow Euler and DPM-Solver++ 1S are the same points."),
     Param::int("steps", "Steps", [1, 200], |c: &Config| c.steps, |c, v| c.steps = v)
         .log().group("Sampler")
-        .doc("Denoising steps. Heun calls the denoiser twice in each but the last, the others once: compare at equal NFE."),
+        .doc("Denoising steps. Heun and 2S call the denoiser twice in each but the last, the others once: compare at equal NFE."),
     Param::float("eta", "Fresh noise eta", [0.0, 1.0], |c: &Config| c.eta, |c, v| c.eta = v)
-        .group("Sampler").when(|c: &Config| matches!(c.solver, SolverKind::Ddim | SolverKind::EulerAncestral))
-        .doc("0 follows the deterministic flow, 1 adds the posterior's whole variance in every step (DDPM)."),
+        .group("Sampler").when(|c: &Config| c.solver.takes_noise())
+        .doc("0 follows the deterministic flow, 1 adds the posterior's whole variance in every step (DDPM). With churn: share of the largest noise EDM adds, gamma = eta (sqrt 2 - 1)."),
+    choice!("prediction", "Network predicts", &["eps", "x0", "v", "flow velocity"], prediction, Prediction::ALL)
+        .group("Sampler").advanced().when(|c: &Config| c.model_error > 0.0)
+        .doc("What an imagined network predicts. Its error reaches the denoised estimate multiplied by s (eps), 1 (x0), sigma (v) or u (flow)."),
+    Param::float("model_error", "Network error", [0.0, 0.3], |c: &Config| c.model_error, |c, v| c.model_error = v)
+        .group("Sampler").advanced()
+        .doc("Size of a smooth made-up error of the network's output; 0 is the exact denoiser."),
+    Param::int("nfe_seeds", "Seeds of the NFE curve", [0, 20], |c: &Config| c.nfe_seeds, |c, v| c.nfe_seeds = v)
+        .group("Sampler")
+        .doc("Adds the chart of quality against denoiser calls: the same setup from 4 to 60 calls over this many seeds, with 95 % intervals. 0 leaves it out."),
     choice!("direction", "Run", &["there and back", "generate", "invert and back"], direction, DIRECTIONS)
         .group("Data")
         .doc("Noise the data and denoise it, start from pure noise, or carry the data to noise by the reversed sampler."),

@@ -25,6 +25,9 @@ impl GpuLab for Noise {
         _data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
+        if config.schedule.is_searched() || config.model_error > 0.0 {
+            return Ok(None);
+        }
         if !matches!(
             config.solver,
             SolverKind::Ddim | SolverKind::Euler | SolverKind::Heun

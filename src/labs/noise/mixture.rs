@@ -297,6 +297,41 @@ impl Level<'_> {
         top + num::ln(total)
     }
 
+    /// Total variance of the clean point given `x` (trace of the posterior covariance): its mean
+    /// over noised data is the smallest mean squared denoising error. Round components only add
+    /// their own variances, so this also holds for tilted ones. `mean` receives the denoised
+    /// estimate.
+    pub fn posterior_variance(&mut self, x: &[f64], mean: &mut [f64]) -> f64 {
+        self.denoise(x, mean);
+        let (m, d) = (self.mixture, self.mixture.dim);
+        let total = num::sum(self.logits.iter().copied());
+        let mut variance = 0.0;
+        for k in 0..m.len() {
+            if self.logits[k] == 0.0 {
+                continue;
+            }
+            let mut own = 0.0;
+            for (c, mean) in mean.iter().enumerate() {
+                let i = k * d + c;
+                own += m.variances[i] * (1.0 - self.alpha * self.gains[i]);
+                let shift: f64 = if m.axes.is_empty() {
+                    self.gains[i] * self.coords[i]
+                } else {
+                    (0..d)
+                        .map(|j| {
+                            let i = k * d + j;
+                            self.gains[i] * self.coords[i] * m.axes[i * d + c]
+                        })
+                        .sum()
+                };
+                let apart = m.means[i] + shift - mean;
+                own += apart * apart;
+            }
+            variance += self.logits[k] / total * own;
+        }
+        variance
+    }
+
     /// The component most likely to have made `x`, and its responsibility.
     pub fn owner(&mut self, x: &[f64]) -> (usize, f64) {
         let (_, total) = self.weigh(x);

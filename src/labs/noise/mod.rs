@@ -8,15 +8,20 @@ pub mod data;
 pub mod distance;
 pub mod empirical;
 pub mod families;
+pub mod fields;
 mod flow;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod grids;
+mod law_charts;
+mod laws;
 pub mod library;
+pub mod lint;
 pub mod lists;
 pub mod masked;
 pub mod mixture;
+pub mod mmse;
 pub mod model;
 pub mod optimal;
 pub mod orders;
@@ -26,14 +31,16 @@ mod panels;
 mod report;
 mod run;
 pub mod schedule;
+pub mod search;
 pub mod solver;
 mod story;
+mod sweep;
 pub mod systems;
 pub mod tables;
 #[cfg(feature = "app")]
 mod view;
 
-pub use config::{Config, Direction};
+pub use config::{Config, Direction, Prediction};
 pub use run::{Frame, Headline, Mode, Run, Scores};
 pub use systems::EXHIBITS;
 
@@ -88,6 +95,43 @@ static PRESETS: &[Preset<Config>] = &[
         },
     },
     Preset {
+        name: "Optimal in the page",
+        doc: "Levels found for this data and step count by dynamic programming: move the slider from KL to W2 and watch the staircase.",
+        config: || Config {
+            data: DataSet::Grid9,
+            schedule: ScheduleKind::Optimal,
+            solver: SolverKind::Ddim,
+            steps: 10,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Quality against calls",
+        doc: "The same setup from 4 to 60 denoiser calls over five seeds: add a second setup and compare the curves.",
+        config: || Config {
+            data: DataSet::Grid9,
+            solver: SolverKind::UniPc,
+            steps: 12,
+            nfe_seeds: 5,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "A network that errs",
+        doc: "A made-up network error of 5 % under zero terminal SNR: predict eps, then v, and see which start survives.",
+        config: || Config {
+            data: DataSet::Moons,
+            schedule: ScheduleKind::ScaledLinear,
+            zero_terminal_snr: true,
+            solver: SolverKind::Ddim,
+            direction: Direction::Generate,
+            steps: 20,
+            prediction: Prediction::V,
+            model_error: 0.05,
+            ..Config::default()
+        },
+    },
+    Preset {
         name: "Draw your own",
         doc: "A hand-drawn schedule: drag its points and watch the distance.",
         config: || Config {
@@ -136,16 +180,7 @@ impl Lab for Noise {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
-        let id = match (config.schedule, config.solver) {
-            (ScheduleKind::Linear, SolverKind::Ddim) if config.eta == 0.0 => "ddim",
-            (ScheduleKind::Linear, _) => "ddpm-linear",
-            (ScheduleKind::ScaledLinear, _) => "scaled-linear",
-            (ScheduleKind::Cosine, _) => "improved-ddpm-cosine",
-            (ScheduleKind::Sigmoid, _) => "sigmoid-schedule",
-            (ScheduleKind::Edm, SolverKind::DpmPp2m) => "dpm-solver-pp-2m",
-            (ScheduleKind::Edm, _) => "edm",
-            (ScheduleKind::Custom, _) => return None,
-        };
+        let id = systems::id_of(config)?;
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }
 
@@ -165,7 +200,7 @@ impl Lab for Noise {
 
     fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work::new(config)?))
+        Ok(Box::new(model::Start::new(config, true)?))
     }
 
     fn seed(config: &Config) -> u64 {

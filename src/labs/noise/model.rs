@@ -5,12 +5,15 @@ use super::data;
 use super::distance;
 use super::flow;
 use super::mixture::Mixture;
+use super::mmse;
 use super::report;
 use super::run::{Frame, Run, Scores};
 use super::schedule;
-use super::solver::{Model, Solver, SolverKind, calls_needed};
+use super::search::Search;
+use super::solver::{Model, Solver, calls_needed};
+use super::sweep::Sweep;
 use crate::core::rng::{Stream, StreamId, integer_normal};
-use crate::core::{Job, Result, Step};
+use crate::core::{Job, Result, Step, num};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -46,9 +49,14 @@ impl Problem {
     /// # Errors
     /// Parameters that do not fit.
     pub fn new(config: &Config) -> Result<Self> {
+        Self::with_levels(config, schedule::levels(config)?)
+    }
+
+    /// The same with levels that were searched.
+    fn with_levels(config: &Config, levels: Vec<f64>) -> Result<Self> {
         let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
         Ok(Self {
-            levels: schedule::levels(config)?.into(),
+            levels: levels.into(),
             spread: mixture.std_dev(),
             mixture,
             config: config.clone(),
@@ -132,7 +140,7 @@ impl Problem {
     pub fn solver(&self, start: Vec<f64>) -> Solver {
         Solver::new(
             self.config.solver,
-            2,
+            self.config.solver.order(),
             self.config.eta,
             self.levels.clone(),
             start,
@@ -141,11 +149,26 @@ impl Problem {
 
     /// Whether the sampler draws noise on its way.
     pub fn stochastic(&self) -> bool {
-        self.config.eta > 0.0
-            && matches!(
-                self.config.solver,
-                SolverKind::Ddim | SolverKind::EulerAncestral
-            )
+        self.config.eta > 0.0 && self.config.solver.takes_noise()
+    }
+
+    /// Adds the error of an imagined network: a smooth field of unit size over the cloud as the
+    /// network sees it, different for each seed, multiplied by what the prediction makes of it.
+    fn add_error(&self, points: &[f64], level: f64, out: &mut [f64]) {
+        let stream = Stream::new(self.config.seed, StreamId::Noise).replicate(7);
+        let size = self.config.model_error
+            * std::f64::consts::SQRT_2
+            * self.config.prediction.amplification(level);
+        let scale = 3.0 * self.scale(level) / self.spread;
+        let field: Vec<f64> = (0..6)
+            .map(|e| f64::from(integer_normal(stream.at(e))))
+            .collect();
+        for (x, d) in points.chunks_exact(2).zip(out.chunks_exact_mut(2)) {
+            for (c, d) in d.iter_mut().enumerate() {
+                let [a, b, phase] = [field[3 * c], field[3 * c + 1], field[3 * c + 2]];
+                *d += size * num::cos(scale * (a * x[0] + b * x[1]) + 3.0 * phase);
+            }
+        }
     }
 
     /// Timeline positions before the denoising starts.
@@ -179,6 +202,9 @@ impl Model for Exact<'_> {
         for (x, d) in points.chunks_exact(2).zip(out.chunks_exact_mut(2)) {
             at.denoise(x, d);
         }
+        if self.problem.config.model_error > 0.0 {
+            self.problem.add_error(points, level, out);
+        }
     }
 
     fn noise(&mut self, step: usize, out: &mut [f64]) {
@@ -192,7 +218,67 @@ enum Stage {
     Densities,
     Scores,
     End,
+    Curve,
     Report,
+    Sweep(Box<Sweep>, Box<Run>),
+}
+
+/// Levels and points of the error curve behind the charts.
+const CURVE_POINTS: usize = 80;
+const CURVE_SAMPLES: usize = 200;
+
+/// A run from its config: the search of its levels, if they have to be searched, then the
+/// particles.
+pub(super) struct Start {
+    config: Config,
+    pictures: bool,
+    search: Option<Search>,
+    work: Option<Box<Work>>,
+}
+
+impl Start {
+    /// Without pictures only the headline numbers are computed.
+    pub(super) fn new(config: &Config, pictures: bool) -> Result<Self> {
+        let search = Search::new(config)?;
+        let work = match search {
+            Some(_) => None,
+            None => Some(Box::new(Work::on(Problem::new(config)?, pictures))),
+        };
+        Ok(Self {
+            config: config.clone(),
+            pictures,
+            search,
+            work,
+        })
+    }
+}
+
+impl Job for Start {
+    type Out = Run;
+
+    fn step(&mut self) -> Result<Step<Run>> {
+        if let Some(work) = &mut self.work {
+            return work.step();
+        }
+        if let Some(search) = &mut self.search
+            && let Some((levels, curve)) = search.step(&self.config)?
+        {
+            let problem = Problem::with_levels(&self.config, levels)?;
+            let mut work = Work::on(problem, self.pictures);
+            work.curve = curve;
+            self.work = Some(Box::new(work));
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        let searched = match (&self.search, &self.work) {
+            (None, _) => return self.work.as_ref().map_or(0.0, |w| w.progress()),
+            (Some(_), Some(_)) => 1.0,
+            (Some(search), None) => search.progress(),
+        };
+        0.4 * searched + 0.6 * self.work.as_ref().map_or(0.0, |w| w.progress())
+    }
 }
 
 /// The computation in steps.
@@ -210,22 +296,21 @@ pub(super) struct Work {
     scores: Vec<Scores>,
     calls: usize,
     pictures: bool,
+    curve: Option<mmse::Curve>,
+    builder: Option<mmse::Builder>,
 }
 
 impl Work {
-    /// The same computation for the headline numbers only: no densities, no distances per step.
-    pub(super) fn without_pictures(config: &Config) -> Result<Self> {
-        Ok(Self {
-            pictures: false,
-            ..Self::new(config)?
-        })
+    #[cfg(feature = "gpu")]
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        Ok(Self::on(Problem::new(config)?, true))
     }
 
-    pub(super) fn new(config: &Config) -> Result<Self> {
-        let problem = Arc::new(Problem::new(config)?);
-        let n = config.particles as usize;
+    fn on(problem: Problem, pictures: bool) -> Self {
+        let problem = Arc::new(problem);
+        let n = problem.config.particles as usize;
         let positions = problem.forward_steps() + problem.steps() + 1;
-        Ok(Self {
+        Self {
             frames: vec![Vec::with_capacity(2 * n); positions],
             denoised: vec![Vec::with_capacity(2 * n); problem.steps()],
             ends: Vec::with_capacity(2 * n),
@@ -235,10 +320,35 @@ impl Work {
             truth: distance::Truth::new(&problem, n.min(MEASURED)),
             scores: Vec::new(),
             calls: 0,
-            pictures: true,
+            pictures,
+            curve: None,
+            builder: None,
             stage: Stage::Solve,
             problem,
-        })
+        }
+    }
+
+    /// One level of the error curve; `false` when it is there.
+    fn advance_curve(&mut self) -> bool {
+        if self.curve.is_some() {
+            return false;
+        }
+        let problem = &self.problem;
+        let builder = self.builder.get_or_insert_with(|| {
+            let levels = &problem.levels;
+            let lowest = levels[problem.steps().saturating_sub(1)];
+            let range = [lowest.min(0.002), levels[0].max(80.0)];
+            let mixture = problem.mixture.clone();
+            mmse::Builder::new(
+                mixture,
+                problem.config.seed,
+                range,
+                CURVE_POINTS,
+                CURVE_SAMPLES,
+            )
+        });
+        self.curve = builder.advance();
+        self.curve.is_none()
     }
 
     /// Records the way of some particles to the first level and gives where they arrive.
@@ -361,6 +471,7 @@ impl Work {
             densities: std::mem::take(&mut self.densities).into(),
             half_width: self.half_width,
             truth: &self.truth,
+            curve: self.curve.as_ref(),
             scores: std::mem::take(&mut self.scores),
             calls: self.calls,
         })
@@ -375,7 +486,7 @@ impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        match self.stage {
+        match &mut self.stage {
             Stage::Solve => {
                 self.solve();
                 if self.ends.len() == 2 * self.problem.config.particles as usize {
@@ -403,10 +514,34 @@ impl Job for Work {
             }
             Stage::End => {
                 if !self.truth.advance(&self.ends) {
+                    self.stage = if self.pictures {
+                        Stage::Curve
+                    } else {
+                        Stage::Report
+                    };
+                }
+            }
+            Stage::Curve => {
+                if !self.advance_curve() {
                     self.stage = Stage::Report;
                 }
             }
-            Stage::Report => return self.report().map(Step::Done),
+            Stage::Report => {
+                let run = self.report()?;
+                match Sweep::new(&self.problem.config).filter(|_| self.pictures) {
+                    Some(sweep) => self.stage = Stage::Sweep(Box::new(sweep), Box::new(run)),
+                    None => return Ok(Step::Done(run)),
+                }
+            }
+            Stage::Sweep(sweep, run) => {
+                if let Some(chart) = sweep.step()? {
+                    let mut run = (**run).clone();
+                    run.charts = std::iter::once(chart)
+                        .chain(run.charts.iter().cloned())
+                        .collect();
+                    return Ok(Step::Done(run));
+                }
+            }
         }
         Ok(Step::Working)
     }
@@ -414,9 +549,19 @@ impl Job for Work {
     fn progress(&self) -> f64 {
         let done = |part: usize, whole: usize| part as f64 / whole.max(1) as f64;
         let levels = self.problem.levels.len();
-        0.5 * done(self.ends.len(), 2 * self.problem.config.particles as usize)
+        let curve = self.builder.as_ref().map_or(0.0, mmse::Builder::progress);
+        let run = 0.5 * done(self.ends.len(), 2 * self.problem.config.particles as usize)
             + 0.2 * done(self.exact.steps_done(), levels)
             + 0.15 * done(self.densities.len(), levels)
-            + 0.15 * done(self.scores.len(), levels)
+            + 0.1 * done(self.scores.len(), levels)
+            + 0.05 * curve;
+        if self.problem.config.nfe_seeds == 0 {
+            return run;
+        }
+        let sweep = match &self.stage {
+            Stage::Sweep(sweep, _) => sweep.progress(),
+            _ => 0.0,
+        };
+        0.3 * run + 0.7 * sweep
     }
 }

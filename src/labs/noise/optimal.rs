@@ -101,39 +101,106 @@ pub struct Best {
 /// # Errors
 /// Fewer grid points than steps need.
 pub fn best_on_grid(grid: &[f64], mmse: &[f64], p: f64, steps: usize) -> Result<Best> {
-    let n = grid.len();
-    if n < steps + 1 || mmse.len() != n || steps == 0 {
-        return Err(Error::out_of_range(
-            "grid_points",
+    let mut program = Program::new(grid, mmse, p, steps)?;
+    while program.advance() {}
+    Ok(program.best())
+}
+
+/// The dynamic program of [`best_on_grid`], one number of steps at a time.
+#[derive(Debug, Clone)]
+pub struct Program {
+    n: usize,
+    steps: usize,
+    cost: Vec<f64>,
+    /// Best cost of reaching each index in as many steps as were advanced.
+    value: Vec<f64>,
+    from: Vec<Vec<usize>>,
+}
+
+impl Program {
+    /// Prepares the step costs.
+    ///
+    /// # Errors
+    /// As [`best_on_grid`].
+    pub fn new(grid: &[f64], mmse: &[f64], p: f64, steps: usize) -> Result<Self> {
+        let n = grid.len();
+        if n < steps + 1 || mmse.len() != n || steps == 0 {
+            return Err(Error::out_of_range(
+                "grid_points",
+                n,
+                format!("at least {}", steps + 1),
+            ));
+        }
+        let mut value = vec![f64::INFINITY; n];
+        value[n - 1] = 0.0;
+        Ok(Self {
             n,
-            format!("at least {}", steps + 1),
-        ));
+            steps,
+            cost: step_costs(grid, mmse, p),
+            value,
+            from: Vec::with_capacity(steps),
+        })
     }
-    let cost = step_costs(grid, mmse, p);
-    // value[k][j]: best cost of reaching j in k steps from the top.
-    let mut value = vec![vec![f64::INFINITY; n]; steps + 1];
-    let mut from = vec![vec![0_usize; n]; steps + 1];
-    value[0][n - 1] = 0.0;
-    for k in 1..=steps {
+
+    /// Allows one step more; `false` when all are allowed.
+    pub fn advance(&mut self) -> bool {
+        if self.from.len() == self.steps {
+            return false;
+        }
+        let n = self.n;
+        let mut next = vec![f64::INFINITY; n];
+        let mut from = vec![0_usize; n];
         for a in 0..n {
             for b in a + 1..n {
-                let v = value[k - 1][b] + cost[b * n + a];
-                if v < value[k][a] {
-                    value[k][a] = v;
-                    from[k][a] = b;
+                let v = self.value[b] + self.cost[b * n + a];
+                if v < next[a] {
+                    next[a] = v;
+                    from[a] = b;
                 }
             }
         }
+        self.value = next;
+        self.from.push(from);
+        true
     }
-    let mut index = vec![0];
-    for k in (1..=steps).rev() {
-        index.push(from[k][index[index.len() - 1]]);
+
+    /// The schedule found, once [`Program::advance`] has given `false`.
+    pub fn best(&self) -> Best {
+        let mut index = vec![0];
+        for from in self.from.iter().rev() {
+            index.push(from[index[index.len() - 1]]);
+        }
+        index.reverse();
+        Best {
+            index,
+            objective: self.value[0],
+        }
     }
-    index.reverse();
-    Ok(Best {
-        index,
-        objective: value[steps][0],
-    })
+
+    /// The objective of any falling list of grid indices.
+    pub fn objective(&self, index: &[usize]) -> f64 {
+        num::sum(index.windows(2).map(|w| self.cost[w[0] * self.n + w[1]]))
+    }
+
+    /// One round of the search in Align Your Steps: every inner level in turn takes the best of
+    /// `candidates` places equally spaced between its neighbours. Gives whether anything moved.
+    pub fn search_round(&self, index: &mut [usize], candidates: usize) -> bool {
+        let mut moved = false;
+        for k in 1..index.len().saturating_sub(1) {
+            let (above, below) = (index[k - 1], index[k + 1]);
+            let cost = |at: usize| self.cost[above * self.n + at] + self.cost[at * self.n + below];
+            let (mut best, mut least) = (index[k], cost(index[k]));
+            for c in 1..=candidates {
+                let at = below + (above - below) * c / (candidates + 1);
+                if at > below && at < above && cost(at) < least {
+                    (best, least) = (at, cost(at));
+                }
+            }
+            moved |= best != index[k];
+            index[k] = best;
+        }
+        moved
+    }
 }
 
 /// Cost of every step b -> a, at `b * n + a`.
@@ -175,6 +242,38 @@ mod tests {
                 grid[*i]
             );
         }
+    }
+
+    #[test]
+    fn the_local_search_never_loses_and_stays_above_the_dynamic_program() {
+        let grid = num::logspace(0.002, 80.0, 200);
+        let mmse: Vec<f64> = grid
+            .iter()
+            .map(|s| spectrum_mmse(&[1.0, 0.04], *s))
+            .collect();
+        let mut program = Program::new(&grid, &mmse, 0.0, 9).unwrap();
+        let mut index: Vec<usize> = (0..10).rev().map(|i| i * 199 / 9).collect();
+        let mut before = program.objective(&index);
+        let start = before;
+        for _ in 0..30 {
+            let moved = program.search_round(&mut index, 10);
+            let now = program.objective(&index);
+            assert!(now <= before, "{now} after {before}");
+            before = now;
+            if !moved {
+                break;
+            }
+        }
+        while program.advance() {}
+        let best = program.best();
+        assert!((program.objective(&best.index) - best.objective).abs() < 1e-9);
+        assert!(
+            best.objective <= before + 1e-12,
+            "{} {before}",
+            best.objective
+        );
+        assert!(before < 0.9 * start, "{before} from {start}");
+        assert!(index.windows(2).all(|w| w[0] > w[1]), "{index:?}");
     }
 
     #[test]

@@ -53,52 +53,119 @@ pub fn euler(mixture: &Mixture, start: &[f64], times: &[f64]) -> Vec<f64> {
 
 /// Searches `k` of the teacher's times `t` (index 0 is data, the last noise) for the sample `z`.
 pub fn search(mixture: &Mixture, z: &[f64], t: &[f64], k: usize) -> Search {
-    let n = t.len().saturating_sub(1);
-    let teacher = teacher_states(mixture, z, t);
-    let mut states = vec![z.to_vec(); n + 1];
-    let mut best = vec![f64::INFINITY; n + 1];
-    let mut from = vec![n; n + 1];
-    let (mut rows, mut origins) = (Vec::new(), Vec::new());
-    for _ in 0..k {
-        let mut next = states.clone();
-        for i in (1..=n).rev() {
-            let v = flow_velocity(mixture, &states[i], t[i]);
-            for j in (0..i).rev() {
-                let candidate = moved(&states[i], &v, t[j] - t[i]);
-                let c = distance(&candidate, &teacher[j]);
-                if c < best[j] {
-                    best[j] = c;
-                    from[j] = i;
-                    next[j] = candidate;
-                }
-            }
-        }
-        rows.push(best.clone());
-        origins.push(from.clone());
-        states = next;
-    }
-    let path = trace(&origins, n);
-    let mut times: Vec<f64> = path.iter().rev().map(|i| t[*i]).collect();
-    times.push(t.first().copied().unwrap_or(0.0));
-    let uniform: Vec<f64> = (0..=k).map(|i| 1.0 - i as f64 / k.max(1) as f64).collect();
-    let end = &teacher[0];
-    Search {
-        best: rows,
-        path,
-        replayed: distance(&euler(mixture, z, &times), end),
-        uniform: distance(&euler(mixture, z, &uniform), end),
-        teacher_end: end.clone(),
-    }
+    let mut program = Program::new(z, t, k);
+    while program.advance(mixture) {}
+    program.finish(mixture)
 }
 
-fn teacher_states(mixture: &Mixture, z: &[f64], t: &[f64]) -> Vec<Vec<f64>> {
-    let n = t.len().saturating_sub(1);
-    let mut states = vec![z.to_vec(); n + 1];
-    for i in (1..=n).rev() {
-        let v = flow_velocity(mixture, &states[i], t[i]);
-        states[i - 1] = moved(&states[i], &v, t[i - 1] - t[i]);
+/// The search of [`search`], one call of the denoiser at a time.
+#[derive(Debug, Clone)]
+pub struct Program {
+    z: Vec<f64>,
+    t: Vec<f64>,
+    k: usize,
+    /// The teacher's states that are known, from the noise downwards.
+    teacher: Vec<Vec<f64>>,
+    states: Vec<Vec<f64>>,
+    next: Vec<Vec<f64>>,
+    best: Vec<f64>,
+    from: Vec<usize>,
+    rows: Vec<Vec<f64>>,
+    origins: Vec<Vec<usize>>,
+    /// The index whose steps come next in this round.
+    index: usize,
+}
+
+impl Program {
+    /// Before the teacher's first step.
+    pub fn new(z: &[f64], t: &[f64], k: usize) -> Self {
+        let n = t.len().saturating_sub(1);
+        let states = vec![z.to_vec(); n + 1];
+        Self {
+            z: z.to_vec(),
+            t: t.to_vec(),
+            k,
+            teacher: vec![z.to_vec()],
+            next: states.clone(),
+            states,
+            best: vec![f64::INFINITY; n + 1],
+            from: vec![n; n + 1],
+            rows: Vec::new(),
+            origins: Vec::new(),
+            index: n,
+        }
     }
-    states
+
+    /// Calls made and calls needed.
+    pub fn calls(&self) -> (usize, usize) {
+        let n = self.from.len() - 1;
+        (
+            self.teacher.len() - 1 + self.rows.len() * n + (n - self.index),
+            n * (self.k + 1),
+        )
+    }
+
+    /// One call of the denoiser: a step of the teacher, or all steps out of one index; `false` at
+    /// the end.
+    pub fn advance(&mut self, mixture: &Mixture) -> bool {
+        let n = self.from.len() - 1;
+        if self.teacher.len() <= n {
+            let i = n + 1 - self.teacher.len();
+            let state = &self.teacher[self.teacher.len() - 1];
+            let v = flow_velocity(mixture, state, self.t[i]);
+            self.teacher
+                .push(moved(state, &v, self.t[i - 1] - self.t[i]));
+            return true;
+        }
+        if self.rows.len() == self.k {
+            return false;
+        }
+        let i = self.index;
+        let v = flow_velocity(mixture, &self.states[i], self.t[i]);
+        for j in (0..i).rev() {
+            let candidate = moved(&self.states[i], &v, self.t[j] - self.t[i]);
+            let c = distance(&candidate, &self.teacher[n - j]);
+            if c < self.best[j] {
+                self.best[j] = c;
+                self.from[j] = i;
+                self.next[j] = candidate;
+            }
+        }
+        self.index -= 1;
+        if self.index == 0 {
+            self.rows.push(self.best.clone());
+            self.origins.push(self.from.clone());
+            self.states.clone_from(&self.next);
+            self.index = n;
+        }
+        true
+    }
+
+    /// Chosen indices from data to noise.
+    pub fn path(&self) -> Vec<usize> {
+        trace(&self.origins, self.from.len() - 1)
+    }
+
+    /// The times of the chosen path, falling, with the data's time at the end.
+    pub fn times(&self) -> Vec<f64> {
+        let mut times: Vec<f64> = self.path().iter().rev().map(|i| self.t[*i]).collect();
+        times.push(self.t.first().copied().unwrap_or(0.0));
+        times
+    }
+
+    /// Replays the path beside equal steps.
+    pub fn finish(self, mixture: &Mixture) -> Search {
+        let k = self.k;
+        let uniform: Vec<f64> = (0..=k).map(|i| 1.0 - i as f64 / k.max(1) as f64).collect();
+        let end = &self.teacher[self.teacher.len() - 1];
+        Search {
+            path: self.path(),
+            replayed: distance(&euler(mixture, &self.z, &self.times()), end),
+            uniform: distance(&euler(mixture, &self.z, &uniform), end),
+            teacher_end: end.clone(),
+            best: self.rows,
+        }
+    }
 }
 
 fn trace(origins: &[Vec<usize>], n: usize) -> Vec<usize> {

@@ -1,6 +1,10 @@
 //! From the raw recording to what is shown: headline numbers, modes, charts, the timeline.
 
+use super::config::Direction;
 use super::distance::Truth;
+use super::law_charts;
+use super::lint;
+use super::mmse;
 use super::model::Problem;
 use super::run::{Frame, Headline, Mode, Run, Scores};
 use super::schedule;
@@ -25,6 +29,7 @@ pub(super) struct Parts<'a> {
     pub(super) truth: &'a Truth,
     pub(super) scores: Vec<Scores>,
     pub(super) calls: usize,
+    pub(super) curve: Option<&'a mmse::Curve>,
 }
 
 /// Half the side of the picture: the data with its spread, and nearly all of the noise.
@@ -48,7 +53,9 @@ pub(super) fn build(parts: Parts<'_>) -> Result<Run> {
     headline.calls = parts.calls;
     headline.paired = parts.scores.last().map_or(f64::NAN, |s| s.paired);
     let timeline = timeline(problem, &parts.scores);
-    let charts = charts(problem, &parts.scores, &modes, headline.floor)?;
+    let mut charts = charts(problem, &parts.scores, &modes, headline.floor)?;
+    charts.extend(law_charts::all(problem, parts.curve)?);
+    let notes = lint::setup(&problem.config, &problem.levels, problem.spread);
     Ok(Run {
         frames: parts.frames,
         denoised: parts.denoised,
@@ -63,6 +70,7 @@ pub(super) fn build(parts: Parts<'_>) -> Result<Run> {
         scores: parts.scores.into(),
         timeline,
         charts: charts.into(),
+        notes: notes.into(),
         problem: parts.problem,
     })
 }
@@ -93,6 +101,7 @@ fn endings(problem: &Problem, ends: &[f64]) -> (Arc<[u16]>, Arc<[Mode]>, Headlin
         sliced: f64::NAN,
         floor: f64::NAN,
         paired: f64::NAN,
+        round_trip: round_trip(problem, ends),
         calls: 0,
         imbalance: 0.5 * num::sum(modes.iter().map(|m| (m.share - m.weight).abs())),
         covered: modes.iter().filter(|m| m.share >= 0.25 * m.weight).count(),
@@ -100,6 +109,16 @@ fn endings(problem: &Problem, ends: &[f64]) -> (Arc<[u16]>, Arc<[Mode]>, Headlin
         nll: num::sum(nll) / n,
     };
     (owner.into(), modes, headline)
+}
+
+/// Distance between the clean points and where an inversion and back leaves them.
+fn round_trip(problem: &Problem, ends: &[f64]) -> f64 {
+    if problem.config.direction != Direction::Invert {
+        return f64::NAN;
+    }
+    let clean = problem.clean(0..ends.len() / 2);
+    let total = num::sum(clean.iter().zip(ends).map(|(a, b)| (a - b) * (a - b)));
+    (total / (ends.len() / 2).max(1) as f64).sqrt()
 }
 
 fn timeline(problem: &Problem, scores: &[Scores]) -> Timeline {
@@ -272,7 +291,7 @@ fn curve_chart(problem: &Problem) -> Result<Chart> {
         .collect();
     let mut series = Vec::new();
     if let Some(bars) = schedule::alpha_bars(&problem.config)? {
-        let shift = problem.config.shift;
+        let shift = schedule::shift_of(&problem.config);
         let last = (bars.len() - 1) as f64;
         let curve: Vec<[f64; 2]> = bars
             .iter()

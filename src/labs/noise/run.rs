@@ -1,5 +1,6 @@
 //! Everything a run of the lab holds.
 
+use super::lint::Note;
 use super::model::Problem;
 use super::story;
 use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline};
@@ -46,6 +47,9 @@ pub struct Headline {
     pub floor: f64,
     /// Paired error at the end.
     pub paired: f64,
+    /// Root mean square distance from where the particles began, for an inversion and back; NaN
+    /// otherwise.
+    pub round_trip: f64,
     /// Calls of the denoiser per particle.
     pub calls: usize,
     /// Half the summed difference between shares and weights of the modes.
@@ -81,6 +85,8 @@ pub struct Run {
     pub(super) controls: Arc<[f64]>,
     pub(super) timeline: Timeline,
     pub(super) charts: Arc<[Chart]>,
+    /// What the schedule may be doing wrong.
+    pub(super) notes: Arc<[Note]>,
     pub(super) steps: Arc<Table>,
 }
 
@@ -120,6 +126,11 @@ impl Run {
         &self.controls
     }
 
+    /// What the schedule may be doing wrong, with its place.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
     /// Number of particles.
     pub fn particles(&self) -> usize {
         self.owner.len()
@@ -147,7 +158,7 @@ fn metric(
 impl LabRun for Run {
     fn metrics(&self) -> Vec<Metric> {
         let h = &self.headline;
-        vec![
+        let mut metrics = vec![
             metric(
                 "sliced_w2",
                 "Distance to the truth",
@@ -212,7 +223,21 @@ impl LabRun for Run {
                 Better::Lower,
                 "Mean of -ln p at the final particles under the exact density. Samples that collapse to the centres score too well, so read it with the distance.",
             ),
-        ]
+        ];
+        if h.round_trip.is_finite() {
+            metrics.insert(
+                0,
+                metric(
+                    "round_trip",
+                    "Round-trip error",
+                    "data units",
+                    h.round_trip,
+                    Better::Lower,
+                    "Root mean square distance between where a particle began and where inversion and sampling bring it back to.",
+                ),
+            );
+        }
+        metrics
     }
 
     fn timeline(&self) -> &Timeline {

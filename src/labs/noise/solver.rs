@@ -19,15 +19,58 @@ pub enum SolverKind {
     Heun,
     /// DPM-Solver++(2M): second order from the previous estimate.
     DpmPp2m,
-    /// UniPC of order 2 or 3: a multistep predictor with a corrector that costs no call.
+    /// UniPC of order 2: a multistep predictor with a corrector that costs no call.
     UniPc,
     /// Linear multistep of order 4.
     Lms,
     /// k-diffusion's ancestral Euler: a deterministic sub-step, then noise up.
     EulerAncestral,
+    /// DPM-Solver++(2S): second order from a call in the middle of the step. Two calls a step.
+    DpmPp2s,
+    /// SDE-DPM-Solver++(2M): 2M with a share `eta` of fresh noise.
+    DpmPp2mSde,
+    /// UniPC of order 3.
+    #[serde(rename = "uni_pc3")]
+    UniPc3,
+    /// PLMS (iPNDM): Adams-Bashforth weights of equal steps, order 4.
+    Plms,
+    /// Euler on the flow path x = (1 - u) x0 + u eps: the same points as DDIM.
+    FlowEuler,
+    /// Heun after raising the noise by a share of what EDM allows: gamma = eta (sqrt 2 - 1).
+    HeunChurn,
 }
 
 impl SolverKind {
+    /// All, in the order of the menu.
+    pub const ALL: [Self; 13] = [
+        Self::Ddim,
+        Self::Euler,
+        Self::FlowEuler,
+        Self::Heun,
+        Self::DpmPp2s,
+        Self::DpmPp2m,
+        Self::UniPc,
+        Self::UniPc3,
+        Self::Lms,
+        Self::Plms,
+        Self::EulerAncestral,
+        Self::DpmPp2mSde,
+        Self::HeunChurn,
+    ];
+
+    /// Whether `eta` adds fresh noise to it.
+    pub fn takes_noise(self) -> bool {
+        matches!(
+            self,
+            Self::Ddim | Self::EulerAncestral | Self::DpmPp2mSde | Self::HeunChurn
+        )
+    }
+
+    /// Order of UniPC; 2 for the others, which do not read it.
+    pub fn order(self) -> usize {
+        if self == Self::UniPc3 { 3 } else { 2 }
+    }
+
     /// Its name in legends.
     pub fn name(self) -> &'static str {
         match self {
@@ -38,6 +81,12 @@ impl SolverKind {
             Self::UniPc => "UniPC-2",
             Self::Lms => "LMS-4",
             Self::EulerAncestral => "Euler ancestral",
+            Self::DpmPp2s => "DPM-Solver++ 2S",
+            Self::DpmPp2mSde => "DPM-Solver++ 2M SDE",
+            Self::UniPc3 => "UniPC-3",
+            Self::Plms => "PLMS",
+            Self::FlowEuler => "flow Euler",
+            Self::HeunChurn => "Heun with churn",
         }
     }
 }
@@ -128,7 +177,8 @@ impl Solver {
         let mut d = vec![0.0; self.x.len()];
         model.denoise(&self.x, level, &mut d);
         self.calls += 1;
-        if level == self.levels[self.step] {
+        // Churn raises the level of a step's first call.
+        if level >= self.levels[self.step] {
             self.estimate.clone_from(&d);
         }
         d
@@ -144,9 +194,17 @@ impl Solver {
             SolverKind::Ddim if self.eta > 0.0 => self.ancestral(model, s, next),
             SolverKind::Ddim | SolverKind::Euler => self.euler(model, s, next),
             SolverKind::Heun => self.heun(model, s, next),
+            SolverKind::HeunChurn => {
+                let raised = self.churn(model, s);
+                self.heun(model, raised, next);
+            }
             SolverKind::DpmPp2m => self.two_m(model, s, next),
-            SolverKind::UniPc => self.unipc(model, s, next),
+            SolverKind::DpmPp2s => self.two_s(model, s, next),
+            SolverKind::DpmPp2mSde => self.two_m_sde(model, s, next),
+            SolverKind::UniPc | SolverKind::UniPc3 => self.unipc(model, s, next),
             SolverKind::Lms => self.lms(model, s),
+            SolverKind::Plms => self.plms(model, s, next),
+            SolverKind::FlowEuler => self.flow_euler(model, s, next),
             SolverKind::EulerAncestral => self.euler_ancestral(model, s, next),
         }
         self.step += 1;
@@ -230,6 +288,94 @@ impl Solver {
             }
         }
         self.history = vec![d];
+    }
+
+    /// The estimate in the middle, s_m = s e^(-h / 2), replaces the one at the start.
+    fn two_s(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        if next <= 0.0 {
+            self.x = d;
+            return;
+        }
+        let half = 0.5 * num::ln(s / next);
+        let start = self.x.clone();
+        let (keep, take) = (num::exp(-half), -num::exp_m1(-half));
+        for (x, d) in self.x.iter_mut().zip(&d) {
+            *x = keep * *x + take * d;
+        }
+        let middle = self.call(model, s * keep);
+        let take = -num::exp_m1(-2.0 * half);
+        for (i, x) in self.x.iter_mut().enumerate() {
+            *x = next / s * start[i] + take * middle[i];
+        }
+    }
+
+    /// X' = (s' / s) e^(-eta h) X + g D + g (D - D_before) / (2 r) + s' sqrt(1 - e^(-2 eta h)) z
+    /// with g = 1 - e^(-h - eta h).
+    fn two_m_sde(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        if next <= 0.0 {
+            self.x.clone_from(&d);
+        } else {
+            let h = num::ln(s / next);
+            let share = -num::exp_m1(-h - self.eta * h);
+            let keep = next / s * num::exp(-self.eta * h);
+            let noise = self.draw(model, next * (-num::exp_m1(-2.0 * self.eta * h)).sqrt());
+            let r = (self.step > 0).then(|| num::ln(self.levels[self.step - 1] / s) / h);
+            for (i, x) in self.x.iter_mut().enumerate() {
+                let change = match (r, self.history.first()) {
+                    (Some(r), Some(old)) => 0.5 / r * (d[i] - old[i]),
+                    _ => 0.0,
+                };
+                *x = keep * *x + share * (d[i] + change) + noise[i];
+            }
+        }
+        self.history = vec![d];
+    }
+
+    /// Raises the noise to s (1 + gamma) between the limits of the EDM paper; gives the new level.
+    fn churn(&mut self, model: &mut dyn Model, s: f64) -> f64 {
+        const RANGE: std::ops::RangeInclusive<f64> = 0.05..=50.0;
+        const NOISE: f64 = 1.003;
+        let gamma = self.eta * (std::f64::consts::SQRT_2 - 1.0);
+        if gamma == 0.0 || !RANGE.contains(&s) {
+            return s;
+        }
+        let raised = s * (1.0 + gamma);
+        let noise = self.draw(model, NOISE * (raised * raised - s * s).sqrt());
+        for (x, z) in self.x.iter_mut().zip(&noise) {
+            *x += z;
+        }
+        raised
+    }
+
+    /// x' = x + (u' - u) v with v = (x - D) / u on x = X (1 - u), u = s / (1 + s).
+    fn flow_euler(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let d = self.call(model, s);
+        let (u, to) = (s / (1.0 + s), next / (1.0 + next));
+        for (x, d) in self.x.iter_mut().zip(&d) {
+            let at = *x * (1.0 - u);
+            *x = (at + (to - u) * (at - d) / u) / (1.0 - to);
+        }
+    }
+
+    /// Adams-Bashforth on the slopes with the weights of equal steps, order rising to 4.
+    fn plms(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        const WEIGHTS: [&[f64]; 4] = [
+            &[1.0],
+            &[1.5, -0.5],
+            &[23.0 / 12.0, -16.0 / 12.0, 5.0 / 12.0],
+            &[55.0 / 24.0, -59.0 / 24.0, 37.0 / 24.0, -9.0 / 24.0],
+        ];
+        let d = self.call(model, s);
+        let slope = self.x.iter().zip(&d).map(|(x, d)| (x - d) / s).collect();
+        self.history.insert(0, slope);
+        self.history.truncate(4);
+        for (slope, weight) in self.history.iter().zip(WEIGHTS[self.history.len() - 1]) {
+            for (x, k) in self.x.iter_mut().zip(slope) {
+                *x += weight * k * (next - s);
+            }
+        }
     }
 
     fn lms(&mut self, model: &mut dyn Model, s: f64) {
@@ -408,7 +554,9 @@ fn lagrange_integral(nodes: &[f64], j: usize, to: f64) -> f64 {
 /// Calls of the denoiser per point that a solver needs for `steps` steps ending at level 0.
 pub fn calls_needed(kind: SolverKind, steps: usize) -> usize {
     match kind {
-        SolverKind::Heun => (2 * steps).saturating_sub(1),
+        SolverKind::Heun | SolverKind::HeunChurn | SolverKind::DpmPp2s => {
+            (2 * steps).saturating_sub(1)
+        }
         _ => steps,
     }
 }
@@ -433,14 +581,8 @@ mod tests {
         }
     }
 
-    const DETERMINISTIC: [SolverKind; 6] = [
-        SolverKind::Ddim,
-        SolverKind::Euler,
-        SolverKind::Heun,
-        SolverKind::DpmPp2m,
-        SolverKind::UniPc,
-        SolverKind::Lms,
-    ];
+    /// Every solver at eta 0 follows the deterministic flow.
+    const DETERMINISTIC: [SolverKind; 13] = SolverKind::ALL;
 
     fn end(kind: SolverKind, n: usize) -> f64 {
         let levels: std::sync::Arc<[f64]> = num::logspace(80.0, 0.002, n + 1).into();
@@ -471,6 +613,10 @@ mod tests {
             (SolverKind::Heun, 3.3),
             (SolverKind::DpmPp2m, 3.3),
             (SolverKind::UniPc, 3.3),
+            (SolverKind::UniPc3, 3.3),
+            (SolverKind::DpmPp2s, 3.3),
+            (SolverKind::DpmPp2mSde, 3.3),
+            (SolverKind::FlowEuler, 1.8),
         ] {
             let gain = error(kind, 200) / error(kind, 400);
             assert!(
@@ -506,13 +652,31 @@ mod tests {
     fn calls_are_counted_as_the_readout_promises() {
         for kind in DETERMINISTIC {
             let levels: std::sync::Arc<[f64]> = [10.0, 3.0, 1.0, 0.3, 0.0].into();
-            let mut solver = Solver::new(kind, 2, 0.0, levels, vec![1.0, -2.0]);
+            let mut solver = Solver::new(kind, kind.order(), 0.0, levels, vec![1.0, -2.0]);
             while !solver.done() {
                 solver.advance(&mut Gaussian(0.5));
             }
             assert_eq!(solver.calls(), calls_needed(kind, 4), "{kind:?}");
             assert!(solver.x().iter().all(|x| x.is_finite()), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn first_order_sampling_depends_on_the_levels_only() {
+        for n in [3, 17] {
+            let (ve, flow) = (end(SolverKind::Euler, n), end(SolverKind::FlowEuler, n));
+            assert!((ve / flow - 1.0).abs() < 1e-12, "{ve} {flow}");
+        }
+    }
+
+    #[test]
+    fn the_stochastic_multistep_solver_without_noise_is_2m_to_second_order() {
+        // The midpoint correction and 2M's extrapolation are the same weights at eta 0.
+        let (a, b) = (
+            end(SolverKind::DpmPp2mSde, 20),
+            end(SolverKind::DpmPp2m, 20),
+        );
+        assert!((a / b - 1.0).abs() < 1e-12, "{a} {b}");
     }
 
     #[test]

@@ -167,7 +167,7 @@ fn step_words(
                 number(down), number(s), number(up), point(next)
             )
         }
-        SolverKind::Ddim | SolverKind::Euler => format!(
+        SolverKind::Ddim | SolverKind::Euler | SolverKind::FlowEuler => format!(
             "First order: X' = X + d (s' - s) = {} + {} ({} - {}) = {}.",
             point(x), point(slope), number(to), number(s), point(next)
         ),
@@ -176,11 +176,35 @@ fn step_words(
             point(next)
         ),
         SolverKind::Heun => heun_words(s, to, x, slope, next),
-        SolverKind::DpmPp2m | SolverKind::UniPc if to == 0.0 => {
+        SolverKind::DpmPp2m
+        | SolverKind::DpmPp2s
+        | SolverKind::DpmPp2mSde
+        | SolverKind::UniPc
+        | SolverKind::UniPc3
+            if to == 0.0 =>
+        {
             format!("The step to clean takes the estimate: X' = D = {}.", point(next))
         }
         SolverKind::DpmPp2m => two_m_words(problem, k, next),
-        SolverKind::UniPc => format!(
+        SolverKind::DpmPp2s => format!(
+            "2S: a first-order half step to s_m = {}, the estimate there replaces D over the whole step: X' = {}.",
+            number((s * to).sqrt()), point(next)
+        ),
+        SolverKind::DpmPp2mSde => format!(
+            "2M SDE with eta {}: noise of standard deviation s' sqrt(1 - e^(-2 eta h)) = {} on top of the 2M step: X' = {}.",
+            number(config.eta),
+            number(to * (-num::exp_m1(-2.0 * config.eta * num::ln(s / to))).sqrt()),
+            point(next)
+        ),
+        SolverKind::HeunChurn => format!(
+            "Heun with churn: the noise is raised to at most s (1 + gamma) = {} before the step: X' = {}.",
+            number(s * (1.0 + config.eta * (std::f64::consts::SQRT_2 - 1.0))), point(next)
+        ),
+        SolverKind::Plms => format!(
+            "PLMS: the last {} slopes with the weights of equal steps: X' = {}.",
+            (k + 1).min(4), point(next)
+        ),
+        SolverKind::UniPc | SolverKind::UniPc3 => format!(
             "UniPC: the step of size h = ln(s / s') = {} extrapolates D in ln s and corrects the state it left; X' = {}.",
             number(num::ln(s / to)), point(next)
         ),

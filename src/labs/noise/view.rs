@@ -49,7 +49,7 @@ impl LabView for Noise {
             Pos2::new(area.right(), bottom),
         );
         picture_part(run, view, stage, picture, ui);
-        switches_part(view, switches, ui);
+        switches_part(run, view, switches, ui);
         let curve = Rect::from_min_max(Pos2::new(area.left(), bottom), area.max);
         curve::show(run, config, stage, curve, ui);
         ui.advance_cursor_after_rect(area);
@@ -65,7 +65,7 @@ impl LabView for Noise {
     }
 }
 
-fn switches_part(view: &mut View, rect: Rect, ui: &mut Ui) {
+fn switches_part(run: &Run, view: &mut View, rect: Rect, ui: &mut Ui) {
     let builder = egui::UiBuilder::new()
         .max_rect(rect.shrink2(vec2(8.0, 2.0)))
         .layout(egui::Layout::left_to_right(egui::Align::Center));
@@ -74,6 +74,20 @@ fn switches_part(view: &mut View, rect: Rect, ui: &mut Ui) {
         .on_hover_text("Shade the exact density of the data at the current noise level");
     row.checkbox(&mut view.estimates, "denoised estimates")
         .on_hover_text("Show where the denoiser thinks each particle comes from");
+    let notes = run.notes();
+    if notes.is_empty() || rect.width() < 420.0 {
+        return;
+    }
+    let words = match notes.len() {
+        1 => "1 remark on this schedule".to_owned(),
+        n => format!("{n} remarks on this schedule"),
+    };
+    let all: Vec<String> = notes
+        .iter()
+        .map(|n| format!("Step {}: {}", n.index, n.text))
+        .collect();
+    row.add(egui::Label::new(words).sense(Sense::hover()))
+        .on_hover_text(all.join("\n"));
 }
 
 fn picture_part(run: &Run, view: &View, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {

@@ -1,13 +1,36 @@
 //! The systems of this lab, one file each.
 
+mod align_your_steps;
+mod beta_sampling;
+mod chen;
 mod cosine;
 mod ddim;
+mod diffusion_edge;
+mod dpm_sde;
 mod dpm_solver;
+mod dpm_solver_2s;
 mod edm;
+mod edm_stochastic;
+mod euler_ancestral;
+mod flow;
+mod hang;
 mod linear;
+mod linear_quadratic;
+mod optimal;
+mod oss;
+mod pndm;
+mod rodinhd;
 mod scaled_linear;
+mod schedule_your_edit;
+mod score_sde;
 mod sigmoid;
+mod tangent;
+mod unipc;
+mod zero_snr;
 
+use super::config::Config;
+use super::schedule::{ScheduleKind, Visit};
+use super::solver::SolverKind;
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -17,6 +40,62 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &scaled_linear::SCALED_LINEAR,
     &cosine::COSINE,
     &sigmoid::SIGMOID,
+    &zero_snr::ZERO_SNR,
+    &chen::CHEN,
+    &hang::HANG,
+    &schedule_your_edit::SCHEDULE_YOUR_EDIT,
+    &rodinhd::RODINHD,
+    &score_sde::SCORE_SDE,
+    &flow::FLOW,
+    &diffusion_edge::DIFFUSION_EDGE,
+    &tangent::TANGENT,
+    &beta_sampling::BETA_SAMPLING,
+    &linear_quadratic::LINEAR_QUADRATIC,
+    &optimal::OPTIMAL,
+    &align_your_steps::ALIGN_YOUR_STEPS,
+    &oss::OSS,
     &ddim::DDIM,
     &dpm_solver::DPM_SOLVER_PP,
+    &dpm_solver_2s::DPM_SOLVER_2S,
+    &dpm_sde::DPM_SDE,
+    &unipc::UNIPC,
+    &pndm::PNDM,
+    &euler_ancestral::EULER_ANCESTRAL,
+    &edm_stochastic::EDM_STOCHASTIC,
 ];
+
+/// Key of the system a config runs, if it is one of the registry's.
+pub(super) fn id_of(config: &Config) -> Option<&'static str> {
+    Some(match (config.schedule, config.solver) {
+        (ScheduleKind::Linear, SolverKind::Ddim) if config.eta == 0.0 => "ddim",
+        (ScheduleKind::Linear, _) => "ddpm-linear",
+        (ScheduleKind::ScaledLinear, _) if config.zero_terminal_snr => "zero-terminal-snr",
+        (ScheduleKind::ScaledLinear, _) if config.spacing == Visit::BetaTime => "beta-sampling",
+        (ScheduleKind::ScaledLinear, _) => "scaled-linear",
+        (ScheduleKind::Cosine, _) => "improved-ddpm-cosine",
+        (ScheduleKind::Sigmoid, _) => "sigmoid-schedule",
+        (ScheduleKind::ChenCosine, _) if config.cosine_start > 0.0 => "rodinhd-triplane",
+        (ScheduleKind::ChenLinear | ScheduleKind::ChenCosine, _) => "chen-input-scaling",
+        (ScheduleKind::Laplace | ScheduleKind::Cauchy | ScheduleKind::LogSnrCosine, _) => {
+            "improved-noise-schedule"
+        }
+        (ScheduleKind::Logistic, _) => "schedule-your-edit",
+        (ScheduleKind::VpSde | ScheduleKind::VeSde, _) => "score-sde",
+        (ScheduleKind::Flow, _) => "flow-matching",
+        (ScheduleKind::Decoupled, _) => "diffusion-edge",
+        (ScheduleKind::Tangent, _) => "tangent-law",
+        (ScheduleKind::LinearQuadratic, _) => "linear-quadratic",
+        (ScheduleKind::Optimal, _) => "optimal-staircase",
+        (ScheduleKind::AlignYourSteps, _) => "align-your-steps",
+        (ScheduleKind::StepsizeDistillation, _) => "optimal-stepsize",
+        (ScheduleKind::Edm, SolverKind::DpmPp2m) => "dpm-solver-pp-2m",
+        (ScheduleKind::Edm, SolverKind::DpmPp2s) => "dpm-solver-pp-2s",
+        (ScheduleKind::Edm, SolverKind::DpmPp2mSde) => "sde-dpm-solver-pp",
+        (ScheduleKind::Edm, SolverKind::UniPc | SolverKind::UniPc3) => "unipc",
+        (ScheduleKind::Edm, SolverKind::Plms | SolverKind::Lms) => "plms",
+        (ScheduleKind::Edm, SolverKind::EulerAncestral) => "euler-ancestral",
+        (ScheduleKind::Edm, SolverKind::HeunChurn) => "edm-stochastic",
+        (ScheduleKind::Edm, _) => "edm",
+        _ => return None,
+    })
+}
