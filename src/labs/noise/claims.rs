@@ -124,7 +124,7 @@ impl PerSeed {
     pub(super) fn start(self, effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         Box::new(Seeds {
             claim: self,
-            seeds: match effort {
+            count: match effort {
                 Effort::Quick => 5,
                 Effort::Full => 20,
             },
@@ -135,7 +135,7 @@ impl PerSeed {
 
 struct Seeds {
     claim: PerSeed,
-    seeds: u64,
+    count: u64,
     values: Vec<f64>,
 }
 
@@ -144,7 +144,7 @@ impl Job for Seeds {
 
     fn step(&mut self) -> Result<Step<ClaimResult>> {
         let done = self.values.len() as u64;
-        if done < self.seeds {
+        if done < self.count {
             self.values.push((self.claim.value)(done + 1)?);
             return Ok(Step::Working);
         }
@@ -155,14 +155,14 @@ impl Job for Seeds {
             unit: self.claim.unit.to_owned(),
             measured,
             interval,
-            seeds: (1..=self.seeds).collect(),
+            seeds: (1..=self.count).collect(),
             verdict,
             why,
         }))
     }
 
     fn progress(&self) -> f64 {
-        self.values.len() as f64 / self.seeds.max(1) as f64
+        self.values.len() as f64 / self.count.max(1) as f64
     }
 }
 
