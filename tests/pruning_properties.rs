@@ -56,6 +56,59 @@ fn layers(tensors: &[Vec<f32>]) -> Arc<[Layer]> {
     tensors.iter().map(&mut layer).collect()
 }
 
+/// A sound file: an entry a tensor, in any order of names.
+fn sound_file() -> impl Strategy<Value = Vec<u8>> {
+    let tensor = (
+        prop::sample::select(vec![
+            ("F32", 4_usize),
+            ("F16", 2),
+            ("BF16", 2),
+            ("I64", 8),
+            ("U8", 1),
+            ("Q5", 1),
+        ]),
+        0_usize..4,
+        1_usize..5,
+    );
+    (prop::collection::vec(tensor, 0..5), any::<bool>()).prop_map(|(tensors, texts)| {
+        let (mut at, mut entries) = (0, Vec::new());
+        if texts {
+            entries.push(r#""__metadata__":{"format":"pt"}"#.to_owned());
+        }
+        for (i, ((dtype, width), rows, cols)) in tensors.into_iter().enumerate() {
+            let end = at + width * rows * cols;
+            entries.push(format!(
+                r#""t{i}.weight":{{"dtype":"{dtype}","shape":[{rows},{cols}],"data_offsets":[{at},{end}]}}"#
+            ));
+            at = end;
+        }
+        let header = format!("{{{}}}", entries.join(","));
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend((0..at).map(|i| (i * 7 + 3) as u8 & 0x3f));
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(config(400))]
+
+    #[test]
+    fn a_sound_file_is_read_whole_and_comes_out_of_pruning_nothing_unchanged(bytes in sound_file()) {
+        use schedlab::core::Step;
+        use schedlab::labs::pruning::Config;
+        use schedlab::labs::pruning::rewrite::{Request, Rewrite};
+        let read = checkpoint::read("w.safetensors", &bytes);
+        let held = read.map(|c| 8 + c.header_length + c.tensors.iter().map(|t| t.bytes).sum::<u64>());
+        prop_assert_eq!(held, Ok(bytes.len() as u64));
+        let request = Request { sparsity: 0.0, ..Request::of(&Config::default()) };
+        if let Ok(mut job) = Rewrite::new("w.safetensors", bytes.as_slice(), Vec::new(), None, request) {
+            while matches!(job.step(), Ok(Step::Working)) {}
+            prop_assert_eq!(job.into_sinks().0, bytes);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(config(200))]
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-fn io(path: &Path, error: &std::io::Error) -> Error {
+pub(super) fn io(path: &Path, error: &std::io::Error) -> Error {
     Error::Io {
         path: path.display().to_string(),
         problem: match error.kind() {
@@ -36,8 +36,13 @@ pub(super) fn text(path: &Path) -> Result<String> {
 
 /// Writes a file whole.
 pub(super) fn write(path: &Path, content: &str) -> Result<()> {
+    write_bytes(path, content.as_bytes())
+}
+
+/// Writes bytes whole.
+pub(super) fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
     File::create(path)
-        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .and_then(|mut file| file.write_all(content))
         .map_err(|e| io(path, &e))
 }
 

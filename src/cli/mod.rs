@@ -6,6 +6,7 @@
 mod claims;
 mod files;
 mod gpu;
+mod prune;
 mod run;
 mod simulate;
 mod verify;
@@ -40,6 +41,7 @@ const UNSUPPORTED: u8 = 3;
         schedlab simulate --trace azure.csv          serve a real trace with the default set-up\n  \
         schedlab simulate --config s.json --out m.json --requests r.csv\n  \
         schedlab run setup.json                      any lab; the JSON a share link holds\n  \
+        schedlab prune --in a.safetensors --out b.safetensors --sparsity 0.5\n  \
         schedlab verify tests/golden                 check against the reference values\n  \
         schedlab claims --lab serving                test the papers' claims here\n  \
         schedlab gpu                                 which device computes, and does it compute right\n\n\
@@ -71,6 +73,19 @@ enum Command {
         {\"lab\": \"serving\", \"config\": {…}} or the inner config alone. The same inputs give \
         the same bytes.")]
     Simulate(SimulateArgs),
+    /// Prune a checkpoint: `.safetensors` of any size in bounded memory, or one `.npy` array
+    #[command(after_long_help = "\
+        The file is read in pieces and never held whole. Names, order, formats and free texts \
+        stay, kept weights keep their bits, and the recipe is added to the metadata; when nothing \
+        is pruned the output equals the input byte for byte. Pruned are floating-point tensors of \
+        at least two dimensions without embed, norm or bias in their name.\n\n\
+        Examples:\n  \
+        schedlab prune --in a.safetensors --list\n  \
+        schedlab prune --in a.safetensors --out b.safetensors --method magnitude --sparsity 0.5\n  \
+        schedlab prune --in a.safetensors --out b.safetensors --method 2:4 --only mlp\n  \
+        schedlab prune --in a.safetensors --out b.safetensors --method lamp --sparsity 0.9 \
+        --csv layers.csv --masks masks.safetensors --recipe recipe.json")]
+    Prune(PruneArgs),
     /// Test the papers' claims by experiments here
     Claims(ClaimsArgs),
     /// The graphics device: limits, which path computes and why, self-test of every kernel
@@ -123,6 +138,52 @@ struct SimulateArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct PruneArgs {
+    /// The checkpoint
+    #[arg(long = "in", value_name = "FILE")]
+    input: PathBuf,
+    /// Where the pruned checkpoint goes
+    #[arg(long = "out", value_name = "FILE", required_unless_present = "list")]
+    output: Option<PathBuf>,
+    /// magnitude, random, lamp, erk, or N:M such as 2:4
+    #[arg(long, default_value = "magnitude", value_name = "METHOD")]
+    method: String,
+    /// Share of the prunable weights that go, 0 to 1; not for N:M
+    #[arg(long, value_name = "SHARE")]
+    sparsity: Option<f64>,
+    /// Over which weights one ranking of magnitude or random runs: global or layer
+    #[arg(long, default_value = "global", value_name = "SCOPE")]
+    ranking: String,
+    /// Seed of random masks
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Only tensors with this in their name; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    only: Vec<String>,
+    /// Leave tensors with this in their name as they are; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    exclude: Vec<String>,
+    /// Values that are not a number: refuse, zero, or exclude their tensor
+    #[arg(long, default_value = "refuse", value_name = "POLICY")]
+    nan: String,
+    /// GiB that the scores of lamp may take, 8 bytes a weight
+    #[arg(long, default_value_t = 4.0, value_name = "GIB")]
+    memory: f64,
+    /// Write the masks, one byte a weight, as .safetensors
+    #[arg(long, value_name = "FILE")]
+    masks: Option<PathBuf>,
+    /// Write counts and statistics of every pruned tensor
+    #[arg(long, value_name = "FILE.csv")]
+    csv: Option<PathBuf>,
+    /// Write what was done as JSON
+    #[arg(long, value_name = "FILE.json")]
+    recipe: Option<PathBuf>,
+    /// Only list the tensors
+    #[arg(long)]
+    list: bool,
+}
+
+#[derive(Debug, clap::Args)]
 struct ClaimsArgs {
     /// Only list the claims
     #[arg(long)]
@@ -163,6 +224,7 @@ pub fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::verify(&args),
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Simulate(args)) => simulate::simulate(&args),
+        Some(Command::Prune(args)) => prune::prune(&args),
         Some(Command::Claims(args)) => claims::claims(&args),
         Some(Command::Gpu(args)) => Ok(gpu::gpu(&args)),
     };

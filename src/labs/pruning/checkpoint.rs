@@ -28,20 +28,25 @@ pub struct Tensor {
 /// Parts of a name that mean "do not prune".
 const EXCLUDED: [&str; 3] = ["embed", "norm", "bias"];
 
-impl Tensor {
-    /// Whether its format is a floating-point one that is opened.
-    pub fn is_float(&self) -> bool {
-        matches!(self.dtype.as_str(), "F64" | "F32" | "F16" | "BF16")
-    }
+/// Whether a number format is a floating-point one that is opened.
+fn is_float(dtype: &str) -> bool {
+    matches!(dtype, "F64" | "F32" | "F16" | "BF16")
+}
 
-    /// Whether it is pruned by default: at least two dimensions, floating point, and not an
-    /// embedding, a norm or a bias by its name.
+/// Whether a tensor is pruned by default: at least two dimensions, floating point, not empty, and
+/// not an embedding, a norm or a bias by its name.
+pub fn is_prunable(name: &str, dtype: &str, shape: &[u64]) -> bool {
+    let name = name.to_lowercase();
+    is_float(dtype)
+        && shape.len() >= 2
+        && !shape.contains(&0)
+        && !EXCLUDED.iter().any(|part| name.contains(part))
+}
+
+impl Tensor {
+    /// Whether it is pruned by default ([`is_prunable`]).
     pub fn is_prunable(&self) -> bool {
-        let name = self.name.to_lowercase();
-        self.is_float()
-            && self.shape.len() >= 2
-            && !self.values.is_empty()
-            && !EXCLUDED.iter().any(|part| name.contains(part))
+        is_prunable(&self.name, &self.dtype, &self.shape)
     }
 
     /// Rows and columns of the matrix `[out, in · kh · kw]`.

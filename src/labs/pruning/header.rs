@@ -135,7 +135,48 @@ impl<'de> Deserialize<'de> for Object {
 /// # Errors
 /// The first thing wrong, with the tensor or byte where it is.
 pub fn read(file: &str, bytes: &[u8], strictness: Strictness) -> Result<Header> {
-    let (text, length) = text_of(file, bytes)?;
+    parse(file, bytes, bytes.len() as u64, strictness)
+}
+
+/// Length of the JSON part of a file of `total` bytes, from its first (up to) 8 bytes.
+///
+/// # Errors
+/// A length that the format or the file does not allow.
+pub fn length_of(file: &str, start: &[u8], total: u64) -> Result<u64> {
+    let Some(first) = start.first_chunk::<8>() else {
+        return Err(Error::import(
+            file,
+            format!("byte {}", start.len()),
+            "the file ends inside the 8 bytes of the header's length",
+        ));
+    };
+    let length = u64::from_le_bytes(*first);
+    if length > MAX_HEADER {
+        return Err(Error::import(
+            file,
+            "byte 0",
+            format!("the header claims {length} bytes; at most {MAX_HEADER} are allowed"),
+        ));
+    }
+    if length > total.saturating_sub(8) {
+        return Err(Error::import(
+            file,
+            "byte 0",
+            format!(
+                "the header claims {length} bytes, but only {} follow: the file is cut off",
+                total.saturating_sub(8)
+            ),
+        ));
+    }
+    Ok(length)
+}
+
+/// Checks the header of a file of `total` bytes, of which `start` holds at least the header.
+///
+/// # Errors
+/// The first thing wrong, with the tensor or byte where it is.
+pub fn parse(file: &str, start: &[u8], total: u64, strictness: Strictness) -> Result<Header> {
+    let (text, length) = text_of(file, start, total)?;
     let mut remarks = Vec::new();
     if !text.starts_with('{')
         && strictness == Strictness::Ours
@@ -172,7 +213,7 @@ pub fn read(file: &str, bytes: &[u8], strictness: Strictness) -> Result<Header> 
         }
     }
     entries.sort_by_key(|e| e.span);
-    check_spans(file, &entries, bytes.len() as u64 - 8 - length, strictness)?;
+    check_spans(file, &entries, total - 8 - length, strictness)?;
     Ok(Header {
         length,
         entries,
@@ -182,32 +223,9 @@ pub fn read(file: &str, bytes: &[u8], strictness: Strictness) -> Result<Header> 
 }
 
 /// The JSON text and its length in bytes.
-fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<(&'a str, u64)> {
-    let Some(first) = bytes.first_chunk::<8>() else {
-        return Err(Error::import(
-            file,
-            format!("byte {}", bytes.len()),
-            "the file ends inside the 8 bytes of the header's length",
-        ));
-    };
-    let length = u64::from_le_bytes(*first);
-    if length > MAX_HEADER {
-        return Err(Error::import(
-            file,
-            "byte 0",
-            format!("the header claims {length} bytes; at most {MAX_HEADER} are allowed"),
-        ));
-    }
-    let Some(header) = bytes.get(8..8 + length as usize) else {
-        return Err(Error::import(
-            file,
-            "byte 0",
-            format!(
-                "the header claims {length} bytes, but only {} follow: the file is cut off",
-                bytes.len() - 8
-            ),
-        ));
-    };
+fn text_of<'a>(file: &str, start: &'a [u8], total: u64) -> Result<(&'a str, u64)> {
+    let length = length_of(file, start, total)?;
+    let header = start.get(8..8 + length as usize).unwrap_or(&[]);
     let text = std::str::from_utf8(header).map_err(|e| {
         Error::import(
             file,

@@ -19,6 +19,7 @@ mod panels;
 pub mod plan;
 pub mod ranks;
 mod report;
+pub mod rewrite;
 pub mod schedule;
 pub mod select;
 pub mod systems;

@@ -96,6 +96,28 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Array> {
     })
 }
 
+/// An array as a file: version 1, little-endian, rows first.
+pub fn write(descr: &str, shape: &[u64], data: &[u8]) -> Vec<u8> {
+    let mut dims: Vec<String> = shape.iter().map(u64::to_string).collect();
+    if dims.len() == 1 {
+        dims.push(String::new());
+    }
+    let mut text = format!(
+        "{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}",
+        dims.join(", ").trim_end_matches(' ')
+    );
+    // Data start at a multiple of 64 bytes; the header ends with a line end.
+    let padding = (10 + text.len() + 1).next_multiple_of(64) - (10 + text.len() + 1);
+    text.push_str(&" ".repeat(padding));
+    text.push('\n');
+    let mut out = MAGIC.to_vec();
+    out.extend([1, 0]);
+    out.extend((text.len() as u16).to_le_bytes());
+    out.extend(text.as_bytes());
+    out.extend(data);
+    out
+}
+
 /// What follows `'key':` in the header.
 fn after<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let start = text.find(&format!("'{key}'"))? + key.len() + 2;
