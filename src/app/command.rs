@@ -8,6 +8,8 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 pub enum Command {
     /// Go to the home page.
     Home,
+    /// Go to the claims page.
+    Claims,
     /// Open a lab.
     OpenLab(LabKind),
     /// Play or pause.
@@ -68,7 +70,7 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of the palette.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -97,6 +99,7 @@ impl Command {
         Self::Help,
         Self::Performance,
         Self::Home,
+        Self::Claims,
         Self::OpenLab(LabKind::Serving),
         Self::OpenLab(LabKind::Lr),
         Self::OpenLab(LabKind::Noise),
@@ -108,6 +111,7 @@ impl Command {
     pub fn text(self) -> &'static str {
         match self {
             Self::Home => "Home",
+            Self::Claims => "All claims",
             Self::OpenLab(LabKind::Serving) => "Open the serving lab",
             Self::OpenLab(LabKind::Lr) => "Open the learning-rate lab",
             Self::OpenLab(LabKind::Noise) => "Open the noise lab",
@@ -159,6 +163,7 @@ impl Command {
             Self::PlayPause => keys![plain(Key::Space)],
             Self::StepBack => keys![plain(Key::Comma), plain(Key::ArrowLeft)],
             Self::StepForward => keys![plain(Key::Period), plain(Key::ArrowRight)],
+            Self::Claims => keys![plain(Key::N)],
             Self::ToStart => keys![plain(Key::Home)],
             Self::ToEnd => keys![plain(Key::End)],
             Self::Slower => keys![plain(Key::OpenBracket), plain(Key::ArrowDown)],

@@ -7,9 +7,10 @@ use crate::core::{Job, Step};
 use crate::gpu::GpuLab;
 use crate::labs::{
     Basis, Exhibit, Lab, LabKind, Library, Shared, exhibits, lr, noise, pruning, routing, serving,
+    stored_claim,
 };
 use crate::ui::LabView;
-use crate::ui::card::ClaimState;
+use crate::ui::card::{self, ClaimState};
 use crate::ui::theme::Palette;
 use egui::{Frame, Margin, RichText, ScrollArea, Sense, Ui, vec2};
 
@@ -402,6 +403,7 @@ fn header_buttons_ui(ui: &mut Ui, action: &mut Option<HomeAction>) {
         (Command::Theme, "Theme"),
         (Command::Help, "Keyboard"),
         (Command::Palette, "Commands"),
+        (Command::Claims, "Claims"),
     ] {
         if ui
             .button(words)
@@ -455,11 +457,17 @@ fn exhibit_tile_ui(
     if exhibit.basis == Basis::AbstractOnly {
         meta.push_str(" · from the abstract only");
     }
-    if let Some(ClaimState::Done(result)) = claim {
-        meta.push_str(" · ");
-        meta.push_str(result.verdict.words());
-    }
-    label(&mut child, RichText::new(meta).small().color(palette.muted));
+    let verdict = match claim {
+        Some(ClaimState::Done(result)) => Some(result.verdict),
+        _ => stored_claim(exhibit.id).map(|stored| stored.result.verdict),
+    };
+    child.horizontal(|ui| {
+        label(ui, RichText::new(meta).small().color(palette.muted));
+        if let Some(verdict) = verdict {
+            let color = card::verdict_color(verdict, palette);
+            label(ui, RichText::new(verdict.words()).small().color(color));
+        }
+    });
     label(&mut child, RichText::new(exhibit.idea));
     response.clicked()
 }

@@ -1,6 +1,7 @@
 //! The application around the labs: places, commands, files, links, preferences.
 
 mod claims;
+mod claims_page;
 mod command;
 mod files;
 mod history;
@@ -23,6 +24,7 @@ use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
 use crate::ui::theme;
 use claims::Claims;
+use claims_page::{ClaimsAction, ClaimsPage};
 use files::Files;
 use home::{Home, HomeAction};
 use kernels::Kernels;
@@ -46,14 +48,31 @@ pub struct App {
     kernels: Kernels,
     files: Files,
     home: Home,
+    claims_page: ClaimsPage,
     screens: BTreeMap<LabKind, Box<dyn Screen>>,
-    /// The lab on screen; the home page without one.
-    open: Option<LabKind>,
+    open: Open,
     /// The address last written or followed.
     hash: String,
     busy: bool,
     frame_secs: f64,
     ctx: egui::Context,
+}
+
+/// What is on screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Home,
+    Claims,
+    Lab(LabKind),
+}
+
+impl Open {
+    fn lab(self) -> Option<LabKind> {
+        match self {
+            Self::Lab(kind) => Some(kind),
+            Self::Home | Self::Claims => None,
+        }
+    }
 }
 
 /// Borrows what a screen may use, apart from the screens themselves.
@@ -92,8 +111,9 @@ impl App {
             kernels: Kernels::new(cc, prefs.kernels),
             files: Files::default(),
             home: Home::new(),
+            claims_page: ClaimsPage::default(),
             screens: BTreeMap::new(),
-            open: None,
+            open: Open::Home,
             hash: String::new(),
             busy: true,
             frame_secs: 0.0,
@@ -126,7 +146,8 @@ impl App {
     pub fn follow(&mut self, hash: &str) {
         hash.clone_into(&mut self.hash);
         match Target::from_hash(hash) {
-            Ok(Target::Home) => self.open = None,
+            Ok(Target::Home) => self.open = Open::Home,
+            Ok(Target::Claims) => self.open = Open::Claims,
             Ok(Target::Lab(kind)) => self.open_lab(kind),
             Ok(Target::Exhibit(id)) => {
                 if let Some(exhibit) = exhibit(id) {
@@ -167,7 +188,7 @@ impl App {
         {
             log::warn!("the stored setup of the {} lab: {error}", kind.id());
         }
-        self.open = Some(kind);
+        self.open = Open::Lab(kind);
         self.prefs.visit(kind);
     }
 
@@ -178,7 +199,7 @@ impl App {
     fn open_shared(&mut self, shared: &Shared) {
         let kind = shared.lab();
         let result = self.screen_mut(kind).open(shared);
-        self.open = Some(kind);
+        self.open = Open::Lab(kind);
         self.prefs.visit(kind);
         if let Err(error) = result {
             self.notices.push(NoticeKind::Error, error.to_string());
@@ -190,14 +211,15 @@ impl App {
         if command == Command::Escape && (self.files.cancel() || self.overlays.close_one()) {
             return;
         }
-        if let Some(kind) = self.open
+        if let Open::Lab(kind) = self.open
             && let Some(screen) = self.screens.get_mut(&kind)
             && screen.execute(command, &mut surroundings!(self))
         {
             return;
         }
         match command {
-            Command::Home => self.open = None,
+            Command::Home => self.open = Open::Home,
+            Command::Claims => self.open = Open::Claims,
             Command::OpenLab(kind) => self.open_lab(kind),
             Command::Share => self.share(ctx),
             Command::SaveSetup => self.save_setup(),
@@ -220,7 +242,7 @@ impl App {
     }
 
     fn current(&self) -> Option<&dyn Screen> {
-        self.screens.get(&self.open?).map(AsRef::as_ref)
+        self.screens.get(&self.open.lab()?).map(AsRef::as_ref)
     }
 
     fn share(&mut self, ctx: &egui::Context) {
@@ -277,7 +299,13 @@ impl App {
             return;
         }
         let hash = self.current().map_or_else(
-            || "#home".to_owned(),
+            || {
+                let place = match self.open {
+                    Open::Claims => "#claims",
+                    Open::Home | Open::Lab(_) => "#home",
+                };
+                place.to_owned()
+            },
             |screen| {
                 let mut shared = screen.shared();
                 if screen.is_playing() {
@@ -312,9 +340,10 @@ impl App {
             Ok(opening) => busy |= opening,
             Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
         }
-        match self.open.and_then(|kind| self.screens.get_mut(&kind)) {
+        match self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
             Some(screen) => busy |= screen.work(&mut surroundings!(self)),
-            None => busy |= self.home.work(within_budget),
+            None if self.open == Open::Home => busy |= self.home.work(within_budget),
+            None => {}
         }
         self.busy = busy;
         if busy {
@@ -341,7 +370,7 @@ impl App {
             match result {
                 Ok(()) => {
                     self.data.insert(key, data);
-                    self.open = Some(kind);
+                    self.open = Open::Lab(kind);
                     self.prefs.visit(kind);
                     self.screen_mut(kind).invalidate();
                 }
@@ -363,7 +392,7 @@ impl App {
 
     /// Moves the playhead to a share (0 to 1) of the run.
     pub fn seek_share(&mut self, share: f64) {
-        if let Some(screen) = self.open.and_then(|kind| self.screens.get_mut(&kind)) {
+        if let Some(screen) = self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
             screen.seek_share(share);
         }
     }
@@ -412,8 +441,18 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         self.take_files(&ctx);
         let mut asked = command::pressed(&ctx);
-        match self.open.and_then(|kind| self.screens.get_mut(&kind)) {
+        match self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
             Some(screen) => asked.extend(screen.ui(ui, &mut surroundings!(self))),
+            None if self.open == Open::Claims => {
+                match self.claims_page.ui(ui, &mut surroundings!(self)) {
+                    Some(ClaimsAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
+                    Some(ClaimsAction::Command(command)) => asked.push(command),
+                    Some(ClaimsAction::Save(csv)) => {
+                        self.save("schedlab-claims.csv", csv.as_bytes());
+                    }
+                    None => {}
+                }
+            }
             None => match self.home.ui(ui, &mut surroundings!(self)) {
                 Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
                 Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),

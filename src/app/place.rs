@@ -8,6 +8,8 @@ use crate::labs::{LabKind, Shared, exhibit};
 pub(crate) enum Target {
     /// The home page.
     Home,
+    /// The claims page.
+    Claims,
     /// A lab as it was left, or its default.
     Lab(LabKind),
     /// An exhibit's own setup.
@@ -17,7 +19,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Reads the part of an address from `#` on: empty, `#home`, `#serving`, `#exhibit/<id>` or
+    /// Reads the part of an address from `#` on: empty, `#home`, `#claims`, `#serving`, `#exhibit/<id>` or
     /// `#serving/1/<state>`.
     pub(crate) fn from_hash(hash: &str) -> Result<Self> {
         let path = hash.trim_start_matches('#');
@@ -29,6 +31,7 @@ impl Target {
         );
         match (first, second, third) {
             ("" | "home", "", _) => Ok(Self::Home),
+            ("claims", "", _) => Ok(Self::Claims),
             ("exhibit", id, _) => exhibit(id)
                 .map(|e| Self::Exhibit(e.id))
                 .ok_or_else(|| Error::malformed("link", format!("there is no system {id:?}"))),
@@ -53,6 +56,7 @@ mod tests {
     fn every_form_of_link_is_understood() {
         assert_eq!(Target::from_hash(""), Ok(Target::Home));
         assert_eq!(Target::from_hash("#home"), Ok(Target::Home));
+        assert_eq!(Target::from_hash("#claims"), Ok(Target::Claims));
         assert_eq!(Target::from_hash("#noise"), Ok(Target::Lab(LabKind::Noise)));
         let shared = Shared::single(Setup::default_of(LabKind::Lr));
         assert_eq!(

@@ -185,7 +185,7 @@ struct PruneArgs {
 
 #[derive(Debug, clap::Args)]
 struct ClaimsArgs {
-    /// Only list the claims
+    /// Print the stored results at once, run nothing
     #[arg(long)]
     list: bool,
     /// Only this lab: serving, lr, noise, routing or pruning
@@ -197,7 +197,10 @@ struct ClaimsArgs {
     /// Print the results as JSON
     #[arg(long)]
     json: bool,
-    /// The settings of the stored results instead of the quick ones (minutes each)
+    /// Write the results into this file of stored results, replacing older ones of the same claims
+    #[arg(long, value_name = "FILE.json", conflicts_with = "list")]
+    store: Option<PathBuf>,
+    /// More seeds and longer runs (minutes each)
     #[arg(long)]
     full: bool,
 }

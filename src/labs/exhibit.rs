@@ -3,6 +3,7 @@
 
 use super::{LabKind, Setup, lr, noise, pruning, routing, serving};
 use crate::core::{ClaimResult, Job};
+use serde::{Deserialize, Serialize};
 
 /// Where our knowledge of an algorithm comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +47,12 @@ pub struct Paper {
 }
 
 /// How much work a claim experiment may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effort {
     /// Seconds: for tests and a first look.
     Quick,
-    /// The settings of the stored results.
+    /// More seeds and longer runs: minutes.
     Full,
 }
 

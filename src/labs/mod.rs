@@ -5,6 +5,7 @@ mod exhibit;
 pub mod golden;
 mod setup;
 mod share;
+mod stored;
 
 pub mod lr;
 pub mod noise;
@@ -16,6 +17,7 @@ pub use data::{DataKey, Dataset, Library, Opening, sniff};
 pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
 pub use setup::{Outcome, Setup, outcome_of};
 pub use share::{CompareMode, MAX_SETUPS, Shared};
+pub use stored::{StoredClaim, parse_stored, stored_claim, stored_claims};
 
 use crate::core::{
     Chart, EntityId, Error, Job, Metric, Param, Result, Story, Table, Timeline, validate,

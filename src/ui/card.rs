@@ -3,7 +3,7 @@
 use super::format;
 use super::theme::{self, Palette, badge};
 use crate::core::{ClaimResult, Verdict};
-use crate::labs::{Basis, Exhibit, Paper};
+use crate::labs::{Basis, Exhibit, Paper, StoredClaim, stored_claim};
 use egui::{RichText, Ui};
 
 /// What the reader asked for.
@@ -50,6 +50,11 @@ pub fn card_ui(ui: &mut Ui, exhibit: &Exhibit, claim: Option<&ClaimState>) -> Op
         ui.label(RichText::new("How we test it").small().weak());
         text(ui, tested.experiment);
         ui.add_space(4.0);
+        if claim.is_none()
+            && let Some(stored) = stored_claim(exhibit.id)
+        {
+            result_ui(ui, &stored.result, &stored_words(stored));
+        }
         action = claim_ui(ui, claim);
     }
     ui.add_space(12.0);
@@ -146,7 +151,7 @@ fn claim_ui(ui: &mut Ui, claim: Option<&ClaimState>) -> Option<CardAction> {
             .then_some(CardAction::CheckClaim),
         Some(ClaimState::Running(share)) => running_ui(ui, *share),
         Some(ClaimState::Done(result)) => {
-            result_ui(ui, result);
+            result_ui(ui, result, "run here, in this session");
             again(ui)
         }
         Some(ClaimState::Failed(reason)) => {
@@ -178,28 +183,51 @@ fn running_ui(ui: &mut Ui, share: f64) -> Option<CardAction> {
     .inner
 }
 
-fn result_ui(ui: &mut Ui, result: &ClaimResult) {
+fn result_ui(ui: &mut Ui, result: &ClaimResult, origin: &str) {
     let palette = Palette::of(ui.ctx());
-    let color = match result.verdict {
+    theme::card_frame(palette).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        measured_ui(ui, result);
+        text(ui, RichText::new(origin).small().weak());
+    });
+}
+
+/// Colour of a verdict's badge.
+pub fn verdict_color(verdict: Verdict, palette: &Palette) -> egui::Color32 {
+    match verdict {
         Verdict::Reproduced => palette.good,
         Verdict::Partly => palette.warning,
         Verdict::NotReproduced => palette.bad,
         Verdict::NotTestable => palette.muted,
+    }
+}
+
+/// Verdict, value with its interval, and the reason.
+pub fn measured_ui(ui: &mut Ui, result: &ClaimResult) {
+    let palette = Palette::of(ui.ctx());
+    badge(
+        ui,
+        result.verdict.words(),
+        verdict_color(result.verdict, palette),
+    );
+    text(ui, &result.quantity);
+    text(ui, theme::strong(ui, measured_words(result)));
+    let seeds = result.seeds.len();
+    let words = if seeds > 1 {
+        format!("mean and 95 % interval over {seeds} seeds")
+    } else {
+        "one run: the result does not depend on a seed".to_owned()
     };
-    theme::card_frame(palette).show(ui, |ui| {
-        ui.set_min_width(ui.available_width());
-        badge(ui, result.verdict.words(), color);
-        text(ui, &result.quantity);
-        text(ui, theme::strong(ui, measured_words(result)));
-        let seeds = result.seeds.len();
-        text(
-            ui,
-            RichText::new(format!("mean and 95 % interval over {seeds} seeds"))
-                .small()
-                .weak(),
-        );
-        text(ui, &result.why);
-    });
+    text(ui, RichText::new(words).small().weak());
+    text(ui, &result.why);
+}
+
+/// Where a stored result comes from.
+pub fn stored_words(stored: &StoredClaim) -> String {
+    format!(
+        "stored result of version {}, run on {}",
+        stored.version, stored.run_on
+    )
 }
 
 /// "1.80 (1.62 to 1.98) ×".
