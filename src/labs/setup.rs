@@ -6,10 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// The config of one lab. As JSON: `{"lab": "serving", "config": {…}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "few setups exist at a time, and they are mostly of the largest kind"
-)]
 #[serde(tag = "lab", content = "config", rename_all = "snake_case")]
 pub enum Setup {
     /// LLM serving.
