@@ -9,7 +9,7 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Note, Oracle, Phase, Sink,
 };
 use schedlab::labs::serving::{
-    Arrivals, Config, Ending, Feature, Run, Scheduler, Serving, Stretch,
+    Arrivals, Config, Ending, Feature, Log, Run, Scheduler, Serving, Stretch,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
@@ -255,6 +255,20 @@ proptest! {
             prop_assert_eq!(state(&fast), state(&plain));
         }
         prop_assert!(!fast.advance(), "the cohort goes on");
+    }
+
+    #[test]
+    fn the_log_of_lumps_equals_the_log_of_single_requests(config in config()) {
+        prop_assume!(Serving::check(&config).is_ok());
+        let start = run(&config).recording().at(0);
+        let logged = |mut engine: Engine| {
+            let n = engine.requests().len();
+            let mut log = Log::new(n, engine.replicas());
+            while engine.advance_with(&mut log) {}
+            let segments = log.segments(engine.now(), &vec![false; n]);
+            format!("{segments:?} {log:?}")
+        };
+        prop_assert_eq!(logged(start.clone()), logged(start.one_by_one()));
     }
 
     #[test]

@@ -83,6 +83,13 @@ impl<S: Simulation> Recording<S> {
         &self.last
     }
 
+    /// The last checkpoint that is early enough, or the first of all. `early` holds for all
+    /// checkpoints up to some moment and for none after it.
+    pub fn latest(&self, early: impl Fn(&S) -> bool) -> S {
+        let n = self.checkpoints.partition_point(early);
+        self.checkpoints[n.saturating_sub(1)].clone()
+    }
+
     /// The state after `step` steps (clamped to the end): nearest checkpoint, then exact replay.
     pub fn at(&self, step: u64) -> S {
         let step = step.min(self.total);

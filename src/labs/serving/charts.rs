@@ -5,7 +5,6 @@ use super::log::Log;
 use super::policies::Feature;
 use super::results::Results;
 use super::workload::Workload;
-use crate::core::stats::percentile_sorted;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 
 /// Most points of a thinned series.
@@ -20,6 +19,7 @@ pub(super) fn charts(
     results: &Results,
     log: &Log,
 ) -> Vec<Chart> {
+    let ttfts = results.sorted(&results.ttft);
     vec![
         ttft(config, workload, results),
         tbt(log, results.end),
@@ -31,7 +31,7 @@ pub(super) fn charts(
             "ttft_cdf",
             "Time to first token, distribution",
             "Share of requests whose first token is out within a time.",
-            &results.sorted(&results.ttft),
+            cumulative(ttfts.len(), |i| ttfts[i]),
             config.slo_ttft_secs,
         ),
         gap_distribution(log, config),
@@ -78,43 +78,10 @@ fn ttft(config: &Config, workload: &Workload, results: &Results) -> Chart {
     }
 }
 
-/// Edges of equal bins over the run, with the range of `marks` that falls into each.
-fn bins(marks: &[f64], end: f64) -> Vec<(f64, f64, usize, usize)> {
-    let mut from = 0;
-    (0..BINS)
-        .map(|b| {
-            let (left, right) = (
-                end * b as f64 / BINS as f64,
-                end * (b + 1) as f64 / BINS as f64,
-            );
-            let to = if b + 1 == BINS {
-                marks.len()
-            } else {
-                marks.partition_point(|&t| t < right)
-            };
-            let bin = (left, right, from, to);
-            from = to;
-            bin
-        })
-        .collect()
-}
-
 fn tbt(log: &Log, end: f64) -> Chart {
-    let ends: Vec<f64> = log.gap_marks.iter().map(|m| m.0).collect();
-    let (mut median, mut worst) = (Vec::new(), Vec::new());
-    for (left, right, from, to) in bins(&ends, end) {
-        let first = if from == 0 {
-            0
-        } else {
-            log.gap_marks[from - 1].1
-        };
-        let last = if to == 0 { 0 } else { log.gap_marks[to - 1].1 };
-        let mut gaps = log.gaps[first..last].to_vec();
-        gaps.sort_by(f64::total_cmp);
-        let x = f64::midpoint(left, right);
-        median.push([x, percentile_sorted(&gaps, 50.0)]);
-        worst.push([x, gaps.last().copied().unwrap_or(f64::NAN)]);
-    }
+    let course = log.gaps.over_time(BINS, end);
+    let median: Vec<[f64; 2]> = course.iter().map(|c| [c[0], c[1]]).collect();
+    let worst: Vec<[f64; 2]> = course.iter().map(|c| [c[0], c[2]]).collect();
     Chart {
         id: "tbt",
         title: "Time between tokens",
@@ -229,15 +196,7 @@ fn queue(log: &Log) -> Chart {
 }
 
 fn throughput(log: &Log, end: f64) -> Chart {
-    let ends: Vec<f64> = log.gap_marks.iter().map(|m| m.0).collect();
-    let out_at = |i: usize| if i == 0 { 0 } else { log.tokens_out[i - 1] };
-    let points: Vec<[f64; 2]> = bins(&ends, end)
-        .into_iter()
-        .map(|(left, right, from, to)| {
-            let tokens = out_at(to) - out_at(from);
-            [left, tokens as f64 / (right - left).max(f64::MIN_POSITIVE)]
-        })
-        .collect();
+    let points = log.gaps.rate_over_time(BINS, end);
     Chart {
         id: "throughput",
         title: "Throughput",
@@ -250,10 +209,9 @@ fn throughput(log: &Log, end: f64) -> Chart {
     }
 }
 
-fn cumulative(sorted: &[f64]) -> Vec<[f64; 2]> {
-    let n = sorted.len() as f64;
-    thinned(sorted.len(), 400)
-        .map(|i| [sorted[i], 100.0 * (i + 1) as f64 / n])
+fn cumulative(n: usize, at: impl Fn(usize) -> f64) -> Vec<[f64; 2]> {
+    thinned(n, 400)
+        .map(|i| [at(i), 100.0 * (i + 1) as f64 / n as f64])
         .collect()
 }
 
@@ -261,7 +219,7 @@ fn distribution(
     id: &'static str,
     title: &'static str,
     doc: &'static str,
-    sorted: &[f64],
+    points: Vec<[f64; 2]>,
     target: f64,
 ) -> Chart {
     Chart {
@@ -270,11 +228,7 @@ fn distribution(
         doc,
         x: Axis::log("time", "s"),
         y: Axis::zero_based("share", "%"),
-        series: vec![Series::new(
-            "measured",
-            SeriesKind::Stairs,
-            cumulative(sorted),
-        )],
+        series: vec![Series::new("measured", SeriesKind::Stairs, points)],
         marks: vec![Mark {
             x: target,
             label: "target".to_owned(),
@@ -284,13 +238,12 @@ fn distribution(
 }
 
 fn gap_distribution(log: &Log, config: &Config) -> Chart {
-    let mut gaps = log.gaps.clone();
-    gaps.sort_by(f64::total_cmp);
+    let gaps = log.gaps.sorted();
     distribution(
         "tbt_cdf",
         "Time between tokens, distribution",
         "Share of all gaps between tokens that are no longer than a time; look at the last per cent.",
-        &gaps,
+        cumulative(gaps.len() as usize, |i| gaps.at(i as u64)),
         config.slo_tpot_secs,
     )
 }

@@ -1,7 +1,22 @@
-//! What happened in a run, one array per field: iterations with their batches, the stretches of
-//! every request's life, evictions, gaps between tokens, and totals over time.
+//! What happened in a run: iterations, the stretches of every request's life, evictions, gaps
+//! between tokens, and totals over time. Requests that decode together are written down as one lump
+//! per iteration. Small runs keep every detail; the parts of very large ones are bounded.
+
+mod gaps;
+mod rows;
+mod sketch;
+mod spans;
+
+pub use gaps::{Gaps, Sorted};
+pub use rows::Iterations;
+pub use sketch::Sketch;
 
 use super::engine::{Desk, Emitted, Entry, Formed, Note, Phase, Sink};
+use rows::Counts;
+use spans::Together;
+
+/// Stretches from which on decodes and the stalls between them are one stretch.
+const FINE_SEGMENTS: usize = 1 << 21;
 
 /// What a request does during a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,81 +57,16 @@ pub struct Eviction {
     pub tokens: u32,
 }
 
-/// Iterations in order of forming.
-#[derive(Debug, Clone, Default)]
-pub struct Iterations {
-    /// When each was formed.
-    pub formed: Vec<f64>,
-    /// When it started on the first stage.
-    pub started: Vec<f64>,
-    /// When it left the last stage; NaN if the run stopped before.
-    pub ended: Vec<f64>,
-    /// Instance.
-    pub replica: Vec<u32>,
-    /// Prompt tokens.
-    pub prefill: Vec<u32>,
-    /// Decodes.
-    pub decodes: Vec<u32>,
-    /// Waiting requests after forming, all instances.
-    pub waiting: Vec<u32>,
-    /// Requests that hold blocks after forming, all instances.
-    pub holders: Vec<u32>,
-    /// Blocks in use after forming, all instances.
-    pub kv_used: Vec<u32>,
-    /// Tokens that live in those blocks, all instances.
-    pub kv_tokens: Vec<u64>,
-    offsets: Vec<usize>,
-    requests: Vec<u32>,
-    /// Tokens; the top bit marks a prefill.
-    tokens: Vec<u32>,
-}
-
-const PREFILL: u32 = 1 << 31;
-
-impl Iterations {
-    /// Number of iterations.
-    pub fn len(&self) -> usize {
-        self.formed.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.formed.is_empty()
-    }
-
-    /// The batch of iteration `i`, in order.
-    pub fn batch(&self, i: usize) -> impl Iterator<Item = Entry> + '_ {
-        let from = self.offsets.get(i).copied().unwrap_or(0);
-        let to = self
-            .offsets
-            .get(i + 1)
-            .copied()
-            .unwrap_or(self.requests.len());
-        let to = if i < self.len() { to } else { from };
-        self.requests[from..to]
-            .iter()
-            .zip(&self.tokens[from..to])
-            .map(|(&request, &tokens)| Entry {
-                request,
-                tokens: tokens & !PREFILL,
-                prefill: tokens & PREFILL != 0,
-            })
-    }
-
-    /// Number of requests in the batch of iteration `i`.
-    pub fn batch_len(&self, i: usize) -> usize {
-        self.batch(i).count()
-    }
-}
-
 /// Fields the log follows per request.
 #[derive(Debug, Clone)]
 struct Follow {
     since: f64,
-    doing: Stretch,
-    last_segment: u32,
     last_token: f64,
+    last_segment: u32,
     kv_tokens: u32,
+    /// Where its time in the cohort begins.
+    span: u32,
+    doing: Stretch,
     queued: bool,
 }
 
@@ -127,14 +77,8 @@ pub struct Log {
     pub iterations: Iterations,
     /// Preemptions in order of time.
     pub evictions: Vec<Eviction>,
-    /// Time of each event, so that a moment can be mapped to a step.
-    pub event_times: Vec<f64>,
-    /// All gaps between consecutive tokens of a request, in order of the later token.
-    pub gaps: Vec<f64>,
-    /// End of an iteration and the number of gaps up to it.
-    pub gap_marks: Vec<(f64, usize)>,
-    /// Tokens out up to each mark of `gap_marks`, first tokens included.
-    pub tokens_out: Vec<u64>,
+    /// All gaps between consecutive tokens of a request.
+    pub gaps: Gaps,
     /// Longest gap of each request and when it ended.
     pub longest_gap: Vec<(f64, f64)>,
     /// Integral over time of blocks in use, block-seconds.
@@ -142,9 +86,15 @@ pub struct Log {
     /// Tokens processed, recomputed ones included.
     pub processed: u64,
     segments: Vec<(u32, Segment)>,
+    fine: usize,
     follow: Vec<Follow>,
+    together: Vec<Together>,
+    /// Starts of the iterations on their way.
+    starts: Vec<(u64, f64)>,
     used: Vec<u32>,
     holders: Vec<u32>,
+    all_used: u32,
+    all_holders: u32,
     waiting: u32,
     live_tokens: u64,
     out: u64,
@@ -158,26 +108,29 @@ impl Log {
     pub fn new(n: usize, replicas: usize) -> Self {
         let fresh = Follow {
             since: 0.0,
-            doing: Stretch::Waiting,
-            last_segment: NONE,
             last_token: f64::NAN,
+            last_segment: NONE,
             kv_tokens: 0,
+            span: 0,
+            doing: Stretch::Waiting,
             queued: false,
         };
         Self {
             iterations: Iterations::default(),
             evictions: Vec::new(),
-            event_times: Vec::new(),
-            gaps: Vec::new(),
-            gap_marks: Vec::new(),
-            tokens_out: Vec::new(),
+            gaps: Gaps::default(),
             longest_gap: vec![(0.0, f64::NAN); n],
             kv_integral: 0.0,
             processed: 0,
             segments: Vec::new(),
+            fine: FINE_SEGMENTS,
             follow: vec![fresh; n],
+            together: vec![Together::default(); replicas],
+            starts: Vec::new(),
             used: vec![0; replicas],
             holders: vec![0; replicas],
+            all_used: 0,
+            all_holders: 0,
             waiting: 0,
             live_tokens: 0,
             out: 0,
@@ -189,36 +142,43 @@ impl Log {
         if to <= from {
             return;
         }
+        let coarse = self.segments.len() >= self.fine;
         let follow = &mut self.follow[request as usize];
-        if let Some((_, last)) = self.segments.get_mut(follow.last_segment as usize)
-            && last.what == what
-            && last.to == from
-        {
-            last.to = to;
-            return;
+        if let Some((_, last)) = self.segments.get_mut(follow.last_segment as usize) {
+            if last.what == what && (last.to == from || (coarse && what == Stretch::Decode)) {
+                last.to = to;
+                return;
+            }
+            if coarse && what == Stretch::Stalled && last.what == Stretch::Decode {
+                return;
+            }
         }
         follow.last_segment = self.segments.len() as u32;
         self.segments.push((request, Segment { from, to, what }));
     }
 
     fn count_blocks(&mut self, at: f64, replica: u32, desk: &Desk) {
-        let total: u32 = self.used.iter().sum();
-        self.kv_integral += f64::from(total) * (at - self.kv_at);
+        self.kv_integral += f64::from(self.all_used) * (at - self.kv_at);
         self.kv_at = at;
-        self.used[replica as usize] = desk.used;
-        self.holders[replica as usize] = desk.holders;
+        let (used, holders) = (
+            &mut self.used[replica as usize],
+            &mut self.holders[replica as usize],
+        );
+        self.all_used = self.all_used - *used + desk.used;
+        self.all_holders = self.all_holders - *holders + desk.holders;
+        (*used, *holders) = (desk.used, desk.holders);
     }
 
     /// The stretches of every request: for request r those in `offsets[r]..offsets[r + 1]`, in
     /// order of time. Requests that are still there at `end` get an open stretch up to it.
-    pub fn segments(&mut self, end: f64, open: &[bool]) -> (Vec<usize>, Vec<Segment>) {
+    pub fn segments(&mut self, end: f64, open: &[bool]) -> (Vec<u32>, Vec<Segment>) {
         for r in 0..self.follow.len() {
             if open[r] {
                 let Follow { since, doing, .. } = self.follow[r];
                 self.close(r as u32, since, end, doing);
             }
         }
-        let mut offsets = vec![0; self.follow.len() + 1];
+        let mut offsets = vec![0_u32; self.follow.len() + 1];
         for (r, _) in &self.segments {
             offsets[*r as usize + 1] += 1;
         }
@@ -234,14 +194,29 @@ impl Log {
         let mut sorted = vec![empty; self.segments.len()];
         for (r, segment) in self.segments.drain(..) {
             let place = &mut next[r as usize];
-            sorted[*place] = segment;
+            sorted[*place as usize] = segment;
             *place += 1;
         }
+        // What was only followed while the run went on is not needed any more.
+        self.segments = Vec::new();
+        self.follow = Vec::new();
+        self.together = Vec::new();
         (offsets, sorted)
+    }
+
+    fn longest(&mut self, request: u32, gap: f64, at: f64) {
+        let longest = &mut self.longest_gap[request as usize];
+        if gap > longest.0 {
+            *longest = (gap, at);
+        }
     }
 }
 
 impl Sink for Log {
+    fn lumps(&self) -> bool {
+        true
+    }
+
     fn arrived(&mut self, at: f64, request: u32, phase: Phase) {
         let follow = &mut self.follow[request as usize];
         follow.since = at;
@@ -259,31 +234,65 @@ impl Sink for Log {
                 self.waiting -= 1;
             }
         }
-        let it = &mut self.iterations;
-        it.offsets.push(it.requests.len());
-        for entry in batch.entries {
-            it.requests.push(entry.request);
-            it.tokens
-                .push(entry.tokens | if entry.prefill { PREFILL } else { 0 });
-        }
-        it.formed.push(batch.at);
-        it.started.push(f64::NAN);
-        it.ended.push(f64::NAN);
-        it.replica.push(batch.replica);
-        it.prefill.push(batch.work.prefill as u32);
-        it.decodes.push(batch.work.decodes as u32);
-        it.waiting.push(self.waiting);
-        it.holders.push(self.holders.iter().sum());
-        it.kv_used.push(self.used.iter().sum());
-        it.kv_tokens.push(self.live_tokens);
+        let counts = Counts {
+            waiting: self.waiting,
+            holders: self.all_holders,
+            kv_used: self.all_used,
+            kv_tokens: self.live_tokens,
+        };
+        self.iterations.push(batch, &counts);
     }
 
     fn started(&mut self, iteration: u64, at: f64) {
-        self.iterations.started[iteration as usize] = at;
+        self.iterations.start(iteration, at);
+        self.starts.push((iteration, at));
+    }
+
+    fn joined(&mut self, at: f64, replica: u32, request: u32) {
+        self.follow[request as usize].span = self.together[replica as usize].join(at);
+    }
+
+    fn cohort_ran(&mut self, iteration: u64, at: f64, replica: u32, count: u32) {
+        let started = self.start_of(iteration, at);
+        let gap = self.together[replica as usize].ran(started, at);
+        self.gaps.push(gap, count);
+        self.processed += u64::from(count);
+        self.live_tokens += u64::from(count);
+        self.out += u64::from(count);
+    }
+
+    fn left(&mut self, _at: f64, replica: u32, request: u32, ran: u64, emitted: Emitted) {
+        if ran == 0 {
+            return;
+        }
+        let together = std::mem::take(&mut self.together[replica as usize]);
+        let Follow { since, span, .. } = self.follow[request as usize];
+        if self.segments.len() >= self.fine {
+            self.close(request, since, together.last(), Stretch::Decode);
+        } else {
+            let mut from = since;
+            for &[start, to] in together.spans(span) {
+                let start = start.max(from);
+                self.close(request, from, start, Stretch::Stalled);
+                self.close(request, start, to, Stretch::Decode);
+                from = from.max(to);
+            }
+        }
+        let (gap, at) = together.longest_since(since);
+        self.longest(request, gap, at);
+        let follow = &mut self.follow[request as usize];
+        follow.since = together.last();
+        follow.last_token = together.last();
+        follow.kv_tokens += ran as u32;
+        if emitted == Emitted::Last {
+            follow.doing = Stretch::Tail;
+            self.live_tokens -= u64::from(std::mem::take(&mut follow.kv_tokens));
+        }
+        self.together[replica as usize] = together;
     }
 
     fn ran(&mut self, iteration: u64, at: f64, entry: Entry, emitted: Emitted) {
-        let started = self.iterations.started[iteration as usize];
+        let started = self.start_of(iteration, at);
         let r = entry.request;
         let i = r as usize;
         let Follow { since, doing, .. } = self.follow[i];
@@ -304,25 +313,22 @@ impl Sink for Log {
             return;
         }
         self.out += 1;
-        if !follow.last_token.is_nan() {
-            let gap = at - follow.last_token;
-            self.gaps.push(gap);
-            if gap > self.longest_gap[i].0 {
-                self.longest_gap[i] = (gap, at);
-            }
-        }
-        follow.last_token = at;
+        let last = std::mem::replace(&mut follow.last_token, at);
         if emitted == Emitted::Last {
             follow.doing = Stretch::Tail;
             self.live_tokens -= u64::from(std::mem::take(&mut follow.kv_tokens));
         }
+        if !last.is_nan() {
+            self.gaps.push(at - last, 1);
+            self.longest(r, at - last, at);
+        }
     }
 
     fn ended(&mut self, iteration: u64, at: f64, replica: u32, desk: &Desk) {
-        self.iterations.ended[iteration as usize] = at;
+        self.starts.retain(|s| s.0 != iteration);
+        self.iterations.end(iteration, at);
         self.count_blocks(at, replica, desk);
-        self.gap_marks.push((at, self.gaps.len()));
-        self.tokens_out.push(self.out);
+        self.gaps.mark(at, self.out);
     }
 
     fn noted(&mut self, at: f64, note: Note) {
@@ -349,5 +355,12 @@ impl Sink for Log {
                 self.follow[request as usize].since = at;
             }
         }
+    }
+}
+
+impl Log {
+    fn start_of(&self, iteration: u64, at: f64) -> f64 {
+        let found = self.starts.iter().find(|s| s.0 == iteration);
+        found.map_or(at, |s| s.1)
     }
 }

@@ -21,20 +21,16 @@ struct Tail {
 }
 
 impl Tail {
-    fn of(&self, sorted: &[f64], saturated: bool) -> Metric {
+    fn of(&self, n: usize, value: f64, saturated: bool) -> Metric {
         Metric {
             id: self.id,
-            name: if few_samples(self.p, sorted.len()) {
+            name: if few_samples(self.p, n) {
                 self.few
             } else {
                 self.name
             },
             unit: "s",
-            value: if saturated {
-                f64::NAN
-            } else {
-                percentile_sorted(sorted, self.p)
-            },
+            value: if saturated { f64::NAN } else { value },
             better: Better::Lower,
             doc: self.doc,
         }
@@ -42,6 +38,9 @@ impl Tail {
 }
 
 const TTFT_DOC: &str = "Time from a request's arrival to its first token, over finished requests inside the counted range.";
+
+const TBT_DOC: &str = "Time between two tokens of a request: all gaps of all requests pooled.";
+const TBT_SKETCH_DOC: &str = "Time between two tokens of a request: all gaps of all requests pooled, within 0.4 % (a sketch, because there are so many).";
 
 /// Every headline number, the most important first. A saturated run has no averages.
 pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
@@ -64,8 +63,12 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
 fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
     let ttft = results.sorted(&results.ttft);
     let e2e = results.sorted(&results.e2e);
-    let mut gaps = log.gaps.clone();
-    gaps.sort_by(f64::total_cmp);
+    let gaps = log.gaps.sorted();
+    let between = if log.gaps.sketched() {
+        TBT_SKETCH_DOC
+    } else {
+        TBT_DOC
+    };
     let tails = [
         (
             Tail {
@@ -75,7 +78,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 50.0,
                 doc: TTFT_DOC,
             },
-            &ttft,
+            Some(&ttft),
         ),
         (
             Tail {
@@ -85,7 +88,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 99.0,
                 doc: TTFT_DOC,
             },
-            &ttft,
+            Some(&ttft),
         ),
         (
             Tail {
@@ -93,9 +96,9 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 name: "TBT p50",
                 few: "TBT p50 (few samples)",
                 p: 50.0,
-                doc: "Time between two tokens of a request: all gaps of all requests pooled.",
+                doc: between,
             },
-            &gaps,
+            None,
         ),
         (
             Tail {
@@ -103,9 +106,9 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 name: "TBT p99",
                 few: "TBT p99 (few samples)",
                 p: 99.0,
-                doc: "Time between two tokens of a request: all gaps of all requests pooled.",
+                doc: between,
             },
-            &gaps,
+            None,
         ),
         (
             Tail {
@@ -115,18 +118,21 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 50.0,
                 doc: "Time from a request's arrival to its last token.",
             },
-            &e2e,
+            Some(&e2e),
         ),
     ];
     let mut out: Vec<Metric> = tails
         .iter()
-        .map(|(tail, sorted)| tail.of(sorted, saturated))
+        .map(|(tail, sorted)| match sorted {
+            Some(sorted) => tail.of(sorted.len(), percentile_sorted(sorted, tail.p), saturated),
+            None => tail.of(gaps.len() as usize, gaps.percentile(tail.p), saturated),
+        })
         .collect();
     out.push(Metric {
         id: "max_stall_secs",
         name: "Longest stall",
         unit: "s",
-        value: gaps.last().copied().unwrap_or(f64::NAN),
+        value: gaps.longest(),
         better: Better::Lower,
         doc: "Longest time any request waited between two of its tokens.",
     });
@@ -136,7 +142,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
 fn rates(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
     let secs = results.end;
     let per_sec = |count: f64| if secs > 0.0 { count / secs } else { f64::NAN };
-    let tokens = log.tokens_out.last().copied().unwrap_or(0) as f64;
+    let tokens = log.gaps.tokens_out() as f64;
     let finished = results.count(Ending::Finished);
     let met = results.meets_slo.iter().filter(|m| **m).count();
     let blocks = f64::from(config.limits().num_blocks) * config.replicas as f64;
@@ -218,7 +224,7 @@ fn rates(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
             "iterations",
             "Iterations",
             "",
-            log.iterations.len() as f64,
+            log.iterations.total() as f64,
             Better::Neither,
             "Batches formed.",
         ),

@@ -31,7 +31,7 @@ mod workload;
 pub use config::{Arrivals, Config, Lengths, Routing, Scheduler};
 pub use cost::CostPreset;
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
-pub use log::{Eviction, Iterations, Log, Segment, Stretch};
+pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch};
 pub use model::Run;
 pub use policies::Feature;
 pub use results::{Ending, Results};

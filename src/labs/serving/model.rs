@@ -37,7 +37,7 @@ struct Inner {
     workload: Workload,
     recording: Recording<Engine>,
     log: Log,
-    offsets: Vec<usize>,
+    offsets: Vec<u32>,
     segments: Vec<Segment>,
     results: Results,
     timeline: Timeline,
@@ -80,15 +80,20 @@ impl Run {
     pub fn segments(&self, request: u32) -> &[Segment] {
         let i = request as usize;
         match (self.inner.offsets.get(i), self.inner.offsets.get(i + 1)) {
-            (Some(&from), Some(&to)) => &self.inner.segments[from..to],
+            (Some(&from), Some(&to)) => &self.inner.segments[from as usize..to as usize],
             _ => &[],
         }
     }
 
     /// State of the engine at a moment: after the last event not later than it.
     pub fn state_at(&self, at: f64) -> Engine {
-        let step = self.inner.log.event_times.partition_point(|&t| t <= at);
-        self.inner.recording.at(step as u64).settled()
+        let recording = &self.inner.recording;
+        let mut state = recording.latest(|s| s.now() <= at);
+        while state.steps() < recording.total_steps()
+            && state.next_at().is_some_and(|next| next <= at)
+            && state.advance()
+        {}
+        state.settled()
     }
 }
 
@@ -183,7 +188,6 @@ impl Job for Work {
                 }
                 return Ok(Step::Done(self.close(recorder, false)));
             }
-            self.log.event_times.push(self.engine.now());
             recorder.observe(&self.engine);
             if self.engine.steps().is_multiple_of(64) && self.saturated() {
                 return Ok(Step::Done(self.close(recorder, true)));

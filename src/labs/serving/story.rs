@@ -328,14 +328,13 @@ pub(super) fn summary(run: &Run) -> String {
         );
     }
     let ttft = r.sorted(&r.ttft);
-    let tokens = log.tokens_out.last().copied().unwrap_or(0) as f64;
-    let mark = if few_samples(99.0, log.gaps.len()) {
+    let tokens = log.gaps.tokens_out() as f64;
+    let mark = if few_samples(99.0, log.gaps.len() as usize) {
         " (few samples)"
     } else {
         ""
     };
-    let mut gaps = log.gaps.clone();
-    gaps.sort_by(f64::total_cmp);
+    let gaps = log.gaps.sorted();
     let mut text = format!(
         "{name} finishes {} of {} requests in {} at {:.0} tokens per second; the median first token takes {}, the p99 gap between tokens {}{mark}, the longest stall {}; {:.1} % meet their targets, {} preemptions.",
         r.count(Ending::Finished),
@@ -343,8 +342,8 @@ pub(super) fn summary(run: &Run) -> String {
         secs(r.end),
         if r.end > 0.0 { tokens / r.end } else { 0.0 },
         secs(percentile_sorted(&ttft, 50.0)),
-        secs(percentile_sorted(&gaps, 99.0)),
-        secs(gaps.last().copied().unwrap_or(f64::NAN)),
+        secs(gaps.percentile(99.0)),
+        secs(gaps.longest()),
         100.0 * r.attainment(),
         log.evictions.len(),
     );

@@ -47,7 +47,7 @@ pub(super) fn requests(run: &Run) -> Table {
     }
 }
 
-/// One row per iteration, in order of forming.
+/// One row per iteration, in order of forming; several to a row in very long runs.
 pub(super) fn iterations(run: &Run) -> Table {
     let it = &run.log().iterations;
     let columns = [
@@ -65,7 +65,7 @@ pub(super) fn iterations(run: &Run) -> Table {
     let rows = (0..it.len())
         .map(|i| {
             vec![
-                i as f64,
+                (i as u64 * it.per_row()) as f64,
                 f64::from(it.replica[i]),
                 it.formed[i],
                 it.started[i],

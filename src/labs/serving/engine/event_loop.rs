@@ -274,6 +274,16 @@ impl Engine {
         ))
     }
 
+    /// Time of the next event; `None` when none is left.
+    pub fn next_at(&self) -> Option<f64> {
+        let arrival = self.requests.arrival[..self.roots]
+            .get(self.next_arrival)
+            .copied();
+        let end = self.ends.peek().map(|Reverse(e)| e.at);
+        let followup = self.followups.peek().map(|Reverse(f)| f.at);
+        (arrival.into_iter().chain(end).chain(followup)).min_by(f64::total_cmp)
+    }
+
     /// Processes one event and writes it down; `false` when none is left.
     pub fn advance_with(&mut self, sink: &mut dyn Sink) -> bool {
         let arrival = self.requests.arrival[..self.roots]
