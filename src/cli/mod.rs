@@ -3,12 +3,16 @@
 //! Exit codes of every command: 0 done, 2 bad input (one line on the standard error says what,
 //! where and what is allowed). `verify` adds 1 and 3, `gpu` adds 1.
 
+mod capacity;
 mod claims;
 mod files;
 mod gpu;
+mod parallel;
 mod prune;
 mod run;
+mod serving;
 mod simulate;
+mod sweep;
 mod verify;
 
 use crate::core::Result;
@@ -40,6 +44,8 @@ const UNSUPPORTED: u8 = 3;
         schedlab                                     open the window\n  \
         schedlab simulate --trace azure.csv          serve a real trace with the default set-up\n  \
         schedlab simulate --config s.json --out m.json --requests r.csv\n  \
+        schedlab sweep --vary scheduler=vllm,sarathi --vary rate=1:4:7 --seeds 5\n  \
+        schedlab capacity --vary scheduler=vllm,sarathi --tbt-p99 0.1\n  \
         schedlab run setup.json                      any lab; the JSON a share link holds\n  \
         schedlab prune --in a.safetensors --out b.safetensors --sparsity 0.5\n  \
         schedlab verify tests/golden                 check against the reference values\n  \
@@ -72,7 +78,29 @@ enum Command {
         Without --config the lab's default set-up runs. --config takes a serving setup \
         {\"lab\": \"serving\", \"config\": {…}} or the inner config alone. The same inputs give \
         the same bytes.")]
-    Simulate(SimulateArgs),
+    Simulate(simulate::SimulateArgs),
+    /// Run a grid of setups over seeds, on all cores: one row of metrics a run
+    #[command(after_long_help = "\
+        Examples:\n  \
+          schedlab sweep --vary scheduler=vllm,sarathi --vary rate=1:4:7 --seeds 5 --format csv\n  \
+          schedlab sweep --config s.json --vary chunk_size=128,256,512,1024 --out s.jsonl\n  \
+          schedlab sweep --vary rate=1:8:100 --shard 3/16 --out part3.jsonl --resume\n\n\
+        Any field of the config can be varied, in every lab; its name is the one in the JSON \
+        setup. Rows come in the same order on any number of threads: the last parameter changes \
+        first, seeds before it. A run that cannot go on gives a row with its error. A file is \
+        never overwritten; with --resume an interrupted sweep goes on behind its last whole row.")]
+    Sweep(sweep::SweepArgs),
+    /// Find the highest load that meets latency targets, for several serving setups
+    #[command(after_long_help = "\
+        Examples:\n  \
+          schedlab capacity --vary scheduler=vllm,sarathi,vllm_v1\n  \
+          schedlab capacity --tbt-p99 0.1 --delay-p50 2 --vary chunk_size=256,512,2048\n  \
+          schedlab capacity --trace azure.csv --set requests=2000 --curve 12 --out c.json\n\n\
+        The load is the arrival rate, the factor on a trace's rate, or the clients of a closed \
+        loop. It is doubled or halved until the capacity is enclosed, then bisected on its \
+        logarithm, seed by seed with the same random numbers at every load. A run is as long as \
+        its requests: too few of them and an overload ends before it is felt.")]
+    Capacity(capacity::CapacityArgs),
     /// Prune a checkpoint: `.safetensors` of any size in bounded memory, or one `.npy` array
     #[command(after_long_help = "\
         The file is read in pieces and never held whole. Names, order, formats and free texts \
@@ -119,22 +147,6 @@ struct RunArgs {
     /// A data set the setup refers to (trace, checkpoint); may be repeated
     #[arg(long, value_name = "FILE")]
     data: Vec<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-struct SimulateArgs {
-    /// The serving setup [default: the lab's first preset]
-    #[arg(long, value_name = "FILE.json")]
-    config: Option<PathBuf>,
-    /// Requests to serve: Azure, Mooncake or BurstGPT columns are recognised
-    #[arg(long, value_name = "FILE")]
-    trace: Option<PathBuf>,
-    /// Write one row a request
-    #[arg(long, value_name = "FILE.csv")]
-    requests: Option<PathBuf>,
-    /// Write the metrics there instead of printing them
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -228,6 +240,8 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Simulate(args)) => simulate::simulate(&args),
         Some(Command::Prune(args)) => prune::prune(&args),
+        Some(Command::Sweep(args)) => sweep::sweep(&args),
+        Some(Command::Capacity(args)) => capacity::capacity(&args),
         Some(Command::Claims(args)) => claims::claims(&args),
         Some(Command::Gpu(args)) => Ok(gpu::gpu(&args)),
     };

@@ -2,6 +2,7 @@
 
 mod data;
 mod exhibit;
+mod fields;
 pub mod golden;
 mod setup;
 mod share;
@@ -15,6 +16,7 @@ pub mod serving;
 
 pub use data::{DataKey, Dataset, Library, Opening, sniff};
 pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
+pub use fields::metrics_of;
 pub use setup::{Outcome, Setup, outcome_of};
 pub use share::{CompareMode, MAX_SETUPS, Shared};
 pub use stored::{StoredClaim, parse_stored, stored_claim, stored_claims};

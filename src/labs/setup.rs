@@ -48,6 +48,8 @@ macro_rules! dispatch {
     };
 }
 
+pub(super) use dispatch;
+
 macro_rules! conversions {
     ($($variant:ident($config:ty)),* $(,)?) => {$(
         impl From<$config> for Setup {

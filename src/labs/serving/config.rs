@@ -200,6 +200,11 @@ impl Config {
         }
     }
 
+    /// GPUs of all instances together.
+    pub fn gpus(&self) -> u64 {
+        self.replicas * self.stages() * self.cost.gpus()
+    }
+
     /// Tokens the pool of one instance holds.
     pub fn pool_tokens(&self) -> u64 {
         self.block_size * self.num_blocks

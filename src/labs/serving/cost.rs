@@ -53,6 +53,14 @@ impl CostPreset {
         "Llama-3-8B, L40S",
     ];
 
+    /// GPUs of one pipeline stage: the tensor-parallel degree.
+    pub fn gpus(self) -> u64 {
+        match self {
+            Self::Llama3_70bA100Tp4 | Self::Llama2_70bH100Tp4 => 4,
+            _ => 1,
+        }
+    }
+
     /// c0 to c4 in seconds.
     pub fn coefficients(self) -> [f64; 5] {
         match self {

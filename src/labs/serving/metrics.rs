@@ -62,6 +62,7 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
 
 fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
     let ttft = results.sorted(&results.ttft);
+    let queueing = results.sorted(&results.queueing);
     let e2e = results.sorted(&results.e2e);
     let gaps = log.gaps.sorted();
     let between = if log.gaps.sketched() {
@@ -119,6 +120,16 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 doc: "Time from a request's arrival to its last token.",
             },
             Some(&e2e),
+        ),
+        (
+            Tail {
+                id: "queueing_p50_secs",
+                name: "Queueing p50",
+                few: "Queueing p50 (few samples)",
+                p: 50.0,
+                doc: "Time from a request's arrival to the forming of its first batch.",
+            },
+            &queueing,
         ),
     ];
     let mut out: Vec<Metric> = tails

@@ -1,5 +1,6 @@
 //! Serving lab: schedulers of language-model servers, simulated event by event.
 
+pub mod capacity;
 mod charts;
 mod claims;
 mod config;
