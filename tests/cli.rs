@@ -377,6 +377,14 @@ fn a_reader_that_goes_away_is_no_reason_to_crash() {
     assert_eq!(stderr(&output), "", "nothing to complain about");
 }
 
+fn read_bytes(path: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|mut f| std::io::Read::read_to_end(&mut f, &mut bytes))
+        .expect("a file");
+    bytes
+}
+
 /// A checkpoint with two weights, a bias and integers.
 fn checkpoint(values: impl Iterator<Item = f32>) -> Vec<u8> {
     let header = r#"{"up.weight":{"dtype":"F32","shape":[4,8],"data_offsets":[0,128]},"up.bias":{"dtype":"F32","shape":[4],"data_offsets":[128,144]},"ids":{"dtype":"I64","shape":[1],"data_offsets":[144,152]},"down.weight":{"dtype":"BF16","shape":[2,4],"data_offsets":[152,168]}}"#;
@@ -412,7 +420,7 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
 
     let same = schedlab(&["prune", "--in", &input, "--out", out, "--sparsity", "0"]);
     assert_eq!(code(&same), 0, "{}", stderr(&same));
-    assert_eq!(std::fs::read(out).expect("written"), bytes, "byte for byte");
+    assert_eq!(read_bytes(Path::new(out)), bytes, "byte for byte");
 
     let text = |path: &Path| path.to_str().expect("a name in UTF-8").to_owned();
     let done = schedlab(&[
@@ -436,7 +444,7 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
         "{}",
         stdout(&done)
     );
-    let pruned = std::fs::read(out).expect("written");
+    let pruned = read_bytes(Path::new(out));
     let (old, new) = (
         safetensors::SafeTensors::deserialize(&bytes).expect("sound"),
         safetensors::SafeTensors::deserialize(&pruned).expect("sound"),
@@ -464,8 +472,7 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
     }
     let rows = std::fs::read_to_string(&csv).expect("written");
     assert_eq!(rows.lines().count(), 3, "{rows}");
-    let recipe: Value =
-        serde_json::from_slice(&std::fs::read(&recipe).expect("written")).expect("JSON");
+    let recipe: Value = serde_json::from_slice(&read_bytes(&recipe)).expect("JSON");
     assert_eq!(
         (
             recipe["pruned"].as_u64(),
@@ -473,7 +480,7 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
         ),
         (Some(20), Some(0.5))
     );
-    let masks = std::fs::read(&masks).expect("written");
+    let masks = read_bytes(&masks);
     let masks = safetensors::SafeTensors::deserialize(&masks).expect("sound");
     let ones: usize = masks
         .tensors()

@@ -50,6 +50,8 @@ pub enum Command {
     SaveSetup,
     /// Save the first table as CSV.
     SaveTable,
+    /// Save what a run makes of its inputs.
+    SaveProduct,
     /// Open a file.
     OpenFile,
     /// Show or hide the inspector.
@@ -90,6 +92,7 @@ impl Command {
         Self::Share,
         Self::SaveSetup,
         Self::SaveTable,
+        Self::SaveProduct,
         Self::OpenFile,
         Self::Inspector,
         Self::Panels,
@@ -136,6 +139,7 @@ impl Command {
             Self::Share => "Copy link",
             Self::SaveSetup => "Save setup as a file",
             Self::SaveTable => "Save table as CSV",
+            Self::SaveProduct => "Save the pruned checkpoint",
             Self::OpenFile => "Open a file…",
             Self::Inspector => "Inspector",
             Self::Panels => "Hide or show panels",
@@ -193,7 +197,7 @@ impl Command {
             Self::Palette => keys![ctrl(Key::K)],
             Self::Help => keys![plain(Key::Questionmark), plain(Key::F1)],
             Self::Performance => keys![plain(Key::Backtick), plain(Key::F2)],
-            Self::Home | Self::SaveSetup | Self::OpenLab(_) => &[],
+            Self::Home | Self::SaveSetup | Self::SaveProduct | Self::OpenLab(_) => &[],
         }
     }
 

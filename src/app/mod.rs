@@ -17,8 +17,10 @@ mod sweep;
 
 pub use command::Command;
 
+use crate::core::Step;
 use crate::labs::{
-    Exhibit, LabKind, Library, Setup, Shared, exhibit, lr, noise, pruning, routing, serving,
+    Exhibit, LabKind, Library, Product, Setup, Shared, exhibit, lr, noise, pruning, routing,
+    serving,
 };
 use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
@@ -53,6 +55,8 @@ pub struct App {
     open: Open,
     /// The address last written or followed.
     hash: String,
+    /// Files being made, to be saved.
+    saving: Vec<Product>,
     busy: bool,
     frame_secs: f64,
     ctx: egui::Context,
@@ -107,6 +111,7 @@ impl App {
             data: Library::default(),
             notices: Notices::default(),
             claims: Claims::default(),
+            saving: Vec::new(),
             overlays: Overlays::default(),
             kernels: Kernels::new(cc, prefs.kernels),
             files: Files::default(),
@@ -224,6 +229,11 @@ impl App {
             Command::Share => self.share(ctx),
             Command::SaveSetup => self.save_setup(),
             Command::SaveTable => self.save_table(),
+            Command::SaveProduct => match self.current().map(Screen::product) {
+                Some(Ok(product)) => self.saving.push(product),
+                Some(Err(error)) => self.notices.push(NoticeKind::Warning, error.to_string()),
+                None => {}
+            },
             Command::OpenFile => platform::pick_files(),
             Command::Theme => {
                 let dark = ctx.global_style().visuals.dark_mode;
@@ -336,6 +346,22 @@ impl App {
             }
         }
         let mut busy = self.claims.work(within_budget);
+        while let Some(product) = self.saving.first_mut()
+            && within_budget()
+        {
+            match product.job.step() {
+                Ok(Step::Working) => {}
+                Ok(Step::Done(bytes)) => {
+                    let name = self.saving.remove(0).name;
+                    self.save(&name, &bytes);
+                }
+                Err(error) => {
+                    self.saving.remove(0);
+                    self.notices.push(NoticeKind::Error, error.to_string());
+                }
+            }
+        }
+        busy |= !self.saving.is_empty();
         match self.files.work(within_budget) {
             Ok(opening) => busy |= opening,
             Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),

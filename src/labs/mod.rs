@@ -116,6 +116,9 @@ pub trait Lab: Sized + 'static {
     /// Words about it.
     const INFO: LabInfo;
 
+    /// What a run can be saved as, beside tables and pictures: "Save the pruned checkpoint".
+    const PRODUCT: Option<&'static str> = None;
+
     /// The parameters of a config.
     fn params() -> &'static [Param<Self::Config>];
 
@@ -158,6 +161,14 @@ pub trait Lab: Sized + 'static {
     fn use_data(config: &Self::Config, key: &DataKey, data: &Dataset) -> Result<Self::Config>;
 }
 
+/// A file in the making.
+pub struct Product {
+    /// Its name.
+    pub name: String,
+    /// Makes its bytes.
+    pub job: Box<dyn Job<Out = Vec<u8>>>,
+}
+
 /// What every run can tell. Cheap to clone (big parts behind `Arc`).
 pub trait LabRun: Clone + 'static {
     /// Headline numbers, the most important first.
@@ -180,4 +191,13 @@ pub trait LabRun: Clone + 'static {
 
     /// One sentence with the result in words, for screen readers.
     fn summary(&self) -> String;
+
+    /// The file a run makes at a moment of the timeline, for labs with a [`Lab::PRODUCT`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn product(&self, at: f64) -> Result<Product> {
+        let _ = at;
+        Err(Error::Unsupported("saving a file of this run".to_owned()))
+    }
 }

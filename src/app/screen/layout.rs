@@ -286,6 +286,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                 Command::OpenFile,
                 Command::SaveSetup,
                 Command::SaveTable,
+                Command::SaveProduct,
                 Command::NewSeed,
                 Command::ManySeeds,
                 Command::Sweep,
@@ -296,6 +297,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                 Command::Palette,
                 Command::Help,
             ] {
+                if command == Command::SaveProduct && L::PRODUCT.is_none() {
+                    continue;
+                }
                 let button =
                     egui::Button::new(command.text()).shortcut_text(command.key_text(ui.ctx()));
                 if ui.add(button).clicked() {

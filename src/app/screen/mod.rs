@@ -14,7 +14,7 @@ use super::sweep::Sweep;
 use crate::core::{EntityId, Error, Result, Timeline};
 use crate::gpu::{Gpu, GpuLab};
 use crate::labs::{
-    CompareMode, DataKey, Dataset, Exhibit, LabRun, Library, MAX_SETUPS, Setup, Shared,
+    CompareMode, DataKey, Dataset, Exhibit, LabRun, Library, MAX_SETUPS, Product, Setup, Shared,
 };
 use crate::ui::LabView;
 use crate::ui::notice::{NoticeKind, Notices};
@@ -66,6 +66,11 @@ pub(crate) trait Screen {
     fn exhibit(&self) -> Option<&'static Exhibit>;
     /// First table of the setup in front as CSV text, with a file name.
     fn table_csv(&self) -> Option<(String, String)>;
+    /// The file that the run on screen makes at the playhead.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn product(&self) -> Result<Product>;
     /// What scripts and tests can read.
     fn snapshot(&self) -> Value;
     /// Whether the playhead moves by itself.
@@ -470,6 +475,16 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
             format!("schedlab-{}-{name}.csv", L::KIND.id()),
             table.to_csv(),
         ))
+    }
+
+    fn product(&self) -> Result<Product> {
+        let slot = &self.slots[self.focus];
+        match &slot.run {
+            Some(run) if !slot.is_stale() => run.product(self.transport.playhead),
+            _ => Err(Error::Stuck(
+                "nothing can be saved before the run is finished".to_owned(),
+            )),
+        }
     }
 
     fn snapshot(&self) -> Value {

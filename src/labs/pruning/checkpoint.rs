@@ -72,6 +72,8 @@ pub struct Checkpoint {
     pub header_length: u64,
     /// Remarks of the import.
     pub remarks: Vec<String>,
+    /// The file as it is, to be pruned and saved; empty where it cannot be.
+    pub raw: Arc<[u8]>,
 }
 
 impl Checkpoint {
@@ -212,6 +214,7 @@ pub fn read_safetensors(name: &str, bytes: &[u8], strictness: Strictness) -> Res
         metadata: header.metadata,
         header_length: header.length,
         remarks,
+        raw: bytes.into(),
     })
 }
 
@@ -225,6 +228,8 @@ fn read_npy(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
         _ => "I8",
     };
     let values: Vec<f32> = array.values.iter().map(|&v| v as f32).collect();
+    // Wrapped as the only tensor of a checkpoint; formats that are not pruned have no such form.
+    let raw = super::rewrite::npy_as_safetensors(name, &array).unwrap_or_default();
     let stem = name.rsplit('/').next().unwrap_or(name);
     let stem = stem.strip_suffix(".npy").unwrap_or(stem);
     let bytes = values.len() as u64 * header::bits_of(dtype).unwrap_or(8) / 8;
@@ -237,6 +242,7 @@ fn read_npy(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
             bytes,
         )],
         remarks: array.remarks,
+        raw: raw.into(),
         ..Checkpoint::default()
     })
 }

@@ -17,6 +17,7 @@ pub mod npy;
 #[cfg(feature = "app")]
 mod panels;
 pub mod plan;
+mod product;
 pub mod ranks;
 mod report;
 pub mod rewrite;
@@ -52,6 +53,8 @@ impl Lab for Pruning {
         entity: "layer",
         picture: "The weight matrices as grids, one cell a weight: kept weights in ink by magnitude, pruned ones blank; for the first layer one 8 by 8 field per hidden unit.",
     };
+
+    const PRODUCT: Option<&'static str> = Some("Save the pruned checkpoint");
 
     fn params() -> &'static [Param<Config>] {
         config::PARAMS

@@ -1,7 +1,7 @@
 //! Computation of the lab: train (or take the user's tensors), plan the whole sweep of
 //! sparsities, judge the network at every step, and write everything a view needs.
 
-use super::checkpoint::{Tensor, nan_error};
+use super::checkpoint::{Checkpoint, Tensor, nan_error};
 use super::config::{Config, Granularity, Method, NanPolicy, Source};
 use super::judge::{Judge, coarse_to_fine};
 use super::measure::{Bytes, Effective, effective};
@@ -64,6 +64,10 @@ pub struct Results {
     pub total: u64,
     /// Remarks on the tensors.
     pub remarks: Vec<String>,
+    /// The network that was trained here.
+    pub net: Option<Arc<Mlp>>,
+    /// The opened file.
+    pub raw: Arc<[u8]>,
 }
 
 /// Everything computed.
@@ -137,6 +141,7 @@ pub(super) struct Work {
     histograms: Vec<Histogram>,
     strips: Vec<Strip>,
     remarks: Vec<String>,
+    raw: Arc<[u8]>,
     phase: Phase,
     buffers: Workspace,
     /// Only what a first look needs: two points judged, no paths, no other methods.
@@ -163,8 +168,10 @@ impl Work {
                 work.phase = Phase::Train(Training::new(recipe)?);
             }
             Source::Imported => {
-                let (layers, remarks) = imported(config, data)?;
+                let checkpoint = opened(config, data)?;
+                let (layers, remarks) = imported(config, checkpoint)?;
                 (work.layers, work.remarks) = (layers.into(), remarks);
+                work.raw = checkpoint.raw.clone();
                 work.phase = work.planning();
             }
         }
@@ -185,6 +192,7 @@ impl Work {
             histograms: Vec::new(),
             strips: Vec::new(),
             remarks: Vec::new(),
+            raw: Arc::from([]),
             phase: Phase::Finish,
             buffers: Workspace::default(),
             brief: false,
@@ -350,6 +358,8 @@ impl Work {
             strips: self.strips.clone(),
             charts: Vec::new(),
             remarks: self.remarks.clone(),
+            net: self.net.clone(),
+            raw: self.raw.clone(),
         })
     }
 
@@ -488,23 +498,29 @@ pub(super) fn layers_of(net: &Mlp) -> Vec<Layer> {
     Layer::chain((0..net.layers()).map(tensor))
 }
 
-/// The prunable layers of the opened file, and remarks.
-fn imported(config: &Config, data: &Library) -> Result<(Vec<Layer>, Vec<String>)> {
+/// The opened file.
+fn opened<'a>(config: &Config, data: &'a Library) -> Result<&'a Checkpoint> {
     let Some(key) = &config.file else {
         return Err(Error::MissingData {
             name: "a .safetensors or .npy file".to_owned(),
         });
     };
-    let Dataset::Tensors(checkpoint) = data.get(key)? else {
-        return Err(Error::Unsupported(format!("{} as weights", key.name)));
-    };
+    match data.get(key)? {
+        Dataset::Tensors(checkpoint) => Ok(checkpoint),
+        Dataset::Trace(_) => Err(Error::Unsupported(format!("{} as weights", key.name))),
+    }
+}
+
+/// The prunable layers of the opened file, and remarks.
+fn imported(config: &Config, checkpoint: &Checkpoint) -> Result<(Vec<Layer>, Vec<String>)> {
+    let name = config.file.as_ref().map_or("", |key| &key.name);
     let mut remarks = checkpoint.remarks.clone();
     let mut chosen: Vec<Tensor> = Vec::new();
     for t in checkpoint.tensors.iter().filter(|t| t.is_prunable()) {
         let mut t = t.clone();
         if t.nan > 0 {
             match config.nan_policy {
-                NanPolicy::Refuse => return Err(nan_error(&key.name, &t)),
+                NanPolicy::Refuse => return Err(nan_error(name, &t)),
                 NanPolicy::Exclude => {
                     remarks.push(format!("tensor {:?} is left out: {} NaN", t.name, t.nan));
                     continue;
@@ -519,7 +535,7 @@ fn imported(config: &Config, data: &Library) -> Result<(Vec<Layer>, Vec<String>)
     }
     if chosen.is_empty() {
         return Err(Error::import(
-            &key.name,
+            name,
             "all tensors",
             "none can be pruned; that needs floating point, two dimensions, and a name without embed, norm or bias",
         ));
@@ -531,7 +547,6 @@ fn imported(config: &Config, data: &Library) -> Result<(Vec<Layer>, Vec<String>)
 mod tests {
     use super::*;
     use crate::core::finish;
-    use crate::labs::pruning::checkpoint::Checkpoint;
     use crate::labs::{DataKey, LabRun as _};
 
     fn run(config: &Config, data: &Library) -> Result<Run> {

@@ -7,9 +7,9 @@ use super::model::{Point, Results, Run};
 use super::select::{Cut, MAGNITUDE_BITS};
 use super::systems::erk::{Kind, densities};
 use crate::core::{
-    Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Story, Table, Timeline,
+    Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Result, Story, Table, Timeline,
 };
-use crate::labs::LabRun;
+use crate::labs::{LabRun, Product};
 use std::sync::Arc;
 
 /// Layers drawn as lines; with more, only the largest.
@@ -270,6 +270,10 @@ impl LabRun for Run {
         let density = |l: usize| r.density(l, r.chosen);
         order.sort_by(|&a, &b| density(a).total_cmp(&density(b)));
         order.into_iter().take(8).map(say).collect()
+    }
+
+    fn product(&self, at: f64) -> Result<Product> {
+        super::product::product(self.results(), self.timeline.index_at(at))
     }
 
     fn summary(&self) -> String {

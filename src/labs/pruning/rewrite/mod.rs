@@ -6,11 +6,13 @@
 //! k by the count rule, ties by file order.
 
 mod keys;
+mod network;
 mod npy;
 mod report;
 #[cfg(test)]
 mod tests;
 
+pub use network::network_as_safetensors;
 pub use npy::{npy_as_safetensors, npy_of_safetensors};
 pub use report::{Recipe, Report, TensorReport};
 
