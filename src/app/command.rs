@@ -72,7 +72,7 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of the palette.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
