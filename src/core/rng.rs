@@ -44,6 +44,8 @@ pub enum StreamId {
     Sessions = 14,
     /// Pauses.
     Think = 15,
+    /// Errors of predicted lengths.
+    Predictions = 16,
 }
 
 /// Ten rounds of Philox4x32.

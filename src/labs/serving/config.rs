@@ -9,6 +9,17 @@ use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
+/// Blocks that admission under a token budget asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Allocation {
+    /// Those of the first chunk, without a watermark.
+    #[default]
+    PerChunk,
+    /// Those of the whole prompt, above the watermark.
+    WholePrompt,
+}
+
 /// Where an arrival goes when there are several instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +45,20 @@ pub struct Config {
     pub batch_size_cap: u64,
     /// Decode iterations between two tries of LightLLM to admit.
     pub max_waiting_iters: u64,
+    /// Blocks that admission under a token budget asks for.
+    pub allocation: Allocation,
+    /// Standard deviation of the logarithm of a predicted output length around the true one.
+    pub prediction_sigma: f64,
+    /// τ of priority − age/τ in seconds.
+    pub aging_secs: f64,
+    /// Whether a waiting request may take memory from running ones of lower priority.
+    pub preemptive: bool,
+    /// Weight of a prompt token in the service of a user.
+    pub vtc_input_weight: f64,
+    /// Weight of an output token in the service of a user.
+    pub vtc_output_weight: f64,
+    /// Quantum of the first level of a feedback queue in seconds.
+    pub mlfq_quantum_secs: f64,
     /// Share of the pool kept free at admission.
     pub watermark_fraction: f64,
     /// Tokens per KV block.
@@ -139,6 +164,13 @@ impl Default for Config {
             max_tokens_in_batch: 8192,
             batch_size_cap: 128,
             max_waiting_iters: 10,
+            allocation: Allocation::PerChunk,
+            prediction_sigma: 0.0,
+            aging_secs: 10.0,
+            preemptive: false,
+            vtc_input_weight: 1.0,
+            vtc_output_weight: 2.0,
+            mlfq_quantum_secs: 0.01,
             watermark_fraction: 0.01,
             block_size: 16,
             num_blocks: 3072,
@@ -217,7 +249,9 @@ impl Config {
         } else {
             (self.block_size, self.num_blocks)
         };
-        let watermark = if self.scheduler.has(Feature::Watermark) {
+        let whole_prompt =
+            self.scheduler.has(Feature::Allocation) && self.allocation == Allocation::WholePrompt;
+        let watermark = if self.scheduler.has(Feature::Watermark) || whole_prompt {
             (self.watermark_fraction * num_blocks as f64).floor() as u32
         } else {
             0
@@ -229,6 +263,7 @@ impl Config {
             max_tokens_in_batch: self.max_tokens_in_batch,
             token_budget: self.chunk_size as u32,
             watermark_blocks: watermark,
+            whole_prompt,
             slot_blocks: self.max_tokens_per_sequence.div_ceil(block_size.max(1)) as u32,
             max_waiting_iters: self.max_waiting_iters as u32,
             stages: self.stages() as u32,

@@ -18,6 +18,7 @@ mod moments;
 mod panels;
 mod params;
 pub mod policies;
+mod predictions;
 mod presets;
 pub mod queueing;
 mod results;
@@ -29,7 +30,7 @@ pub mod trace;
 mod view;
 mod workload;
 
-pub use config::{Arrivals, Config, Lengths, Routing, Scheduler};
+pub use config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler};
 pub use cost::CostPreset;
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch};

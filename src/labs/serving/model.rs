@@ -3,6 +3,7 @@
 use super::config::Config;
 use super::engine::{Engine, Phase, Requests};
 use super::log::{Log, Segment};
+use super::predictions::predictions;
 use super::results::Results;
 use super::workload::{Workload, workload};
 use super::{charts, metrics, story, tables};
@@ -109,7 +110,8 @@ pub(super) struct Work {
 impl Work {
     /// Builds the workload and an engine before its first event.
     pub(super) fn new(config: &Config, data: &Library) -> Result<Self> {
-        let workload = workload(config, data)?;
+        let mut workload = workload(config, data)?;
+        Arc::make_mut(&mut workload.tags).predicted = predictions(config, &workload.decode);
         let requests = Requests::new(
             workload.arrival.as_slice().into(),
             &workload.prefill,

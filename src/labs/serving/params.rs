@@ -1,6 +1,6 @@
 //! The parameters: one line each gives widget, range, unit, words, and checks.
 
-use super::config::{Arrivals, Config, Lengths, Routing, Scheduler};
+use super::config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler};
 use super::cost::CostPreset;
 use super::policies::Feature;
 use crate::core::Param;
@@ -71,6 +71,83 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .unit("requests")
     .doc("Most requests that run or hold memory at once.")
     .group("Scheduler"),
+    Param::choice(
+        "allocation",
+        "Admission asks for",
+        &["Blocks of the chunk", "Blocks of the prompt"],
+        |c: &Config| c.allocation as usize,
+        |c, i| {
+            if let Some(v) = choose(&[Allocation::PerChunk, Allocation::WholePrompt], i) {
+                c.allocation = v;
+            }
+        },
+    )
+    .doc("vLLM v1 gives memory chunk by chunk; asking for the whole prompt above the watermark admits later and preempts less.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Allocation)),
+    Param::float(
+        "prediction_sigma",
+        "Prediction error",
+        [0.0, 4.0],
+        |c: &Config| c.prediction_sigma,
+        |c, v| c.prediction_sigma = v,
+    )
+    .doc("Predicted output length = true length · e^(σ·N(0,1)). 0 knows the truth; 0.5, 1 and 2 rank pairs like a predictor with Kendall's τ of about 0.7, 0.5 and 0.3.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Predicted)),
+    Param::float(
+        "aging_secs",
+        "Aging",
+        [0.01, 100_000.0],
+        |c: &Config| c.aging_secs,
+        |c, v| c.aging_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Seconds of waiting that outweigh one level of priority. Long: strict priorities. Short: order of arrival.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Aging)),
+    Param::toggle(
+        "preemptive",
+        "Preemptive",
+        |c: &Config| c.preemptive,
+        |c, v| c.preemptive = v,
+    )
+    .doc("A waiting request takes place and memory from running ones behind it in the order; they start again.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Aging)),
+    Param::float(
+        "vtc_input_weight",
+        "Weight of a prompt token",
+        [0.0, 100.0],
+        |c: &Config| c.vtc_input_weight,
+        |c, v| c.vtc_input_weight = v,
+    )
+    .doc("Service charged to a user for each prompt token, at admission.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Fair)),
+    Param::float(
+        "vtc_output_weight",
+        "Weight of an output token",
+        [0.0, 100.0],
+        |c: &Config| c.vtc_output_weight,
+        |c, v| c.vtc_output_weight = v,
+    )
+    .doc("Service charged to a user for each output token, when it is out.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Fair)),
+    Param::float(
+        "mlfq_quantum_secs",
+        "First quantum",
+        [0.000_1, 100.0],
+        |c: &Config| c.mlfq_quantum_secs,
+        |c, v| c.mlfq_quantum_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Running time after which a request sinks from level 0 to level 1; every level doubles it.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Quantum)),
     Param::int(
         "max_waiting_iters",
         "Iterations between admissions",
@@ -115,7 +192,10 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .doc("Share of the pool that admission leaves free for the decodes.")
     .group("Memory")
     .advanced()
-    .when(|c| c.scheduler.has(Feature::Watermark)),
+    .when(|c| {
+        c.scheduler.has(Feature::Watermark)
+            || c.scheduler.has(Feature::Allocation) && c.allocation == Allocation::WholePrompt
+    }),
     Param::int(
         "max_tokens_per_sequence",
         "Longest sequence",

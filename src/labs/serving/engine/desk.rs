@@ -107,6 +107,8 @@ pub struct Desk {
     pub stop: Stop,
     /// What happened, for the log.
     pub notes: Vec<Note>,
+    /// Time of the event that is being processed.
+    pub now: f64,
     /// Blocks in use.
     pub used: u32,
     /// Largest number of blocks in use.
@@ -166,6 +168,11 @@ impl Desk {
         self.partly_evictions += u64::from(partly);
         self.queue.push_front(r);
         self.notes.push(Note::Evicted { request: r, partly });
+    }
+
+    /// Whether a request lost its memory since the last batch was formed.
+    pub fn lost_now(&self, r: u32) -> bool {
+        (self.notes.iter()).any(|n| matches!(n, Note::Evicted { request, .. } if *request == r))
     }
 
     /// Puts a request into the batch with `q` tokens.

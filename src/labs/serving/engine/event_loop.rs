@@ -334,6 +334,7 @@ impl Engine {
         self.requests.replica[r as usize] = replica as u32;
         self.requests.phase[r as usize] = Phase::Waiting;
         let place = &mut self.replicas[replica];
+        place.desk.now = at;
         place
             .policy
             .arrived(&mut place.desk, &self.requests, &self.limits, r);
@@ -384,6 +385,7 @@ impl Engine {
     fn form(&mut self, index: usize, sink: &mut dyn Sink) {
         while self.replicas[index].inflight < self.limits.stages {
             self.replicas[index].desk.batch.clear();
+            self.replicas[index].desk.now = self.now;
             self.replicas[index].desk.stop = super::Stop::None;
             if self.beside(index) == Beside::Plain {
                 self.dissolve(index, sink);

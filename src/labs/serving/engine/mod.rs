@@ -37,6 +37,9 @@ pub struct Limits {
     pub token_budget: u32,
     /// Blocks kept free at admission.
     pub watermark_blocks: u32,
+    /// Whether admission under a token budget asks for the blocks of the whole prompt, above the
+    /// watermark, instead of those of the first chunk.
+    pub whole_prompt: bool,
     /// Blocks of a fixed slot (Orca, static batching).
     pub slot_blocks: u32,
     /// Decode iterations between two tries to admit (LightLLM).
@@ -55,6 +58,15 @@ impl Limits {
     /// Requests per micro-batch.
     pub fn micro_batch(&self) -> u32 {
         self.batch_cap / self.stages.max(1)
+    }
+
+    /// Blocks that admission under a token budget leaves free.
+    pub fn admission_reserve(&self) -> u32 {
+        if self.whole_prompt {
+            self.watermark_blocks
+        } else {
+            0
+        }
     }
 
     /// Blocks for `tokens` tokens.

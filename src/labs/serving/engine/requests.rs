@@ -54,6 +54,8 @@ pub struct Requests {
     pub facts: Arc<Facts>,
     /// What is known about each beside its lengths.
     pub tags: Arc<Tags>,
+    /// Prompt tokens as they came.
+    pub prompt: Arc<[u32]>,
     /// Prompt tokens; a preemption moves produced tokens here.
     pub prefill: Vec<u32>,
     /// Output tokens still counted as such: hidden, see [`Oracle`].
@@ -84,6 +86,7 @@ impl Requests {
             arrival,
             facts: Arc::default(),
             tags: Arc::default(),
+            prompt: prefill.into(),
             prefill: prefill.to_vec(),
             decode: decode.to_vec(),
             processed: vec![0; n],
@@ -122,6 +125,14 @@ impl Requests {
     /// Whether the prompt is processed, so that each iteration gives a token.
     pub fn decoding(&self, r: u32) -> bool {
         self.phase[r as usize] == Phase::Decode
+    }
+
+    /// Output tokens out so far.
+    pub fn produced(&self, r: u32) -> u32 {
+        let i = r as usize;
+        self.processed[i]
+            .max(self.prefill[i])
+            .saturating_sub(self.prompt[i])
     }
 
     /// Prompt tokens not processed yet.

@@ -226,6 +226,7 @@ fn alone(cost: [f64; 5], arrival: &[f64], prefill: &[u32], decode: &[u32]) -> Re
         max_tokens_in_batch: longest,
         token_budget: u32::MAX,
         watermark_blocks: 0,
+        whole_prompt: false,
         slot_blocks: 0,
         max_waiting_iters: 0,
         stages: 1,

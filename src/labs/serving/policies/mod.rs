@@ -1,22 +1,32 @@
 //! The batch-forming policies, one file each, behind one small trait.
 
 mod lightllm;
+mod mlfq;
 mod orca;
+mod ordered;
+mod priority;
+mod ranked;
 mod sarathi;
+mod sjf;
 mod srpt;
 mod static_batching;
 #[cfg(test)]
 mod tests;
 mod vllm;
 mod vllm_v1;
+mod vtc;
 
 pub use lightllm::LightLlm;
+pub use mlfq::Mlfq;
 pub use orca::Orca;
+pub use priority::Priority;
 pub use sarathi::Sarathi;
+pub use sjf::Sjf;
 pub use srpt::Srpt;
 pub use static_batching::StaticBatching;
 pub use vllm::Vllm;
 pub use vllm_v1::VllmV1;
+pub use vtc::Vtc;
 
 use super::config::Config;
 use super::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
@@ -36,6 +46,16 @@ pub enum Feature {
     Slots,
     /// Can have several batches on their way at once.
     Stages,
+    /// Can ask for the blocks of a whole prompt at admission instead of those of a chunk.
+    Allocation,
+    /// Heeds predicted output lengths.
+    Predicted,
+    /// Heeds priorities that age.
+    Aging,
+    /// Shares out service between users.
+    Fair,
+    /// Gives quanta of running time.
+    Quantum,
     /// Schedules requests for the first time in order of arrival.
     InOrder,
 }
@@ -93,8 +113,16 @@ registry! {
     VllmV1 => vllm_v1::CARD,
     /// LightLLM: admission by the estimated peak of memory.
     Lightllm => lightllm::CARD,
-    /// Shortest remaining processing time, with true lengths.
+    /// Shortest remaining processing time, with true or predicted lengths.
     Srpt => srpt::CARD,
+    /// Shortest job first, without preemption.
+    Sjf => sjf::CARD,
+    /// Multi-level feedback queue of FastServe.
+    Mlfq => mlfq::CARD,
+    /// Virtual token counter: fair shares between users.
+    Vtc => vtc::CARD,
+    /// Priorities with aging.
+    Priority => priority::CARD,
 }
 
 impl Scheduler {

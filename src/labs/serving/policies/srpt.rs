@@ -1,40 +1,66 @@
-//! Shortest remaining processing time first, every step anew, with true lengths: the oracle of
+//! Shortest remaining processing time first, every step anew, with true lengths (the oracle) or
+//! noisy ones (the stand-in for a learned ranking) of
 //! "Efficient LLM scheduling by learning to rank" (arXiv 2408.15792, repository
 //! hao-ai-lab/vllm-ltr). Ranked by tokens left, selected under budget and batch size, holders with
 //! more tokens left are evicted for blocks.
 
-use super::vllm_v1::{missing_blocks, retire, wanted_tokens};
+use super::ranked::Ranked;
+use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
 use crate::labs::serving::engine::{
-    Beside, CohortRule, Desk, Entry, Limits, Oracle, Phase, Place, Requests, Stop,
+    Beside, CohortRule, Desk, Entry, Limits, Oracle, Place, Requests,
 };
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
-    name: "SRPT (oracle)",
+    name: "SRPT",
     exhibit: "srpt",
-    features: &[Feature::Budget],
-    make: |_| Box::new(Srpt::default()),
+    features: &[Feature::Budget, Feature::Predicted],
+    make: |config| Box::new(Srpt::new(config.prediction_sigma > 0.0)),
 };
 
-/// Working space; nothing is remembered between steps.
+/// Ranks by tokens left.
 #[derive(Debug, Clone, Default)]
 pub struct Srpt {
-    ranked: Vec<u32>,
-    chosen: Vec<(usize, u32)>,
+    /// Whether output lengths are only predicted.
+    pub predicted: bool,
+    ranked: Ranked,
+}
+
+impl Srpt {
+    /// With true lengths, or with those predicted for the requests.
+    pub fn new(predicted: bool) -> Self {
+        Self {
+            predicted,
+            ranked: Ranked::default(),
+        }
+    }
+
+    /// Tokens left as the policy believes; those that outlive their prediction count as nearly
+    /// done.
+    fn left(&self, requests: &Requests, r: u32) -> f64 {
+        if !self.predicted {
+            return f64::from(requests.remaining(Oracle::declare(), r));
+        }
+        let i = r as usize;
+        let total = f64::from(requests.prompt[i]) + requests.tags.predicted(r);
+        (total - f64::from(requests.processed[i])).max(1.0)
+    }
 }
 
 impl Policy for Srpt {
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-        self.ranked.clear();
-        self.ranked.extend(desk.held.iter().chain(&desk.queue));
-        self.ranked
-            .sort_by_key(|&r| requests.remaining(Oracle::declare(), r));
-        self.choose(requests, limits);
-        self.place(desk, requests, limits);
-        if !desk.queue.is_empty() && desk.stop == Stop::None {
-            desk.stop = Stop::Rank;
+        self.ranked.gather(desk);
+        if self.predicted {
+            let mut order = std::mem::take(&mut self.ranked.order);
+            order.sort_by(|&a, &b| self.left(requests, a).total_cmp(&self.left(requests, b)));
+            self.ranked.order = order;
+        } else {
+            self.ranked
+                .order
+                .sort_by_key(|&r| requests.remaining(Oracle::declare(), r));
         }
+        self.ranked.step(desk, requests, limits);
     }
 
     fn batch_end(
@@ -48,7 +74,7 @@ impl Policy for Srpt {
     }
 
     fn cohort(&self) -> Option<CohortRule> {
-        Some(CohortRule {
+        (!self.predicted).then_some(CohortRule {
             place: Place::Apart,
             grows: true,
         })
@@ -71,61 +97,26 @@ impl Policy for Srpt {
         Beside::Formed
     }
 
+    fn why(&self, desk: &Desk, requests: &Requests, limits: &Limits, r: u32) -> Vec<String> {
+        let Some((place, all)) = self.ranked.place_of(r) else {
+            return Vec::new();
+        };
+        let mut text = format!(
+            "Rank: {:.0} tokens left{}, place {place} of {all} in the last ranking",
+            self.left(requests, r),
+            if self.predicted { " as predicted" } else { "" }
+        );
+        if desk.queue.contains(&r) {
+            text.push_str(&format!(
+                "; the first {} that fit into {} tokens run",
+                limits.batch_cap, limits.token_budget
+            ));
+        }
+        text.push('.');
+        vec![text]
+    }
+
     fn boxed(&self) -> Box<dyn Policy> {
         Box::new(self.clone())
-    }
-}
-
-impl Srpt {
-    /// First pass: who would run, without a look at blocks.
-    fn choose(&mut self, requests: &Requests, limits: &Limits) {
-        self.chosen.clear();
-        let mut budget = limits.token_budget;
-        for (place, &r) in self.ranked.iter().enumerate() {
-            if budget == 0 || self.chosen.len() >= limits.batch_cap as usize {
-                break;
-            }
-            let q = wanted_tokens(requests, r, budget);
-            self.chosen.push((place, q));
-            budget -= q;
-        }
-    }
-
-    /// Second pass: blocks, taken from the end of the ranking where they are missing.
-    fn place(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-        let evicted_before = desk.notes.len();
-        for &(place, q) in &self.chosen {
-            let r = self.ranked[place];
-            let gone = desk.notes[evicted_before..]
-                .iter()
-                .any(|n| matches!(n, crate::labs::serving::engine::Note::Evicted { request, .. } if *request == r));
-            if gone {
-                continue;
-            }
-            let need = missing_blocks(requests, limits, r, q);
-            while desk.free(limits) < need {
-                let victim = self.ranked[place + 1..]
-                    .iter()
-                    .rev()
-                    .copied()
-                    .find(|&v| requests.blocks[v as usize] > 0);
-                let Some(victim) = victim else {
-                    desk.stop = Stop::Blocks {
-                        need,
-                        free: desk.free(limits),
-                        reserve: 0,
-                    };
-                    return;
-                };
-                desk.held.retain(|&h| h != victim);
-                desk.evict(requests, limits, victim);
-            }
-            desk.allocate(requests, r, need);
-            if requests.phase[r as usize] == Phase::Waiting {
-                desk.queue.retain(|&w| w != r);
-                desk.held.push_back(r);
-            }
-            desk.run(requests, r, q);
-        }
     }
 }

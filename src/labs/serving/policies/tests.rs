@@ -26,6 +26,7 @@ fn limits() -> Limits {
         max_tokens_in_batch: 1000,
         token_budget: 100,
         watermark_blocks: 0,
+        whole_prompt: false,
         slot_blocks: 10,
         max_waiting_iters: 2,
         stages: 1,

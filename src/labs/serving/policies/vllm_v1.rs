@@ -11,7 +11,7 @@ use crate::labs::serving::engine::{
 pub(super) const CARD: Card = Card {
     name: "vLLM v1",
     exhibit: "vllm-v1",
-    features: &[Feature::Budget, Feature::InOrder],
+    features: &[Feature::Budget, Feature::InOrder, Feature::Allocation],
     make: |_| Box::new(VllmV1),
 };
 
@@ -94,6 +94,17 @@ pub(super) fn missing_blocks(requests: &Requests, limits: &Limits, r: u32, q: u3
         .saturating_sub(requests.blocks[r as usize])
 }
 
+/// Blocks a waiting request needs to be admitted with `q` tokens: those of the chunk, or of the
+/// whole prompt where admission asks for it.
+pub(super) fn admission_blocks(requests: &Requests, limits: &Limits, r: u32, q: u32) -> u32 {
+    let q = if limits.whole_prompt {
+        requests.prompt_left(r)
+    } else {
+        q
+    };
+    missing_blocks(requests, limits, r, q)
+}
+
 /// Tokens the request can use now.
 pub(super) fn wanted_tokens(requests: &Requests, r: u32, budget: u32) -> u32 {
     if requests.decoding(r) {
@@ -143,13 +154,14 @@ fn waiting(desk: &mut Desk, requests: &mut Requests, limits: &Limits, mut budget
             break;
         }
         let q = wanted_tokens(requests, r, budget);
-        let need = missing_blocks(requests, limits, r, q);
+        let need = admission_blocks(requests, limits, r, q);
+        let reserve = limits.admission_reserve();
         let free = desk.free(limits);
-        if free < need {
+        if free < need + reserve {
             desk.stop = Stop::Blocks {
                 need,
                 free,
-                reserve: 0,
+                reserve,
             };
             break;
         }

@@ -1,0 +1,166 @@
+//! The step of vLLM v1 with another order of the queue: one token budget, running requests first,
+//! then waiting ones in the order of a policy.
+
+use super::vllm_v1::{admission_blocks, missing_blocks, wanted_tokens};
+use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+
+/// Which requests go first.
+pub(super) trait Order {
+    /// Requests with a lower key stand further ahead in the queue; equal keys stand by arrival.
+    fn key(&self, requests: &Requests, r: u32) -> f64;
+
+    /// Place in the queue of the request to admit next.
+    fn pick(&self, desk: &Desk, _requests: &Requests) -> Option<usize> {
+        (!desk.queue.is_empty()).then_some(0)
+    }
+
+    /// A request was admitted.
+    fn admitted(&mut self, _requests: &Requests, _r: u32) {}
+
+    /// Place in the running list of the request that gives its memory back first: the last to
+    /// join, unless the order says otherwise.
+    fn victim(&self, desk: &Desk, _requests: &Requests) -> Option<usize> {
+        desk.held.len().checked_sub(1)
+    }
+
+    /// Whether a waiting request may take the place of a running one with a higher key.
+    fn preemptive(&self) -> bool {
+        false
+    }
+}
+
+/// Puts a request into a queue that is sorted by key.
+pub(super) fn enqueue(order: &impl Order, desk: &mut Desk, requests: &Requests, r: u32) {
+    let key = (order.key(requests, r), r);
+    let place = desk
+        .queue
+        .partition_point(|&q| before((order.key(requests, q), q), key));
+    desk.queue.insert(place, r);
+}
+
+fn before(a: (f64, u32), b: (f64, u32)) -> bool {
+    a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).is_lt()
+}
+
+/// One step.
+pub(super) fn step(
+    order: &mut impl Order,
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+) {
+    let before = desk.evictions;
+    let budget = running(order, desk, requests, limits);
+    let preempted = desk.evictions > before;
+    if preempted {
+        sort(order, desk, requests);
+        desk.stop = Stop::Preempted;
+    }
+    // A lone request that preempted itself would otherwise wait for an event that may never come.
+    if !preempted || desk.batch.is_empty() {
+        waiting(order, desk, requests, limits, budget);
+    }
+}
+
+fn sort(order: &impl Order, desk: &mut Desk, requests: &Requests) {
+    desk.queue.make_contiguous().sort_by(|&a, &b| {
+        (order.key(requests, a).total_cmp(&order.key(requests, b))).then(a.cmp(&b))
+    });
+}
+
+/// Evicts the running request at `place`; if it was chosen in this step, its tokens go back to
+/// the budget.
+fn evict(
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+    place: usize,
+    budget: &mut u32,
+) -> Option<u32> {
+    let victim = desk.held.remove(place)?;
+    if let Some(at) = desk.batch.iter().position(|e| e.request == victim) {
+        *budget += desk.batch.remove(at).tokens;
+    }
+    desk.evict(requests, limits, victim);
+    Some(victim)
+}
+
+fn running(order: &impl Order, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> u32 {
+    let mut budget = limits.token_budget;
+    let mut i = 0;
+    while budget > 0 && i < desk.held.len() {
+        let r = desk.held[i];
+        let q = wanted_tokens(requests, r, budget);
+        let need = missing_blocks(requests, limits, r, q);
+        while q > 0 && desk.free(limits) < need {
+            let Some(place) = order.victim(desk, requests) else {
+                return budget;
+            };
+            let victim = evict(desk, requests, limits, place, &mut budget);
+            if victim == Some(r) {
+                return budget;
+            }
+            i -= usize::from(place < i);
+        }
+        if q > 0 {
+            desk.allocate(requests, r, need);
+            desk.run(requests, r, q);
+            budget -= q;
+        }
+        i += 1;
+    }
+    budget
+}
+
+fn waiting(
+    order: &mut impl Order,
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+    mut budget: u32,
+) {
+    desk.stop = match desk.stop {
+        Stop::Preempted => Stop::Preempted,
+        _ => Stop::None,
+    };
+    while let Some(place) = order.pick(desk, requests) {
+        let r = desk.queue[place];
+        let q = wanted_tokens(requests, r, budget);
+        let need = admission_blocks(requests, limits, r, q);
+        let free = desk.free(limits);
+        let reserve = limits.admission_reserve();
+        let stop = if desk.held.len() >= limits.batch_cap as usize {
+            Stop::Holders(limits.batch_cap)
+        } else if budget == 0 {
+            Stop::Budget(limits.token_budget)
+        } else if free < need + reserve {
+            Stop::Blocks {
+                need,
+                free,
+                reserve,
+            }
+        } else {
+            desk.queue.remove(place);
+            desk.allocate(requests, r, need);
+            desk.run(requests, r, q);
+            desk.held.push_back(r);
+            budget -= q;
+            order.admitted(requests, r);
+            continue;
+        };
+        desk.stop = stop;
+        let worse = order.preemptive()
+            && order.victim(desk, requests).is_some_and(|v| {
+                let victim = desk.held[v];
+                before(
+                    (order.key(requests, r), r),
+                    (order.key(requests, victim), victim),
+                )
+            });
+        let Some(victim) = worse.then(|| order.victim(desk, requests)).flatten() else {
+            return;
+        };
+        evict(desk, requests, limits, victim, &mut budget);
+        sort(order, desk, requests);
+    }
+}
