@@ -6,6 +6,7 @@ mod claims;
 mod config;
 pub mod cost;
 pub mod engine;
+mod fairness;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;

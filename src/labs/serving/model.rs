@@ -157,13 +157,25 @@ impl Work {
         let (offsets, segments) = log.segments(end, &open);
         let results = Results::new(&self.config, &self.workload, &engine, &log, saturated);
         let timeline = super::moments::timeline(&self.config, &self.workload, &results, &log);
-        let metrics = metrics::metrics(&self.config, &results, &log);
+        let mut metrics = metrics::metrics(&self.config, &results, &log);
+        metrics.extend(super::predictions::metric(&self.config, &self.workload));
         let charts = charts::charts(&self.config, &self.workload, &results, &log);
+        let recording = recorder.close(engine);
+        if self.workload.tags.users() > 1 {
+            let last = self.workload.arrival.iter().copied().fold(0.0, f64::max);
+            let step = log.event_times.partition_point(|&t| t <= last);
+            let state = recording.at(step as u64);
+            metrics.push(super::fairness::metric(
+                &self.config,
+                &self.workload,
+                &state,
+            ));
+        }
         Run {
             inner: Arc::new(Inner {
                 config: self.config.clone(),
                 workload: std::mem::take(&mut self.workload),
-                recording: recorder.close(engine),
+                recording,
                 log,
                 offsets,
                 segments,

@@ -3,8 +3,10 @@
 
 use super::config::Config;
 use super::policies::Feature;
+use super::workload::Workload;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
+use crate::core::{Better, Metric};
 
 /// Predicted output tokens of every request: D·e^(σ·N(0,1)); empty if the scheduler asks for none.
 pub(super) fn predictions(config: &Config, outputs: &[u32]) -> Vec<f64> {
@@ -17,6 +19,19 @@ pub(super) fn predictions(config: &Config, outputs: &[u32]) -> Vec<f64> {
         .iter()
         .map(|&d| f64::from(d) * num::exp(sigma * stream.normal()))
         .collect()
+}
+
+/// How well the predictions of a run rank its requests, where the scheduler uses any.
+pub(super) fn metric(config: &Config, workload: &Workload) -> Option<Metric> {
+    let predicted = &workload.tags.predicted;
+    (config.scheduler.has(Feature::Predicted) && !predicted.is_empty()).then(|| Metric {
+        id: "prediction_tau",
+        name: "Kendall's τ of predictions",
+        unit: "",
+        value: kendall_tau(&workload.decode, predicted),
+        better: Better::Higher,
+        doc: "How well predicted output lengths rank the requests: 1 is the true order, 0 is chance.",
+    })
 }
 
 /// Kendall's τ-a: concordant minus discordant pairs over all pairs; pairs equal in either list

@@ -3,6 +3,8 @@
 mod lightllm;
 mod mlfq;
 mod orca;
+#[cfg(test)]
+mod order_tests;
 mod ordered;
 mod priority;
 mod ranked;

@@ -3,10 +3,12 @@
 
 use super::*;
 use crate::core::Simulation as _;
-use crate::labs::serving::engine::{Engine, Facts, Formed, NO_REQUEST, Requests, Router, Sink};
+use crate::labs::serving::engine::{
+    Engine, Facts, Formed, NO_REQUEST, Requests, Router, Sink, Tags,
+};
 
 /// Batches as (time of forming, [(request, tokens)]).
-type Batches = Vec<(f64, Vec<(u32, u32)>)>;
+pub(super) type Batches = Vec<(f64, Vec<(u32, u32)>)>;
 
 #[derive(Default)]
 struct Keep(Batches);
@@ -18,7 +20,7 @@ impl Sink for Keep {
     }
 }
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         block_size: 1,
         num_blocks: 1000,
@@ -38,9 +40,19 @@ fn limits() -> Limits {
 
 /// Runs requests that all arrive at time 0, given as (prompt, output).
 fn run(policy: &dyn Policy, limits: Limits, requests: &[(u32, u32)]) -> (Batches, Engine) {
+    run_tagged(policy, limits, requests, Tags::default())
+}
+
+/// The same with tags.
+pub(super) fn run_tagged(
+    policy: &dyn Policy,
+    limits: Limits,
+    requests: &[(u32, u32)],
+    tags: Tags,
+) -> (Batches, Engine) {
     let (prompts, outputs): (Vec<u32>, Vec<u32>) = requests.iter().copied().unzip();
     let arrival = vec![0.0; requests.len()];
-    let requests = Requests::new(arrival.into(), &prompts, &outputs);
+    let requests = Requests::new(arrival.into(), &prompts, &outputs).with_tags(tags.into());
     let mut engine = Engine::new(limits, requests, policy, 1, Router::RoundRobin).unwrap();
     let mut keep = Keep::default();
     while engine.advance_with(&mut keep) {}

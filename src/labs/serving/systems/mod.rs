@@ -1,12 +1,16 @@
 //! The systems of this lab, one file each.
 
 mod lightllm;
+mod mlfq;
 mod orca;
+mod priority;
 mod sarathi_serve;
+mod sjf;
 mod srpt;
 mod static_batching;
 mod vllm;
 mod vllm_v1;
+mod vtc;
 
 use crate::labs::Exhibit;
 
@@ -18,5 +22,9 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &static_batching::STATIC_BATCHING,
     &vllm_v1::VLLM_V1,
     &srpt::SRPT,
+    &sjf::SJF,
+    &mlfq::MLFQ,
+    &vtc::VTC,
+    &priority::PRIORITY,
     &lightllm::LIGHTLLM,
 ];

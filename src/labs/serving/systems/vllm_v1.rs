@@ -20,7 +20,7 @@ pub(super) static VLLM_V1: Exhibit = Exhibit {
         arxiv: "",
     },
     basis: Basis::Code,
-    deviations: "No prefix cache, no limit on long prefills, first come first served only.",
+    deviations: "First come, first served; no limit on long prefills. The other order of its source, priorities, is an exhibit of its own.",
     equation: "q = 1 if the prompt is done, else min(P − done, budget left)",
     symbols: &[
         ("q", "tokens that run in this step"),
