@@ -1,9 +1,11 @@
 //! Config of the lab.
 
 use super::cost::CostPreset;
-use super::engine::{Limits, Router};
+use super::engine::Limits;
 pub use super::policies::Scheduler;
 use super::policies::{Feature, Policy};
+use super::routers::Route;
+pub use super::routers::Routing;
 pub use super::workload::{Arrivals, Lengths};
 use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
@@ -18,17 +20,6 @@ pub enum Allocation {
     PerChunk,
     /// Those of the whole prompt, above the watermark.
     WholePrompt,
-}
-
-/// Where an arrival goes when there are several instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Routing {
-    /// In turns.
-    RoundRobin,
-    /// To the instance with the fewest waiting and running requests.
-    #[default]
-    LeastOutstanding,
 }
 
 /// Every input that changes a number.
@@ -292,12 +283,9 @@ impl Config {
         (self.scheduler.card().make)(self)
     }
 
-    /// The router of the engine.
-    pub fn router(&self) -> Router {
-        match self.routing {
-            Routing::RoundRobin => Router::RoundRobin,
-            Routing::LeastOutstanding => Router::LeastOutstanding,
-        }
+    /// The router of a run in its initial state.
+    pub fn router(&self) -> Box<dyn Route> {
+        (self.routing.card().make)(self.seed)
     }
 
     /// Checks every parameter, and those that depend on each other.

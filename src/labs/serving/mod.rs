@@ -23,6 +23,7 @@ mod predictions;
 mod presets;
 pub mod queueing;
 mod results;
+pub mod routers;
 mod story;
 pub mod systems;
 mod tables;
@@ -73,7 +74,12 @@ impl Lab for Serving {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
-        let id = config.scheduler.card().exhibit;
+        let router = config.routing.card().exhibit;
+        let id = if config.replicas > 1 && !router.is_empty() {
+            router
+        } else {
+            config.scheduler.card().exhibit
+        };
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }
 
@@ -87,7 +93,8 @@ impl Lab for Serving {
             name.to_owned()
         };
         if config.replicas > 1 {
-            label = format!("{label}, {} instances", config.replicas);
+            let router = config.routing.card().name;
+            label = format!("{label}, {} instances, {router}", config.replicas);
         }
         label
     }

@@ -232,10 +232,10 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::choice(
         "routing",
         "Routing",
-        &["Round robin", "Least outstanding"],
+        Routing::NAMES,
         |c: &Config| c.routing as usize,
         |c, i| {
-            if let Some(v) = choose(&[Routing::RoundRobin, Routing::LeastOutstanding], i) {
+            if let Some(v) = choose(Routing::ALL, i) {
                 c.routing = v;
             }
         },

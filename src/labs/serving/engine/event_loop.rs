@@ -5,9 +5,10 @@ use super::cohort::{Beside, CohortRule, Place};
 use super::desk::{Desk, Entry};
 use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Formed, NoSink, Sink};
-use super::{Limits, Router};
+use super::{Cluster, Limits};
 use crate::core::{Error, Result, Simulation};
 use crate::labs::serving::policies::Policy;
+use crate::labs::serving::routers::Route;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
@@ -78,22 +79,26 @@ struct Stage {
     fifo: VecDeque<u32>,
 }
 
+/// An instance.
 #[derive(Debug, Clone)]
-struct Replica {
-    desk: Desk,
+pub(super) struct Replica {
+    pub(super) desk: Desk,
     policy: Box<dyn Policy>,
     /// How the cohort works here; `None` keeps to the plain rules.
     rule: Option<CohortRule>,
     stages: Vec<Stage>,
     inflight: u32,
-    outstanding: u32,
+    /// Requests that wait or run.
+    pub(super) outstanding: u32,
+    /// Their prompt tokens.
+    pub(super) prompt_tokens: u64,
 }
 
 /// State of a run between two events. One step of the simulation is one event.
 #[derive(Debug, Clone)]
 pub struct Engine {
     limits: Arc<Limits>,
-    router: Router,
+    router: Box<dyn Route>,
     requests: Requests,
     replicas: Vec<Replica>,
     flights: Vec<Flight>,
@@ -103,7 +108,6 @@ pub struct Engine {
     created: u64,
     roots: usize,
     next_arrival: usize,
-    routed: u64,
     now: f64,
     steps: u64,
     iterations: u64,
@@ -125,7 +129,7 @@ impl Engine {
         requests: Requests,
         policy: &dyn Policy,
         replicas: u32,
-        router: Router,
+        router: impl Into<Box<dyn Route>>,
     ) -> Result<Self> {
         refuse_zero(&limits, replicas)?;
         refuse_bad_requests(&requests)?;
@@ -138,10 +142,11 @@ impl Engine {
             stages: vec![Stage::default(); stages],
             inflight: 0,
             outstanding: 0,
+            prompt_tokens: 0,
         };
         Ok(Self {
             limits: Arc::new(limits),
-            router,
+            router: router.into(),
             requests,
             replicas: vec![replica; replicas as usize],
             flights: Vec::new(),
@@ -151,7 +156,6 @@ impl Engine {
             created: 0,
             roots,
             next_arrival: 0,
-            routed: 0,
             now: 0.0,
             steps: 0,
             iterations: 0,
@@ -329,8 +333,12 @@ impl Engine {
             sink.arrived(at, r, Phase::Ignored);
             return;
         }
-        let replica = self.route();
-        self.routed += 1;
+        let cluster = Cluster {
+            replicas: &self.replicas,
+            requests: &self.requests,
+            limits: &self.limits,
+        };
+        let replica = self.router.pick(&cluster, r).min(self.replicas.len() - 1);
         self.requests.replica[r as usize] = replica as u32;
         self.requests.phase[r as usize] = Phase::Waiting;
         let place = &mut self.replicas[replica];
@@ -339,6 +347,7 @@ impl Engine {
             .policy
             .arrived(&mut place.desk, &self.requests, &self.limits, r);
         place.outstanding += 1;
+        place.prompt_tokens += u64::from(self.requests.prompt[r as usize]);
         sink.arrived(at, r, Phase::Waiting);
         self.form(replica, sink);
     }
@@ -362,24 +371,6 @@ impl Engine {
         let room =
             self.limits.num_blocks - self.limits.watermark_blocks.min(self.limits.num_blocks);
         self.limits.blocks_for(total) > room
-    }
-
-    fn route(&self) -> usize {
-        let n = self.replicas.len();
-        match self.router {
-            Router::RoundRobin => (self.routed % n as u64) as usize,
-            Router::LeastOutstanding => {
-                let load = |i: &usize| {
-                    let replica = &self.replicas[*i];
-                    if self.limits.quirks {
-                        replica.desk.queue.len()
-                    } else {
-                        replica.outstanding as usize
-                    }
-                };
-                (0..n).min_by_key(load).unwrap_or(0)
-            }
-        }
     }
 
     fn form(&mut self, index: usize, sink: &mut dyn Sink) {
@@ -560,6 +551,8 @@ impl Engine {
             if emitted == Emitted::Last {
                 self.finished += 1;
                 self.replicas[index].outstanding -= 1;
+                self.replicas[index].prompt_tokens -=
+                    u64::from(self.requests.prompt[entry.request as usize]);
                 self.follow_up(entry.request);
             }
             sink.ran(iteration, self.now, entry, emitted);
@@ -611,6 +604,7 @@ impl Engine {
             self.requests.finish(r, self.now);
             self.finished += 1;
             replica.outstanding -= 1;
+            replica.prompt_tokens -= u64::from(self.requests.prompt[r as usize]);
             ended.push(Entry::decode(r));
             if sink.lumps() {
                 sink.left(self.now, index as u32, r, ran, Emitted::Last);

@@ -6,6 +6,7 @@
 //! inference" (arXiv 2405.05465, repository microsoft/vidur), without its quirks unless asked for.
 
 mod checks;
+mod cluster;
 mod cohort;
 mod desk;
 mod event_loop;
@@ -14,6 +15,7 @@ mod requests;
 mod sink;
 mod tags;
 
+pub use cluster::Cluster;
 pub use cohort::{Beside, Cohort, CohortRule, Place};
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
@@ -73,16 +75,6 @@ impl Limits {
     pub fn blocks_for(&self, tokens: u32) -> u32 {
         tokens.div_ceil(self.block_size.max(1))
     }
-}
-
-/// Where an arrival goes when there are several instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Router {
-    /// The k-th arrival to instance k mod n.
-    #[default]
-    RoundRobin,
-    /// Fewest waiting and running requests (with quirks: fewest waiting); ties to the lowest index.
-    LeastOutstanding,
 }
 
 /// What a batch asks of the hardware.

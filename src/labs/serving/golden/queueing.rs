@@ -6,9 +6,10 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_floats, float, float_field, floats_field, usize_field,
 };
 use crate::core::{Error, Result, Simulation as _};
-use crate::labs::serving::engine::{Engine, Limits, Requests, Router};
+use crate::labs::serving::engine::{Engine, Limits, Requests};
 use crate::labs::serving::policies::Vllm;
 use crate::labs::serving::queueing as forms;
+use crate::labs::serving::routers::Routing;
 use serde_json::Value;
 
 type Evaluate = fn(&Value) -> Result<Vec<(&'static str, f64)>>;
@@ -235,7 +236,7 @@ fn alone(cost: [f64; 5], arrival: &[f64], prefill: &[u32], decode: &[u32]) -> Re
         ignore_misfits: false,
     };
     let requests = Requests::new(arrival.into(), prefill, decode);
-    let mut engine = Engine::new(limits, requests, &Vllm, 1, Router::RoundRobin)?;
+    let mut engine = Engine::new(limits, requests, &Vllm, 1, Routing::RoundRobin)?;
     while engine.advance() {}
     engine.deadlock().map_or(Ok(engine), Err)
 }

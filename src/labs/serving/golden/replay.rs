@@ -5,10 +5,11 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_integers, float_field, floats_field, str_field, usize_field,
 };
 use crate::core::{Error, Result};
-use crate::labs::serving::engine::{Engine, Entry, Formed, Limits, Requests, Router, Sink};
+use crate::labs::serving::engine::{Engine, Entry, Formed, Limits, Requests, Sink};
 use crate::labs::serving::policies::{
     LightLlm, Orca, Policy, Sarathi, Srpt, StaticBatching, Vllm, VllmV1,
 };
+use crate::labs::serving::routers::Routing;
 use serde_json::Value;
 
 /// Times agree within this many seconds.
@@ -115,8 +116,8 @@ pub(super) fn vidur(file: &Value) -> Result<Vec<Case>> {
         ignore_misfits: false,
     };
     let router = match params.get("global_scheduler").and_then(Value::as_str) {
-        None | Some("round_robin") => Router::RoundRobin,
-        Some("least_outstanding_requests") => Router::LeastOutstanding,
+        None | Some("round_robin") => Routing::RoundRobin,
+        Some("least_outstanding_requests") => Routing::LeastOutstanding,
         Some(other) => {
             return Err(Error::malformed(
                 "global_scheduler",
@@ -164,7 +165,7 @@ pub(super) fn engine(file: &Value) -> Result<Vec<Case>> {
         quirks: false,
         ignore_misfits: false,
     };
-    let engine = Engine::new(limits, requests(file)?, &*policy, 1, Router::RoundRobin)?;
+    let engine = Engine::new(limits, requests(file)?, &*policy, 1, Routing::RoundRobin)?;
     compare(name, file, engine)
 }
 

@@ -4,7 +4,8 @@
 use super::tests::{limits, run_tagged};
 use super::*;
 use crate::core::rng::{Stream, StreamId};
-use crate::labs::serving::engine::{Engine, NoSink, Router, Tags};
+use crate::labs::serving::engine::{Engine, NoSink, Tags};
+use crate::labs::serving::routers::Routing;
 
 fn firsts(engine: &Engine) -> Vec<u32> {
     let scheduled = &engine.requests().scheduled_at;
@@ -65,7 +66,7 @@ fn waiting_for_tau_seconds_outweighs_one_level() {
             batch_cap: 1,
             ..limits()
         };
-        let mut engine = Engine::new(limits, requests, &policy, 1, Router::RoundRobin).unwrap();
+        let mut engine = Engine::new(limits, requests, &policy, 1, Routing::RoundRobin).unwrap();
         while engine.advance_with(&mut NoSink) {}
         firsts(&engine)
     };
@@ -126,7 +127,7 @@ fn non_preemptive_priorities_wait_as_long_as_cobham_says() {
         quirks: false,
         ..limits()
     };
-    let mut engine = Engine::new(limits, requests, &policy, 1, Router::RoundRobin).unwrap();
+    let mut engine = Engine::new(limits, requests, &policy, 1, Routing::RoundRobin).unwrap();
     while engine.advance_with(&mut NoSink) {}
     let r = engine.requests();
     // W₀ = ρ·s; high W₀/(1 − ρ_h), low W₀/((1 − ρ_h)(1 − ρ)).
@@ -169,7 +170,7 @@ fn the_user_with_the_lowest_counter_goes_next_and_absence_earns_nothing() {
         ..Tags::default()
     };
     let requests = Requests::new(arrivals.into(), &[4; 7], &[1; 7]).with_tags(tags.into());
-    let mut engine = Engine::new(limits, requests, &vtc, 1, Router::RoundRobin).unwrap();
+    let mut engine = Engine::new(limits, requests, &vtc, 1, Routing::RoundRobin).unwrap();
     while engine.advance_with(&mut NoSink) {}
     assert_eq!(firsts(&engine), [0, 1, 2, 5, 3, 6, 4]);
 }
@@ -189,11 +190,11 @@ fn a_job_sinks_a_level_when_its_quantum_is_used_up() {
 
 #[test]
 fn admission_by_the_whole_prompt_waits_for_its_blocks() {
-    // Two prompts of 60 tokens and budget 20: by chunks both start, by prompts only one fits.
+    // Two prompts of 60 tokens: by chunks both start, by prompts only one fits.
     let requests = [(60, 2), (60, 2)];
     let limits = |whole_prompt| Limits {
         num_blocks: 100,
-        token_budget: 80,
+        token_budget: 40,
         whole_prompt,
         watermark_blocks: 1,
         quirks: false,
@@ -201,7 +202,7 @@ fn admission_by_the_whole_prompt_waits_for_its_blocks() {
     };
     let (by_chunk, _) = run_tagged(&VllmV1, limits(false), &requests, Tags::default());
     let (by_prompt, engine) = run_tagged(&VllmV1, limits(true), &requests, Tags::default());
-    assert_eq!(by_chunk[1].1, [(0, 1), (1, 40)], "40 blocks are free");
-    assert_eq!(by_prompt[1].1, [(0, 1)], "60 are asked for");
+    assert_eq!(by_chunk[1].1, [(0, 20), (1, 20)], "40 blocks are free");
+    assert_eq!(by_prompt[1].1, [(0, 20)], "60 are asked for");
     assert_eq!(engine.requests().restarts, [0, 0]);
 }

@@ -3,9 +3,8 @@
 
 use super::*;
 use crate::core::Simulation as _;
-use crate::labs::serving::engine::{
-    Engine, Facts, Formed, NO_REQUEST, Requests, Router, Sink, Tags,
-};
+use crate::labs::serving::engine::{Engine, Facts, Formed, NO_REQUEST, Requests, Sink, Tags};
+use crate::labs::serving::routers::Routing;
 
 /// Batches as (time of forming, [(request, tokens)]).
 pub(super) type Batches = Vec<(f64, Vec<(u32, u32)>)>;
@@ -53,7 +52,7 @@ pub(super) fn run_tagged(
     let (prompts, outputs): (Vec<u32>, Vec<u32>) = requests.iter().copied().unzip();
     let arrival = vec![0.0; requests.len()];
     let requests = Requests::new(arrival.into(), &prompts, &outputs).with_tags(tags.into());
-    let mut engine = Engine::new(limits, requests, policy, 1, Router::RoundRobin).unwrap();
+    let mut engine = Engine::new(limits, requests, policy, 1, Routing::RoundRobin).unwrap();
     let mut keep = Keep::default();
     while engine.advance_with(&mut keep) {}
     (keep.0, engine)
@@ -280,7 +279,7 @@ fn a_lone_request_that_evicts_itself_goes_on_unless_the_quirk_is_on() {
 #[test]
 fn zero_capacities_and_bad_requests_are_refused_by_name() {
     let refused = |limits: Limits, requests: Requests| {
-        Engine::new(limits, requests, &Vllm, 1, Router::RoundRobin)
+        Engine::new(limits, requests, &Vllm, 1, Routing::RoundRobin)
             .map(|e| e.steps())
             .unwrap_err()
             .to_string()
@@ -333,7 +332,7 @@ fn a_request_with_a_predecessor_arrives_after_its_end_and_the_thinking_time() {
         &[5, 3, 4, 1],
     )
     .with_facts(facts.into());
-    let mut engine = Engine::new(limits(), requests, &Vllm, 1, Router::RoundRobin).unwrap();
+    let mut engine = Engine::new(limits(), requests, &Vllm, 1, Routing::RoundRobin).unwrap();
     while engine.advance() {}
     let r = engine.requests();
     assert_eq!(engine.finished(), 4);
@@ -347,7 +346,7 @@ fn chains_that_do_not_make_sense_are_refused() {
     let start = |facts: Facts| {
         let requests =
             Requests::new([0.0, f64::NAN].into(), &[4, 4], &[4, 4]).with_facts(facts.into());
-        Engine::new(limits(), requests, &Vllm, 1, Router::RoundRobin)
+        Engine::new(limits(), requests, &Vllm, 1, Routing::RoundRobin)
     };
     let chain = |next: [u32; 2], think: [f64; 2]| Facts {
         next: next.to_vec(),

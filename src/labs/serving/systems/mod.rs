@@ -3,6 +3,7 @@
 mod lightllm;
 mod mlfq;
 mod orca;
+mod power_of_two;
 mod priority;
 mod sarathi_serve;
 mod sjf;
@@ -26,5 +27,6 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &mlfq::MLFQ,
     &vtc::VTC,
     &priority::PRIORITY,
+    &power_of_two::POWER_OF_TWO,
     &lightllm::LIGHTLLM,
 ];

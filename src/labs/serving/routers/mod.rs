@@ -1,0 +1,93 @@
+//! Where an arrival goes when there are several instances: one file per router, behind one small
+//! trait.
+
+mod least_kv;
+mod least_outstanding;
+mod power_of_two;
+mod random;
+mod round_robin;
+mod session_affinity;
+mod shortest_tokens;
+#[cfg(test)]
+mod tests;
+
+use super::engine::Cluster;
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+
+/// What a router is: its name, its exhibit, and how a run gets its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Card {
+    /// Name in menus.
+    pub name: &'static str,
+    /// Key of its exhibit; empty where it has none.
+    pub exhibit: &'static str,
+    /// The router in its initial state, for a seed.
+    pub make: fn(u64) -> Box<dyn Route>,
+}
+
+/// Chooses an instance for every arrival.
+pub trait Route: Debug + Send + Sync {
+    /// The instance that request `r` goes to.
+    fn pick(&mut self, cluster: &Cluster<'_>, r: u32) -> usize;
+
+    /// A copy with its state.
+    fn boxed(&self) -> Box<dyn Route>;
+}
+
+impl Clone for Box<dyn Route> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}
+
+/// One line per router: the name in configs and links, and the card in its file.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $name:ident => $card:expr,)*) => {
+        /// Where an arrival goes when there are several instances.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Routing {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Routing {
+            /// All routers, in the order of the menu.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// Names in the menu, in the order of [`Self::ALL`].
+            pub const NAMES: &'static [&'static str] = &[$($card.name),*];
+
+            /// What it is.
+            pub fn card(self) -> &'static Card {
+                match self {
+                    $(Self::$name => const { &$card },)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// In turns.
+    RoundRobin => round_robin::CARD,
+    /// To the instance with the fewest waiting and running requests.
+    #[default]
+    LeastOutstanding => least_outstanding::CARD,
+    /// Anywhere.
+    Random => random::CARD,
+    /// To the better of two instances drawn at random.
+    PowerOfTwo => power_of_two::CARD,
+    /// To the instance with the fewest prompt tokens to serve.
+    ShortestTokens => shortest_tokens::CARD,
+    /// To the instance with the fewest KV blocks in use.
+    LeastKv => least_kv::CARD,
+    /// Where the conversation began.
+    SessionAffinity => session_affinity::CARD,
+}
+
+impl From<Routing> for Box<dyn Route> {
+    /// The router with seed 0.
+    fn from(routing: Routing) -> Self {
+        (routing.card().make)(0)
+    }
+}
