@@ -88,14 +88,17 @@ impl Run {
 
     /// State of the engine at a moment: after the last event not later than it.
     pub fn state_at(&self, at: f64) -> Engine {
-        let recording = &self.inner.recording;
-        let mut state = recording.latest(|s| s.now() <= at);
-        while state.steps() < recording.total_steps()
-            && state.next_at().is_some_and(|next| next <= at)
-            && state.advance()
-        {}
-        state.settled()
+        state_at(&self.inner.recording, at)
     }
+}
+
+fn state_at(recording: &Recording<Engine>, at: f64) -> Engine {
+    let mut state = recording.latest(|s| s.now() <= at);
+    while state.steps() < recording.total_steps()
+        && state.next_at().is_some_and(|next| next <= at)
+        && state.advance()
+    {}
+    state.settled()
 }
 
 /// The computation in steps.
@@ -163,8 +166,7 @@ impl Work {
         let recording = recorder.close(engine);
         if self.workload.tags.users() > 1 {
             let last = self.workload.arrival.iter().copied().fold(0.0, f64::max);
-            let step = log.event_times.partition_point(|&t| t <= last);
-            let state = recording.at(step as u64);
+            let state = state_at(&recording, last);
             metrics.push(super::fairness::metric(
                 &self.config,
                 &self.workload,

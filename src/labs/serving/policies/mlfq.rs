@@ -154,7 +154,7 @@ impl Policy for Mlfq {
             self.quantum(seat.level) * 1e3
         );
         if above >= limits.batch_cap as usize && desk.queue.contains(&r) {
-            text.push_str(&format!(", and {} may run", limits.batch_cap));
+            text = format!("{text}, and {} may run", limits.batch_cap);
         }
         text.push('.');
         vec![text]

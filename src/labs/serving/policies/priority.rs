@@ -79,10 +79,12 @@ impl Policy for Priority {
             aged(r)
         );
         match (desk.queue.iter().position(|&q| q == r), desk.queue.front()) {
-            (Some(place), Some(&head)) if place > 0 => text.push_str(&format!(
-                "; {place} waiting stand before it, the first with {:.2}.",
-                aged(head)
-            )),
+            (Some(place), Some(&head)) if place > 0 => {
+                text = format!(
+                    "{text}; {place} waiting stand before it, the first with {:.2}.",
+                    aged(head)
+                );
+            }
             (Some(_), _) => text.push_str(", the lowest of all that wait."),
             (None, _) => text.push('.'),
         }

@@ -50,10 +50,12 @@ impl Policy for Sjf {
         let own = requests.tags.predicted(r);
         let mut text = format!("Order: its output is predicted to be {own:.0} tokens");
         match desk.queue.front() {
-            Some(&head) if place > 0 => text.push_str(&format!(
-                "; {place} waiting with shorter predictions go first, the next one with {:.0}.",
-                requests.tags.predicted(head)
-            )),
+            Some(&head) if place > 0 => {
+                text = format!(
+                    "{text}; {place} waiting with shorter predictions go first, the next one with {:.0}.",
+                    requests.tags.predicted(head)
+                );
+            }
             _ => text.push_str(", the shortest prediction of all that wait."),
         }
         vec![text]

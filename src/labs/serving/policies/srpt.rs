@@ -107,10 +107,10 @@ impl Policy for Srpt {
             if self.predicted { " as predicted" } else { "" }
         );
         if desk.queue.contains(&r) {
-            text.push_str(&format!(
-                "; the first {} that fit into {} tokens run",
+            text = format!(
+                "{text}; the first {} that fit into {} tokens run",
                 limits.batch_cap, limits.token_budget
-            ));
+            );
         }
         text.push('.');
         vec![text]

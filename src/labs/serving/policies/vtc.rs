@@ -150,12 +150,10 @@ impl Policy for Vtc {
             if let Some((first, counter)) = self.lowest()
                 && first != user as usize
             {
-                text.push_str(&format!(
-                    "; user {first} has had less, {counter:.0}, and goes first"
-                ));
+                text = format!("{text}; user {first} has had less, {counter:.0}, and goes first");
             }
             if ahead > 0 {
-                text.push_str(&format!("; {ahead} of its own requests are older"));
+                text = format!("{text}; {ahead} of its own requests are older");
             }
         }
         text.push('.');
