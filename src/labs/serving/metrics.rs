@@ -129,7 +129,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 50.0,
                 doc: "Time from a request's arrival to the forming of its first batch.",
             },
-            &queueing,
+            Some(&queueing),
         ),
     ];
     let mut out: Vec<Metric> = tails
