@@ -22,7 +22,8 @@ fn run(config: &Config) -> Run {
 
 fn configs() -> impl Strategy<Value = Config> {
     (
-        (0..Router::ALL.len(), 1..12_u64, 1..4_u64, 1..80_u64),
+        // The last router replays a file.
+        (0..Router::ALL.len() - 1, 1..12_u64, 1..4_u64, 1..80_u64),
         (0.2..2.5_f64, 0..4_usize, any::<bool>(), 0..4_usize),
         (0..1000_u64, 0.0..2.0_f64, 0.0..3.0_f64),
         (0..3_usize, 0..3_usize, 0..3_usize),

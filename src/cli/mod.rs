@@ -9,6 +9,7 @@ mod files;
 mod gpu;
 mod parallel;
 mod prune;
+mod route;
 mod run;
 mod serving;
 mod simulate;
@@ -49,6 +50,7 @@ const UNSUPPORTED: u8 = 3;
         schedlab run setup.json                      any lab; the JSON a share link holds\n  \
         schedlab prune --in a.safetensors --out b.safetensors --sparsity 0.5\n  \
         schedlab verify tests/golden                 check against the reference values\n  \
+        schedlab route logits.npy --router mixtral,sinkhorn   what would another router do?\n  \
         schedlab claims --lab serving                test the papers' claims here\n  \
         schedlab gpu                                 which device computes, and does it compute right\n\n\
         Exit codes: 0 done; 1 a check failed (verify, gpu); 2 bad input or a file that cannot be \
@@ -114,6 +116,9 @@ enum Command {
         schedlab prune --in a.safetensors --out b.safetensors --method lamp --sparsity 0.9 \
         --csv layers.csv --masks masks.safetensors --recipe recipe.json")]
     Prune(PruneArgs),
+    /// Route the tokens of a router dump under one or several policies: balance, drops, assignments
+    #[command(after_long_help = route::HELP)]
+    Route(RouteArgs),
     /// Test the papers' claims by experiments here
     Claims(ClaimsArgs),
     /// The graphics device: limits, which path computes and why, self-test of every kernel
@@ -196,6 +201,34 @@ struct PruneArgs {
 }
 
 #[derive(Debug, clap::Args)]
+struct RouteArgs {
+    /// Router logits, probabilities or chosen experts: .npy, .npz, .safetensors, or CSV layer,expert
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Layers, from 0: a number, several with commas, or all
+    #[arg(long, default_value = "0", value_name = "LAYERS")]
+    layer: String,
+    /// Routers with commas, as in a setup: mixtral, switch, gshard, expert_choice, loss_free, …
+    #[arg(long, value_name = "ROUTERS")]
+    router: Option<String>,
+    /// Any field of the setup: k=8, capacity_factor=1.25, overflow=reroute; may be repeated
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// A routing setup to start from
+    #[arg(long, value_name = "FILE.json")]
+    config: Option<PathBuf>,
+    /// Write one row a (token, expert) pair
+    #[arg(long, value_name = "FILE.csv")]
+    assignments: Option<PathBuf>,
+    /// Write one row an expert and batch
+    #[arg(long, value_name = "FILE.csv")]
+    loads: Option<PathBuf>,
+    /// Write setups and metrics as JSON
+    #[arg(long, value_name = "FILE.json")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
 struct ClaimsArgs {
     /// Print the stored results at once, run nothing
     #[arg(long)]
@@ -242,6 +275,7 @@ pub fn main() -> ExitCode {
         Some(Command::Prune(args)) => prune::prune(&args),
         Some(Command::Sweep(args)) => sweep::sweep(&args),
         Some(Command::Capacity(args)) => capacity::capacity(&args),
+        Some(Command::Route(args)) => route::route(&args),
         Some(Command::Claims(args)) => claims::claims(&args),
         Some(Command::Gpu(args)) => Ok(gpu::gpu(&args)),
     };

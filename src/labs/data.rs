@@ -1,7 +1,7 @@
 //! Data the user brought: recognised by content, kept by name and fingerprint. A config refers to
 //! it by [`DataKey`]; the data itself never travels in a link.
 
-use super::{LabKind, pruning, serving};
+use super::{LabKind, pruning, routing, serving};
 use crate::core::{Error, Job, Result, Step, finish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -65,7 +65,18 @@ impl Dataset {
     pub fn labs(&self) -> &'static [LabKind] {
         match self {
             Self::Trace(_) => &[LabKind::Serving],
-            Self::Tensors(_) => &[LabKind::Pruning],
+            Self::Tensors(checkpoint) => {
+                let prunable = checkpoint
+                    .tensors
+                    .iter()
+                    .any(pruning::checkpoint::Tensor::is_prunable);
+                match (routing::dump::recognise(checkpoint), prunable) {
+                    ((true, _), false) => &[LabKind::Routing],
+                    ((true, true), true) => &[LabKind::Routing, LabKind::Pruning],
+                    ((true, false), true) => &[LabKind::Pruning, LabKind::Routing],
+                    _ => &[LabKind::Pruning],
+                }
+            }
         }
     }
 
@@ -149,13 +160,17 @@ impl Opening {
             let checkpoint = pruning::checkpoint::read(name, bytes)?;
             return Ok(Some(Dataset::Tensors(Arc::new(checkpoint))));
         }
-        std::str::from_utf8(bytes).map_err(|e| {
+        let text = std::str::from_utf8(bytes).map_err(|e| {
             Error::import(
                 name,
                 format!("byte {}", e.valid_up_to()),
-                "neither text nor a safetensors file",
+                "neither text nor a safetensors, .npy or .npz file",
             )
         })?;
+        if routing::dump::is_table(text) {
+            let choices = routing::dump::read_table(name, text)?;
+            return Ok(Some(Dataset::Tensors(Arc::new(choices))));
+        }
         let content = std::mem::take(&mut self.bytes);
         self.trace = Some(serving::trace::Import::new(&self.name, content)?);
         Ok(None)

@@ -1,7 +1,7 @@
-//! Weight tensors from a user's file: `.safetensors`, or one array as `.npy`.
+//! Weight tensors from a user's file: `.safetensors`, or arrays as `.npy` and `.npz`.
 
 use super::header::{self, Entry, Strictness, shape_words};
-use super::npy;
+use super::{npy, npz};
 use crate::core::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -148,7 +148,9 @@ pub fn looks_like(name: &str, bytes: &[u8]) -> bool {
     let by_content = bytes.get(4..9) == Some(&[0, 0, 0, 0, b'{']);
     has_extension(name, "safetensors")
         || has_extension(name, "npy")
+        || has_extension(name, "npz")
         || by_content
+        || bytes.starts_with(npz::MAGIC)
         || bytes.starts_with(npy::MAGIC)
 }
 
@@ -163,8 +165,11 @@ fn has_extension(name: &str, wanted: &str) -> bool {
 /// # Errors
 /// What is wrong, and at which tensor or byte.
 pub fn read(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
+    let is_npz = bytes.starts_with(npz::MAGIC) || has_extension(name, "npz");
     let is_npy = bytes.starts_with(npy::MAGIC) || has_extension(name, "npy");
-    let mut checkpoint = if is_npy {
+    let mut checkpoint = if is_npz {
+        read_npz(name, bytes)?
+    } else if is_npy {
         read_npy(name, bytes)?
     } else {
         read_safetensors(name, bytes, Strictness::Ours)?
@@ -225,6 +230,13 @@ fn read_npy(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
         Some("f4") => "F32",
         Some("f8") => "F64",
         Some("b1") => "BOOL",
+        Some("u1") => "U8",
+        Some("i2") => "I16",
+        Some("u2") => "U16",
+        Some("i4") => "I32",
+        Some("u4") => "U32",
+        Some("i8") => "I64",
+        Some("u8") => "U64",
         _ => "I8",
     };
     let values: Vec<f32> = array.values.iter().map(|&v| v as f32).collect();
@@ -245,6 +257,16 @@ fn read_npy(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
         raw: raw.into(),
         ..Checkpoint::default()
     })
+}
+
+fn read_npz(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
+    let mut out = Checkpoint::default();
+    for (array, content) in npz::arrays(name, bytes)? {
+        let read = read_npy(&format!("{name}/{array}.npy"), &content)?;
+        out.tensors.extend(read.tensors);
+        out.remarks.extend(read.remarks);
+    }
+    Ok(out)
 }
 
 fn with_counts(
@@ -283,7 +305,9 @@ fn decode(entry: &Entry, raw: &[u8], remarks: &mut Vec<String>) -> Tensor {
         "U8" => each(raw, |b| f32::from(u8::from_le_bytes(b))),
         "BOOL" => each(raw, |[b]: [u8; 1]| f32::from(u8::from(b != 0))),
         "I16" => each(raw, |b| f32::from(i16::from_le_bytes(b))),
+        "U16" => each(raw, |b| f32::from(u16::from_le_bytes(b))),
         "I32" => each(raw, |b| i32::from_le_bytes(b) as f32),
+        "I64" => each(raw, |b| i64::from_le_bytes(b) as f32),
         other => {
             remarks.push(format!(
                 "tensor {:?}: the format {other} is listed, not opened",

@@ -14,6 +14,7 @@ pub mod measure;
 mod model;
 pub mod network;
 pub mod npy;
+pub mod npz;
 #[cfg(feature = "app")]
 mod panels;
 pub mod plan;

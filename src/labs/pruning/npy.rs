@@ -56,7 +56,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Array> {
         let problem = if descr.contains('O') {
             "holds pickled objects, which are refused".to_owned()
         } else {
-            format!("the dtype {descr} is not read; allowed: f2, f4, f8, i1, b1")
+            format!("the dtype {descr} is not read; allowed: f2, f4, f8, i1 to i8, u1 to u8, b1")
         };
         Error::import(file, format!("byte {at}"), problem)
     })?;
@@ -144,10 +144,10 @@ fn shape_of(text: &str) -> Option<Vec<u64>> {
 /// Bytes of one element, for the types that are read.
 fn width(descr: &str) -> Option<usize> {
     match descr {
-        "|i1" | "|b1" | "<i1" | "<b1" => Some(1),
-        "<f2" | ">f2" => Some(2),
-        "<f4" | ">f4" => Some(4),
-        "<f8" | ">f8" => Some(8),
+        "|i1" | "|u1" | "|b1" | "<i1" | "<u1" | "<b1" => Some(1),
+        "<f2" | ">f2" | "<i2" | ">i2" | "<u2" | ">u2" => Some(2),
+        "<f4" | ">f4" | "<i4" | ">i4" | "<u4" | ">u4" => Some(4),
+        "<f8" | ">f8" | "<i8" | ">i8" | "<u8" | ">u8" => Some(8),
         _ => None,
     }
 }
@@ -160,11 +160,17 @@ fn value(raw: &[u8], descr: &str) -> f64 {
     if descr.starts_with('>') {
         bytes[..n].reverse();
     }
-    match (n, descr.ends_with("b1")) {
-        (1, true) => f64::from(u8::from(bytes[0] != 0)),
-        (1, false) => f64::from(bytes[0] as i8),
-        (2, _) => half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f64(),
-        (4, _) => f64::from(f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
+    let whole = u64::from_le_bytes(bytes);
+    match (descr.as_bytes().get(1), n) {
+        (Some(b'b'), _) => f64::from(u8::from(whole != 0)),
+        (Some(b'u'), _) => whole as f64,
+        // The sign sits in the top bit of the stored width.
+        (Some(b'i'), _) => {
+            let shift = 64 - 8 * n as u32;
+            (((whole << shift) as i64) >> shift) as f64
+        }
+        (_, 2) => half::f16::from_le_bytes([bytes[0], bytes[1]]).to_f64(),
+        (_, 4) => f64::from(f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
         _ => f64::from_le_bytes(bytes),
     }
 }

@@ -167,7 +167,9 @@ impl BatchWork {
         self.entropy += f64::from(entropy);
         self.tokens += 1;
         let gates: Vec<f64> = gates.iter().map(|&g| f64::from(g)).collect();
-        let weights = if config.router == Router::Switch || !config.renormalise {
+        let raw = config.router == Router::Switch
+            || (config.router == Router::Mixtral && !config.renormalise);
+        let weights = if raw {
             gates.clone()
         } else {
             gate::normalised(&gates)

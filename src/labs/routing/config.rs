@@ -3,6 +3,7 @@
 use super::params::PARAMS;
 use super::rules::capacity;
 use crate::core::{Error, Result, validate};
+use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
 /// Which rule sends tokens to experts.
@@ -43,11 +44,13 @@ pub enum Router {
     SoftMoe,
     /// Scores averaged over similar tokens before the choice (graph of tokens).
     TokenGraph,
+    /// The choices of an imported file.
+    Recorded,
 }
 
 impl Router {
     /// All routers, in the order of the menu.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Mixtral,
         Self::Granite,
         Self::Switch,
@@ -64,6 +67,7 @@ impl Router {
         Self::Blockffn,
         Self::SoftMoe,
         Self::TokenGraph,
+        Self::Recorded,
     ];
 
     /// Names in the menu, in the same order.
@@ -84,7 +88,16 @@ impl Router {
         "BlockFFN: ReLU",
         "Soft MoE",
         "Graph of tokens",
+        "As recorded in a file",
     ];
+
+    /// Its name in the menu.
+    pub fn name(self) -> &'static str {
+        let at = Self::ALL.iter().position(|r| *r == self);
+        at.and_then(|i| Self::NAMES.get(i))
+            .copied()
+            .unwrap_or_default()
+    }
 
     /// Whether a token's experts follow from its own scores alone.
     pub fn is_local(self) -> bool {
@@ -96,6 +109,14 @@ impl Router {
                 | Self::SparseTransport
                 | Self::SoftMoe
                 | Self::TokenGraph
+        )
+    }
+
+    /// Whether it needs more of a token than its logits: an embedding or an id.
+    pub fn needs_tokens(self) -> bool {
+        matches!(
+            self,
+            Self::Cosine | Self::Hash | Self::SoftMoe | Self::TokenGraph
         )
     }
 
@@ -227,6 +248,10 @@ pub enum BiasRule {
 pub struct Config {
     /// Seed of every random draw.
     pub seed: u64,
+    /// File with the logits or choices of a real router; none: synthetic tokens.
+    pub data: Option<DataKey>,
+    /// Layer of the file.
+    pub layer: u64,
     /// The routing rule.
     pub router: Router,
     /// Number of experts E.
@@ -303,6 +328,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             seed: 1,
+            data: None,
+            layer: 0,
             router: Router::Mixtral,
             experts: 8,
             k: 2,
@@ -344,6 +371,8 @@ impl Default for Config {
 
 /// Most pairs (token, expert) of a run.
 pub(super) const MAX_PAIRS: u64 = 1 << 19;
+/// Parts of a batch by which a file's tokens are coloured.
+const EIGHTHS: usize = 8;
 /// Most entries of a token × slot or token × token table.
 const MAX_TABLE: u64 = 1 << 20;
 
@@ -418,6 +447,24 @@ impl Config {
         }
     }
 
+    /// Groups by which tokens are coloured: clusters, or eighths of the batch for a file's tokens.
+    pub fn cluster_count(&self) -> usize {
+        if self.data.is_some() {
+            EIGHTHS
+        } else {
+            self.clusters as usize
+        }
+    }
+
+    /// What such a group is called.
+    pub fn cluster_word(&self) -> &'static str {
+        if self.data.is_some() {
+            "eighth"
+        } else {
+            "cluster"
+        }
+    }
+
     /// Checks ranges and the rules that tie parameters together.
     ///
     /// # Errors
@@ -440,11 +487,29 @@ impl Config {
                 ),
             ));
         }
+        self.check_source()?;
         if self.router == Router::DeepseekV3 {
             let [e, g, kept] = [self.experts, self.groups, self.topk_group].map(|v| v as usize);
             capacity::check_groups(e, g, kept, self.choices())?;
         }
         self.check_sizes()
+    }
+
+    fn check_source(&self) -> Result<()> {
+        let name = self.router.name();
+        match &self.data {
+            None if self.router == Router::Recorded => Err(Error::out_of_range(
+                "router",
+                name,
+                "any other router, or open a file with chosen experts first",
+            )),
+            Some(_) if self.router.needs_tokens() => Err(Error::out_of_range(
+                "router",
+                name,
+                "a router that needs only logits: the file has no embeddings or token ids",
+            )),
+            _ => Ok(()),
+        }
     }
 
     fn check_sizes(&self) -> Result<()> {

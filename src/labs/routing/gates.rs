@@ -19,6 +19,8 @@ pub(super) struct Token {
     pub(super) logits: Vec<f64>,
     /// Expert of its id in the table of hash routing.
     pub(super) hashed: usize,
+    /// Experts that a file names for it.
+    pub(super) recorded: Vec<usize>,
 }
 
 /// Scores of one token.
@@ -89,6 +91,7 @@ pub(super) fn gate_token(config: &Config, token: &Token, bias: &[f64]) -> Gated 
         }
         Router::Blockffn => relu(config, z),
         Router::Hash => with_scores(z, gate::softmax(z), vec![token.hashed], vec![1.0]),
+        Router::Recorded => recorded(config, token),
         Router::Gshard if config.second_choice == SecondChoice::Sampled => {
             let p = gate::softmax(z);
             let first = gate::argmax(z);
@@ -110,6 +113,23 @@ pub(super) fn gate_token(config: &Config, token: &Token, bias: &[f64]) -> Gated 
             };
             with_scores(z, p, picks, weights)
         }
+    }
+}
+
+/// The file's choices, all with the same weight: it holds no scores.
+fn recorded(config: &Config, token: &Token) -> Gated {
+    let picks = token.recorded.clone();
+    let share = 1.0 / picks.len().max(1) as f64;
+    let mut scores = vec![0.0; config.experts as usize];
+    for &e in &picks {
+        scores[e] = share;
+    }
+    Gated {
+        selecting: scores.clone(),
+        entropy: gate::entropy(&scores),
+        weights: vec![share; picks.len()],
+        scores,
+        picks,
     }
 }
 

@@ -21,13 +21,13 @@ impl GpuLab for Routing {
     fn start_gpu(
         gpu: &Gpu,
         config: &Config,
-        _data: &Library,
+        data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
         if !has_kernel(config) {
             return Ok(None);
         }
-        Ok(Some(Box::new(DeviceWork::new(gpu, config)?)))
+        Ok(Some(Box::new(DeviceWork::new(gpu, config, data)?)))
     }
 }
 
@@ -43,7 +43,9 @@ fn has_kernel(config: &Config) -> bool {
     };
     let in_order =
         config.drop_order == DropOrder::Token && config.buffer_order == BufferOrder::ChoiceMajor;
-    softmax && (!config.limited || (in_order && config.overflow == Overflow::Drop))
+    // The kernels count experts in workgroup memory.
+    let few = config.experts <= 256;
+    few && softmax && (!config.limited || (in_order && config.overflow == Overflow::Drop))
 }
 
 /// The four dispatches of a batch, bound once.
@@ -196,9 +198,9 @@ struct DeviceWork {
 }
 
 impl DeviceWork {
-    fn new(gpu: &Gpu, config: &Config) -> Result<Self> {
+    fn new(gpu: &Gpu, config: &Config, data: &Library) -> Result<Self> {
         Ok(Self {
-            work: Work::new(config),
+            work: Work::with(config, data)?,
             plan: Plan::new(gpu, config)?,
             logits: Vec::new(),
             tickets: None,

@@ -5,6 +5,7 @@ mod batch;
 mod charts;
 mod claims;
 mod config;
+pub mod dump;
 mod gates;
 pub mod golden;
 #[cfg(feature = "gpu")]
@@ -87,6 +88,7 @@ impl Lab for Routing {
             Router::Blockffn => "blockffn",
             Router::SoftMoe => "soft-moe",
             Router::TokenGraph => "graph-of-tokens",
+            Router::Recorded => return None,
         };
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }
@@ -95,9 +97,9 @@ impl Lab for Routing {
         config.check()
     }
 
-    fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work::new(config)))
+        Ok(Box::new(model::Work::with(config, data)?))
     }
 
     fn seed(config: &Config) -> u64 {
@@ -108,12 +110,46 @@ impl Lab for Routing {
         config.seed = seed & u64::from(u32::MAX);
     }
 
-    fn use_data(_config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
-        Err(Error::Unsupported(format!(
-            "{} ({}) in this lab",
-            key.name,
-            data.words()
-        )))
+    /// The first layer, as many tokens as fit, with the router kept where the file allows it.
+    fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+        let layers = model::layers_of(key, data)?;
+        let layer = layers.get(config.layer as usize).or_else(|| layers.first());
+        let layer =
+            layer.ok_or_else(|| Error::Unsupported(format!("{} without layers", key.name)))?;
+        let recorded = layer.content == dump::Content::Choices;
+        let router = match config.router {
+            _ if recorded => Router::Recorded,
+            Router::Recorded => Router::Mixtral,
+            router if router.needs_tokens() => Router::Mixtral,
+            router => router,
+        };
+        let experts = layer.experts as u64;
+        let k = if recorded {
+            layer.width as u64
+        } else {
+            config.k.min(experts)
+        };
+        // Several batches, so that a bias has something to learn from.
+        let all = layer.tokens as u64;
+        let tokens = (all / 8).clamp(all.min(128), 512);
+        let mut config = Config {
+            data: Some(key.clone()),
+            layer: if layers.len() as u64 > config.layer {
+                config.layer
+            } else {
+                0
+            },
+            router,
+            experts,
+            k,
+            tokens,
+            batches: (layer.tokens as u64 / tokens).min(400),
+            ..config.clone()
+        };
+        while config.batches > 1 && config.check().is_err_and(|e| e.field() == Some("batches")) {
+            config.batches /= 2;
+        }
+        Ok(config)
     }
 }
 
@@ -138,6 +174,11 @@ fn label(config: &Config) -> String {
         Router::Blockffn => "BlockFFN".to_owned(),
         Router::SoftMoe => format!("Soft MoE, {} slots", config.slots()),
         Router::TokenGraph => format!("Token graph top-{}, τ {}", config.k, config.temperature),
+        Router::Recorded => "As recorded".to_owned(),
+    };
+    let name = match &config.data {
+        Some(key) => format!("{name} on {} layer {}", key.name, config.layer),
+        None => name,
     };
     if !config.has_capacity() {
         return if config.router == Router::SoftMoe {

@@ -2,13 +2,15 @@
 
 use super::batch::BatchWork;
 use super::charts::charts;
-use super::config::{BiasRule, Config};
+use super::config::{BiasRule, Config, Router};
+use super::dump::{self, Content, Layer};
 use super::gates::{Gated, gate_token};
 use super::population::Population;
 use super::route::Batch;
 use super::rules::bias;
 use super::rules::load::{Floor, FloorWork};
-use crate::core::{Chart, EntityId, Job, Moment, MomentKind, Result, Step, Timeline, num};
+use crate::core::{Chart, EntityId, Error, Job, Moment, MomentKind, Result, Step, Timeline, num};
+use crate::labs::{DataKey, Dataset, Library};
 use std::sync::Arc;
 
 /// Everything computed. Cheap to clone.
@@ -131,7 +133,7 @@ impl Run {
         // Rounding of a position such as 2.9999… must not leave the last pair outside.
         let turns = (now + 1e-6) as u32;
         let experts = self.inner.config.experts as usize;
-        let clusters = self.inner.config.clusters as usize;
+        let clusters = self.inner.config.cluster_count();
         let mut scene = Scene {
             batch,
             now,
@@ -209,9 +211,25 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Starts a run on synthetic tokens.
     pub(super) fn new(config: &Config) -> Self {
+        Self::on(config, Population::new(config))
+    }
+
+    /// Starts a run on the tokens that the config asks for.
+    pub(super) fn with(config: &Config, data: &Library) -> Result<Self> {
+        Ok(match &config.data {
+            Some(key) => Self::on(
+                config,
+                Population::of_file(config, layer_of(config, key, data)?),
+            ),
+            None => Self::new(config),
+        })
+    }
+
+    fn on(config: &Config, population: Population) -> Self {
         Self {
-            population: Population::new(config),
+            population,
             chance: FloorWork::new(
                 config.tokens as usize,
                 config.experts as usize,
@@ -317,6 +335,63 @@ impl Work {
                 charts,
             }),
         }
+    }
+}
+
+/// The layer of a file, checked against the config.
+fn layer_of(config: &Config, key: &DataKey, data: &Library) -> Result<Layer> {
+    let layers = layers_of(key, data.get(key)?)?;
+    let count = layers.len();
+    let layer = layers
+        .into_iter()
+        .nth(config.layer as usize)
+        .ok_or_else(|| {
+            let allowed = format!("0 to {} ({} has {count} layers)", count - 1, key.name);
+            Error::out_of_range("layer", config.layer, allowed)
+        })?;
+    let recorded = config.router == Router::Recorded;
+    if recorded != (layer.content == Content::Choices) {
+        let allowed = if recorded {
+            "any other: the file holds scores, not choices"
+        } else {
+            "as recorded: the file holds choices, not scores"
+        };
+        return Err(Error::out_of_range(
+            "router",
+            Router::name(config.router),
+            allowed,
+        ));
+    }
+    if layer.experts > config.experts as usize
+        || (!recorded && layer.experts != config.experts as usize)
+    {
+        let allowed = format!("{}, as in the file", layer.experts);
+        return Err(Error::out_of_range("experts", config.experts, allowed));
+    }
+    if recorded && layer.width != config.choices() {
+        let allowed = format!("{}, as in the file", layer.width);
+        return Err(Error::out_of_range("k", config.k, allowed));
+    }
+    if config.tokens * config.batches > layer.tokens as u64 {
+        let allowed = format!(
+            "tokens x batches up to the {} tokens of the layer, here {}",
+            layer.tokens,
+            config.tokens * config.batches
+        );
+        return Err(Error::out_of_range("batches", config.batches, allowed));
+    }
+    Ok(layer)
+}
+
+/// The layers of a data set.
+pub(super) fn layers_of(key: &DataKey, data: &Dataset) -> Result<Vec<Layer>> {
+    match data {
+        Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
+        other @ Dataset::Trace(_) => Err(Error::Unsupported(format!(
+            "{} ({}) in this lab",
+            key.name,
+            other.words()
+        ))),
     }
 }
 

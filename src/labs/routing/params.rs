@@ -26,16 +26,17 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .group("Router")
     .doc("The rule that sends tokens to experts."),
-    Param::int("experts", "Experts", [1, 256], |c: &Config| c.experts, |c, v| c.experts = v)
+    Param::int("experts", "Experts", [1, 512], |c: &Config| c.experts, |c, v| c.experts = v)
         .log()
         .group("Router")
+        .when(|c| c.data.is_none())
         .doc("Number of experts E."),
     Param::int("k", "Experts per token", [1, 8], |c: &Config| c.k, |c, v| c.k = v)
     .group("Router")
     .when(|c| {
         !matches!(
             c.router,
-            Router::Switch | Router::Gshard | Router::Hash | Router::Base | Router::SparseTransport | Router::Blockffn
+            Router::Switch | Router::Gshard | Router::Hash | Router::Base | Router::SparseTransport | Router::Blockffn | Router::Recorded
         )
     })
     .doc("k experts per token; on average for expert choice and Soft MoE, at least for DynMoLE. At most the number of experts."),
@@ -246,8 +247,13 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .log()
         .group("Tokens")
         .doc("Batches routed one after the other."),
+    Param::int("layer", "Layer of the file", [0, 4095], |c: &Config| c.layer, |c, v| c.layer = v)
+        .group("Tokens")
+        .when(|c| c.data.is_some())
+        .doc("Which layer of the imported file is routed, from 0."),
     Param::int("clusters", "Token clusters", [1, 24], |c: &Config| c.clusters, |c, v| c.clusters = v)
         .group("Tokens")
+        .when(|c| c.data.is_none())
         .doc("Tokens come from this many Gaussian clusters: topics, languages, word classes."),
     Param::float(
         "cluster_skew",
@@ -257,6 +263,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.cluster_skew = v,
     )
     .group("Tokens")
+    .when(|c| c.data.is_none())
     .doc("Zipf exponent of the cluster sizes: 0 makes them equal."),
     Param::float(
         "router_skew",
@@ -267,9 +274,11 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("logits")
     .group("Tokens")
+    .when(|c| c.data.is_none())
     .doc("Standard deviation of a fixed preference for some experts, whatever the token."),
     Param::float("spread", "Cluster spread", [0.0, 4.0], |c: &Config| c.spread, |c, v| c.spread = v)
         .group("Tokens")
+        .when(|c| c.data.is_none())
         .advanced()
         .doc("Distance of tokens from their cluster's centre, in units of the centres' own spread."),
     Param::float(
@@ -281,6 +290,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("logits")
     .group("Tokens")
+    .when(|c| c.data.is_none())
     .advanced()
     .doc("Standard deviation of the logits that come from the token: 0 ignores the token."),
     Param::float(
@@ -291,15 +301,18 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.correlation = v,
     )
     .group("Tokens")
+    .when(|c| c.data.is_none())
     .advanced()
     .doc("How much a token resembles the one before it: its cluster stays with this probability, and its deviation is a moving average over 16 tokens with these weights."),
     Param::float("drift", "Topic drift", [0.0, 0.5], |c: &Config| c.drift, |c, v| c.drift = v)
         .unit("turns per batch")
         .group("Tokens")
+        .when(|c| c.data.is_none())
         .advanced()
         .doc("How fast the popular clusters change places over the batches."),
     Param::int("dim", "Embedding width", [1, 64], |c: &Config| c.dim, |c, v| c.dim = v)
         .group("Tokens")
+        .when(|c| c.data.is_none())
         .advanced()
         .doc("Width D of the token embeddings."),
     Param::int("seed", "Seed", [0, u32::MAX as u64], |c: &Config| c.seed, |c, v| c.seed = v)

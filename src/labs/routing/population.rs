@@ -5,6 +5,7 @@
 //! single precision sees the very same numbers.
 
 use super::config::{Config, HashTable, Router};
+use super::dump::{Content, Layer};
 use super::gates::Token;
 use super::rules::matrix::Matrix;
 use super::rules::{gate, models};
@@ -32,6 +33,8 @@ pub(super) struct Population {
     correlation: f64,
     /// Parts of the cosine router, where it is used.
     cosine: Option<Cosine>,
+    /// Layer of a file whose tokens are routed instead, and tokens per batch.
+    file: Option<(Layer, usize)>,
     /// Expert by token id, where hash routing is used.
     table: Vec<usize>,
 }
@@ -86,6 +89,7 @@ impl Population {
             } else {
                 Vec::new()
             },
+            file: None,
             cosine: (config.router == Router::Cosine).then(|| Cosine::new(config)),
             slots,
             correlation: config.correlation,
@@ -107,6 +111,14 @@ impl Population {
         }
     }
 
+    /// The tokens of a layer of a file, in its order.
+    pub(super) fn of_file(config: &Config, layer: Layer) -> Self {
+        Self {
+            file: Some((layer, config.tokens as usize)),
+            ..Self::new(config)
+        }
+    }
+
     /// Share of each cluster in a batch: the Zipf weights, blended with the same weights moved on
     /// by half the clusters when the topics drift.
     fn shares(&self, batch: usize) -> Vec<f64> {
@@ -120,6 +132,9 @@ impl Population {
 
     /// Clusters of a batch's tokens.
     pub(super) fn clusters(&self, batch: usize, tokens: usize) -> Vec<u8> {
+        if self.file.is_some() {
+            return (0..tokens).map(|t| (8 * t / tokens) as u8).collect();
+        }
         let shares = self.shares(batch);
         let mut stream = Stream::new(self.seed, StreamId::Data).step(batch as u32);
         let mut stay = Stream::new(self.seed, StreamId::DataOrder).step(batch as u32);
@@ -198,6 +213,12 @@ impl Population {
 
     /// What a router sees of a token.
     pub(super) fn token(&self, batch: usize, index: usize, cluster: u8) -> Token {
+        let recorded = match &self.file {
+            Some((layer, tokens)) if layer.content == Content::Choices => {
+                layer.choices(batch * tokens + index)
+            }
+            _ => Vec::new(),
+        };
         let hashed = if self.table.is_empty() {
             0
         } else {
@@ -208,13 +229,19 @@ impl Population {
             index,
             logits: self.logits(batch, index, cluster),
             hashed,
+            recorded,
         }
     }
 
     /// Logits of one token, each exactly a single-precision number; slot after slot of expert after
     /// expert.
     pub(super) fn logits(&self, batch: usize, token: usize, cluster: u8) -> Vec<f64> {
-        self.logits_of(&self.embedding(batch, token, cluster))
+        match &self.file {
+            // A file of choices has no scores.
+            Some((layer, _)) if layer.content == Content::Choices => vec![0.0; self.experts],
+            Some((layer, tokens)) => layer.logits(batch * tokens + token),
+            None => self.logits_of(&self.embedding(batch, token, cluster)),
+        }
     }
 
     /// Logits of an embedding.

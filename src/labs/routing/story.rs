@@ -65,7 +65,12 @@ pub(super) fn token_story(run: &Run, batch: usize, token: usize) -> Option<Story
     let pairs = b.of_token(token);
     let mut facts = vec![
         Fact::new("Batch", format!("{} of {}", batch + 1, run.batches().len())),
-        Fact::new("Cluster", b.clusters[token].to_string()),
+        if config.data.is_some() {
+            let number = batch * config.tokens as usize + token;
+            Fact::new("Token of the file", number.to_string())
+        } else {
+            Fact::new("Cluster", b.clusters[token].to_string())
+        },
         Fact::new(
             "Router entropy",
             format!(
@@ -86,7 +91,12 @@ pub(super) fn token_story(run: &Run, batch: usize, token: usize) -> Option<Story
             run.token_id(batch, token).to_string(),
         ));
     }
-    for e in top_k(&gated.selecting, (config.choices() + 2).max(4)) {
+    let shown = if config.router == Router::Recorded {
+        0
+    } else {
+        (config.choices() + 2).max(4)
+    };
+    for e in top_k(&gated.selecting, shown) {
         let bias = if config.router.has_bias() {
             format!(
                 ", with bias {:+.3} = {:.3}",
@@ -147,6 +157,7 @@ fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
         Router::SoftMoe => {
             "every slot takes a weighted mean of all tokens: nothing is chosen".to_owned()
         }
+        Router::Recorded => format!("the file names {list}"),
         Router::TokenGraph => {
             format!("chosen by scores averaged over similar tokens; {alone}")
         }
@@ -218,7 +229,7 @@ pub(super) fn expert_story(run: &Run, e: usize, at: f64) -> Option<Story> {
     if config.router.has_bias() {
         facts.push(Fact::new("Selection bias", format!("{:+.4}", b.bias[e])));
     }
-    let mut by_cluster = vec![0_u32; config.clusters as usize];
+    let mut by_cluster = vec![0_u32; config.cluster_count()];
     for p in b
         .pairs
         .iter()
@@ -230,7 +241,7 @@ pub(super) fn expert_story(run: &Run, e: usize, at: f64) -> Option<Story> {
         .iter()
         .enumerate()
         .filter(|&(_, &n)| n > 0)
-        .map(|(c, n)| format!("cluster {c}: {n}"))
+        .map(|(c, n)| format!("{} {c}: {n}", config.cluster_word()))
         .collect();
     if !list.is_empty() {
         facts.push(Fact::new("Its tokens", list.join(", ")));

@@ -20,6 +20,10 @@ pub(super) fn has_floor(config: &Config) -> bool {
 
 /// Normalised mutual information between a token's cluster and its best expert.
 fn specialisation(run: &Run) -> f64 {
+    if run.config().data.is_some() {
+        // A file says nothing about what its tokens are.
+        return f64::NAN;
+    }
     let (clusters, experts) = (
         run.config().clusters as usize,
         run.config().experts as usize,

@@ -182,7 +182,7 @@ fn tip(frame: &Frame<'_>, id: EntityId) -> String {
                 )
             });
             let cluster = frame.batch.clusters[token];
-            let mut lines = vec![format!("Token {token}, cluster {cluster}")];
+            let mut lines = vec![format!("Token {token}, {} {cluster}", frame.group)];
             lines.extend(pairs);
             if lines.len() == 1 {
                 lines.push("no expert takes it".to_owned());

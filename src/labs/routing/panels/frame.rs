@@ -23,6 +23,8 @@ pub(in crate::labs::routing) struct Frame<'a> {
     pub(in crate::labs::routing) floor: Option<[f32; 2]>,
     /// Places over balanced load for one pair, to turn a dragged capacity into a factor.
     pub(in crate::labs::routing) balanced: f32,
+    /// What tokens are coloured by.
+    pub(in crate::labs::routing) group: &'static str,
     /// Whether words are drawn.
     pub(in crate::labs::routing) words: bool,
     pub(in crate::labs::routing) tokens: Rect,
@@ -99,6 +101,7 @@ impl<'a> Frame<'a> {
             limited,
             floor: (!config.router.is_variable()).then_some([floor[0] as f32, floor[2] as f32]),
             balanced: n as f32 * config.choices() as f32 / config.experts as f32,
+            group: config.cluster_word(),
             words,
             tokens,
             bins,
@@ -108,7 +111,7 @@ impl<'a> Frame<'a> {
             blocks: Vec::new(),
         };
         if n > MANY_TOKENS {
-            frame.blocks = frame.cluster_blocks(config.clusters as usize);
+            frame.blocks = frame.cluster_blocks(config.cluster_count());
         }
         Some(frame)
     }

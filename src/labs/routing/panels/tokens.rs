@@ -157,7 +157,7 @@ fn blocks(frame: &Frame<'_>, painter: &Painter) {
             painter.text(
                 pos2(right + 4.0, f32::midpoint(top, bottom)),
                 Align2::LEFT_CENTER,
-                format!("cluster {c}"),
+                format!("{} {c}", frame.group),
                 FontId::proportional(10.0),
                 frame.palette.muted,
             );
@@ -177,7 +177,7 @@ fn legend(frame: &Frame<'_>, painter: &Painter) {
             break;
         }
         let name = if c == 0 {
-            "cluster 0".to_owned()
+            format!("{} 0", frame.group)
         } else {
             c.to_string()
         };
