@@ -7,6 +7,7 @@ mod capacity;
 mod claims;
 mod files;
 mod gpu;
+mod lr;
 mod parallel;
 mod prune;
 mod route;
@@ -49,6 +50,7 @@ const UNSUPPORTED: u8 = 3;
         schedlab capacity --vary scheduler=vllm,sarathi --tbt-p99 0.1\n  \
         schedlab run setup.json                      any lab; the JSON a share link holds\n  \
         schedlab prune --in a.safetensors --out b.safetensors --sparsity 0.5\n  \
+        schedlab lr fit log.csv --out fit.json       a loss law from your own training log\n  \
         schedlab verify tests/golden                 check against the reference values\n  \
         schedlab route logits.npy --router mixtral,sinkhorn   what would another router do?\n  \
         schedlab claims --lab serving                test the papers' claims here\n  \
@@ -119,6 +121,19 @@ enum Command {
     /// Route the tokens of a router dump under one or several policies: balance, drops, assignments
     #[command(after_long_help = route::HELP)]
     Route(RouteArgs),
+    /// Learning rates: schedules, theory, loss laws on your own log, training
+    #[command(
+        subcommand,
+        after_long_help = "\
+        Examples:\n  \
+        schedlab lr values --set shape=cosine --set horizon=1000 --set dialect=transformers\n  \
+        schedlab lr bound --set shape=linear --set horizon=400 --set warmup=0\n  \
+        schedlab lr fit log.csv --train cosine_24000,constant_24000,wsdcon_9 --out fit.json\n  \
+        schedlab lr predict --law fit.json --set shape=wsd --set horizon=24000 --out loss.csv\n  \
+        schedlab lr optimise --law fit.json --log log.csv --run constant_24000 --budget 8000 --out lr.csv\n  \
+        schedlab lr train --set shape=rex --set horizon=600 --set seeds=4"
+    )]
+    Lr(lr::LrCommand),
     /// Test the papers' claims by experiments here
     Claims(ClaimsArgs),
     /// The graphics device: limits, which path computes and why, self-test of every kernel
@@ -276,6 +291,7 @@ pub fn main() -> ExitCode {
         Some(Command::Sweep(args)) => sweep::sweep(&args),
         Some(Command::Capacity(args)) => capacity::capacity(&args),
         Some(Command::Route(args)) => route::route(&args),
+        Some(Command::Lr(command)) => lr::lr(&command),
         Some(Command::Claims(args)) => claims::claims(&args),
         Some(Command::Gpu(args)) => Ok(gpu::gpu(&args)),
     };

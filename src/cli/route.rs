@@ -77,7 +77,7 @@ pub(super) fn route(args: &RouteArgs) -> Result<u8> {
 fn layers(key: &DataKey, data: &Dataset) -> Result<Vec<dump::Layer>> {
     match data {
         Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
-        other @ Dataset::Trace(_) => Err(Error::import(
+        other @ (Dataset::Trace(_) | Dataset::LossLog(_)) => Err(Error::import(
             &key.name,
             "content",
             format!("{}; want router logits or chosen experts", other.words()),

@@ -60,6 +60,28 @@ pub fn mean_interval(values: &[f64]) -> (f64, [f64; 2]) {
     (m, [m - half, m + half])
 }
 
+/// Ranks from 1, ties at their mean rank.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    values
+        .iter()
+        .map(|v| {
+            let below = values.iter().filter(|w| *w < v).count() as f64;
+            let equal = values.iter().filter(|w| *w == v).count() as f64;
+            below + 0.5 * (equal + 1.0)
+        })
+        .collect()
+}
+
+/// Spearman's rank correlation of two lists of equal length; NaN when one does not vary.
+pub fn spearman(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (ranks(a), ranks(b));
+    let (ma, mb) = (mean(&a), mean(&b));
+    let product = |x: &[f64], mx: f64, y: &[f64], my: f64| {
+        super::num::sum(x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)))
+    };
+    product(&a, ma, &b, mb) / (product(&a, ma, &a, ma) * product(&b, mb, &b, mb)).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +94,13 @@ mod tests {
         assert_eq!(percentile(&v, 100.0), 4.0);
         assert!((percentile(&v, 90.0) - 3.7).abs() < 1e-12);
         assert!(percentile(&[], 50.0).is_nan());
+    }
+
+    #[test]
+    fn rank_correlation_sees_order_alone() {
+        assert_eq!(spearman(&[1.0, 2.0, 30.0], &[5.0, 6.0, 7.0]), 1.0);
+        assert_eq!(spearman(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), -1.0);
+        assert!((spearman(&[1.0, 1.0, 2.0], &[1.0, 2.0, 3.0]) - 0.75_f64.sqrt()).abs() < 1e-12);
     }
 
     #[test]

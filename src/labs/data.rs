@@ -1,7 +1,7 @@
 //! Data the user brought: recognised by content, kept by name and fingerprint. A config refers to
 //! it by [`DataKey`]; the data itself never travels in a link.
 
-use super::{LabKind, pruning, routing, serving};
+use super::{LabKind, lr, pruning, routing, serving};
 use crate::core::{Error, Job, Result, Step, finish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +58,8 @@ pub enum Dataset {
     Trace(Arc<serving::trace::Trace>),
     /// Named weight tensors.
     Tensors(Arc<pruning::checkpoint::Checkpoint>),
+    /// Losses of training runs, with their rates.
+    LossLog(Arc<lr::log::LossLog>),
 }
 
 impl Dataset {
@@ -77,6 +79,7 @@ impl Dataset {
                     _ => &[LabKind::Pruning],
                 }
             }
+            Self::LossLog(_) => &[LabKind::Lr],
         }
     }
 
@@ -85,6 +88,7 @@ impl Dataset {
         match self {
             Self::Trace(trace) => trace.words(),
             Self::Tensors(checkpoint) => checkpoint.words(),
+            Self::LossLog(log) => log.words(),
         }
     }
 
@@ -93,6 +97,7 @@ impl Dataset {
         match self {
             Self::Trace(trace) => trace.preview(),
             Self::Tensors(checkpoint) => checkpoint.preview(),
+            Self::LossLog(log) => log.preview(),
         }
     }
 
@@ -101,6 +106,7 @@ impl Dataset {
         match self {
             Self::Trace(trace) => trace.remarks.clone(),
             Self::Tensors(checkpoint) => checkpoint.remarks.clone(),
+            Self::LossLog(log) => log.remarks.clone(),
         }
     }
 }
@@ -170,6 +176,10 @@ impl Opening {
         if routing::dump::is_table(text) {
             let choices = routing::dump::read_table(name, text)?;
             return Ok(Some(Dataset::Tensors(Arc::new(choices))));
+        }
+        if lr::log::looks_like(text) {
+            let log = lr::log::read(name, text)?;
+            return Ok(Some(Dataset::LossLog(Arc::new(log))));
         }
         let content = std::mem::take(&mut self.bytes);
         self.trace = Some(serving::trace::Import::new(&self.name, content)?);

@@ -160,6 +160,26 @@ fn value_and_gradient(eta: &[f64], g: &[f64], d: f64, grad: &mut [f64]) -> f64 {
     value
 }
 
+/// Where the search for the best schedule starts: ln of a linear decay.
+pub(super) fn optimum_start(t: usize, d: f64) -> Vec<f64> {
+    (0..t)
+        .map(|i| {
+            let linear = (1.0 - i as f64 / t as f64).max(1e-3);
+            num::ln(d / (t as f64).sqrt() * linear)
+        })
+        .collect()
+}
+
+/// The bound and its gradient by the logarithms `x` of the rates.
+pub(super) fn log_objective(x: &[f64], g: &[f64], d: f64, grad: &mut [f64]) -> f64 {
+    let eta: Vec<f64> = x.iter().map(|v| num::exp(*v)).collect();
+    let value = value_and_gradient(&eta, g, d, grad);
+    for (g, e) in grad.iter_mut().zip(&eta) {
+        *g *= e;
+    }
+    value
+}
+
 /// The schedule that minimises the bound: L-BFGS on ln η from a linear decay.
 ///
 /// # Errors
@@ -168,21 +188,12 @@ pub fn optimal_schedule(g: &[f64], d: f64) -> Result<(Vec<f64>, f64)> {
     let t = g.len();
     // Checks G and D.
     Bound::new(&vec![1.0; t], g, d)?;
-    let start = (0..t)
-        .map(|i| {
-            let linear = (1.0 - i as f64 / t as f64).max(1e-3);
-            num::ln(d / (t as f64).sqrt() * linear)
-        })
-        .collect();
-    let objective = |x: &[f64], grad: &mut [f64]| {
-        let eta: Vec<f64> = x.iter().map(|v| num::exp(*v)).collect();
-        let value = value_and_gradient(&eta, g, d, grad);
-        for (g, e) in grad.iter_mut().zip(&eta) {
-            *g *= e;
-        }
-        value
-    };
-    let minimum = lbfgs(objective, start, 1e-12, 4000);
+    let minimum = lbfgs(
+        |x, grad| log_objective(x, g, d, grad),
+        optimum_start(t, d),
+        1e-12,
+        4000,
+    );
     Ok((
         minimum.x.iter().map(|v| num::exp(*v)).collect(),
         minimum.value,

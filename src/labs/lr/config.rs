@@ -16,13 +16,16 @@ pub enum Problem {
     Quadratic,
     /// A small network trained on digits.
     Digits,
+    /// The convex last-iterate bound.
+    Bound,
 }
 
 /// Names of the problems, in order.
-pub(super) const PROBLEMS: [&str; 3] = [
+pub(super) const PROBLEMS: [&str; 4] = [
     "predicted language model",
     "noisy quadratic (exact)",
     "digits network (trained)",
+    "convex bound (theory)",
 ];
 
 /// The update rule of the digits network.
@@ -45,6 +48,11 @@ pub enum ModelSize {
     M100,
     /// 400 million parameters.
     M400,
+}
+
+impl ModelSize {
+    /// All sizes.
+    pub const ALL: [Self; 3] = [Self::M25, Self::M100, Self::M400];
 }
 
 /// Every input that changes a number.
@@ -115,6 +123,8 @@ pub struct Config {
     pub model_size: ModelSize,
     /// Number of modes (quadratic).
     pub dims: u64,
+    /// Fall of the gradient norms, G_t = t^-p (convex bound).
+    pub norm_decay: f64,
     /// Decay of the curvatures, λᵢ = i^-a (quadratic).
     pub curvature: f64,
     /// Decay of the starting distances, E wᵢ² = i^-b (quadratic).
@@ -174,6 +184,7 @@ impl Default for Config {
             rivals: true,
             grid: 2,
             model_size: ModelSize::M100,
+            norm_decay: 0.0,
             dims: 512,
             curvature: 1.0,
             start_decay: 0.6,
@@ -194,6 +205,7 @@ impl Config {
             Problem::Law => (24_000, 3e-4, 3),
             Problem::Quadratic => (500, 0.5, 5),
             Problem::Digits => (300, 2e-2, 2),
+            Problem::Bound => (400, 0.05, 5),
         };
         Self {
             problem,
@@ -271,6 +283,9 @@ impl Config {
     fn factors(&self, s: &Schedule) -> Result<Option<Factors>> {
         if s.shape == Shape::Drawn {
             return self.drawn().map(Some);
+        }
+        if s.shape.is_computed() {
+            return Ok(Some(super::optimal::pending(s.updates)));
         }
         let dialect = self.dialect_of(s.shape);
         let Some(named) = named(s, &self.settings(), dialect) else {
@@ -410,6 +425,7 @@ impl Config {
             self.factors(&plain)?;
         }
         let updates = self.horizon * self.cells() as u64;
+        super::optimal::check(self)?;
         if self.problem == Problem::Digits && updates > 4_000_000 {
             return Err(Error::out_of_range(
                 "horizon",
@@ -471,9 +487,15 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             Problem::Law => 0,
             Problem::Quadratic => 1,
             Problem::Digits => 2,
+            Problem::Bound => 3,
         },
         |c, v| {
-            let problem = [Problem::Law, Problem::Quadratic, Problem::Digits][v.min(2)];
+            let problem = [
+                Problem::Law,
+                Problem::Quadratic,
+                Problem::Digits,
+                Problem::Bound,
+            ][v.min(3)];
             if problem != c.problem {
                 *c = c.clone().with_problem(problem);
             }
@@ -493,100 +515,6 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .group(SCHEDULE)
     .doc("Shape of the learning rate after its warmup."),
-    Param::choice(
-        "dialect",
-        "Convention",
-        &Dialect::NAMES,
-        |c: &Config| c.dialect.index(),
-        |c, v| c.dialect = Dialect::from_index(v),
-    )
-    .group(SCHEDULE)
-    .doc("Whose code counts the updates: the same named schedule differs between libraries in its first and last updates. The chart \"Same name, other rates\" shows where."),
-    Param::int(
-        "calls",
-        "Scheduler calls per update",
-        [1, 64],
-        |c: &Config| c.calls,
-        |c, v| c.calls = v,
-    )
-    .group(SCHEDULE)
-    .when(|c| c.dialect != Dialect::Lab)
-    .advanced()
-    .doc("A trainer that calls step() once per process or per accumulated batch moves the schedule faster than the updates; this shows the rates the run then uses."),
-    Param::float(
-        "peak",
-        "Peak rate",
-        [1e-6, 100.0],
-        |c: &Config| c.peak,
-        |c, v| c.peak = v,
-    )
-    .log()
-    .group(SCHEDULE)
-    .doc("The largest learning rate, reached at the end of the warmup. Drag the curve's top."),
-    Param::int(
-        "horizon",
-        "Updates",
-        [10, 80_000],
-        |c: &Config| c.horizon,
-        |c, v| c.horizon = v,
-    )
-    .log()
-    .group(SCHEDULE)
-    .doc("Number of optimizer updates, T."),
-    Param::float(
-        "warmup",
-        "Warmup",
-        [0.0, 1.0],
-        |c: &Config| c.warmup,
-        |c, v| c.warmup = v,
-    )
-    .unit("of the run")
-    .group(SCHEDULE)
-    .when(Config::warms)
-    .doc("Share of the updates in which the rate rises to its peak."),
-    Param::choice(
-        "warmup_shape",
-        "Warmup shape",
-        &Warmup::NAMES,
-        |c: &Config| c.warmup_shape.index(),
-        |c, v| c.warmup_shape = Warmup::from_index(v),
-    )
-    .group(SCHEDULE)
-    .when(Config::warms)
-    .advanced()
-    .doc("How the rate rises in the warmup."),
-    Param::float(
-        "cooldown",
-        "Cooldown",
-        [0.0, 1.0],
-        |c: &Config| c.cooldown,
-        |c, v| c.cooldown = v,
-    )
-    .unit("of the run")
-    .group(SCHEDULE)
-    .when(Config::wsd)
-    .doc("Share of the updates at the end in which the rate of WSD, trapezoid or power falls."),
-    Param::choice(
-        "cooldown_shape",
-        "Cooldown shape",
-        &Cooldown::NAMES,
-        |c: &Config| c.cooldown_shape.index(),
-        |c, v| c.cooldown_shape = Cooldown::from_index(v),
-    )
-    .group(SCHEDULE)
-    .when(Config::wsd)
-    .doc("How the rate of WSD falls. The exponential one needs a floor above 0."),
-    Param::float(
-        "floor",
-        "Floor",
-        [0.0, 1.0],
-        |c: &Config| c.floor,
-        |c, v| c.floor = v,
-    )
-    .unit("of the peak")
-    .group(SCHEDULE)
-    .when(|c| c.shape.has_floor() || c.rivals)
-    .doc("Final rate as a share of the peak; 0 decays to zero."),
     Param::float(
         "gamma",
         "Factor of a drop",
@@ -750,6 +678,100 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group(SCHEDULE)
     .when(|c| c.shape == Shape::Power)
     .doc("Exponent b of the tokens seen; -0.51 is published."),
+    Param::float(
+        "peak",
+        "Peak rate",
+        [1e-6, 100.0],
+        |c: &Config| c.peak,
+        |c, v| c.peak = v,
+    )
+    .log()
+    .group(SCHEDULE)
+    .doc("The largest learning rate, reached at the end of the warmup. Drag the curve's top."),
+    Param::int(
+        "horizon",
+        "Updates",
+        [10, 80_000],
+        |c: &Config| c.horizon,
+        |c, v| c.horizon = v,
+    )
+    .log()
+    .group(SCHEDULE)
+    .doc("Number of optimizer updates, T."),
+    Param::float(
+        "warmup",
+        "Warmup",
+        [0.0, 1.0],
+        |c: &Config| c.warmup,
+        |c, v| c.warmup = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(Config::warms)
+    .doc("Share of the updates in which the rate rises to its peak."),
+    Param::float(
+        "cooldown",
+        "Cooldown",
+        [0.0, 1.0],
+        |c: &Config| c.cooldown,
+        |c, v| c.cooldown = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(Config::wsd)
+    .doc("Share of the updates at the end in which the rate of WSD, trapezoid or power falls."),
+    Param::choice(
+        "cooldown_shape",
+        "Cooldown shape",
+        &Cooldown::NAMES,
+        |c: &Config| c.cooldown_shape.index(),
+        |c, v| c.cooldown_shape = Cooldown::from_index(v),
+    )
+    .group(SCHEDULE)
+    .when(Config::wsd)
+    .doc("How the rate of WSD falls. The exponential one needs a floor above 0."),
+    Param::float(
+        "floor",
+        "Floor",
+        [0.0, 1.0],
+        |c: &Config| c.floor,
+        |c, v| c.floor = v,
+    )
+    .unit("of the peak")
+    .group(SCHEDULE)
+    .when(|c| c.shape.has_floor() || c.rivals)
+    .doc("Final rate as a share of the peak; 0 decays to zero."),
+    Param::choice(
+        "dialect",
+        "Convention",
+        &Dialect::NAMES,
+        |c: &Config| c.dialect.index(),
+        |c, v| c.dialect = Dialect::from_index(v),
+    )
+    .group(SCHEDULE)
+    .doc("Whose code counts the updates: the same named schedule differs between libraries in its first and last updates. The chart \"Same name, other rates\" shows where."),
+    Param::int(
+        "calls",
+        "Scheduler calls per update",
+        [1, 64],
+        |c: &Config| c.calls,
+        |c, v| c.calls = v,
+    )
+    .group(SCHEDULE)
+    .when(|c| c.dialect != Dialect::Lab)
+    .advanced()
+    .doc("A trainer that calls step() once per process or per accumulated batch moves the schedule faster than the updates; this shows the rates the run then uses."),
+    Param::choice(
+        "warmup_shape",
+        "Warmup shape",
+        &Warmup::NAMES,
+        |c: &Config| c.warmup_shape.index(),
+        |c, v| c.warmup_shape = Warmup::from_index(v),
+    )
+    .group(SCHEDULE)
+    .when(Config::warms)
+    .advanced()
+    .doc("How the rate rises in the warmup."),
     Param::toggle(
         "rivals",
         "Run five standard schedules",
@@ -786,7 +808,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             ModelSize::M100 => 1,
             ModelSize::M400 => 2,
         },
-        |c, v| c.model_size = [ModelSize::M25, ModelSize::M100, ModelSize::M400][v.min(2)],
+        |c, v| c.model_size = ModelSize::ALL[v.min(2)],
     )
     .group(TASK)
     .when(|c| c.problem == Problem::Law)
@@ -847,6 +869,16 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .when(digits)
     .advanced()
     .doc("Samples per update."),
+    Param::float(
+        "norm_decay",
+        "Fall of gradient norms",
+        [-0.5, 0.5],
+        |c: &Config| c.norm_decay,
+        |c, v| c.norm_decay = v,
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Bound || c.shape == Shape::BoundOptimal)
+    .doc("p in G_t = t^-p. The optimum of the bound is a straight line for 0, has a warmup when norms fall (p > 0) and drops early when they rise."),
     Param::int(
         "dims",
         "Modes",
@@ -932,7 +964,12 @@ mod tests {
 
     #[test]
     fn every_problem_starts_from_a_config_that_runs() {
-        for problem in [Problem::Law, Problem::Quadratic, Problem::Digits] {
+        for problem in [
+            Problem::Law,
+            Problem::Quadratic,
+            Problem::Digits,
+            Problem::Bound,
+        ] {
             assert_eq!(
                 Config::default().with_problem(problem).check(),
                 Ok(()),

@@ -43,7 +43,10 @@ impl GpuLab for Lr {
         _data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
-        if config.problem != Problem::Digits || config.batch > u64::from(MLP_MAX_BATCH) {
+        if config.problem != Problem::Digits
+            || config.shape.is_computed()
+            || config.batch > u64::from(MLP_MAX_BATCH)
+        {
             return Ok(None);
         }
         Ok(Some(Box::new(Sweep::new(config)?)))

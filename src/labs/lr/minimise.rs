@@ -18,30 +18,56 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-/// Minimises `f` (which writes its gradient into its second argument) from `x`. Ends when the
-/// largest gradient component is below `gtol`, when no step lowers the value any more, or after
-/// `budget` evaluations.
-pub fn lbfgs(
-    mut f: impl FnMut(&[f64], &mut [f64]) -> f64,
-    mut x: Vec<f64>,
-    gtol: f64,
-    budget: usize,
-) -> Minimum {
-    let n = x.len();
-    let mut g = vec![0.0; n];
-    let mut value = f(&x, &mut g);
-    let mut evaluations = 1;
-    let mut pairs: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
-    let (mut trial, mut trial_g) = (x.clone(), g.clone());
-    while evaluations < budget && g.iter().any(|v| v.abs() > gtol) {
-        let mut d = direction(&g, &pairs);
-        let mut slope = dot(&d, &g);
-        if slope.is_nan() || slope >= 0.0 {
-            pairs.clear();
-            d = g.iter().map(|v| -v).collect();
-            slope = -dot(&g, &g);
+/// A minimisation in single iterations, for work that is cut into steps.
+#[derive(Debug, Clone)]
+pub struct Lbfgs {
+    /// The best point so far.
+    pub x: Vec<f64>,
+    /// The value there.
+    pub value: f64,
+    /// Function evaluations so far.
+    pub evaluations: usize,
+    g: Vec<f64>,
+    pairs: Vec<(Vec<f64>, Vec<f64>, f64)>,
+    trial: Vec<f64>,
+    trial_g: Vec<f64>,
+}
+
+impl Lbfgs {
+    /// Starts at `x`; `f` writes its gradient into its second argument.
+    pub fn new(mut f: impl FnMut(&[f64], &mut [f64]) -> f64, x: Vec<f64>) -> Self {
+        let mut g = vec![0.0; x.len()];
+        let value = f(&x, &mut g);
+        Self {
+            trial: x.clone(),
+            trial_g: g.clone(),
+            pairs: Vec::new(),
+            evaluations: 1,
+            x,
+            value,
+            g,
         }
-        let first = if pairs.is_empty() {
+    }
+
+    /// One iteration of the same `f`. `false` when the largest gradient component is below
+    /// `gtol`, when no step lowers the value any more, or after `budget` evaluations.
+    pub fn iterate(
+        &mut self,
+        mut f: impl FnMut(&[f64], &mut [f64]) -> f64,
+        gtol: f64,
+        budget: usize,
+    ) -> bool {
+        if self.evaluations >= budget || !self.g.iter().any(|v| v.abs() > gtol) {
+            return false;
+        }
+        let mut d = direction(&self.g, &self.pairs);
+        let mut slope = dot(&d, &self.g);
+        if slope.is_nan() || slope >= 0.0 {
+            self.pairs.clear();
+            d = self.g.iter().map(|v| -v).collect();
+            slope = -dot(&self.g, &self.g);
+        }
+        let first = if self.pairs.is_empty() {
             (1.0 / slope.abs().sqrt()).min(1.0)
         } else {
             1.0
@@ -49,14 +75,14 @@ pub fn lbfgs(
         let (mut low, mut high, mut t) = (0.0_f64, f64::INFINITY, first);
         let mut found = None;
         for _ in 0..60 {
-            for i in 0..n {
-                trial[i] = x[i] + t * d[i];
+            for (trial, (x, d)) in self.trial.iter_mut().zip(self.x.iter().zip(&d)) {
+                *trial = x + t * d;
             }
-            let v = f(&trial, &mut trial_g);
-            evaluations += 1;
-            if v.is_nan() || v > value + 1e-4 * t * slope {
+            let v = f(&self.trial, &mut self.trial_g);
+            self.evaluations += 1;
+            if v.is_nan() || v > self.value + 1e-4 * t * slope {
                 high = t;
-            } else if dot(&trial_g, &d) < 0.9 * slope {
+            } else if dot(&self.trial_g, &d) < 0.9 * slope {
                 low = t;
                 found = Some(v);
             } else {
@@ -68,33 +94,49 @@ pub fn lbfgs(
             } else {
                 2.0 * t
             };
-            if evaluations >= budget {
+            if self.evaluations >= budget {
                 break;
             }
         }
-        let Some(v) = found else {
-            break;
+        let Some(v) = found.filter(|v| *v < self.value) else {
+            return false;
         };
-        if v >= value {
-            break;
-        }
-        let s: Vec<f64> = trial.iter().zip(&x).map(|(a, b)| a - b).collect();
-        let y: Vec<f64> = trial_g.iter().zip(&g).map(|(a, b)| a - b).collect();
+        let s: Vec<f64> = self.trial.iter().zip(&self.x).map(|(a, b)| a - b).collect();
+        let y: Vec<f64> = self
+            .trial_g
+            .iter()
+            .zip(&self.g)
+            .map(|(a, b)| a - b)
+            .collect();
         let sy = dot(&s, &y);
         if sy > 0.0 {
-            if pairs.len() == HISTORY {
-                pairs.remove(0);
+            if self.pairs.len() == HISTORY {
+                self.pairs.remove(0);
             }
-            pairs.push((s, y, 1.0 / sy));
+            self.pairs.push((s, y, 1.0 / sy));
         }
-        x.copy_from_slice(&trial);
-        g.copy_from_slice(&trial_g);
-        value = v;
+        self.x.copy_from_slice(&self.trial);
+        self.g.copy_from_slice(&self.trial_g);
+        self.value = v;
+        true
     }
+}
+
+/// Minimises `f` (which writes its gradient into its second argument) from `x`. Ends when the
+/// largest gradient component is below `gtol`, when no step lowers the value any more, or after
+/// `budget` evaluations.
+pub fn lbfgs(
+    mut f: impl FnMut(&[f64], &mut [f64]) -> f64,
+    x: Vec<f64>,
+    gtol: f64,
+    budget: usize,
+) -> Minimum {
+    let mut state = Lbfgs::new(&mut f, x);
+    while state.iterate(&mut f, gtol, budget) {}
     Minimum {
-        x,
-        value,
-        evaluations,
+        x: state.x,
+        value: state.value,
+        evaluations: state.evaluations,
     }
 }
 

@@ -11,9 +11,13 @@ pub mod fit;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+pub mod law_fit;
+mod law_optimum;
 pub mod laws;
+pub mod log;
 pub mod minimise;
 mod model;
+mod optimal;
 pub mod optimizers;
 #[cfg(feature = "app")]
 mod panels;
@@ -23,6 +27,7 @@ pub mod schedule;
 mod shape;
 mod story;
 pub mod systems;
+mod theory;
 pub mod training;
 #[cfg(feature = "app")]
 mod view;
@@ -32,8 +37,11 @@ mod work;
 mod tests;
 
 pub use config::{Config, ModelSize, Problem, Rule};
+pub use law_optimum::optimised_rates;
 pub use model::{Cell, Curve, Run};
 pub use systems::EXHIBITS;
+
+use schedule::Shape;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result};
@@ -60,7 +68,7 @@ const PRESETS: &[Preset<Config>] = &[
         config: || Config {
             horizon: 1000,
             seeds: 3,
-            shape: schedule::Shape::Linear,
+            shape: Shape::Linear,
             ..Config::default()
         },
     },
@@ -68,16 +76,33 @@ const PRESETS: &[Preset<Config>] = &[
         name: "Noisy quadratic, exact",
         doc: "No luck involved: expected losses of all schedules and rates, with the point where each diverges.",
         config: || Config {
-            shape: schedule::Shape::Linear,
+            shape: Shape::Linear,
             warmup: 0.02,
             ..Config::default().with_problem(Problem::Quadratic)
+        },
+    },
+    Preset {
+        name: "What convex theory says",
+        doc: "The last-iterate bound along training: the drop in the cooldown, and how far the best rate moves with the decay.",
+        config: || Config {
+            warmup: 0.0,
+            cooldown: 0.2,
+            ..Config::default().with_problem(Problem::Bound)
+        },
+    },
+    Preset {
+        name: "The schedule the law would choose",
+        doc: "The predicted final loss, minimised over all schedules: nearly flat, then a convex decay.",
+        config: || Config {
+            shape: Shape::LawOptimal,
+            ..Config::default().with_problem(Problem::Law)
         },
     },
     Preset {
         name: "Too large a rate",
         doc: "Rates beyond the stability limit 2 / λ of the steepest direction diverge; the run says where.",
         config: || Config {
-            shape: schedule::Shape::Constant,
+            shape: Shape::Constant,
             warmup: 0.0,
             peak: 2.2,
             grid: 1,
@@ -111,24 +136,31 @@ impl Lab for Lr {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        // Under the bound the theory is what the screen is about.
+        if config.problem == Problem::Bound && Shape::RIVALS.contains(&config.shape) {
+            return EXHIBITS.iter().copied().find(|e| e.id == "convex-bound");
+        }
         let id = match config.shape {
-            schedule::Shape::Constant => "constant-lr",
-            schedule::Shape::Linear => "linear-to-zero",
-            schedule::Shape::Cosine => "cosine-decay",
-            schedule::Shape::Wsd => "wsd",
-            schedule::Shape::Rex => "rex",
-            schedule::Shape::Trapezoid => "trapezoid",
-            schedule::Shape::Step => "step-decay",
-            schedule::Shape::MultiStep => "multistep-decay",
-            schedule::Shape::Exponential => "exponential-decay",
-            schedule::Shape::Polynomial => "polynomial-decay",
-            schedule::Shape::InverseSqrt => "inverse-sqrt",
-            schedule::Shape::Restarts => "sgdr",
-            schedule::Shape::OneCycle => "one-cycle",
-            schedule::Shape::Cyclic => "cyclic-lr",
-            schedule::Shape::Uba => "uba",
-            schedule::Shape::Power => "power-scheduler",
-            schedule::Shape::Drawn => "drawn-schedule",
+            Shape::Constant => "constant-lr",
+            Shape::Linear => "linear-to-zero",
+            Shape::Cosine => "cosine-decay",
+            Shape::Wsd => "wsd",
+            Shape::Rex => "rex",
+            Shape::Trapezoid => "trapezoid",
+            Shape::Step => "step-decay",
+            Shape::MultiStep => "multistep-decay",
+            Shape::Exponential => "exponential-decay",
+            Shape::Polynomial => "polynomial-decay",
+            Shape::InverseSqrt => "inverse-sqrt",
+            Shape::Restarts => "sgdr",
+            Shape::OneCycle => "one-cycle",
+            Shape::Cyclic => "cyclic-lr",
+            Shape::Uba => "uba",
+            Shape::Power => "power-scheduler",
+            Shape::Drawn => "drawn-schedule",
+            Shape::Refined => "refined-schedule",
+            Shape::BoundOptimal => "bound-optimum",
+            Shape::LawOptimal => "mpl-optimum",
         };
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }

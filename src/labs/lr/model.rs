@@ -45,7 +45,10 @@ pub struct Curve {
     pub seed: u64,
     /// (updates done, loss).
     pub loss: Vec<[f64; 2]>,
-    /// (updates done, norm of the gradient); empty for the law.
+    /// (updates done, the part of the loss that only the sum of the rates lowers); laws and the
+    /// convex bound.
+    pub travel: Vec<[f64; 2]>,
+    /// (updates done, norm of the gradient); real and exact training.
     pub gradient: Vec<[f64; 2]>,
     /// Loss after the last update (held-out for the digits); NaN when it diverged.
     pub final_loss: f64,
@@ -193,6 +196,11 @@ impl Run {
             .collect()
     }
 
+    /// Whether losses span decades and are drawn on a logarithmic axis.
+    pub fn log_loss(&self) -> bool {
+        matches!(self.config.problem, Problem::Quadratic | Problem::Bound)
+    }
+
     /// The cell of an entity.
     pub fn cell(&self, entity: EntityId) -> Option<&Cell> {
         self.cells.iter().find(|c| c.entity() == entity)
@@ -220,7 +228,10 @@ fn timeline(config: &Config, cells: &[Cell]) -> Timeline {
             MomentKind::Phase,
         );
     }
-    if schedule.shape != Shape::Constant && schedule.decay_start() < schedule.updates {
+    let decays = schedule.shape != Shape::Constant
+        && !schedule.shape.rises_itself()
+        && schedule.decay_start() < schedule.updates;
+    if decays {
         let word = if schedule.shape.cools() {
             "cooldown starts"
         } else {

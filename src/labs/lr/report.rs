@@ -1,5 +1,6 @@
 //! What a run tells: metrics, charts, tables and a sentence.
 
+use super::bound::{Bound, power_norms};
 use super::config::Problem;
 use super::model::{Cell, Run, parabola_minimum};
 use crate::core::{Axis, Better, Chart, Mark, Metric, Series, SeriesKind, Table, stats};
@@ -30,6 +31,7 @@ fn loss_name(problem: Problem) -> &'static str {
         Problem::Law => "predicted loss",
         Problem::Quadratic => "expected loss",
         Problem::Digits => "training loss",
+        Problem::Bound => "bound on the loss",
     }
 }
 
@@ -38,12 +40,13 @@ fn final_name(problem: Problem) -> &'static str {
         Problem::Law => "predicted final loss",
         Problem::Quadratic => "expected final loss",
         Problem::Digits => "held-out loss",
+        Problem::Bound => "bound at the end",
     }
 }
 
 fn loss_unit(problem: Problem) -> &'static str {
     match problem {
-        Problem::Quadratic => "",
+        Problem::Quadratic | Problem::Bound => "",
         Problem::Law | Problem::Digits => "nats",
     }
 }
@@ -52,7 +55,7 @@ fn loss_unit(problem: Problem) -> &'static str {
 pub(super) fn charts(run: &Run) -> Vec<Chart> {
     let mut charts = vec![sweep_chart(run), loss_chart(run), rate_chart(run)];
     charts.extend(super::dialect_report::chart(run));
-    if run.config.problem == Problem::Law {
+    if matches!(run.config.problem, Problem::Law | Problem::Bound) {
         charts.push(parts_chart(run));
     } else {
         charts.push(gradient_chart(run));
@@ -129,12 +132,15 @@ fn loss_chart(run: &Run) -> Chart {
             Problem::Quadratic => {
                 "Exact expected loss. It flattens while the rate is high and drops as the rate falls."
             }
+            Problem::Bound => {
+                "What convex theory promises if training stopped there, for gradients of norm 1 and a start 1 away from the optimum. Right for shapes and best rates, not a loss predictor."
+            }
             Problem::Digits => {
                 "Mean loss of the training batches since the last point; the band covers all seeds."
             }
         },
         x: Axis::linear("optimizer step", ""),
-        y: if problem == Problem::Quadratic {
+        y: if run.log_loss() {
             Axis::log(name, loss_unit(problem))
         } else {
             Axis::linear(name, loss_unit(problem))
@@ -185,7 +191,7 @@ fn sweep_chart(run: &Run) -> Chart {
         title: "Final loss against peak rate",
         doc: "One curve per schedule with its minimum marked: schedules that decay further want a higher peak. Compare minima, not one column.",
         x: Axis::log("peak learning rate", ""),
-        y: if problem == Problem::Quadratic {
+        y: if run.log_loss() {
             Axis::log(final_name(problem), loss_unit(problem))
         } else {
             Axis::linear(final_name(problem), loss_unit(problem))
@@ -216,29 +222,43 @@ fn gradient_chart(run: &Run) -> Chart {
     }
 }
 
-/// The law taken apart: without the drop, and with it.
+/// The loss taken apart: what the sum of the rates leaves, and the whole.
 fn parts_chart(run: &Run) -> Chart {
+    let bound = run.config.problem == Problem::Bound;
+    let names = if bound {
+        [
+            "distance travelled, D² / (2 γ S)",
+            "with the noise of the last rates",
+        ]
+    } else {
+        [
+            "sum of rates alone, L0 + A S1^-α",
+            "with the drop from rate changes",
+        ]
+    };
     let mut series = Vec::new();
-    if let (Some(law), Some(cell)) = (run.law(), run.chosen()) {
-        let s = &cell.schedule;
-        let rates: Vec<f64> = (0..s.updates).map(|i| s.rate(i)).collect();
-        let prepared = super::laws::Prepared::new(law, &rates, 64);
-        let steps = cell.curves.first().map_or(&[][..], |c| &c.loss);
-        let power: Vec<[f64; 2]> = steps
-            .iter()
-            .map(|p| [p[0], prepared.at(p[0] as usize - 1).power])
-            .collect();
-        series.push(Series::line("sum of rates alone, L0 + A S1^-α", power).as_reference());
-        series.push(
-            Series::line("with the drop from rate changes", cell.mean_curve()).of(cell.entity()),
-        );
+    if let Some(cell) = run.chosen() {
+        let travel = cell
+            .curves
+            .first()
+            .map_or_else(Vec::new, |c| c.travel.clone());
+        series.push(Series::line(names[0], travel).as_reference());
+        series.push(Series::line(names[1], cell.mean_curve()).of(cell.entity()));
     }
     Chart {
         id: "parts",
         title: "What the decay buys",
-        doc: "The gap between the two curves is the loss drop that the law credits to falling rates.",
+        doc: if bound {
+            "The gap between the two curves is the price of noisy steps: high rates shrink the first and widen the gap, a cooldown closes it."
+        } else {
+            "The gap between the two curves is the loss drop that the law credits to falling rates."
+        },
         x: Axis::linear("optimizer step", ""),
-        y: Axis::linear("predicted loss", "nats"),
+        y: if bound {
+            Axis::log("bound", "")
+        } else {
+            Axis::linear("predicted loss", "nats")
+        },
         series,
         marks: phase_marks(run),
         on_timeline: true,
@@ -251,6 +271,9 @@ fn refined_peak(run: &Run) -> f64 {
     let Some(best) = run.best(run.config.shape) else {
         return f64::NAN;
     };
+    if run.config.problem == Problem::Bound {
+        return theory_peak(run, best);
+    }
     let Some(i) = cells.iter().position(|c| c.offset == best.offset) else {
         return f64::NAN;
     };
@@ -264,6 +287,14 @@ fn refined_peak(run: &Run) -> f64 {
         ),
         _ => best.schedule.peak,
     }
+}
+
+/// The base rate that minimises the bound, in closed form.
+fn theory_peak(run: &Run, cell: &Cell) -> f64 {
+    let s = &cell.schedule;
+    let eta: Vec<f64> = (0..s.updates).map(|i| s.rate(i) / s.peak).collect();
+    let norms = power_norms(s.updates, run.config.norm_decay);
+    Bound::new(&eta, &norms, 1.0).map_or(f64::NAN, |b| b.best_base())
 }
 
 /// The best rival at its own best peak rate, and the chosen schedule at its best: mean paired
@@ -300,6 +331,7 @@ pub(super) fn metrics(run: &Run) -> Vec<Metric> {
                 Problem::Law => "Predicted final loss",
                 Problem::Quadratic => "Expected final loss",
                 Problem::Digits => "Held-out loss",
+                Problem::Bound => "Bound at the end",
             },
             unit,
             value: chosen.map_or(f64::NAN, Cell::final_loss),
@@ -320,7 +352,7 @@ pub(super) fn metrics(run: &Run) -> Vec<Metric> {
             unit: "",
             value: refined_peak(run),
             better: Better::Neither,
-            doc: "Peak rate with the lowest final loss: minimum of a parabola through the best grid point and its neighbours, or the grid's end when the best lies there.",
+            doc: "Peak rate with the lowest final loss: minimum of a parabola through the best grid point and its neighbours, or the grid's end when the best lies there. For the convex bound the exact minimiser.",
         },
     ];
     if problem == Problem::Digits {
@@ -395,12 +427,12 @@ pub(super) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
             ]);
         }
     }
-    let schedule = run.config.chosen();
     let rates = Table {
         columns: vec!["step".to_owned(), "lr".to_owned()],
-        rows: (0..schedule.updates)
-            .map(|i| vec![i as f64, schedule.rate(i)])
-            .collect(),
+        rows: run.chosen().map_or_else(Vec::new, |cell| {
+            let s = &cell.schedule;
+            (0..s.updates).map(|i| vec![i as f64, s.rate(i)]).collect()
+        }),
     };
     vec![
         ("runs", runs),

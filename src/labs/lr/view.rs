@@ -3,7 +3,7 @@
 use super::panels::frame::{Frame, stroke_line};
 use super::panels::{loss, rate};
 use super::report::rate_points;
-use super::{Config, Lr, Problem, Run};
+use super::{Config, Lr, Run};
 use crate::ui::theme::{Palette, fade};
 use crate::ui::{LabView, Stage};
 use egui::{Rect, Sense, Stroke, pos2};
@@ -57,7 +57,7 @@ impl LabView for Lr {
             .iter()
             .map(|c| c.schedule.peak)
             .fold(0.0, f64::max);
-        let log = run.config.problem == Problem::Quadratic;
+        let log = run.log_loss();
         let frames = [
             Frame {
                 plot: halves[0],

@@ -1,9 +1,12 @@
 //! The computation in small steps.
 
 use super::config::{Config, ModelSize, Problem};
-use super::laws::{MultiPower, PUBLISHED, Prepared};
+use super::laws::{self, MultiPower, PUBLISHED};
 use super::model::{Cell, Curve, Run};
+use super::optimal::Prepared;
 use super::quadratic;
+use super::schedule::Factors;
+use super::theory::BoundWork;
 use super::training::{Batches, Trainer};
 use crate::core::digits::Samples;
 use crate::core::mlp::{Evaluation, Optimizer};
@@ -36,6 +39,16 @@ pub(super) fn stride(updates: u64) -> u64 {
     updates.div_ceil(POINTS).max(1)
 }
 
+/// The quadratic of a config.
+pub(super) fn quadratic_of(config: &Config) -> quadratic::Problem {
+    quadratic::Problem::new(
+        config.dims as usize,
+        config.curvature,
+        config.start_decay,
+        config.noise,
+    )
+}
+
 /// All cells of a config, still without curves: the chosen shape first, rising peak rates.
 pub(super) fn cells_of(config: &Config) -> Vec<Cell> {
     let grid = config.grid as i64;
@@ -52,11 +65,29 @@ pub(super) fn cells_of(config: &Config) -> Vec<Cell> {
     cells
 }
 
-/// Starts the job of a checked config.
+/// Checks a config and starts its job.
 pub(super) fn start(config: &Config) -> Result<Box<dyn Job<Out = Run>>> {
     config.check()?;
-    let cells = cells_of(config);
+    if config.shape.is_computed() {
+        return Ok(Box::new(Prepared::new(config)?));
+    }
+    start_with(config, None)
+}
+
+/// Starts the job of a checked config whose chosen schedule has these factors, where it needs
+/// some.
+pub(super) fn start_with(
+    config: &Config,
+    factors: Option<&Factors>,
+) -> Result<Box<dyn Job<Out = Run>>> {
+    let mut cells = cells_of(config);
+    if let Some(factors) = factors {
+        for cell in cells.iter_mut().filter(|c| c.shape() == config.shape) {
+            cell.schedule.factors = Some(factors.clone());
+        }
+    }
     Ok(match config.problem {
+        Problem::Bound => Box::new(BoundWork::new(config.clone(), cells)),
         Problem::Law => Box::new(LawWork {
             config: config.clone(),
             cells,
@@ -83,7 +114,7 @@ impl Job for LawWork {
             return Ok(Step::Done(Run::new(self.config.clone(), cells, None)));
         };
         let rates = cell.schedule.rates()?;
-        let prepared = Prepared::new(law_of(&self.config), &rates, MERGE);
+        let prepared = laws::Prepared::new(law_of(&self.config), &rates, MERGE);
         let updates = rates.len() as u64;
         let mut curve = Curve {
             seed: self.config.seed,
@@ -93,8 +124,9 @@ impl Job for LawWork {
         let mut s = stride(updates);
         loop {
             let s_now = s.min(updates);
-            let loss = prepared.at(s_now as usize - 1).loss();
-            curve.loss.push([s_now as f64, loss]);
+            let parts = prepared.at(s_now as usize - 1);
+            curve.loss.push([s_now as f64, parts.loss()]);
+            curve.travel.push([s_now as f64, parts.power]);
             if s_now == updates {
                 break;
             }
@@ -124,12 +156,7 @@ struct QuadraticWork {
 
 impl QuadraticWork {
     fn new(config: Config, cells: Vec<Cell>) -> Result<Self> {
-        let problem = quadratic::Problem::new(
-            config.dims as usize,
-            config.curvature,
-            config.start_decay,
-            config.noise,
-        );
+        let problem = quadratic_of(&config);
         let state = begin(&problem, &cells[0])?;
         let limit = BLOWN_UP * state.loss();
         let mut work = Self {

@@ -110,7 +110,7 @@ impl Lab for Pruning {
                 file: Some(key.clone()),
                 ..config.clone()
             }),
-            Dataset::Trace(_) => Err(Error::Unsupported(format!(
+            Dataset::Trace(_) | Dataset::LossLog(_) => Err(Error::Unsupported(format!(
                 "{} ({}) as weights",
                 key.name,
                 data.words()

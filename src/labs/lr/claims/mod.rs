@@ -1,6 +1,7 @@
 //! Experiments behind the claims: every arm is tuned on its own seeds (the grid moves until the
 //! best peak rate lies inside it), then measured on other seeds, paired between the arms.
 
+pub(super) mod theory;
 pub(super) mod versus;
 
 use super::config::{Config, Problem};

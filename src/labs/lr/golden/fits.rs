@@ -2,7 +2,7 @@
 //! crate: cases that need them are skipped without).
 
 use super::super::curves::mpl_curve;
-use super::super::fit::{Target, fit, huber};
+use super::super::fit::{Errors, Target, fit};
 use super::super::laws::{MultiPower, Prepared};
 use super::laws::law_from;
 use super::skipped;
@@ -29,17 +29,6 @@ struct Measured {
 
 /// Predicts the losses of a schedule at some steps.
 pub(super) type Predict<'a> = &'a dyn Fn(&[f64], &[usize]) -> Vec<f64>;
-
-/// Errors of a prediction on one curve.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Errors {
-    huber: f64,
-    mse: f64,
-    mae: f64,
-    prede: f64,
-    worste: f64,
-    r2: f64,
-}
 
 impl Curves {
     /// Reads the curves of a model size ("25"); `None` when the file is not there.
@@ -104,37 +93,6 @@ impl Curves {
 }
 
 impl Errors {
-    fn of(pred: &[f64], y: &[f64]) -> Self {
-        let n = y.len() as f64;
-        let mean = num::sum(y.iter().copied()) / n;
-        let pairs = || pred.iter().zip(y);
-        let squares = num::sum(pairs().map(|(p, y)| (p - y) * (p - y)));
-        let spread = num::sum(y.iter().map(|y| (y - mean) * (y - mean)));
-        Self {
-            huber: num::sum(pairs().map(|(p, y)| huber(num::ln(*y) - num::ln(*p)).0)),
-            mse: squares / n,
-            mae: num::sum(pairs().map(|(p, y)| (p - y).abs())) / n,
-            prede: num::sum(pairs().map(|(p, y)| (p - y).abs() / y)) / n,
-            worste: pairs().map(|(p, y)| (p - y).abs() / y).fold(0.0, f64::max),
-            r2: 1.0 - squares / spread,
-        }
-    }
-
-    /// A field by its name in the files, with or without `_loss` or `_score`.
-    fn get(&self, name: &str) -> Option<f64> {
-        let name = name.trim_end_matches("_loss").trim_end_matches("_score");
-        Some(match name {
-            "huber" => self.huber,
-            "mse" => self.mse,
-            "rmse" => self.mse.sqrt(),
-            "mae" => self.mae,
-            "prede" => self.prede,
-            "worste" => self.worste,
-            "r2" => self.r2,
-            _ => return None,
-        })
-    }
-
     /// Sum of the Huber losses over the training curves.
     pub(super) fn train_huber(errors: &BTreeMap<String, Self>, train: &[&str]) -> f64 {
         train

@@ -1,8 +1,9 @@
 //! Loss-curve laws.
 
 use super::super::curves::{MPL_WARMUP, annealing_curve, mpl_curve};
+use super::super::fit::Errors;
 use super::super::laws::{Annealing, MultiPower, Prepared, annealing_sums};
-use super::fits::{Curves, Errors, TRAIN};
+use super::fits::{Curves, TRAIN};
 use super::{evaluate_cases, skipped};
 use crate::core::golden::{
     Case, Check, Tolerance, field, float_field, floats_field, str_field, usize_field,

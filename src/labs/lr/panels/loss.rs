@@ -32,7 +32,7 @@ pub(crate) fn range(run: &Run) -> [f64; 2] {
     if high <= low {
         high = 10.0 * low.abs() + 1e-9;
     }
-    if run.config.problem == Problem::Quadratic {
+    if run.log_loss() {
         [low / 1.3, high * 1.3]
     } else {
         let room = 0.06 * (high - low);
@@ -45,12 +45,13 @@ fn title(problem: Problem) -> &'static str {
         Problem::Law => "predicted loss, nats",
         Problem::Quadratic => "expected loss, log scale",
         Problem::Digits => "training loss, nats; band over seeds",
+        Problem::Bound => "convex bound on the loss, log scale",
     }
 }
 
 /// Draws the panel; a press or drag moves the playhead, a click pins the nearest curve.
 pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
-    let log = run.config.problem == Problem::Quadratic;
+    let log = run.log_loss();
     let frame = Frame::new(rect, run.config.horizon, range(run), log);
     let painter = ui.painter().with_clip_rect(rect);
     let font = TextStyle::Small.resolve(ui.style());

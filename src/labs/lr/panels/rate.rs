@@ -61,6 +61,10 @@ impl Handle {
             Self::Peak if config.shape == Shape::OneCycle => {
                 [config.rise * s.updates as f64, s.peak]
             }
+            Self::Peak if config.shape.rises_itself() => {
+                let top = (0..s.updates).max_by(|a, b| s.factor(*a).total_cmp(&s.factor(*b)));
+                [top.unwrap_or(0) as f64, s.peak]
+            }
             Self::Peak => [s.warmup as f64, s.peak],
             Self::Cooldown => [
                 s.decay_start() as f64,
@@ -146,14 +150,15 @@ pub(crate) fn show(
     let schedule = shown_schedule(run, config);
     chosen(&schedule, &frame, stage, &painter);
     frame.playhead(stage.playhead, stage.palette, &painter);
-    handles(config, &frame, top, stage, ui);
+    handles(run, config, &frame, top, stage, ui);
     marker(&schedule, &frame, stage, ui, &painter);
 }
 
 /// The schedule as it is being edited; the run's own while nothing is.
 fn shown_schedule(run: &Run, config: &Config) -> Schedule {
     match run.chosen() {
-        Some(cell) if run.config == *config => cell.schedule.clone(),
+        // A computed schedule is known only with the run.
+        Some(cell) if run.config == *config || config.shape.is_computed() => cell.schedule.clone(),
         _ => config.chosen(),
     }
 }
@@ -212,6 +217,7 @@ fn chosen(s: &Schedule, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
 }
 
 fn handles(
+    run: &Run,
     config: &mut Config,
     frame: &Frame,
     top: &mut Option<f64>,
@@ -230,7 +236,7 @@ fn handles(
     if config.shape.has_floor() {
         list.push(Handle::Floor);
     }
-    let schedule = config.chosen();
+    let schedule = shown_schedule(run, config);
     let (mut dragged, mut removed) = (false, None);
     for handle in list {
         let [update, rate] = handle.place(config, &schedule);

@@ -1,16 +1,20 @@
 //! The systems of this lab, one file each.
 
+mod bound_optimum;
 mod constant;
+mod convex_bound;
 mod cosine;
 mod cyclic;
 mod drawn;
 mod exponential;
 mod inverse_sqrt;
 mod linear;
+mod mpl_optimum;
 mod multi_step;
 mod one_cycle;
 mod polynomial;
 mod power;
+mod refined;
 mod rex;
 mod sgdr;
 mod step;
@@ -39,4 +43,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &one_cycle::ONE_CYCLE,
     &cyclic::CYCLIC,
     &drawn::DRAWN,
+    &convex_bound::CONVEX_BOUND,
+    &bound_optimum::BOUND_OPTIMUM,
+    &refined::REFINED,
+    &mpl_optimum::MPL_OPTIMUM,
 ];
