@@ -954,6 +954,8 @@ fn bad_router_dumps_are_refused_with_the_reason() {
             assert!(said.contains(word), "{args:?}: {word:?} is not in {said}");
         }
     }
+}
+
 #[test]
 fn lr_values_are_those_of_the_library_asked_for() {
     let out = schedlab(&[
