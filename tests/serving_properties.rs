@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
 use schedlab::labs::serving::engine::{
-    Desk, Emitted, Engine, Entry, Formed, Note, Oracle, Phase, Sink,
+    Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Arrivals, Config, Ending, Feature, Log, Run, Scheduler, Serving, Stretch,
+    Arrivals, Config, Ending, Feature, Log, Run, Scheduler, Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
@@ -258,6 +258,40 @@ proptest! {
     }
 
     #[test]
+    fn only_an_oracle_sees_output_lengths_before_the_last_token(config in config(), pick in 0_usize..1000) {
+        prop_assume!(Serving::check(&config).is_ok() && !config.scheduler.has(Feature::Oracle));
+        let w = workload(&config, &Library::default()).unwrap();
+        let limits = Limits { ignore_misfits: false, ..config.limits() };
+        let told = |decode: &[u32]| {
+            let requests = Requests::new(w.arrival.as_slice().into(), &w.prefill, decode)
+                .with_tags(w.tags.clone())
+                .with_facts(w.chains.clone());
+            let engine = Engine::new(
+                limits.clone(),
+                requests,
+                &*config.policy(),
+                config.replicas as u32,
+                config.router(),
+            );
+            let (mut engine, mut tell) = (engine.unwrap(), Tell::default());
+            engine.advance_all(20_000, &mut tell);
+            (tell.0, engine)
+        };
+        let i = pick % w.decode.len();
+        let mut longer = w.decode.clone();
+        longer[i] += 7;
+        let (a, engine) = told(&w.decode);
+        let (b, _) = told(&longer);
+        // Until the token that is the last one only in the first run, all is the same.
+        let end = format!("{:?}", engine.requests().completed_at[i]);
+        let known = |lines: &[String]| -> Vec<String> {
+            let before = lines.iter().take_while(|l| !(l.starts_with("ran") && l.contains(&end)));
+            before.cloned().collect()
+        };
+        prop_assert_eq!(known(&a), known(&b));
+    }
+
+    #[test]
     fn the_log_of_lumps_equals_the_log_of_single_requests(config in config()) {
         prop_assume!(Serving::check(&config).is_ok());
         let start = run(&config).recording().at(0);
@@ -314,6 +348,23 @@ proptest! {
             prop_assert!((done - end).abs() < 1e-9, "ends at {done}, not {end}");
         }
     }
+}
+
+#[test]
+fn only_policies_that_say_so_ask_for_true_lengths() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/labs/serving/policies");
+    let mut files = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        files += 1;
+        assert!(
+            !text.contains("Oracle::declare") || text.contains("Feature::Oracle"),
+            "{} asks for true lengths and does not say so",
+            file.display()
+        );
+    }
+    assert!(files > 7, "{files} files");
 }
 
 #[test]

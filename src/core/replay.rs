@@ -37,6 +37,21 @@ impl<S: Simulation> Recorder<S> {
         self
     }
 
+    /// Number of checkpoints.
+    pub fn len(&self) -> usize {
+        self.checkpoints.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.checkpoints.is_empty()
+    }
+
+    /// Steps until the next checkpoint is due, for a state after `steps`.
+    pub fn until_due(&self, steps: u64) -> u64 {
+        (self.every * self.checkpoints.len() as u64).saturating_sub(steps)
+    }
+
     /// Call after every [`Simulation::advance`]: keeps a copy when a checkpoint is due.
     pub fn observe(&mut self, state: &S) {
         if state.steps() == self.every * self.checkpoints.len() as u64 {

@@ -15,13 +15,13 @@ use crate::labs::{LabRun, Library};
 use std::sync::Arc;
 
 /// Events per step of the job: about a millisecond.
-const EVENTS_PER_STEP: usize = 256;
+const EVENTS_PER_STEP: u64 = 256;
 /// Events between checkpoints at the start; the distance doubles when memory asks for it.
 const CHECKPOINT_EVERY: u64 = 256;
-/// Memory for checkpoints in bytes.
-const CHECKPOINT_BYTES: usize = 32 << 20;
-/// Bytes of a request in a checkpoint, about.
-const REQUEST_BYTES: usize = 56;
+/// Most checkpoints. Each costs what changed since the one before, and the queues.
+const CHECKPOINTS: usize = 256;
+/// Memory for the queues in checkpoints in bytes.
+const QUEUE_BYTES: usize = 64 << 20;
 /// Waiting requests at which a run counts as saturated.
 const MAX_QUEUE: usize = 1_000_000;
 
@@ -130,11 +130,10 @@ impl Work {
             config.router(),
         )?;
         let n = workload.arrival.len();
-        let most = (CHECKPOINT_BYTES / (n * REQUEST_BYTES + 4096)).clamp(8, 512);
         Ok(Self {
             config: config.clone(),
             log: Log::new(n, config.replicas as usize),
-            recorder: Some(Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most)),
+            recorder: Some(Recorder::new(&engine, CHECKPOINT_EVERY).at_most(CHECKPOINTS)),
             workload,
             engine,
         })
@@ -197,17 +196,30 @@ impl Job for Work {
         let Some(mut recorder) = self.recorder.take() else {
             return Ok(Step::Working);
         };
-        for _ in 0..EVENTS_PER_STEP {
-            if !self.engine.advance_with(&mut self.log) {
+        let mut left = EVENTS_PER_STEP;
+        while left > 0 {
+            // Stops at checkpoints and where saturation is looked for.
+            let steps = self.engine.steps();
+            let most = left
+                .min(64 - steps % 64)
+                .min(recorder.until_due(steps).max(1));
+            let done = self.engine.advance_all(most, &mut self.log);
+            if done < most {
                 if let Some(error) = self.engine.deadlock() {
                     return Err(error);
                 }
                 return Ok(Step::Done(self.close(recorder, false)));
             }
+            left -= done;
             recorder.observe(&self.engine);
             if self.engine.steps().is_multiple_of(64) && self.saturated() {
                 return Ok(Step::Done(self.close(recorder, true)));
             }
+        }
+        let queues = self.engine.waiting() * size_of::<u32>();
+        if queues * recorder.len() > QUEUE_BYTES {
+            let fewer = (recorder.len() / 2).max(8);
+            recorder = recorder.at_most(fewer);
         }
         self.recorder = Some(recorder);
         Ok(Step::Working)

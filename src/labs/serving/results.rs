@@ -1,7 +1,7 @@
 //! What every request got, and the moments that stand out.
 
 use super::config::Config;
-use super::engine::{Engine, Phase};
+use super::engine::{Column, Engine, Phase};
 use super::log::Log;
 use super::workload::Workload;
 
@@ -58,7 +58,7 @@ impl Results {
     ) -> Self {
         let r = engine.requests();
         let n = r.len();
-        let since = |at: &[f64]| -> Vec<f64> {
+        let since = |at: &Column<f64>| -> Vec<f64> {
             at.iter()
                 .zip(&workload.arrival)
                 .map(|(t, a)| t - a)
@@ -92,13 +92,13 @@ impl Results {
         let out = (n as f64 * config.warmup_percent / 100.0).floor() as usize;
         Self {
             ending,
-            replica: r.replica.clone(),
+            replica: r.replica.to_vec(),
             queueing: since(&r.scheduled_at),
             ttft,
             tpot,
             e2e,
             stall: log.longest_gap.iter().map(|g| g.0).collect(),
-            restarts: r.restarts.clone(),
+            restarts: r.restarts.to_vec(),
             meets_slo,
             counted: (out, n - out),
             end: engine.now(),

@@ -317,6 +317,13 @@ impl Engine {
         true
     }
 
+    /// Processes up to `most` events; how many there were.
+    pub fn advance_all(&mut self, most: u64, sink: &mut dyn Sink) -> u64 {
+        let before = self.steps;
+        while self.steps - before < most && self.advance_with(sink) {}
+        self.steps - before
+    }
+
     /// The next arrival by the clock.
     fn arrive_next(&mut self, at: f64, sink: &mut dyn Sink) {
         let r = self.next_arrival as u32;

@@ -8,6 +8,7 @@
 mod checks;
 mod cluster;
 mod cohort;
+mod column;
 mod desk;
 mod event_loop;
 mod facts;
@@ -17,6 +18,7 @@ mod tags;
 
 pub use cluster::Cluster;
 pub use cohort::{Beside, Cohort, CohortRule, Place};
+pub use column::Column;
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
 pub use facts::{Facts, NO_REQUEST};

@@ -1,6 +1,7 @@
 //! The requests of a run, one array per field, and their token accounting.
 
 use super::Facts;
+use super::column::Column;
 use super::tags::Tags;
 use std::sync::Arc;
 
@@ -57,25 +58,25 @@ pub struct Requests {
     /// Prompt tokens as they came.
     pub prompt: Arc<[u32]>,
     /// Prompt tokens; a preemption moves produced tokens here.
-    pub prefill: Vec<u32>,
+    pub prefill: Column<u32>,
     /// Output tokens still counted as such: hidden, see [`Oracle`].
-    pub(super) decode: Vec<u32>,
+    pub(super) decode: Column<u32>,
     /// Tokens counted as processed.
-    pub processed: Vec<u32>,
+    pub processed: Column<u32>,
     /// Where each request is.
-    pub phase: Vec<Phase>,
+    pub phase: Column<Phase>,
     /// Blocks held.
-    pub blocks: Vec<u32>,
+    pub blocks: Column<u32>,
     /// Preemptions suffered.
-    pub restarts: Vec<u32>,
+    pub restarts: Column<u32>,
     /// Instance it was routed to.
-    pub replica: Vec<u32>,
+    pub replica: Column<u32>,
     /// When the first batch with it was formed; NaN before.
-    pub scheduled_at: Vec<f64>,
+    pub scheduled_at: Column<f64>,
     /// When its first token was out; NaN before.
-    pub first_at: Vec<f64>,
+    pub first_at: Column<f64>,
     /// When its last token was out; NaN before.
-    pub completed_at: Vec<f64>,
+    pub completed_at: Column<f64>,
 }
 
 impl Requests {
@@ -87,16 +88,16 @@ impl Requests {
             facts: Arc::default(),
             tags: Arc::default(),
             prompt: prefill.into(),
-            prefill: prefill.to_vec(),
-            decode: decode.to_vec(),
-            processed: vec![0; n],
-            phase: vec![Phase::Future; n],
-            blocks: vec![0; n],
-            restarts: vec![0; n],
-            replica: vec![0; n],
-            scheduled_at: vec![f64::NAN; n],
-            first_at: vec![f64::NAN; n],
-            completed_at: vec![f64::NAN; n],
+            prefill: prefill.into(),
+            decode: decode.into(),
+            processed: Column::filled(0, n),
+            phase: Column::filled(Phase::Future, n),
+            blocks: Column::filled(0, n),
+            restarts: Column::filled(0, n),
+            replica: Column::filled(0, n),
+            scheduled_at: Column::filled(f64::NAN, n),
+            first_at: Column::filled(f64::NAN, n),
+            completed_at: Column::filled(f64::NAN, n),
         }
     }
 

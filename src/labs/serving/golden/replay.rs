@@ -5,7 +5,7 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_integers, float_field, floats_field, str_field, usize_field,
 };
 use crate::core::{Error, Result};
-use crate::labs::serving::engine::{Engine, Entry, Formed, Limits, Requests, Sink};
+use crate::labs::serving::engine::{Column, Engine, Entry, Formed, Limits, Requests, Sink};
 use crate::labs::serving::policies::{
     LightLlm, Orca, Policy, Sarathi, Srpt, StaticBatching, Vllm, VllmV1,
 };
@@ -249,7 +249,7 @@ fn per_request(name: &str, expected: &Value, engine: &Engine) -> Case {
         ("completed_at", &r.completed_at),
     ] {
         if let Some(want) = expected.get(field) {
-            check.floats(field, got, want);
+            check.floats(field, &got.to_vec(), want);
         }
     }
     for (field, got) in [("restarts", &r.restarts), ("replica", &r.replica)] {
@@ -297,7 +297,7 @@ fn all_totals(name: &str, totals: &Value, engine: &Engine) -> Case {
         }
     }
     let n = r.len() as f64;
-    let mean_since_arrival = |at: &[f64]| -> f64 {
+    let mean_since_arrival = |at: &Column<f64>| -> f64 {
         crate::core::num::sum(at.iter().zip(r.arrival.iter()).map(|(t, a)| t - a)) / n
     };
     let floats = [

@@ -14,7 +14,7 @@ use crate::labs::serving::engine::{
 pub(super) const CARD: Card = Card {
     name: "LightLLM",
     exhibit: "lightllm",
-    features: &[Feature::PrefillLimit, Feature::InOrder],
+    features: &[Feature::PrefillLimit, Feature::InOrder, Feature::Oracle],
     make: |_| Box::new(LightLlm::default()),
 };
 

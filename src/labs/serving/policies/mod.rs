@@ -60,6 +60,8 @@ pub enum Feature {
     Quantum,
     /// Schedules requests for the first time in order of arrival.
     InOrder,
+    /// Looks at true output lengths, which no server knows.
+    Oracle,
 }
 
 /// What a policy is: its name, the parameters it heeds, and how an instance gets its own.

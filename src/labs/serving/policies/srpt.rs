@@ -15,7 +15,7 @@ use crate::labs::serving::engine::{
 pub(super) const CARD: Card = Card {
     name: "SRPT",
     exhibit: "srpt",
-    features: &[Feature::Budget, Feature::Predicted],
+    features: &[Feature::Budget, Feature::Predicted, Feature::Oracle],
     make: |config| Box::new(Srpt::new(config.prediction_sigma > 0.0)),
 };
 

@@ -23,7 +23,7 @@ fn routed(routing: Routing, replicas: u32, requests: Requests) -> Vec<u32> {
     };
     let mut engine = Engine::new(limits, requests, &VllmV1, replicas, routing).unwrap();
     while engine.advance_with(&mut NoSink) {}
-    engine.requests().replica.clone()
+    engine.requests().replica.to_vec()
 }
 
 fn burst(prompts: &[u32]) -> Requests {
