@@ -14,7 +14,8 @@ pub(super) struct Source {
     /// [default: the lab's first preset]
     #[arg(long, value_name = "FILE.json")]
     pub(super) config: Option<PathBuf>,
-    /// Requests to serve: Azure, Vidur, Mooncake, BurstGPT or plain columns are recognised
+    /// Requests to serve: Azure, Vidur, Mooncake, BurstGPT or plain columns are recognised. A
+    /// profile of iteration times is fitted and becomes the cost model
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
 }
@@ -82,6 +83,9 @@ impl Source {
 /// config file or `--set` says otherwise.
 fn with_trace(config: &Config, written: &Value, key: &DataKey, data: &Dataset) -> Result<Config> {
     let adapted = Serving::use_data(config, key, data)?;
+    if matches!(data, Dataset::Profile(_)) {
+        return Ok(adapted);
+    }
     let says = |field: &str| written.get(field).is_some();
     let most = Serving::params()
         .iter()
@@ -90,7 +94,7 @@ fn with_trace(config: &Config, written: &Value, key: &DataKey, data: &Dataset) -
         .map_or(u64::MAX, |([_, max], _)| max as u64);
     let requests = match data {
         Dataset::Trace(trace) => (trace.len() as u64).min(most),
-        Dataset::Tensors(_) | Dataset::LossLog(_) => adapted.requests,
+        Dataset::Tensors(_) | Dataset::Profile(_) | Dataset::LossLog(_) => adapted.requests,
     };
     let pick = |field: &str, own: u64, other: u64| if says(field) { own } else { other };
     Ok(Config {

@@ -2,8 +2,11 @@
 
 use super::serving::Source;
 use super::{OK, files, run, say};
-use crate::core::{Error, Result};
-use crate::labs::{Setup, outcome_of};
+use crate::core::{Result, finish};
+use crate::labs::serving::Serving;
+use crate::labs::serving::files::{by_class, chrome_trace, requests_csv, sglang_flags, vllm_flags};
+use crate::labs::{Lab as _, LabRun as _, Outcome, Setup};
+use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +22,12 @@ pub(super) struct SimulateArgs {
     /// Write one row an iteration
     #[arg(long, value_name = "FILE.csv")]
     iterations: Option<PathBuf>,
+    /// Write all iterations and the lives of all requests as trace events, for Perfetto
+    #[arg(long, value_name = "FILE.json")]
+    chrome_trace: Option<PathBuf>,
+    /// Write the requests as a plain trace that --trace reads back
+    #[arg(long, value_name = "FILE.csv")]
+    workload: Option<PathBuf>,
     /// Write the metrics there instead of printing them
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -26,27 +35,47 @@ pub(super) struct SimulateArgs {
 
 pub(super) fn simulate(args: &SimulateArgs) -> Result<u8> {
     let (config, library) = args.source.load_serving(&args.set)?;
-    let setup = Setup::Serving(config);
-    let outcome = outcome_of(&setup, &library).map_err(|e| args.source.named(e))?;
+    let run = Serving::start(&config, &library)
+        .and_then(|mut job| finish(&mut *job))
+        .map_err(|e| args.source.named(e))?;
+    let tables = run.tables();
     for (path, name) in [
         (&args.requests, "requests"),
         (&args.iterations, "iterations"),
     ] {
-        if let Some(path) = path {
-            let table = outcome
-                .tables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, table)| table.to_csv())
-                .ok_or_else(|| Error::Unsupported(format!("a table of {name} for this setup")))?;
-            files::write(path, &table)?;
+        let table = tables.iter().find(|(known, _)| *known == name);
+        if let (Some(path), Some((_, table))) = (path, table) {
+            files::write(path, &table.to_csv())?;
         }
     }
-    let report = run::pretty(&run::as_json(&setup, &outcome));
+    if let Some(path) = &args.chrome_trace {
+        files::write(path, &chrome_trace(&run))?;
+    }
+    if let Some(path) = &args.workload {
+        files::write(path, &requests_csv(&run))?;
+    }
+    let mut report = run::as_json(
+        &Setup::Serving(config.clone()),
+        &Outcome {
+            label: Serving::label(&config),
+            metrics: run.metrics(),
+            tables: Vec::new(),
+            summary: run.summary(),
+        },
+    );
+    if let Some(report) = report.as_object_mut() {
+        let classes = by_class(&run);
+        if !classes.is_empty() {
+            report.insert("classes".to_owned(), classes.into());
+        }
+        let flags = json!({"vllm": vllm_flags(&config), "sglang": sglang_flags(&config)});
+        report.insert("flags".to_owned(), flags);
+    }
+    let report = run::pretty(&report);
     match &args.out {
         Some(path) => {
             files::write(path, &report)?;
-            say(&format!("{}\n", outcome.summary));
+            say(&format!("{}\n", run.summary()));
         }
         None => say(&report),
     }

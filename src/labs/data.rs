@@ -56,6 +56,8 @@ impl Fingerprint {
 pub enum Dataset {
     /// Requests with arrival times and lengths.
     Trace(Arc<serving::trace::Trace>),
+    /// Measured iterations, fitted.
+    Profile(Arc<serving::cost::Profile>),
     /// Named weight tensors.
     Tensors(Arc<pruning::checkpoint::Checkpoint>),
     /// Losses of training runs, with their rates.
@@ -66,7 +68,7 @@ impl Dataset {
     /// Labs that can read it, the best first.
     pub fn labs(&self) -> &'static [LabKind] {
         match self {
-            Self::Trace(_) => &[LabKind::Serving],
+            Self::Trace(_) | Self::Profile(_) => &[LabKind::Serving],
             Self::Tensors(checkpoint) => {
                 let prunable = checkpoint
                     .tensors
@@ -87,6 +89,7 @@ impl Dataset {
     pub fn words(&self) -> String {
         match self {
             Self::Trace(trace) => trace.words(),
+            Self::Profile(profile) => profile.words(),
             Self::Tensors(checkpoint) => checkpoint.words(),
             Self::LossLog(log) => log.words(),
         }
@@ -96,6 +99,7 @@ impl Dataset {
     pub fn preview(&self) -> (Vec<String>, Vec<Vec<String>>) {
         match self {
             Self::Trace(trace) => trace.preview(),
+            Self::Profile(profile) => profile.preview(),
             Self::Tensors(checkpoint) => checkpoint.preview(),
             Self::LossLog(log) => log.preview(),
         }
@@ -105,6 +109,7 @@ impl Dataset {
     pub fn remarks(&self) -> Vec<String> {
         match self {
             Self::Trace(trace) => trace.remarks.clone(),
+            Self::Profile(_) => Vec::new(),
             Self::Tensors(checkpoint) => checkpoint.remarks.clone(),
             Self::LossLog(log) => log.remarks.clone(),
         }
@@ -180,6 +185,10 @@ impl Opening {
         if lr::log::looks_like(text) {
             let log = lr::log::read(name, text)?;
             return Ok(Some(Dataset::LossLog(Arc::new(log))));
+        }
+        if serving::cost::looks_like_profile(text) {
+            let profile = serving::cost::Profile::read(name, text)?;
+            return Ok(Some(Dataset::Profile(Arc::new(profile))));
         }
         let content = std::mem::take(&mut self.bytes);
         self.trace = Some(serving::trace::Import::new(&self.name, content)?);

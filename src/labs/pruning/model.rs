@@ -507,7 +507,7 @@ fn opened<'a>(config: &Config, data: &'a Library) -> Result<&'a Checkpoint> {
     };
     match data.get(key)? {
         Dataset::Tensors(checkpoint) => Ok(checkpoint),
-        Dataset::Trace(_) | Dataset::LossLog(_) => {
+        Dataset::Trace(_) | Dataset::Profile(_) | Dataset::LossLog(_) => {
             Err(Error::Unsupported(format!("{} as weights", key.name)))
         }
     }

@@ -1,6 +1,8 @@
 //! Config of the lab.
 
-use super::cost::CostPreset;
+use super::cost::{
+    Choices, CostKind, CostModel, CostPreset, Gpu, Model, Roofline, blocks_that_fit,
+};
 use super::engine::Limits;
 pub use super::policies::Scheduler;
 use super::policies::{Feature, Policy};
@@ -58,8 +60,44 @@ pub struct Config {
     pub num_blocks: u64,
     /// Longest sequence, prompt and output; the size of a slot.
     pub max_tokens_per_sequence: u64,
+    /// Which model of the cost is in use.
+    pub cost_kind: CostKind,
     /// Model and GPU.
     pub cost: CostPreset,
+    /// Coefficients of one's own, in seconds.
+    pub c0: f64,
+    /// Seconds per prefill token, or per token above the bend.
+    pub c1: f64,
+    /// Seconds per unit of Q.
+    pub c2: f64,
+    /// Seconds per decode.
+    pub c3: f64,
+    /// Seconds per token of KV read.
+    pub c4: f64,
+    /// Tokens below which an iteration costs no less.
+    pub bend_tokens: f64,
+    /// Model of the roofline.
+    pub model: Model,
+    /// GPU of the roofline.
+    pub roofline_gpu: Gpu,
+    /// GPUs that share every layer in the roofline.
+    pub roofline_tensor_parallel: u64,
+    /// Share of the peak FLOP/s that is reached.
+    pub flops_share: f64,
+    /// Share of the memory bandwidth that is reached.
+    pub bandwidth_share: f64,
+    /// Start of an all-reduce in microseconds.
+    pub reduce_micros: f64,
+    /// Work of the CPU per iteration in milliseconds.
+    pub cpu_millis: f64,
+    /// How unequal experts are: 0 uniform, 1 by Zipf's law.
+    pub expert_skew: f64,
+    /// Whether the number of KV blocks follows from the memory of the GPUs (roofline).
+    pub blocks_from_memory: bool,
+    /// Clock of the GPUs over its highest.
+    pub clock: f64,
+    /// Power by which dynamic power follows the clock.
+    pub power_exponent: f64,
     /// Instances.
     pub replicas: u64,
     /// Where arrivals go.
@@ -166,7 +204,25 @@ impl Default for Config {
             block_size: 16,
             num_blocks: 3072,
             max_tokens_per_sequence: 8192,
+            cost_kind: CostKind::Preset,
             cost: CostPreset::Llama3_8bA100,
+            c0: 8.839e-3,
+            c1: 6.302e-5,
+            c2: 2.736e-9,
+            c3: 5.323e-5,
+            c4: 8.213e-8,
+            bend_tokens: 64.0,
+            model: Model::Llama3_8b,
+            roofline_gpu: Gpu::A100,
+            roofline_tensor_parallel: 1,
+            flops_share: 0.65,
+            bandwidth_share: 0.78,
+            reduce_micros: 5.0,
+            cpu_millis: 0.3,
+            expert_skew: 0.0,
+            blocks_from_memory: true,
+            clock: 1.0,
+            power_exponent: 2.5,
             replicas: 1,
             routing: Routing::LeastOutstanding,
             pipeline_stages: 1,
@@ -223,14 +279,73 @@ impl Config {
         }
     }
 
+    /// GPUs that share every layer.
+    pub fn tensor_parallel(&self) -> u64 {
+        match self.cost_kind {
+            CostKind::Preset => self.cost.gpus(),
+            CostKind::Roofline => self.roofline_tensor_parallel,
+            CostKind::Linear | CostKind::Hinge => 1,
+        }
+    }
+
+    /// The GPU, for its power.
+    pub fn gpu(&self) -> Gpu {
+        match self.cost_kind {
+            CostKind::Preset => self.cost.gpu(),
+            _ => self.roofline_gpu,
+        }
+    }
+
+    fn roofline(&self) -> Choices {
+        Choices {
+            model: self.model,
+            gpu: self.roofline_gpu,
+            tensor_parallel: self.roofline_tensor_parallel,
+            flops_share: self.flops_share,
+            bandwidth_share: self.bandwidth_share,
+            clock: self.clock,
+            reduce_secs: self.reduce_micros * 1e-6,
+            cpu_secs: self.cpu_millis * 1e-3,
+            expert_skew: self.expert_skew,
+        }
+    }
+
+    /// What an iteration costs. A lower clock slows what computes: c1 and c2.
+    pub fn cost_model(&self) -> CostModel {
+        let slowed = |c: [f64; 5]| [c[0], c[1] / self.clock, c[2] / self.clock, c[3], c[4]];
+        let own = [self.c0, self.c1, self.c2, self.c3, self.c4];
+        match self.cost_kind {
+            CostKind::Preset => CostModel::Linear(slowed(self.cost.coefficients())),
+            CostKind::Linear => CostModel::Linear(slowed(own)),
+            CostKind::Hinge => CostModel::Hinge(self.bend_tokens, slowed(own)),
+            CostKind::Roofline => CostModel::Roofline(Roofline::new(&self.roofline()).into()),
+        }
+    }
+
+    /// Whether the KV pool follows from the memory of the GPUs.
+    pub fn sizes_pool(&self) -> bool {
+        self.cost_kind == CostKind::Roofline && self.blocks_from_memory
+    }
+
+    /// KV blocks of one instance; at least one, the check refuses a model that does not fit.
+    pub fn kv_blocks(&self) -> u64 {
+        if self.sizes_pool() {
+            blocks_that_fit(&self.roofline(), self.stages(), self.block_size, 0.1)
+                .unwrap_or(1)
+                .min(100_000_000 / self.block_size)
+        } else {
+            self.num_blocks
+        }
+    }
+
     /// GPUs of all instances together.
     pub fn gpus(&self) -> u64 {
-        self.replicas * self.stages() * self.cost.gpus()
+        self.replicas * self.stages() * self.tensor_parallel()
     }
 
     /// Tokens the pool of one instance holds.
     pub fn pool_tokens(&self) -> u64 {
-        self.block_size * self.num_blocks
+        self.block_size * self.kv_blocks()
     }
 
     /// The engine's limits. LightLLM counts single tokens, so its blocks are of one token.
@@ -238,7 +353,7 @@ impl Config {
         let (block_size, num_blocks) = if self.scheduler == Scheduler::Lightllm {
             (1, self.pool_tokens())
         } else {
-            (self.block_size, self.num_blocks)
+            (self.block_size, self.kv_blocks())
         };
         let whole_prompt =
             self.scheduler.has(Feature::Allocation) && self.allocation == Allocation::WholePrompt;
@@ -258,7 +373,7 @@ impl Config {
             slot_blocks: self.max_tokens_per_sequence.div_ceil(block_size.max(1)) as u32,
             max_waiting_iters: self.max_waiting_iters as u32,
             stages: self.stages() as u32,
-            cost: self.cost.coefficients(),
+            cost: self.cost_model(),
             quirks: false,
             ignore_misfits: true,
         }
@@ -294,6 +409,20 @@ impl Config {
     /// The first that cannot run, with what is allowed.
     pub fn check(&self) -> Result<()> {
         validate(super::params::PARAMS, self)?;
+        if self.sizes_pool()
+            && blocks_that_fit(&self.roofline(), self.stages(), self.block_size, 0.1).is_none()
+        {
+            return Err(Error::out_of_range(
+                "roofline_tensor_parallel",
+                self.roofline_tensor_parallel,
+                format!(
+                    "more GPUs: the weights of {} do not fit into {} of {}",
+                    Model::NAMES[self.model as usize],
+                    self.roofline_tensor_parallel * self.stages(),
+                    Gpu::NAMES[self.roofline_gpu as usize],
+                ),
+            ));
+        }
         if self.batch_size_cap < self.stages() {
             return Err(Error::out_of_range(
                 "batch_size_cap",

@@ -11,6 +11,7 @@ pub use gaps::{Gaps, Sorted};
 pub use rows::Iterations;
 pub use sketch::Sketch;
 
+use super::cost::power::prefill_draw;
 use super::engine::{Desk, Emitted, Entry, Formed, Note, Phase, Sink};
 use rows::Counts;
 use spans::Together;
@@ -85,6 +86,10 @@ pub struct Log {
     pub kv_integral: f64,
     /// Tokens processed, recomputed ones included.
     pub processed: u64,
+    /// Seconds of one stage, summed over iterations.
+    pub busy_stage_secs: f64,
+    /// The same, weighted by how much power the prefill draws.
+    pub prefill_draw_secs: f64,
     segments: Vec<(u32, Segment)>,
     fine: usize,
     follow: Vec<Follow>,
@@ -122,6 +127,8 @@ impl Log {
             longest_gap: vec![(0.0, f64::NAN); n],
             kv_integral: 0.0,
             processed: 0,
+            busy_stage_secs: 0.0,
+            prefill_draw_secs: 0.0,
             segments: Vec::new(),
             fine: FINE_SEGMENTS,
             follow: vec![fresh; n],
@@ -241,6 +248,8 @@ impl Sink for Log {
             kv_tokens: self.live_tokens,
         };
         self.iterations.push(batch, &counts);
+        self.busy_stage_secs += batch.stage_secs;
+        self.prefill_draw_secs += batch.stage_secs * prefill_draw(batch.work.prefill);
     }
 
     fn started(&mut self, iteration: u64, at: f64) {

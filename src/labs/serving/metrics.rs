@@ -1,6 +1,7 @@
 //! Headline numbers of a run.
 
 use super::config::Config;
+use super::cost::power;
 use super::log::Log;
 use super::results::{Ending, Results};
 use crate::core::stats::percentile_sorted;
@@ -47,6 +48,7 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
     let saturated = results.saturated;
     let mut out = latencies(results, log, saturated);
     out.extend(rates(config, results, log));
+    out.extend(power::metrics(config, log, results.end));
     if saturated {
         out.push(Metric {
             id: "queue_growth_per_sec",

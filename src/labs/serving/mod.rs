@@ -7,6 +7,7 @@ mod config;
 pub mod cost;
 pub mod engine;
 mod fairness;
+pub mod files;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -33,7 +34,7 @@ mod view;
 mod workload;
 
 pub use config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler};
-pub use cost::CostPreset;
+pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch};
 pub use model::Run;
@@ -117,6 +118,27 @@ impl Lab for Serving {
     }
 
     fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+        if let Dataset::Profile(profile) = data {
+            let (bend, hinge) = &profile.hinge;
+            // A bend has one more number to fit; it must earn it.
+            let bends = hinge.objective < 0.8 * profile.linear.objective;
+            let [c0, c1, c2, c3, c4] = if bends { hinge.c } else { profile.linear.c };
+            return Ok(Config {
+                cost_kind: if bends {
+                    CostKind::Hinge
+                } else {
+                    CostKind::Linear
+                },
+                roofline_gpu: config.gpu(),
+                bend_tokens: *bend,
+                c0,
+                c1,
+                c2,
+                c3,
+                c4,
+                ..config.clone()
+            });
+        }
         let Dataset::Trace(trace) = data else {
             return Err(Error::Unsupported(format!(
                 "{} ({}) in this lab",

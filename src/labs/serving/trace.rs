@@ -20,6 +20,7 @@ mod json_rows;
 mod rows;
 mod timestamp;
 
+pub(super) use export::to_csv;
 pub use import::Import;
 
 use super::engine::Tags;

@@ -26,16 +26,7 @@ pub(super) fn refuse_zero(limits: &Limits, replicas: u32) -> Result<()> {
             format!("at least the {} pipeline stages", limits.stages),
         ));
     }
-    for (i, c) in limits.cost.iter().enumerate() {
-        if !(c.is_finite() && *c >= 0.0) {
-            return Err(Error::out_of_range(
-                format!("c{i}"),
-                c,
-                "finite, not negative",
-            ));
-        }
-    }
-    Ok(())
+    limits.cost.check()
 }
 
 pub(super) fn refuse_bad_requests(requests: &Requests) -> Result<()> {

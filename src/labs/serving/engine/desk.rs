@@ -247,6 +247,7 @@ impl Desk {
             work.kv_read += past;
             if entry.prefill {
                 work.prefill += q;
+                work.prefill_past += past;
                 work.quad += q * q + 2 * q * past;
             } else {
                 work.decodes += 1;

@@ -398,7 +398,7 @@ impl Engine {
                 break;
             }
             let work = replica.desk.work(&self.requests);
-            let stage_secs = work.seconds(&self.limits.cost) / f64::from(self.limits.stages);
+            let stage_secs = self.limits.cost.stage_seconds(&work, self.limits.stages);
             let flight = self.take_flight(index, stage_secs);
             let Flight {
                 entries, cohort, ..

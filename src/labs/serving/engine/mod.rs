@@ -16,6 +16,8 @@ mod requests;
 mod sink;
 mod tags;
 
+use super::cost::CostModel;
+
 pub use cluster::Cluster;
 pub use cohort::{Beside, Cohort, CohortRule, Place};
 pub use column::Column;
@@ -50,8 +52,8 @@ pub struct Limits {
     pub max_waiting_iters: u32,
     /// Pipeline stages.
     pub stages: u32,
-    /// Cost coefficients c0 to c4.
-    pub cost: [f64; 5],
+    /// What an iteration costs.
+    pub cost: CostModel,
     /// Whether the known oddities Q1 to Q3 of the reference simulator are reproduced.
     pub quirks: bool,
     /// Whether requests that can never fit are set aside at arrival instead of blocking the queue.
@@ -90,6 +92,8 @@ pub struct Work {
     pub decodes: u64,
     /// K: tokens of KV read, the sum of past over all requests.
     pub kv_read: u64,
+    /// The part of K that prefill chunks read.
+    pub prefill_past: u64,
 }
 
 impl Work {

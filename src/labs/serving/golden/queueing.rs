@@ -231,7 +231,7 @@ fn alone(cost: [f64; 5], arrival: &[f64], prefill: &[u32], decode: &[u32]) -> Re
         slot_blocks: 0,
         max_waiting_iters: 0,
         stages: 1,
-        cost,
+        cost: cost.into(),
         quirks: false,
         ignore_misfits: false,
     };

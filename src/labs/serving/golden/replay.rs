@@ -111,7 +111,7 @@ pub(super) fn vidur(file: &Value) -> Result<Vec<Case>> {
         slot_blocks: slot,
         max_waiting_iters: optional("max_waiting_iters", 0)?,
         stages: optional("pipeline_stages", 1)?,
-        cost: cost(params)?,
+        cost: cost(params)?.into(),
         quirks: true,
         ignore_misfits: false,
     };
@@ -161,7 +161,7 @@ pub(super) fn engine(file: &Value) -> Result<Vec<Case>> {
         slot_blocks: 0,
         max_waiting_iters: 0,
         stages: 1,
-        cost: cost(params)?,
+        cost: cost(params)?.into(),
         quirks: false,
         ignore_misfits: false,
     };

@@ -89,7 +89,7 @@ impl Policy for Mlfq {
         let place = |r: &u32| seats.get(r).map_or((DEEPEST, 0), |s| (s.level, s.turn));
         self.ranked.order.sort_by_key(place);
         self.ranked.step(desk, requests, limits);
-        self.running_secs = desk.work(requests).seconds(&limits.cost);
+        self.running_secs = limits.cost.stage_seconds(&desk.work(requests), 1);
     }
 
     fn arrived(&mut self, desk: &mut Desk, requests: &Requests, limits: &Limits, r: u32) {
@@ -100,7 +100,7 @@ impl Policy for Mlfq {
             ..Work::default()
         };
         let seat = Seat {
-            level: self.level_for(prefill.seconds(&limits.cost)),
+            level: self.level_for(limits.cost.stage_seconds(&prefill, 1)),
             used_secs: 0.0,
             turn: self.back,
             last_run: desk.now,

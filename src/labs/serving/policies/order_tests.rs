@@ -123,7 +123,7 @@ fn non_preemptive_priorities_wait_as_long_as_cobham_says() {
         num_blocks: 100_000,
         token_budget: 100_000,
         batch_cap: 1,
-        cost: [0.0, 1e-3, 0.0, 0.0, 0.0],
+        cost: [0.0, 1e-3, 0.0, 0.0, 0.0].into(),
         quirks: false,
         ..limits()
     };

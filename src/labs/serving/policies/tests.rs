@@ -31,7 +31,7 @@ pub(super) fn limits() -> Limits {
         slot_blocks: 10,
         max_waiting_iters: 2,
         stages: 1,
-        cost: [1.0, 0.0, 0.0, 0.0, 0.0],
+        cost: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
         quirks: true,
         ignore_misfits: false,
     }

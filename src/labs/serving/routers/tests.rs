@@ -17,7 +17,7 @@ fn routed(routing: Routing, replicas: u32, requests: Requests) -> Vec<u32> {
         slot_blocks: 10,
         max_waiting_iters: 0,
         stages: 1,
-        cost: [1.0, 0.0, 0.0, 0.0, 0.0],
+        cost: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
         quirks: false,
         ignore_misfits: true,
     };

@@ -102,7 +102,7 @@ fn trace(config: &Config, data: &Library) -> Result<Arc<Trace>> {
     };
     match data.get(key)? {
         Dataset::Trace(trace) => Ok(Arc::clone(trace)),
-        other @ (Dataset::Tensors(_) | Dataset::LossLog(_)) => Err(Error::Unsupported(format!(
+        other => Err(Error::Unsupported(format!(
             "{} ({}) as a request trace",
             key.name,
             other.words()

@@ -1,79 +1,7 @@
-//! The linear cost model of an iteration and its fit to measured times.
-//!
-//! t = c0 + c1·P + c2·Q + c3·D + c4·K with P prefill tokens, Q = Σ(q² + 2·q·past) over prefill
-//! chunks, D decodes, K tokens of KV read. Coefficients are fitted to operator medians published
-//! with microsoft/vidur and ai-dynamo/aiconfigurator; two independent tables for the same GPU
-//! differ by 20 %, so more than two digits of a latency mean nothing.
+//! Fit of the linear and the hinge model to measured iteration times.
 
 use crate::core::stats::percentile;
 use crate::core::{Error, Result, num};
-use serde::{Deserialize, Serialize};
-
-/// A model on a GPU, with fitted coefficients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum CostPreset {
-    /// Llama-3-8B on one A100.
-    #[default]
-    Llama3_8bA100,
-    /// Llama-3-70B on four A100.
-    Llama3_70bA100Tp4,
-    /// Llama-2-70B on four H100.
-    Llama2_70bH100Tp4,
-    /// Llama-3-8B on one H100.
-    Llama3_8bH100,
-    /// Llama-3-8B on one H200.
-    Llama3_8bH200,
-    /// Llama-3-8B on one B200.
-    Llama3_8bB200,
-    /// Llama-3-8B on one L40S.
-    Llama3_8bL40s,
-}
-
-impl CostPreset {
-    /// All presets, in the order of the menu.
-    pub const ALL: [Self; 7] = [
-        Self::Llama3_8bA100,
-        Self::Llama3_70bA100Tp4,
-        Self::Llama2_70bH100Tp4,
-        Self::Llama3_8bH100,
-        Self::Llama3_8bH200,
-        Self::Llama3_8bB200,
-        Self::Llama3_8bL40s,
-    ];
-
-    /// Names in the menu, in the order of [`Self::ALL`].
-    pub const NAMES: [&'static str; 7] = [
-        "Llama-3-8B, A100",
-        "Llama-3-70B, 4 × A100",
-        "Llama-2-70B, 4 × H100",
-        "Llama-3-8B, H100",
-        "Llama-3-8B, H200",
-        "Llama-3-8B, B200",
-        "Llama-3-8B, L40S",
-    ];
-
-    /// GPUs of one pipeline stage: the tensor-parallel degree.
-    pub fn gpus(self) -> u64 {
-        match self {
-            Self::Llama3_70bA100Tp4 | Self::Llama2_70bH100Tp4 => 4,
-            _ => 1,
-        }
-    }
-
-    /// c0 to c4 in seconds.
-    pub fn coefficients(self) -> [f64; 5] {
-        match self {
-            Self::Llama3_8bA100 => [8.839e-3, 6.302e-5, 2.736e-9, 5.323e-5, 8.213e-8],
-            Self::Llama3_70bA100Tp4 => [3.073e-2, 1.792e-4, 3.838e-9, 1.587e-4, 6.050e-8],
-            Self::Llama2_70bH100Tp4 => [2.230e-2, 6.024e-5, 6.13e-10, 3.945e-5, 2.827e-8],
-            Self::Llama3_8bH100 => [5.968e-3, 1.553e-5, 7.75e-10, 1.435e-5, 4.026e-8],
-            Self::Llama3_8bH200 => [4.408e-3, 1.691e-5, 4.20e-10, 1.660e-5, 2.910e-8],
-            Self::Llama3_8bB200 => [3.358e-3, 8.374e-6, 3.70e-10, 7.016e-6, 1.654e-8],
-            Self::Llama3_8bL40s => [2.217e-2, 4.104e-5, 2.941e-9, 4.931e-5, 9.982e-8],
-        }
-    }
-}
 
 /// One measured iteration.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,6 +56,22 @@ const COLUMNS: [&str; 5] = [
     "iter_ms",
 ];
 
+/// The terms in words, for errors.
+const TERMS: [&str; 5] = [
+    "c0 (the constant)",
+    "c1 (prefill_tokens)",
+    "c2 (prefill_quad)",
+    "c3 (decode_seqs)",
+    "c4 (kv_tokens_read)",
+];
+
+/// Whether a table is a profile: its header has the columns of one.
+pub fn looks_like_profile(text: &str) -> bool {
+    let header = text.lines().next().unwrap_or_default();
+    let has = |name: &str| header.split(',').any(|h| h.trim() == name);
+    has("prefill_tokens") && has("iter_ms")
+}
+
 /// Reads a profile with the columns `prefill_tokens, prefill_quad, decode_seqs, kv_tokens_read,
 /// iter_ms`.
 ///
@@ -179,6 +123,48 @@ pub fn read_profile(file: &str, text: &str) -> Result<Vec<Measured>> {
     Ok(rows)
 }
 
+/// Fit of the hinge model: for every bend θ the model is linear in its coefficients, with the
+/// column max(θ, P + D) in the place of P; the bend is the best of 64 quantiles of P + D.
+///
+/// # Errors
+/// As [`fit`].
+pub fn fit_hinge(rows: &[Measured]) -> Result<(f64, Fit)> {
+    let linear = fit(rows)?;
+    let mut tokens: Vec<f64> = rows.iter().map(|r| r.features[0] + r.features[2]).collect();
+    tokens.sort_by(f64::total_cmp);
+    let mut best: Option<(f64, Fit)> = None;
+    for k in 0..64 {
+        let bend = crate::core::stats::percentile_sorted(&tokens, f64::from(k) * 99.0 / 63.0);
+        let bent: Vec<Measured> = rows
+            .iter()
+            .map(|row| {
+                let [p, q, d, k] = row.features;
+                Measured {
+                    features: [bend.max(p + d), q, d, k],
+                    secs: row.secs,
+                }
+            })
+            .collect();
+        // A bend above nearly all rows leaves no term to fit; others still do.
+        let Ok(fit) = fit(&bent) else { continue };
+        if best
+            .as_ref()
+            .is_none_or(|(_, b)| fit.objective < b.objective)
+        {
+            best = Some((bend, fit));
+        }
+    }
+    best.ok_or_else(|| {
+        Error::malformed(
+            "fit",
+            format!(
+                "no bend fits; the linear model has {:.1} %",
+                100.0 * linear.mape
+            ),
+        )
+    })
+}
+
 /// Minimises Σ((t̂ − t)/t)² over non-negative coefficients (Lawson and Hanson's active sets on the
 /// normal equations of scaled columns).
 ///
@@ -199,7 +185,7 @@ pub fn fit(rows: &[Measured]) -> Result<Fit> {
     for (j, s) in scale.iter_mut().enumerate() {
         *s = num::sum(design.iter().map(|row| row[j] * row[j])).sqrt();
         if *s == 0.0 {
-            return Err(Error::malformed("fit", format!("c{j} has no data")));
+            return Err(Error::malformed("fit", format!("{} has no data", TERMS[j])));
         }
     }
     let scaled: Vec<[f64; 5]> = design
@@ -278,7 +264,10 @@ fn solve_active(gram: &[[f64; 5]; 5], right: &[f64; 5], active: [bool; 5]) -> Re
         if a[pivot][k].abs() < 1e-12 {
             return Err(Error::malformed(
                 "fit",
-                format!("the rows cannot tell c{} from the other terms", places[k]),
+                format!(
+                    "the rows cannot tell {} from the other terms",
+                    TERMS[places[k]]
+                ),
             ));
         }
         a.swap(k, pivot);
@@ -332,6 +321,25 @@ mod tests {
         let fit = fit(&rows([9e-3, 6e-5, 3e-9, -1e-4, 8e-8])).unwrap();
         assert_eq!(fit.c[3], 0.0, "{fit:?}");
         assert!(fit.c.iter().all(|c| *c >= 0.0), "{fit:?}");
+    }
+
+    #[test]
+    fn a_bend_is_found() {
+        let all: Vec<Measured> = (0..80)
+            .map(|i| {
+                let v = f64::from(i);
+                let features = [v * 7.0, v * v, v * 3.0 % 17.0, v * 31.0 % 1000.0];
+                let [p, q, d, k] = features;
+                Measured {
+                    features,
+                    secs: 5e-3 + 6e-5 * (p + d).max(200.0) + 3e-9 * q + 2e-5 * d + 8e-8 * k,
+                }
+            })
+            .collect();
+        let (bend, hinge) = fit_hinge(&all).unwrap();
+        let linear = fit(&all).unwrap();
+        assert!((150.0..250.0).contains(&bend), "{bend}");
+        assert!(hinge.mape < 0.2 * linear.mape, "{hinge:?} {linear:?}");
     }
 
     #[test]
