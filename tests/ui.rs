@@ -338,3 +338,31 @@ fn the_claims_page_lists_every_claim_and_opens_its_system() {
     settle(&mut harness);
     assert_eq!(harness.state().snapshot()["exhibit"], first.id);
 }
+
+#[test]
+fn a_story_waits_for_its_action_and_its_link_comes_back_to_the_step() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#story/decode-stalls/1");
+    assert!(harness.query_by_label("Skip").is_some(), "nothing done yet");
+    harness.state_mut().run_command(Command::StepForward);
+    harness.step();
+    harness.step();
+    harness.get_by_label("Next").click();
+    harness.step();
+    settle(&mut harness);
+    assert!(
+        harness.query_by_label("2 of 5").is_some(),
+        "the second step"
+    );
+    open(&mut harness, "#story/decode-stalls/3");
+    assert_eq!(
+        harness.state().snapshot()["setups"]
+            .as_array()
+            .map(Vec::len),
+        Some(2),
+        "the third step compares two schedulers"
+    );
+    harness.key_press(egui::Key::Escape);
+    harness.step();
+    assert!(harness.query_by_label("3 of 5").is_none(), "Esc leaves");
+}

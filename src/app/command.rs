@@ -10,6 +10,8 @@ pub enum Command {
     Home,
     /// Go to the claims page.
     Claims,
+    /// Tell the story of this lab.
+    Story,
     /// Open a lab.
     OpenLab(LabKind),
     /// Play or pause.
@@ -103,6 +105,7 @@ impl Command {
         Self::Performance,
         Self::Home,
         Self::Claims,
+        Self::Story,
         Self::OpenLab(LabKind::Serving),
         Self::OpenLab(LabKind::Lr),
         Self::OpenLab(LabKind::Noise),
@@ -115,6 +118,7 @@ impl Command {
         match self {
             Self::Home => "Home",
             Self::Claims => "All claims",
+            Self::Story => "Guided story",
             Self::OpenLab(LabKind::Serving) => "Open the serving lab",
             Self::OpenLab(LabKind::Lr) => "Open the learning-rate lab",
             Self::OpenLab(LabKind::Noise) => "Open the noise lab",
@@ -167,6 +171,7 @@ impl Command {
             Self::PlayPause => keys![plain(Key::Space)],
             Self::StepBack => keys![plain(Key::Comma), plain(Key::ArrowLeft)],
             Self::StepForward => keys![plain(Key::Period), plain(Key::ArrowRight)],
+            Self::Story => keys![plain(Key::G)],
             Self::Claims => keys![plain(Key::N)],
             Self::ToStart => keys![plain(Key::Home)],
             Self::ToEnd => keys![plain(Key::End)],

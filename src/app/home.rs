@@ -3,6 +3,8 @@
 use super::command::Command;
 use super::prefs::Prefs;
 use super::screen::Env;
+use super::stories::STORIES;
+use super::story::{Story, story};
 use crate::core::{Job, Step};
 use crate::gpu::GpuLab;
 use crate::labs::{
@@ -22,6 +24,8 @@ pub(crate) enum HomeAction {
     Exhibit(&'static Exhibit),
     /// Open a comparison.
     Shared(Box<Shared>),
+    /// Go to a step of a story.
+    Story(&'static Story, usize),
     /// Anything else.
     Command(Command),
 }
@@ -194,6 +198,7 @@ impl Home {
                 }
             }
         });
+        Self::stories_ui(ui, env.prefs, action);
         ui.add_space(12.0);
         self.gallery_ui(ui, env, palette, action);
     }
@@ -330,6 +335,31 @@ impl Home {
                     .clicked()
                 {
                     *action = Some(HomeAction::Lab(*kind));
+                }
+            }
+        });
+    }
+
+    fn stories_ui(ui: &mut Ui, prefs: &Prefs, action: &mut Option<HomeAction>) {
+        ui.add_space(8.0);
+        crate::ui::heading(
+            &ui.label(RichText::new("Stories, two minutes each").heading()),
+            2,
+        );
+        ui.horizontal_wrapped(|ui| {
+            if let Some((id, step)) = &prefs.story
+                && let Some(story) = story(id)
+                && *step > 0
+                && ui
+                    .button(format!("Go on: {}", story.title))
+                    .on_hover_text(format!("At step {}", step + 1))
+                    .clicked()
+            {
+                *action = Some(HomeAction::Story(story, *step));
+            }
+            for story in STORIES {
+                if ui.button(story.title).clicked() {
+                    *action = Some(HomeAction::Story(story, 0));
                 }
             }
         });

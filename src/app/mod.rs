@@ -13,6 +13,8 @@ mod prefs;
 mod screen;
 mod seeds;
 mod slot;
+mod stories;
+mod story;
 mod sweep;
 
 pub use command::Command;
@@ -36,6 +38,7 @@ use prefs::Prefs;
 use screen::{Env, LabScreen, Screen};
 use serde_json::json;
 use std::collections::BTreeMap;
+use story::{StoryAction, Telling};
 
 /// Key of the preferences in the storage.
 const PREFS_KEY: &str = "schedlab.prefs";
@@ -51,6 +54,8 @@ pub struct App {
     files: Files,
     home: Home,
     claims_page: ClaimsPage,
+    /// The story being told.
+    telling: Option<Telling>,
     screens: BTreeMap<LabKind, Box<dyn Screen>>,
     open: Open,
     /// The address last written or followed.
@@ -117,6 +122,7 @@ impl App {
             files: Files::default(),
             home: Home::new(),
             claims_page: ClaimsPage::default(),
+            telling: None,
             screens: BTreeMap::new(),
             open: Open::Home,
             hash: String::new(),
@@ -154,6 +160,9 @@ impl App {
             Ok(Target::Home) => self.open = Open::Home,
             Ok(Target::Claims) => self.open = Open::Claims,
             Ok(Target::Lab(kind)) => self.open_lab(kind),
+            Ok(Target::Story(story, step)) => {
+                self.tell(Telling::new(story, step), Telling::scene);
+            }
             Ok(Target::Exhibit(id)) => {
                 if let Some(exhibit) = exhibit(id) {
                     self.open_exhibit(exhibit);
@@ -211,9 +220,67 @@ impl App {
         }
     }
 
+    /// Goes to a step of a story; `scene` says which state it begins with.
+    fn tell(
+        &mut self,
+        telling: Telling,
+        scene: impl Fn(&Telling) -> Option<crate::core::Result<Shared>>,
+    ) {
+        match scene(&telling) {
+            Some(Ok(shared)) => {
+                self.open_shared(&shared);
+                // Paused: pressing play is often what the step asks for.
+                self.seek_share(0.0);
+            }
+            Some(Err(error)) => self.notices.push(NoticeKind::Error, error.to_string()),
+            None => {}
+        }
+        self.prefs.story = Some((telling.story.id.to_owned(), telling.step));
+        self.telling = Some(telling);
+    }
+
+    /// Ends the story; `false` when none was told.
+    fn leave_story(&mut self) -> bool {
+        self.telling.take().is_some()
+    }
+
+    fn story_ui(&mut self, ctx: &egui::Context) {
+        let snapshot = self
+            .current()
+            .map_or(serde_json::Value::Null, Screen::snapshot);
+        let Some(telling) = &mut self.telling else {
+            return;
+        };
+        telling.watch(&snapshot, self.busy);
+        match telling.ui(ctx) {
+            Some(StoryAction::Step(step)) => {
+                let next = Telling::new(telling.story, step);
+                let forward = step > telling.step;
+                self.tell(
+                    next,
+                    if forward {
+                        Telling::opening
+                    } else {
+                        Telling::scene
+                    },
+                );
+            }
+            Some(StoryAction::Leave) => {
+                let finished = telling.step + 1 == telling.story.steps.len();
+                if finished {
+                    self.prefs.story = None;
+                }
+                self.leave_story();
+            }
+            None => {}
+        }
+    }
+
     /// Obeys a command, whoever asked for it.
     pub fn execute(&mut self, command: Command, ctx: &egui::Context) {
-        if command == Command::Escape && (self.files.cancel() || self.overlays.close_one()) {
+        if command == Command::Escape
+            && (self.files.cancel() || self.overlays.close_one() || self.leave_story())
+        {
             return;
         }
         if let Open::Lab(kind) = self.open
@@ -223,7 +290,16 @@ impl App {
             return;
         }
         match command {
-            Command::Home => self.open = Open::Home,
+            Command::Home => {
+                self.leave_story();
+                self.open = Open::Home;
+            }
+            Command::Story => {
+                let lab = self.open.lab().unwrap_or(LabKind::Serving);
+                if let Some(story) = story::story_of(lab) {
+                    self.tell(Telling::new(story, 0), Telling::scene);
+                }
+            }
             Command::Claims => self.open = Open::Claims,
             Command::OpenLab(kind) => self.open_lab(kind),
             Command::Share => self.share(ctx),
@@ -317,6 +393,9 @@ impl App {
                 place.to_owned()
             },
             |screen| {
+                if let Some(telling) = &self.telling {
+                    return telling.hash();
+                }
                 let mut shared = screen.shared();
                 if screen.is_playing() {
                     shared.playhead = 0.0;
@@ -483,12 +562,16 @@ impl eframe::App for App {
                 Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
                 Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
                 Some(HomeAction::Shared(shared)) => self.open_shared(&shared),
+                Some(HomeAction::Story(story, step)) => {
+                    self.tell(Telling::new(story, step), Telling::scene);
+                }
                 Some(HomeAction::Command(command)) => asked.push(command),
                 None => {}
             },
         }
         asked.extend(self.overlays.ui(&ctx, &mut self.kernels));
         self.prefs.kernels = self.kernels.wish();
+        self.story_ui(&ctx);
         self.notices.show(&ctx);
         for command in asked {
             self.execute(command, &ctx);

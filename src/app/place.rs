@@ -1,5 +1,6 @@
 //! Places in the app and their links.
 
+use super::story::{Story, story};
 use crate::core::{Error, Result};
 use crate::labs::{LabKind, Shared, exhibit};
 
@@ -12,6 +13,8 @@ pub(crate) enum Target {
     Claims,
     /// A lab as it was left, or its default.
     Lab(LabKind),
+    /// A step of a story, counted from 0.
+    Story(&'static Story, usize),
     /// An exhibit's own setup.
     Exhibit(&'static str),
     /// A whole shared state.
@@ -19,7 +22,8 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Reads the part of an address from `#` on: empty, `#home`, `#claims`, `#serving`, `#exhibit/<id>` or
+    /// Reads the part of an address from `#` on: empty, `#home`, `#claims`, `#serving`, `#exhibit/<id>`,
+    /// `#story/<id>/<step>` or
     /// `#serving/1/<state>`.
     pub(crate) fn from_hash(hash: &str) -> Result<Self> {
         let path = hash.trim_start_matches('#');
@@ -32,6 +36,9 @@ impl Target {
         match (first, second, third) {
             ("" | "home", "", _) => Ok(Self::Home),
             ("claims", "", _) => Ok(Self::Claims),
+            ("story", id, step) => story(id)
+                .map(|s| Self::Story(s, step.parse::<usize>().unwrap_or(1).saturating_sub(1)))
+                .ok_or_else(|| Error::malformed("link", format!("there is no story {id:?}"))),
             ("exhibit", id, _) => exhibit(id)
                 .map(|e| Self::Exhibit(e.id))
                 .ok_or_else(|| Error::malformed("link", format!("there is no system {id:?}"))),
@@ -67,7 +74,11 @@ mod tests {
 
     #[test]
     fn unknown_places_are_named() {
-        for (hash, word) in [("#cooking", "cooking"), ("#exhibit/none", "none")] {
+        for (hash, word) in [
+            ("#cooking", "cooking"),
+            ("#exhibit/none", "none"),
+            ("#story/long", "long"),
+        ] {
             let error = Target::from_hash(hash).expect_err("must be refused");
             assert!(error.to_string().contains(word), "{error}");
         }

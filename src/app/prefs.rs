@@ -33,6 +33,8 @@ pub(crate) struct Prefs {
     pub(crate) last: BTreeMap<LabKind, Shared>,
     /// Labs in order of the last visit, newest first.
     pub(crate) recent: Vec<LabKind>,
+    /// The story left, and its step.
+    pub(crate) story: Option<(String, usize)>,
 }
 
 impl Prefs {

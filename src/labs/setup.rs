@@ -122,6 +122,23 @@ impl Setup {
         dispatch!(self, L, config => L::exhibit(config))
     }
 
+    /// The same setup with one parameter changed: numbers as they are, choices by index, toggles by
+    /// 0 or 1.
+    ///
+    /// # Errors
+    /// A parameter the lab does not have, or a value out of its range.
+    pub fn with(mut self, id: &str, value: f64) -> Result<Self> {
+        dispatch!(&mut self, L, config => {
+            let param = L::params()
+                .iter()
+                .find(|p| p.id == id)
+                .ok_or_else(|| Error::malformed("parameter", format!("there is no {id:?}")))?;
+            param.set_value(config, value);
+            param.check(config)?;
+        });
+        Ok(self)
+    }
+
     /// Whether it can run.
     ///
     /// # Errors
@@ -181,6 +198,22 @@ mod tests {
             );
             assert_eq!(setup.check(), Ok(()), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_parameter_is_set_by_its_name_within_its_range() {
+        let setup = Setup::default_of(LabKind::Serving);
+        let faster = setup.clone().with("rate", 9.0).unwrap();
+        assert!(
+            faster.to_json().contains("\"rate\": 9.0"),
+            "{}",
+            faster.to_json()
+        );
+        assert_eq!(
+            setup.clone().with("rate", -1.0).unwrap_err().field(),
+            Some("rate")
+        );
+        assert!(setup.with("speed", 1.0).is_err(), "no such parameter");
     }
 
     #[test]

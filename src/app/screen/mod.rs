@@ -245,6 +245,11 @@ impl<L: LabView + GpuLab> LabScreen<L> {
     }
 }
 
+/// Progress for scripts and stories.
+fn done_of((done, wanted): (usize, usize)) -> Value {
+    json!({"done": done, "wanted": wanted})
+}
+
 /// Work per frame while something moves, in seconds: leaves room for drawing at 60 frames a second.
 const FRAME_BUDGET_SECS: f64 = 0.006;
 
@@ -523,6 +528,8 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
             "steps": self.timeline.steps.len(),
             "playing": self.transport.playing,
             "selected": self.selected,
+            "seeds": self.seeds.as_ref().map(|b| done_of(b.progress())),
+            "sweep": self.sweep.as_ref().map(|s| done_of(s.progress())),
         })
     }
 }
