@@ -74,7 +74,7 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of the palette.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
