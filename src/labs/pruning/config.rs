@@ -30,17 +30,64 @@ pub enum Method {
     Erk,
     /// N of every M weights of a row are kept, the largest.
     NOfM,
+    /// Magnitude times the norm of the input, inside a layer.
+    Wanda,
+    /// Optimal brain damage with the empirical Fisher diagonal.
+    Obd,
+    /// Whole hidden units, by the norm of their weights.
+    Units,
+    /// Magnitude, layer rates by dynamic programming over output distortions.
+    JointDp,
+    /// At initialisation: weight times gradient.
+    Snip,
+    /// At initialisation: weight times Hessian times gradient.
+    Grasp,
+    /// At initialisation: flow of path products, in rounds, without data.
+    SynFlow,
 }
 
 impl Method {
     /// All methods in the order of the menu.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 12] = [
         Self::Magnitude,
         Self::Random,
         Self::Lamp,
         Self::Erk,
         Self::NOfM,
+        Self::Wanda,
+        Self::Obd,
+        Self::Units,
+        Self::JointDp,
+        Self::Snip,
+        Self::Grasp,
+        Self::SynFlow,
     ];
+
+    /// Whether weights are chosen before the network is trained; it is trained afterwards.
+    pub fn at_init(self) -> bool {
+        matches!(self, Self::Snip | Self::Grasp | Self::SynFlow)
+    }
+
+    /// Whether the weights alone say what goes: such methods work on an opened file.
+    pub fn from_weights(self) -> bool {
+        matches!(
+            self,
+            Self::Magnitude | Self::Random | Self::Lamp | Self::Erk | Self::NOfM
+        )
+    }
+
+    /// Whether the order inside a layer is that of the magnitudes.
+    pub fn by_magnitude(self) -> bool {
+        matches!(
+            self,
+            Self::Magnitude | Self::Lamp | Self::Erk | Self::NOfM | Self::JointDp
+        )
+    }
+
+    /// Whether one ranking runs over all layers whatever the granularity.
+    pub fn always_global(self) -> bool {
+        self == Self::Obd || self.at_init()
+    }
 }
 
 /// Over which weights one ranking runs.
@@ -91,6 +138,8 @@ pub struct Config {
     pub keep_n: u64,
     /// Weights in a group.
     pub group_m: u64,
+    /// Rounds of SynFlow.
+    pub rounds: u64,
     /// What to do with values that are not numbers.
     pub nan_policy: NanPolicy,
     /// Seed of every random draw.
@@ -110,6 +159,7 @@ impl Default for Config {
             sparsity: 90.0,
             keep_n: 2,
             group_m: 4,
+            rounds: 100,
             nan_policy: NanPolicy::Refuse,
             seed: 0,
         }
@@ -138,6 +188,13 @@ impl Config {
             Method::Random => format!("{scope} random"),
             Method::Lamp => "LAMP".to_owned(),
             Method::Erk => "ERK magnitude".to_owned(),
+            Method::Wanda => "Wanda".to_owned(),
+            Method::Obd => "OBD (Fisher)".to_owned(),
+            Method::Units => "hidden units, L2 norm".to_owned(),
+            Method::JointDp => "joint DP".to_owned(),
+            Method::Snip => "SNIP".to_owned(),
+            Method::Grasp => "GraSP".to_owned(),
+            Method::SynFlow => format!("SynFlow {} rounds", self.rounds),
             Method::NOfM => return format!("{}:{} magnitude", self.keep_n, self.group_m),
         };
         format!("{method}, {} %", self.sparsity)
@@ -172,11 +229,24 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     Param::choice(
         "method",
         "Method",
-        &["magnitude", "random", "LAMP", "ERK", "N:M"],
+        &[
+            "magnitude",
+            "random",
+            "LAMP",
+            "ERK",
+            "N:M",
+            "Wanda",
+            "OBD (Fisher)",
+            "hidden units",
+            "joint DP",
+            "SNIP, at start",
+            "GraSP, at start",
+            "SynFlow, at start",
+        ],
         |c: &Config| Method::ALL.iter().position(|m| *m == c.method).unwrap_or(0),
         |c, i| c.method = Method::ALL.get(i).copied().unwrap_or_default(),
     )
-    .doc("How weights are ranked and how the removals are spread over the layers.")
+    .doc("How weights are ranked and how the removals are spread over the layers. Methods at the start prune the untrained network and train what is left; their accuracy is measured at ten sparsities.")
     .group("Pruning"),
     Param::choice(
         "granularity",
@@ -202,6 +272,10 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("Neighbouring weights along the input dimension that form one group. A short last group of g keeps min(g, N).")
         .group("Pruning")
         .when(grouped),
+    Param::int("rounds", "Rounds", [1, 200], |c: &Config| c.rounds, |c, v| c.rounds = v)
+        .doc("SynFlow scores what is left again in every round; one round is the one-shot form that loses whole layers.")
+        .group("Pruning")
+        .when(|c| c.method == Method::SynFlow),
     Param::choice(
         "source",
         "Weights",

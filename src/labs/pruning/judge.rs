@@ -1,7 +1,8 @@
 //! Loss and accuracy along a sweep.
 
-use super::network::{self, EVAL_PARTS, Recipe};
+use super::network::{self, EVAL_PARTS, Recipe, Training};
 use super::plan::{Plan, Rule};
+use crate::core::Result;
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -35,6 +36,9 @@ pub(super) struct Judge {
     /// Steps judged so far.
     pub(super) judged: usize,
     case: Option<(Case, Vec<f64>)>,
+    /// Train what is left before it is judged.
+    retrain: Option<Recipe>,
+    training: Option<Training>,
 }
 
 impl Judge {
@@ -53,6 +57,8 @@ impl Judge {
             done: vec![None; steps],
             judged: 0,
             case: None,
+            retrain: None,
+            training: None,
         };
         judge.prune();
         judge
@@ -72,6 +78,33 @@ impl Judge {
         self.case = Some((case, steps.to_vec()));
         self.prune();
         self
+    }
+
+    /// Trains the pruned network by this recipe before every judgement.
+    pub(super) fn after_training(mut self, recipe: Recipe) -> Self {
+        self.retrain = Some(recipe);
+        self
+    }
+
+    /// One optimizer step towards the next judgement; whether it can be judged.
+    fn train(&mut self, step: usize) -> Result<bool> {
+        let Some(recipe) = &self.retrain else {
+            return Ok(true);
+        };
+        if self.part > 0 {
+            return Ok(true);
+        }
+        if self.training.is_none() {
+            let plan = &self.plan;
+            let kept = |l: usize, i: usize| usize::from(plan.pruned_at[l][i]) > step;
+            self.training = Some(Training::pruned(recipe.clone(), kept)?);
+        }
+        let trained = self.training.as_mut().and_then(Training::step);
+        if let Some(net) = &trained {
+            self.net = (**net).clone();
+            self.training = None;
+        }
+        Ok(trained.is_some())
     }
 
     /// Steps to judge in all.
@@ -98,10 +131,13 @@ impl Judge {
     }
 
     /// One part of one step; whether all steps are judged.
-    pub(super) fn advance(&mut self, work: &mut Workspace) -> bool {
+    pub(super) fn advance(&mut self, work: &mut Workspace) -> Result<bool> {
         let Some(&step) = self.queue.last() else {
-            return true;
+            return Ok(true);
         };
+        if !self.train(step)? {
+            return Ok(false);
+        }
         network::add(
             &mut self.total,
             network::evaluate_part(&self.net, self.part, work),
@@ -117,7 +153,7 @@ impl Judge {
         if self.queue.is_empty() {
             self.remember();
         }
-        self.queue.is_empty()
+        Ok(self.queue.is_empty())
     }
 
     fn remember(&mut self) {

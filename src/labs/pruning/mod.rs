@@ -23,6 +23,7 @@ pub mod ranks;
 mod report;
 pub mod rewrite;
 pub mod schedule;
+pub mod score;
 pub mod select;
 pub mod systems;
 mod tally;
@@ -77,6 +78,13 @@ impl Lab for Pruning {
             (config::Method::Lamp, _) => "lamp",
             (config::Method::Erk, _) => "erk",
             (config::Method::NOfM, _) => "n-of-m",
+            (config::Method::Wanda, _) => "wanda",
+            (config::Method::Obd, _) => "optimal-brain-damage",
+            (config::Method::Units, _) => "hidden-units",
+            (config::Method::JointDp, _) => "joint-dp",
+            (config::Method::Snip, _) => "snip",
+            (config::Method::Grasp, _) => "grasp",
+            (config::Method::SynFlow, _) => "synflow",
         };
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }

@@ -56,6 +56,8 @@ pub struct Training {
     order: Vec<usize>,
     step: u64,
     known: Option<Arc<Mlp>>,
+    /// 1 for parameters that are trained, in their layout.
+    mask: Option<Vec<f32>>,
 }
 
 impl Training {
@@ -83,7 +85,30 @@ impl Training {
             net,
             recipe,
             known,
+            mask: None,
         })
+    }
+
+    /// Starts the training of a network from which weights are pruned before: `kept` by layer and
+    /// flat index. Pruned weights are 0 and stay 0.
+    ///
+    /// # Errors
+    /// Layer sizes that make no network.
+    pub fn pruned(recipe: Recipe, kept: impl Fn(usize, usize) -> bool) -> Result<Self> {
+        let mut training = Self::new(recipe)?;
+        training.known = None;
+        let mut mask = vec![1.0; training.net.params().len()];
+        for l in 0..training.net.layers() {
+            let range = training.net.weight_range(l);
+            for (i, m) in mask[range].iter_mut().enumerate() {
+                *m = f32::from(u8::from(kept(l, i)));
+            }
+        }
+        for (w, m) in training.net.params_mut().iter_mut().zip(&mask) {
+            *w *= m;
+        }
+        training.mask = Some(mask);
+        Ok(training)
     }
 
     /// Share done, 0 to 1.
@@ -108,7 +133,9 @@ impl Training {
         }
         if self.step >= self.recipe.steps {
             let net = Arc::new(self.net.clone());
-            if let Ok(mut memory) = memory().lock() {
+            if self.mask.is_none()
+                && let Ok(mut memory) = memory().lock()
+            {
                 memory.insert(0, (self.recipe.clone(), net.clone()));
                 memory.truncate(REMEMBERED);
             }
@@ -132,7 +159,7 @@ impl Training {
         let turn = std::f64::consts::PI * self.progress();
         let rate = PEAK_RATE * 0.5 * (1.0 + num::cos(turn));
         self.net
-            .gradient(&x, &y, None, &mut self.grad, &mut self.work);
+            .gradient(&x, &y, self.mask.as_deref(), &mut self.grad, &mut self.work);
         RULE.update(
             &mut self.state,
             self.net.params_mut(),

@@ -4,7 +4,9 @@
 
 use super::checkpoint::Tensor;
 use super::config::{Config, Granularity, Method};
+use super::criteria::joint_dp::allocate;
 use super::ranks::{Assign, NEVER, Ranks};
+use super::score::Distortion;
 use super::select::{Cut, count_rule, magnitude_key};
 use super::systems::erk::{Kind, densities};
 use super::systems::{lamp, n_of_m, random};
@@ -66,8 +68,19 @@ pub struct Rule {
     pub granularity: Granularity,
     /// Group size of N:M.
     pub group_m: usize,
+    /// Rounds of SynFlow.
+    pub rounds: usize,
     /// Seed of random masks.
     pub seed: u64,
+}
+
+/// What a method must know beside the weights.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Known {
+    /// Keys per layer, for methods with scores of their own.
+    pub keys: Option<Arc<[Arc<[u32]>]>>,
+    /// Distortion of every layer, for the joint allocation.
+    pub distortion: Option<Distortion>,
 }
 
 impl Rule {
@@ -77,6 +90,7 @@ impl Rule {
             method: config.method,
             granularity: config.granularity,
             group_m: config.group_m.max(1) as usize,
+            rounds: config.rounds as usize,
             seed: config.seed,
         }
     }
@@ -84,7 +98,7 @@ impl Rule {
     fn global(&self) -> bool {
         match self.method {
             Method::Magnitude | Method::Random => self.granularity == Granularity::Global,
-            Method::Lamp | Method::Erk | Method::NOfM => false,
+            method => method.always_global(),
         }
     }
 
@@ -116,6 +130,9 @@ pub fn group_steps(m: usize) -> Vec<f64> {
         .collect()
 }
 
+/// Budget of the joint allocation in units of weights.
+const BUDGET_UNITS: f64 = 1000.0;
+
 /// Keys looked at in one step of the job.
 const CHUNK: usize = 1 << 15;
 
@@ -141,6 +158,7 @@ pub struct Planner {
     layer: usize,
     offset: usize,
     phase: Phase,
+    known: Known,
     scores: Vec<Vec<f64>>,
     wanted: Vec<Vec<u64>>,
     pruned_at: Vec<Vec<u8>>,
@@ -150,7 +168,7 @@ pub struct Planner {
 
 impl Planner {
     /// Starts a plan for the steps (in per cent, ascending; at most 250).
-    pub fn new(layers: Arc<[Layer]>, rule: Rule, steps: &[f64]) -> Self {
+    pub fn new(layers: Arc<[Layer]>, rule: Rule, known: Known, steps: &[f64]) -> Self {
         let count = layers.len();
         let groups = if rule.global() {
             vec![(0, count)]
@@ -172,6 +190,7 @@ impl Planner {
                 kept: Vec::new(),
                 cuts: Vec::new(),
             },
+            known,
             scores: Vec::new(),
             wanted: Vec::new(),
             group: 0,
@@ -237,6 +256,7 @@ impl Planner {
     fn removals(&self) -> Vec<Vec<u64>> {
         let sizes: Vec<usize> = self.layers.iter().map(|l| l.values.len()).collect();
         let total: usize = sizes.iter().sum();
+        let mut rates = vec![0; sizes.len()];
         let by_step: Vec<Vec<u64>> = self
             .steps
             .iter()
@@ -249,6 +269,8 @@ impl Planner {
                     let gone = |(d, &n): (&f64, &usize)| count_rule(1.0 - d, n) as u64;
                     densities.iter().zip(&sizes).map(gone).collect()
                 }
+                Method::Units => self.units(s),
+                Method::JointDp => self.joint(&sizes, s, &mut rates),
                 _ if self.rule.global() => vec![count_rule(s, total) as u64],
                 _ => sizes.iter().map(|&n| count_rule(s, n) as u64).collect(),
             })
@@ -264,6 +286,34 @@ impl Planner {
         (0..self.groups.len()).map(column).collect()
     }
 
+    /// Whole rows of the hidden layers; the outputs stay.
+    fn units(&self, sparsity: f64) -> Vec<u64> {
+        let last = self.layers.len().saturating_sub(1);
+        let of = |(l, layer): (usize, &Layer)| {
+            let rows = if l == last { 0 } else { layer.rows };
+            (count_rule(sparsity, rows) * layer.cols) as u64
+        };
+        self.layers.iter().enumerate().map(of).collect()
+    }
+
+    /// Rates by the exact knapsack over the distortions. Along a sweep they only grow, as in the
+    /// iterative use of the method: `rates` holds the grid points of the step before.
+    fn joint(&self, sizes: &[usize], sparsity: f64, rates: &mut Vec<usize>) -> Vec<u64> {
+        let Some(d) = &self.known.distortion else {
+            return vec![0; sizes.len()];
+        };
+        let total: usize = sizes.iter().sum();
+        let unit = (total as f64 / BUDGET_UNITS).ceil().max(1.0);
+        let mut open = d.change.clone();
+        for (costs, &from) in open.iter_mut().zip(rates.iter()) {
+            costs[..from].fill(f64::INFINITY);
+        }
+        let found = allocate(sizes, unit, &d.grid, &open, sparsity).best;
+        *rates = found.map_or_else(|| vec![d.grid.len() - 1; sizes.len()], |(_, picks)| picks);
+        let gone = |(&j, &n): (&usize, &usize)| count_rule(d.grid[j], n) as u64;
+        rates.iter().zip(sizes).map(gone).collect()
+    }
+
     /// The next keys of the current group; whether the group is through.
     fn take(&mut self, mut use_key: impl FnMut(u32, usize)) -> bool {
         let Some(&(_, end)) = self.groups.get(self.group) else {
@@ -274,7 +324,14 @@ impl Planner {
         };
         let to = (self.offset + CHUNK).min(layer.values.len());
         for i in self.offset..to {
-            use_key(self.rule.key(layer, i, layer.values[i]), self.layer);
+            let scored = self
+                .known
+                .keys
+                .as_ref()
+                .and_then(|k| k.get(self.layer)?.get(i));
+            let key = scored.copied();
+            let key = key.unwrap_or_else(|| self.rule.key(layer, i, layer.values[i]));
+            use_key(key, self.layer);
         }
         self.work_done += (to - self.offset) as u64;
         self.offset = to;
@@ -426,8 +483,8 @@ impl Planner {
 }
 
 /// Makes a plan at once.
-pub fn plan(layers: &Arc<[Layer]>, rule: Rule, steps: &[f64]) -> Plan {
-    let mut planner = Planner::new(layers.clone(), rule, steps);
+pub fn plan(layers: &Arc<[Layer]>, rule: Rule, known: Known, steps: &[f64]) -> Plan {
+    let mut planner = Planner::new(layers.clone(), rule, known, steps);
     loop {
         if let Some(plan) = planner.step() {
             return plan;

@@ -12,6 +12,9 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
     let Some(point) = r.points.get(step) else {
         return Err(Error::Stuck("there is no such step".to_owned()));
     };
+    if !r.config.method.from_weights() {
+        return pruned_here(r, step);
+    }
     let mut request = Request::of(&r.config);
     if r.config.method == Method::NOfM {
         request.keep_n = (r.config.group_m as usize).saturating_sub(step);
@@ -38,6 +41,42 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
             npy: npy.then_some(file),
         }),
     })
+}
+
+/// A network trained here whose scores are not those of the file's weights alone.
+fn pruned_here(r: &Results, step: usize) -> Result<Product> {
+    let Some(net) = r.net.as_ref().filter(|_| !r.config.method.at_init()) else {
+        return Err(Error::Unsupported(
+            "saving a network that is trained after pruning".to_owned(),
+        ));
+    };
+    let mut net = (**net).clone();
+    for (l, at) in r.plan.pruned_at.iter().enumerate() {
+        for (w, &gone) in net.weights_mut(l).iter_mut().zip(at.iter()) {
+            if usize::from(gone) <= step {
+                *w = 0.0;
+            }
+        }
+    }
+    Ok(Product {
+        name: "digits-pruned.safetensors".to_owned(),
+        job: Box::new(Ready(network_as_safetensors(&net))),
+    })
+}
+
+/// Bytes that are there at once: a network of the app is small.
+struct Ready(Vec<u8>);
+
+impl Job for Ready {
+    type Out = Vec<u8>;
+
+    fn step(&mut self) -> Result<Step<Vec<u8>>> {
+        Ok(Step::Done(std::mem::take(&mut self.0)))
+    }
+
+    fn progress(&self) -> f64 {
+        1.0
+    }
 }
 
 struct FileJob {

@@ -4,6 +4,7 @@ use super::charts;
 use super::checkpoint::{bytes_words, count_words};
 use super::config::{Config, Granularity, Method};
 use super::model::{Point, Results, Run};
+use super::score::{CALIBRATION, key_score};
 use super::select::{Cut, MAGNITUDE_BITS};
 use super::systems::erk::{Kind, densities};
 use crate::core::{
@@ -52,14 +53,15 @@ impl Results {
     /// order is random, or where every group has its own.
     pub fn threshold(&self, layer: usize, step: usize) -> Option<f32> {
         let cut = self.cut(layer, step)?;
-        (cut.k > 0 && self.config.method != Method::Random)
+        (cut.k > 0 && self.config.method.by_magnitude())
             .then(|| f32::from_bits(cut.key & MAGNITUDE_BITS))
     }
 
     /// Whether all layers are cut at the same key.
     pub fn cuts_shared(&self) -> bool {
-        matches!(self.config.method, Method::Magnitude | Method::Random)
-            && self.config.granularity == Granularity::Global
+        self.config.method.always_global()
+            || matches!(self.config.method, Method::Magnitude | Method::Random)
+                && self.config.granularity == Granularity::Global
     }
 
     /// First step whose threshold in a layer reaches a key (the last step if none does); none
@@ -174,7 +176,7 @@ impl LabRun for Run {
         if let (Some(now), Some(before)) = (point.judged, dense.judged) {
             let (a, b) = (100.0 * now.accuracy(), 100.0 * before.accuracy());
             out.extend([
-                metric("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity, without retraining."),
+                metric("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity; nothing is trained after pruning, except by methods that prune at the start."),
                 metric("accuracy_change_points", "Change", "points", a - b, Better::Higher, "Accuracy minus that of the dense network."),
                 metric("loss_nats", "Loss", "nats", now.loss, Better::Lower, "Mean cross-entropy on the test images at the chosen sparsity."),
             ]);
@@ -290,9 +292,14 @@ impl LabRun for Run {
         );
         match (point.judged, dense.judged) {
             (Some(now), Some(before)) => format!(
-                "{head}; test accuracy {:.1} % after {:.1} % dense, without retraining.",
+                "{head}; test accuracy {:.1} % after {:.1} % dense, {}.",
                 100.0 * now.accuracy(),
-                100.0 * before.accuracy()
+                100.0 * before.accuracy(),
+                if r.config.method.at_init() {
+                    "trained after pruning"
+                } else {
+                    "without retraining"
+                }
             ),
             _ => format!(
                 "{head}; as a bitmap with values {} instead of {}.",
@@ -464,6 +471,32 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
                 )
             });
         }
+        (Method::Wanda, _) => out.push(format!(
+            "score = w² Σx² over {CALIBRATION} training images, x the input of the weight; k = round_half_to_even({s} · {n}) = {gone} in this layer"
+        )),
+        (Method::Units, _) => out.push(format!(
+            "score of a unit = Σ of its squared incoming weights; k = round_half_to_even({s} · {}) units go, outputs stay",
+            r.layers[l].rows
+        )),
+        (Method::JointDp, _) => out.push(format!(
+            "the rates with the smallest sum of single-layer distortions within the budget; here {gone} of {n} go"
+        )),
+        (Method::Obd, _) => out.push(format!(
+            "saliency = ½ F w², F = mean squared gradient over {CALIBRATION} training images; k = {} of all layers",
+            r.points[step].pruned
+        )),
+        (Method::Snip, _) => out.push(format!(
+            "score = |w g| at the start, g over {CALIBRATION} training images; k = {} of all layers",
+            r.points[step].pruned
+        )),
+        (Method::Grasp, _) => out.push(format!(
+            "score = w · (H g) at the start, the smallest go; k = {} of all layers",
+            r.points[step].pruned
+        )),
+        (Method::SynFlow, _) => out.push(format!(
+            "score = |w ∂R/∂|w||, R = 1ᵀ Π|W| 1, scored again in each of {} rounds; {} of all layers are gone",
+            r.config.rounds, r.points[step].pruned
+        )),
         (Method::Lamp, _) => {
             out.push(format!("score = w² / Σ of the squares at least as large in this layer; of the {} lowest scores of all layers {gone} are here", r.points[step].pruned));
         }
@@ -472,10 +505,11 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
         out.push("nothing is pruned at this step".to_owned());
         return out;
     };
-    let key = if r.config.method == Method::Random {
-        format!("random key {}", cut.key)
-    } else {
-        format!("|w| = {:.6e}", cut.magnitude())
+    let key = match r.config.method {
+        Method::Random => format!("random key {}", cut.key),
+        Method::SynFlow => format!("place {} in the order of going", cut.key),
+        m if m.by_magnitude() => format!("|w| = {:.6e}", cut.magnitude()),
+        _ => format!("score {:.6e}", key_score(cut.key)),
     };
     out.push(format!(
         "the {}-th smallest is {key}: {} lie below it, {} equal it, and {} of those go, the smaller index first",

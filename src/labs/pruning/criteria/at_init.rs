@@ -152,7 +152,14 @@ impl Net {
         }
     }
 
-    fn over_samples(
+    /// Inputs of every layer for one sample.
+    pub fn inputs(&self, x: &[f64]) -> Vec<Vec<f64>> {
+        self.pass(x).inputs
+    }
+
+    /// Gradient of the mean loss with logits divided by `temperature`, or with a direction `v` its
+    /// derivative along `v`.
+    pub fn over_samples(
         &self,
         x: &[f64],
         labels: &[usize],

@@ -1,7 +1,6 @@
 //! Weight magnitudes with the threshold, which can be dragged. The axis is logarithmic, the bars
 //! are weights per doubling of the magnitude.
 
-use super::super::config::Method;
 use super::super::model::Run;
 use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
@@ -70,7 +69,10 @@ pub(crate) fn ui(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, ui: 
     );
     let (low, high) = visible(histogram);
     let x_of = |bin: f32| plot.left() + plot.width() * (bin - low) / (high - low).max(1.0);
-    let threshold = (r.config.method != Method::Random)
+    let threshold = r
+        .config
+        .method
+        .by_magnitude()
         .then(|| r.cut(of, step).filter(|c| c.k > 0))
         .flatten();
     let bins = histogram.counts.len();
@@ -139,7 +141,7 @@ pub(crate) fn ui(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, ui: 
     let pointer = response
         .interact_pointer_pos()
         .filter(|_| response.dragged() || response.clicked());
-    if let (Some(at), true) = (pointer, r.config.method != Method::Random) {
+    if let (Some(at), true) = (pointer, r.config.method.by_magnitude()) {
         let share = (at.x - plot.left()) / plot.width().max(1.0);
         let key = key_at(low + (high - low) * share);
         if let Some(step) = r.step_of_key(of, key) {

@@ -128,6 +128,10 @@ impl Request {
     }
 
     fn check(&self) -> Result<()> {
+        if !self.method.from_weights() {
+            let problem = "this method, for a file: it needs the network and its inputs";
+            return Err(Error::Unsupported(problem.to_owned()));
+        }
         if !(0.0..=1.0).contains(&self.sparsity) {
             return Err(Error::out_of_range("sparsity", self.sparsity, "0 to 1"));
         }

@@ -12,17 +12,10 @@ pub struct Recipe(Value);
 
 impl Recipe {
     pub(super) fn of(request: &Request) -> Self {
-        let method = match request.method {
-            Method::Magnitude => "magnitude",
-            Method::Random => "random",
-            Method::Lamp => "lamp",
-            Method::Erk => "erk",
-            Method::NOfM => "n_of_m",
-        };
         let mut out = json!({
             "app": "schedlab",
             "version": env!("CARGO_PKG_VERSION"),
-            "method": method,
+            "method": request.method,
         });
         if request.method == Method::NOfM {
             out["keep_n"] = request.keep_n.into();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::pruning::checkpoint;
-use crate::labs::pruning::plan::{Layer, Rule, plan};
+use crate::labs::pruning::plan::{Known, Layer, Rule, plan};
 
 fn framed(header: &str, data: &[u8]) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
@@ -115,13 +115,14 @@ fn a_file_is_pruned_as_the_lab_prunes_it_and_kept_weights_keep_their_bits() {
             method,
             granularity,
             group_m: 4,
+            rounds: 1,
             seed: 0,
         };
         let (steps, step) = match method {
             Method::NOfM => (vec![0.0, 25.0, 50.0], 2),
             _ => (vec![70.0], 0),
         };
-        let want = plan(&layers, rule, &steps);
+        let want = plan(&layers, rule, Known::default(), &steps);
         let mut pruned = 0;
         for (l, layer) in layers.iter().enumerate() {
             let of = |c: &checkpoint::Checkpoint, name: &str| {

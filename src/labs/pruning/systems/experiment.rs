@@ -1,6 +1,6 @@
 //! The experiment behind the claims: two ways of pruning the same trained networks.
 
-use crate::core::mlp::Workspace;
+use crate::core::mlp::{Mlp, Workspace};
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
 use crate::labs::pruning::config::{Granularity, Method};
@@ -8,6 +8,7 @@ use crate::labs::pruning::judge::Judge;
 use crate::labs::pruning::model::layers_of;
 use crate::labs::pruning::network::{Recipe, Training};
 use crate::labs::pruning::plan::{Rule, plan};
+use crate::labs::pruning::score::known;
 use std::sync::Arc;
 
 /// One way of pruning.
@@ -18,6 +19,10 @@ pub(super) struct Entrant {
     granularity: Granularity,
     /// Sparsity in per cent, if not that of the contest (N:M has its own).
     group: Option<(usize, usize)>,
+    /// Rounds of SynFlow.
+    rounds: usize,
+    /// Pruned before training.
+    at_init: bool,
 }
 
 impl Entrant {
@@ -27,6 +32,24 @@ impl Entrant {
             method,
             granularity,
             group: None,
+            rounds: 100,
+            at_init: method.at_init(),
+        }
+    }
+
+    /// Pruned before training, whatever the method.
+    pub(super) fn at_init(name: &'static str, method: Method) -> Self {
+        Self {
+            at_init: true,
+            ..Self::new(name, method, Granularity::Global)
+        }
+    }
+
+    /// SynFlow in so many rounds.
+    pub(super) fn synflow(name: &'static str, rounds: usize) -> Self {
+        Self {
+            rounds,
+            ..Self::at_init(name, Method::SynFlow)
         }
     }
 
@@ -41,7 +64,7 @@ impl Entrant {
 
 enum Phase {
     Train(Training),
-    Judge(usize, Judge),
+    Judge(Judge),
 }
 
 /// Accuracy of A minus accuracy of B at one sparsity, paired over seeds.
@@ -49,9 +72,9 @@ pub(super) struct Contest {
     seeds: Vec<u64>,
     sparsity: f64,
     entrants: [Entrant; 2],
+    sizes: Vec<usize>,
     steps: u64,
     phase: Option<Phase>,
-    net: Option<Arc<crate::core::mlp::Mlp>>,
     accuracy: [Vec<f64>; 2],
     buffers: Workspace,
     /// The claim is "no more than this many points apart" instead of "A is better".
@@ -69,9 +92,9 @@ impl Contest {
             seeds: (0..seeds).collect(),
             sparsity,
             entrants: [a, b],
+            sizes: vec![64, 128, 64, 10],
             steps: 400,
             phase: None,
-            net: None,
             accuracy: [Vec::new(), Vec::new()],
             buffers: Workspace::default(),
             within: None,
@@ -84,13 +107,38 @@ impl Contest {
         self
     }
 
-    fn judge(&self, entrant: usize, net: &Arc<crate::core::mlp::Mlp>) -> Judge {
-        let e = &self.entrants[entrant];
-        let seed = self.seeds[self.accuracy[1].len()];
+    /// Other layer sizes than 64-128-64-10.
+    pub(super) fn on(mut self, sizes: &[usize]) -> Self {
+        self.sizes = sizes.to_vec();
+        self
+    }
+
+    /// Fewer seeds, for experiments that train every entrant.
+    pub(super) fn seeds(mut self, count: u64) -> Self {
+        self.seeds = (0..count).collect();
+        self
+    }
+
+    /// The entrant whose turn it is.
+    fn turn(&self) -> usize {
+        usize::from(self.accuracy[0].len() > self.accuracy[1].len())
+    }
+
+    fn recipe(&self, seed: u64) -> Recipe {
+        Recipe {
+            sizes: self.sizes.clone(),
+            steps: self.steps,
+            seed,
+        }
+    }
+
+    /// Prunes a network by the rule of an entrant; those at the start train it afterwards.
+    fn judge(&self, e: &Entrant, net: &Arc<Mlp>, seed: u64) -> Judge {
         let rule = Rule {
             method: e.method,
             granularity: e.granularity,
             group_m: e.group.map_or(4, |g| g.1),
+            rounds: e.rounds,
             seed,
         };
         // One step for all but N:M, whose steps are n = m, m - 1, …
@@ -101,9 +149,15 @@ impl Contest {
                 .collect(),
             None => vec![self.sparsity],
         };
-        let plan = plan(&layers_of(net).into(), rule, &steps);
+        let known = known(net, &rule);
+        let plan = plan(&layers_of(net).into(), rule, known, &steps);
         let last = steps.len() - 1;
-        Judge::new(net, Arc::new(plan), std::iter::once(last))
+        let judge = Judge::new(net, Arc::new(plan), std::iter::once(last));
+        if e.at_init {
+            judge.after_training(self.recipe(seed))
+        } else {
+            judge
+        }
     }
 
     fn result(&self) -> ClaimResult {
@@ -146,8 +200,13 @@ impl Contest {
             seeds: self.seeds.clone(),
             verdict,
             why: format!(
-                "At {} % sparsity, pruned once without retraining: {} {:.1} %, {} {:.1} % on 500 test images, mean of {} networks; {spread}.",
+                "At {} % sparsity, {}: {} {:.1} %, {} {:.1} % on 500 test images, mean of {} networks; {spread}.",
                 self.sparsity,
+                if a.at_init {
+                    "trained after pruning"
+                } else {
+                    "pruned once without retraining"
+                },
                 a.name,
                 points(0),
                 b.name,
@@ -165,38 +224,31 @@ impl Job for Contest {
         let Some(&seed) = self.seeds.get(self.accuracy[1].len()) else {
             return Ok(Step::Done(self.result()));
         };
+        let turn = self.turn();
+        let entrant = self.entrants[turn].clone();
         match self.phase.take() {
             None => {
-                self.phase = Some(Phase::Train(Training::new(Recipe {
-                    sizes: vec![64, 128, 64, 10],
-                    steps: self.steps,
-                    seed,
-                })?));
+                let training = Training::new(self.recipe(seed))?;
+                self.phase = Some(if entrant.at_init {
+                    let net = Arc::new(training.network().clone());
+                    Phase::Judge(self.judge(&entrant, &net, seed))
+                } else {
+                    Phase::Train(training)
+                });
             }
             Some(Phase::Train(mut training)) => {
                 self.phase = Some(match training.step() {
                     None => Phase::Train(training),
-                    Some(net) => {
-                        let judge = self.judge(0, &net);
-                        self.net = Some(net);
-                        Phase::Judge(0, judge)
-                    }
+                    Some(net) => Phase::Judge(self.judge(&entrant, &net, seed)),
                 });
             }
-            Some(Phase::Judge(entrant, mut judge)) => {
-                if !judge.advance(&mut self.buffers) {
-                    self.phase = Some(Phase::Judge(entrant, judge));
+            Some(Phase::Judge(mut judge)) => {
+                if !judge.advance(&mut self.buffers)? {
+                    self.phase = Some(Phase::Judge(judge));
                     return Ok(Step::Working);
                 }
                 let last = judge.done.last().copied().flatten();
-                let last = last.map_or(f64::NAN, |e| 100.0 * e.accuracy());
-                if entrant == 0 {
-                    self.phase = self
-                        .net
-                        .as_ref()
-                        .map(|net| Phase::Judge(1, self.judge(1, net)));
-                }
-                self.accuracy[entrant].push(last);
+                self.accuracy[turn].push(last.map_or(f64::NAN, |e| 100.0 * e.accuracy()));
             }
         }
         Ok(Step::Working)
@@ -205,9 +257,10 @@ impl Job for Contest {
     fn progress(&self) -> f64 {
         let inside = match &self.phase {
             Some(Phase::Train(t)) => 0.9 * t.progress(),
-            Some(Phase::Judge(..)) => 0.95,
+            Some(Phase::Judge(..)) => 0.5,
             None => 0.0,
         };
-        (self.accuracy[1].len() as f64 + inside) / self.seeds.len().max(1) as f64
+        let done = (self.accuracy[0].len() + self.accuracy[1].len()) as f64;
+        f64::midpoint(done, inside) / self.seeds.len().max(1) as f64
     }
 }
