@@ -16,6 +16,7 @@ struct Screen {
     hovered: Option<EntityId>,
     selected: Option<EntityId>,
     dark: bool,
+    view: <Routing as schedlab::ui::LabView>::View,
 }
 
 fn screen(config: Config, playhead: f64) -> Screen {
@@ -28,6 +29,7 @@ fn screen(config: Config, playhead: f64) -> Screen {
         hovered: None,
         selected: None,
         dark: false,
+        view: <Routing as schedlab::ui::LabView>::View::default(),
     }
 }
 
@@ -50,13 +52,7 @@ fn draw(ui: &mut egui::Ui, s: &mut Screen) {
         palette,
         reduce_motion: false,
     };
-    Routing::picture_ui(
-        &s.run,
-        &mut s.config,
-        &mut <Routing as schedlab::ui::LabView>::View::default(),
-        &mut stage,
-        ui,
-    );
+    Routing::picture_ui(&s.run, &mut s.config, &mut s.view, &mut stage, ui);
 }
 
 fn harness(size: [f32; 2], screen: Screen) -> Harness<'static, Screen> {
@@ -148,4 +144,36 @@ fn every_preset_draws_at_three_sizes_and_in_both_themes() {
             );
         }
     }
+}
+
+#[test]
+fn the_heat_map_shows_what_became_of_every_pair() {
+    let config = Config {
+        overflow: schedlab::labs::routing::Overflow::Reroute,
+        ..overflow()
+    };
+    let mut h = harness([820.0, 440.0], screen(config, 1.0));
+    h.run_steps(2);
+    h.get_by_label("Heat map").click();
+    h.run_steps(3);
+    let image = h.render().expect("a software adapter renders");
+    if let Ok(folder) = std::env::var("PICTURES") {
+        image.save(format!("{folder}/heat_map.png")).unwrap();
+    }
+    let near = |want: egui::Color32| {
+        let [r, g, b, _] = want.to_array();
+        image.pixels().filter(|p| p.0[..3] == [r, g, b]).count()
+    };
+    assert!(near(Palette::LIGHT.bad) > 50, "dropped pairs");
+    assert!(near(Palette::LIGHT.warning) > 50, "re-routed pairs");
+    h.hover_at(egui::pos2(400.0, 200.0));
+    h.run_steps(2);
+    let hovered = h.state().hovered.map(Entity::of);
+    assert!(
+        matches!(hovered, Some(Entity::Token { batch: 0, .. })),
+        "{hovered:?}"
+    );
+    h.get_by_label("Flow").click();
+    h.run_steps(3);
+    assert!(h.query_all_by_label_contains("places taken").count() > 1);
 }

@@ -104,7 +104,7 @@ impl Job for Experiment {
         }
         if let Some(config) = self.waiting.pop() {
             config.check()?;
-            self.work = Some(Work::new(&config));
+            self.work = Some(Work::batches_only(&config));
             return Ok(Step::Working);
         }
         let main: Vec<f64> = self.values.iter().map(|v| v[0]).collect();

@@ -322,6 +322,14 @@ pub struct Config {
     pub logit_scale: f64,
     /// Width of the token embeddings.
     pub dim: u64,
+    /// Devices that share the experts.
+    pub devices: u64,
+    /// Places for further copies of experts, over all devices.
+    pub spare_slots: u64,
+    /// Size of a token on the wire, in KiB.
+    pub token_kib: f64,
+    /// Size of an expert's weights, in MiB.
+    pub expert_mib: f64,
 }
 
 impl Default for Config {
@@ -365,6 +373,10 @@ impl Default for Config {
             router_skew: 0.5,
             logit_scale: 1.5,
             dim: 16,
+            devices: 4,
+            spare_slots: 0,
+            token_kib: 14.0,
+            expert_mib: 84.0,
         }
     }
 }

@@ -237,7 +237,9 @@ impl GpuJob for DeviceWork {
                     return Ok(Step::Working);
                 };
                 self.tickets = None;
-                if let Some(run) = self.work.take_routed(&routed) {
+                self.work.take_routed(&routed);
+            } else if self.work.routed() {
+                if let Some(run) = self.work.conclude() {
                     return Ok(Step::Done(run));
                 }
             } else if self.work.prepared() {

@@ -5,7 +5,9 @@ mod batch;
 mod charts;
 mod claims;
 mod config;
+mod deploy;
 pub mod dump;
+mod frontier;
 mod gates;
 pub mod golden;
 #[cfg(feature = "gpu")]
@@ -20,6 +22,7 @@ mod route;
 pub mod rules;
 mod solve;
 mod story;
+mod system_charts;
 pub mod systems;
 mod tell;
 #[cfg(feature = "app")]
@@ -254,6 +257,43 @@ static PRESETS: &[Preset<Config>] = &[
         config: || Config {
             router_skew: 0.8,
             drop_order: DropOrder::Score,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Second chance",
+        doc: "The same overflow re-routed: what a full expert turns away goes to the next best one with room. Look at it as a heat map.",
+        config: || Config {
+            router_skew: 0.8,
+            drop_order: DropOrder::Score,
+            overflow: Overflow::Reroute,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "The price of balance",
+        doc: "Exact balanced assignment: every expert takes the same number of tokens at the least loss of value. The chart of value against balance shows the other rules on the same tokens.",
+        config: || Config {
+            router: Router::Base,
+            router_skew: 0.8,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "DeepSeek-V3",
+        doc: "256 experts in 8 groups, 8 of them per token from at most 4 groups, a bias that learns to balance.",
+        config: || Config {
+            router: Router::DeepseekV3,
+            experts: 256,
+            groups: 8,
+            topk_group: 4,
+            k: 8,
+            tokens: 1024,
+            batches: 16,
+            bias_rate: 0.01,
+            limited: false,
+            clusters: 12,
+            devices: 8,
             ..Config::default()
         },
     },

@@ -3,12 +3,16 @@
 use super::batch::BatchWork;
 use super::charts::charts;
 use super::config::{BiasRule, Config, Router};
+use super::deploy::{DeployWork, Deployment};
 use super::dump::{self, Content, Layer};
+use super::frontier::{self, Frontier, FrontierWork};
 use super::gates::{Gated, gate_token};
 use super::population::Population;
 use super::route::Batch;
 use super::rules::bias;
 use super::rules::load::{Floor, FloorWork};
+use super::rules::matrix::Matrix;
+use super::system_charts::{deployment_charts, frontier_chart};
 use crate::core::{Chart, EntityId, Error, Job, Moment, MomentKind, Result, Step, Timeline, num};
 use crate::labs::{DataKey, Dataset, Library};
 use std::sync::Arc;
@@ -28,6 +32,7 @@ struct Inner {
     floor: Floor,
     peak: u32,
     charts: Vec<Chart>,
+    deployment: Option<Deployment>,
 }
 
 /// Offset of expert ids among entity ids.
@@ -89,6 +94,11 @@ pub struct Scene {
 }
 
 impl Run {
+    /// Whether both are the very same run.
+    pub fn same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// The config it belongs to.
     pub fn config(&self) -> &Config {
         &self.inner.config
@@ -107,6 +117,11 @@ impl Run {
     /// Largest load asked of any expert in any batch.
     pub fn peak(&self) -> u32 {
         self.inner.peak
+    }
+
+    /// The batches on a system; claims do without.
+    pub(super) fn deployment(&self) -> Option<&Deployment> {
+        self.inner.deployment.as_ref()
     }
 
     pub(super) fn timeline_ref(&self) -> &Timeline {
@@ -208,12 +223,28 @@ pub(super) struct Work {
     current: Option<BatchWork>,
     bias: Vec<f64>,
     batches: Vec<Batch>,
+    after: After,
+}
+
+/// What follows the last batch.
+enum After {
+    /// Nothing: only the batches are wanted.
+    Nothing,
+    /// Not begun.
+    Wanted,
+    /// Rules compared on the same tokens, then the system.
+    Frontier(Box<FrontierWork>),
+    /// The system.
+    Deploy(Option<Frontier>, Box<DeployWork>),
 }
 
 impl Work {
-    /// Starts a run on synthetic tokens.
-    pub(super) fn new(config: &Config) -> Self {
-        Self::on(config, Population::new(config))
+    /// Starts the batches alone, on synthetic tokens.
+    pub(super) fn batches_only(config: &Config) -> Self {
+        Self {
+            after: After::Nothing,
+            ..Self::on(config, Population::new(config))
+        }
     }
 
     /// Starts a run on the tokens that the config asks for.
@@ -223,7 +254,7 @@ impl Work {
                 config,
                 Population::of_file(config, layer_of(config, key, data)?),
             ),
-            None => Self::new(config),
+            None => Self::on(config, Population::new(config)),
         })
     }
 
@@ -239,6 +270,7 @@ impl Work {
             current: None,
             bias: vec![0.0; config.experts as usize],
             batches: Vec::new(),
+            after: After::Wanted,
             config: config.clone(),
         }
     }
@@ -295,10 +327,12 @@ impl Work {
             .collect()
     }
 
-    /// Takes a batch routed elsewhere; the run when it was the last.
+    /// Takes a batch routed elsewhere.
     #[cfg(feature = "gpu")]
-    pub(super) fn take_routed(&mut self, routed: &Routed) -> Option<Run> {
-        let mut work = self.current.take()?;
+    pub(super) fn take_routed(&mut self, routed: &Routed) {
+        let Some(mut work) = self.current.take() else {
+            return;
+        };
         let k = self.config.choices();
         let rows = routed
             .chosen
@@ -310,17 +344,73 @@ impl Work {
         }
         self.batches
             .push(work.settle_placed(&self.config, &routed.positions));
-        if self.batches.len() < self.config.batches as usize {
-            return None;
-        }
-        let floor = self.floor.clone()?;
-        Some(self.finish(floor))
     }
 
-    fn finish(&mut self, floor: Floor) -> Run {
+    /// Whether all batches are routed.
+    pub(super) fn routed(&self) -> bool {
+        self.batches.len() == self.config.batches as usize
+    }
+
+    /// A slice of what follows the last batch; the run when that is done.
+    pub(super) fn conclude(&mut self) -> Option<Run> {
+        let (config, batches) = (&self.config, &self.batches);
+        match &mut self.after {
+            After::Nothing => return self.finish(None, None),
+            After::Wanted => {
+                let tokens = frontier::tokens(config.tokens as usize, config.experts as usize);
+                self.after = if config.router == Router::Recorded {
+                    After::Deploy(None, Box::new(DeployWork::new()))
+                } else {
+                    let z = self.first_logits(tokens);
+                    After::Frontier(Box::new(FrontierWork::new(z, self.config.seed)))
+                };
+            }
+            After::Frontier(work) => {
+                if let Some(frontier) = work.step() {
+                    self.after = After::Deploy(Some(frontier), Box::new(DeployWork::new()));
+                }
+            }
+            After::Deploy(frontier, work) => {
+                if let Some(deployment) = work.step(config, batches) {
+                    let frontier = frontier.take();
+                    return self.finish(frontier, Some(deployment));
+                }
+            }
+        }
+        None
+    }
+
+    /// Logits of the first tokens of the first batch; of slots the first.
+    fn first_logits(&self, tokens: usize) -> Matrix {
+        let clusters = self.batches.first().map(|b| Arc::clone(&b.clusters));
+        let all = clusters.unwrap_or_default();
+        let rows: Vec<f64> = (0..tokens.min(all.len()))
+            .flat_map(|t| {
+                let z = self.population.logits(0, t, all[t]);
+                z.into_iter().step_by(self.config.slots())
+            })
+            .collect();
+        Matrix {
+            rows: tokens,
+            cols: self.config.experts as usize,
+            data: rows,
+        }
+    }
+
+    fn finish(
+        &mut self,
+        frontier: Option<Frontier>,
+        deployment: Option<Deployment>,
+    ) -> Option<Run> {
+        let floor = self.floor.clone()?;
         let batches = std::mem::take(&mut self.batches);
-        let charts = charts(&self.config, &batches, &floor);
-        Run {
+        let mut charts = charts(&self.config, &batches, &floor);
+        charts
+            .extend(frontier.map(|f| frontier_chart(&self.config, &self.population, &batches, &f)));
+        if let Some(d) = &deployment {
+            charts.extend(deployment_charts(&self.config, d));
+        }
+        Some(Run {
             inner: Arc::new(Inner {
                 timeline: timeline(&batches),
                 peak: batches
@@ -333,8 +423,9 @@ impl Work {
                 batches,
                 floor,
                 charts,
+                deployment,
             }),
-        }
+        })
     }
 }
 
@@ -422,17 +513,17 @@ impl Job for Work {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        let Some(floor) = self.floor.clone() else {
+        if self.floor.is_none() {
             self.floor = self.chance.step();
             return Ok(Step::Working);
-        };
-        if self.batches.len() < self.config.batches as usize {
+        }
+        if !self.routed() {
             let columns = self.config.experts as usize * self.config.slots();
             let per_token = columns * (self.config.dim as usize + 16);
             self.route((100_000 / per_token).max(1));
             return Ok(Step::Working);
         }
-        Ok(Step::Done(self.finish(floor)))
+        Ok(self.conclude().map_or(Step::Working, Step::Done))
     }
 
     fn progress(&self) -> f64 {

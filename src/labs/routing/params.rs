@@ -318,4 +318,27 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     Param::int("seed", "Seed", [0, u32::MAX as u64], |c: &Config| c.seed, |c, v| c.seed = v)
         .group("Tokens")
         .doc("Seed of centres, router and tokens."),
+    Param::int("devices", "Devices", [1, 64], |c: &Config| c.devices, |c, v| c.devices = v)
+        .log()
+        .group("System")
+        .doc("Devices that share the experts and the tokens (expert parallelism)."),
+    Param::int("spare_slots", "Spare expert slots", [0, 256], |c: &Config| c.spare_slots, |c, v| {
+        c.spare_slots = v;
+    })
+    .group("System")
+    .doc("Room for second copies of busy experts, over all devices; rounded up to a multiple of the devices."),
+    Param::float("token_kib", "Size of a token", [0.1, 256.0], |c: &Config| c.token_kib, |c, v| c.token_kib = v)
+        .log()
+        .unit("KiB")
+        .group("System")
+        .advanced()
+        .doc("What travels for one token: width times bytes per element; 7,168 × 2 bytes is 14 KiB."),
+    Param::float("expert_mib", "Size of an expert", [0.1, 4096.0], |c: &Config| c.expert_mib, |c, v| {
+        c.expert_mib = v;
+    })
+    .log()
+    .unit("MiB")
+    .group("System")
+    .advanced()
+    .doc("Weights of one expert: 3 × 7,168 × 2,048 × 2 bytes is 84 MiB."),
 ];

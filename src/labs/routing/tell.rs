@@ -64,7 +64,64 @@ fn metric(
     }
 }
 
+/// Largest over mean.
+fn busiest(loads: &[f64]) -> f64 {
+    let mean = stats::mean(loads);
+    if mean > 0.0 {
+        loads.iter().copied().fold(0.0, f64::max) / mean
+    } else {
+        f64::NAN
+    }
+}
+
+fn system_metrics(run: &Run) -> Vec<Metric> {
+    let d = run.deployment();
+    let get = |f: &dyn Fn(&super::deploy::Deployment) -> f64| d.map_or(f64::NAN, f);
+    // Out and back.
+    let mib = 2.0 * run.config().token_kib / 1024.0;
+    vec![
+        metric(
+            "device_straggler",
+            "Device straggler",
+            "×",
+            get(&|d| busiest(&d.contiguous)),
+            Better::Lower,
+            "Largest load of a device over the mean, experts placed in their order.",
+        ),
+        metric(
+            "device_straggler_packed",
+            "Device straggler, packed",
+            "×",
+            get(&|d| busiest(&d.packed)),
+            Better::Lower,
+            "The same with experts packed by load, and busy ones copied into the spare slots (EPLB's global policy).",
+        ),
+        metric(
+            "all_to_all",
+            "All-to-all per batch",
+            "MiB",
+            get(&|d| d.cross_pairs * mib),
+            Better::Lower,
+            "Bytes of the pairs whose expert lives on another device, there and back.",
+        ),
+        metric(
+            "all_to_all_once",
+            "All-to-all, once per device",
+            "MiB",
+            get(&|d| d.copies * mib),
+            Better::Lower,
+            "The same when a token travels once to every device that needs it.",
+        ),
+    ]
+}
+
 fn metrics(run: &Run) -> Vec<Metric> {
+    let mut out = routing_metrics(run);
+    out.extend(system_metrics(run));
+    out
+}
+
+fn routing_metrics(run: &Run) -> Vec<Metric> {
     let (batches, config) = (run.batches(), run.config());
     let floor = |v: f64| if has_floor(config) { v } else { f64::NAN };
     let tokens = config.tokens as f64;

@@ -1,6 +1,7 @@
 //! Drawing of the routing lab: tokens on the left, expert bins on the right, links between.
 
 use super::panels::frame::Frame;
+use super::panels::heat::Heat;
 use super::panels::{bins, links, tokens};
 use super::{Config, Entity, Routing, Run};
 use crate::core::EntityId;
@@ -8,9 +9,16 @@ use crate::ui::theme::Palette;
 use crate::ui::{LabView, Stage, format, picture};
 use egui::{Align2, FontId, Rect, Sense, pos2, vec2};
 
-/// How the run is looked at: nothing to remember.
+/// How the run is looked at.
 #[derive(Debug, Clone, Default)]
-pub struct View;
+pub struct View {
+    /// Whether the heat map is shown in place of the flow.
+    heat_map: bool,
+    heat: Heat,
+}
+
+/// Room of the two buttons that choose the picture.
+const BUTTONS: f32 = 130.0;
 
 /// Height of the line of words above the picture.
 const HEADER: f32 = 20.0;
@@ -21,7 +29,7 @@ impl LabView for Routing {
     fn picture_ui(
         run: &Run,
         config: &mut Config,
-        _view: &mut View,
+        view: &mut View,
         stage: &mut Stage<'_>,
         ui: &mut egui::Ui,
     ) {
@@ -29,7 +37,12 @@ impl LabView for Routing {
         if rect.width() < 60.0 || rect.height() < 60.0 {
             return;
         }
-        let response = ui.allocate_rect(rect, Sense::click());
+        let sense = if view.heat_map {
+            Sense::click_and_drag()
+        } else {
+            Sense::click()
+        };
+        let response = ui.allocate_rect(rect, sense);
         picture(
             &response,
             "Tokens and experts",
@@ -42,6 +55,13 @@ impl LabView for Routing {
         };
         let painter = ui.painter_at(rect);
         header(&frame, run, rect, &painter);
+        if rect.width() > 2.0 * BUTTONS {
+            choose_picture(view, rect, ui);
+        }
+        if view.heat_map {
+            heat_map(run, view, body, &response, stage, ui);
+            return;
+        }
         bins::draw(&frame, &painter);
         links::draw(&frame, stage.reduce_motion, &painter);
         tokens::draw(&frame, &painter);
@@ -64,22 +84,85 @@ impl LabView for Routing {
     }
 }
 
+/// What the fate of pairs over the capacity is called.
+fn turned_away(run: &Run) -> &'static str {
+    let config = run.config();
+    if config.has_second_chance() && config.overflow == super::Overflow::Reroute {
+        "turned away, re-routed if there is room"
+    } else {
+        "dropped"
+    }
+}
+
 /// The moment in words, for the line above the picture and for screen readers.
 fn run_words(run: &Run, at: f64) -> String {
     let scene = run.scene(at);
     let inside: u32 = scene.inside.iter().sum();
     let dropped: u32 = scene.dropped.iter().sum();
     format!(
-        "Batch {} of {}: {inside} pairs placed, {dropped} dropped",
+        "Batch {} of {}: {inside} pairs placed, {dropped} {}",
         scene.batch + 1,
-        run.batches().len()
+        run.batches().len(),
+        turned_away(run)
     )
+}
+
+/// Two buttons in the corner: the flow, or tokens × experts.
+fn choose_picture(view: &mut View, rect: Rect, ui: &mut egui::Ui) {
+    let corner = Rect::from_min_size(
+        pos2(rect.right() - BUTTONS, rect.top()),
+        vec2(BUTTONS, HEADER),
+    );
+    let mut row = ui.new_child(
+        egui::UiBuilder::new()
+            .max_rect(corner)
+            .layout(egui::Layout::right_to_left(egui::Align::Center)),
+    );
+    for (heat_map, name) in [(true, "Heat map"), (false, "Flow")] {
+        if row
+            .selectable_label(view.heat_map == heat_map, name)
+            .clicked()
+        {
+            view.heat_map = heat_map;
+        }
+    }
+}
+
+fn heat_map(
+    run: &Run,
+    view: &mut View,
+    body: Rect,
+    response: &egui::Response,
+    stage: &mut Stage<'_>,
+    ui: &egui::Ui,
+) {
+    let body = body.with_min_y(body.top() + 4.0);
+    let drawn = view.heat.draw(run, body, stage, response, ui);
+    let Some(place) = drawn else {
+        return;
+    };
+    let hit = response.hover_pos().and_then(|at| place.at(at));
+    if let Some((token, expert)) = hit {
+        *stage.hovered = Some(place.token(token));
+        response
+            .clone()
+            .on_hover_text_at_pointer(place.words(token, expert));
+    }
+    if response.clicked() {
+        *stage.selected = hit.map(|(token, _)| place.token(token));
+    }
 }
 
 fn header(frame: &Frame<'_>, run: &Run, rect: Rect, painter: &egui::Painter) {
     let font = FontId::proportional(12.0);
     let inside: u32 = frame.scene.inside.iter().sum();
     let dropped: u32 = frame.scene.dropped.iter().sum();
+    // The corner belongs to the buttons.
+    let rect = if rect.width() > 2.0 * BUTTONS {
+        rect.with_max_x(rect.right() - BUTTONS)
+    } else {
+        rect
+    };
     let mut words = format!(
         "Batch {} of {}: {inside} placed",
         frame.scene.batch + 1,
@@ -88,7 +171,7 @@ fn header(frame: &Frame<'_>, run: &Run, rect: Rect, painter: &egui::Painter) {
     if rect.width() > 420.0 {
         words = format!(
             "{words} of {} (token, expert) pairs",
-            frame.batch.pairs.len()
+            frame.batch.demand.iter().sum::<u32>()
         );
     }
     let end = painter.text(
@@ -104,7 +187,7 @@ fn header(frame: &Frame<'_>, run: &Run, rect: Rect, painter: &egui::Painter) {
         painter.text(
             end.right_top() + vec2(8.0, 0.0),
             Align2::LEFT_TOP,
-            format!("× {dropped} dropped ({share})"),
+            format!("× {dropped} {} ({share})", turned_away(run)),
             font,
             frame.palette.bad,
         );

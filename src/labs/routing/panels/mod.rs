@@ -2,5 +2,6 @@
 
 pub(super) mod bins;
 pub(super) mod frame;
+pub(super) mod heat;
 pub(super) mod links;
 pub(super) mod tokens;

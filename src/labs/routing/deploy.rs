@@ -1,0 +1,138 @@
+//! The routed batches on a system: devices that share the experts, traffic between them, and a cache
+//! for a device that cannot hold them all.
+
+use super::config::Config;
+use super::route::{Batch, Pair};
+use super::rules::placement::{self, Cluster};
+use super::rules::{cache, losses};
+
+/// What the system sees.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Deployment {
+    /// Load of each device with experts in their order, pairs per batch.
+    pub(super) contiguous: Vec<f64>,
+    /// Load of each device with experts packed (and replicated) by load.
+    pub(super) packed: Vec<f64>,
+    /// Copies of experts that are not where their order would put them.
+    pub(super) moved: usize,
+    /// Pairs that leave their device, per batch.
+    pub(super) cross_pairs: f64,
+    /// Distinct copies of tokens that leave their device, per batch.
+    pub(super) copies: f64,
+    /// Cache sizes compared, in experts.
+    pub(super) sizes: Vec<usize>,
+    /// Hits of each policy by size.
+    pub(super) hits: [Vec<usize>; 4],
+    /// Expert reads replayed.
+    pub(super) reads: usize,
+    /// Tokens whose reads these are.
+    pub(super) tokens: usize,
+}
+
+/// Names of the cache policies, in the order of the hits.
+pub(super) const POLICIES: [&str; 4] = [
+    "least recently used",
+    "least often used",
+    "best fixed set (oracle)",
+    "farthest next use (Belady, oracle)",
+];
+
+/// Reads replayed at most.
+const READS: usize = 8192;
+
+/// Computes a [`Deployment`] in short steps.
+pub(super) struct DeployWork {
+    out: Deployment,
+    reads: Vec<cache::Key>,
+    started: bool,
+}
+
+impl DeployWork {
+    pub(super) fn new() -> Self {
+        Self {
+            out: Deployment::default(),
+            reads: Vec::new(),
+            started: false,
+        }
+    }
+
+    /// One slice of work; the deployment when it is done.
+    pub(super) fn step(&mut self, config: &Config, batches: &[Batch]) -> Option<Deployment> {
+        if !self.started {
+            self.started = true;
+            self.devices(config, batches);
+            self.trace(config, batches);
+            return None;
+        }
+        let [lru, ..] = &self.out.hits;
+        let Some(&size) = self.out.sizes.get(lru.len()) else {
+            return Some(self.out.clone());
+        };
+        let policies = [cache::lru, cache::lfu, cache::static_top, cache::belady];
+        for (hits, policy) in self.out.hits.iter_mut().zip(policies) {
+            hits.push(policy(&self.reads, size));
+        }
+        None
+    }
+
+    fn devices(&mut self, config: &Config, batches: &[Batch]) {
+        let (experts, devices) = (config.experts as usize, config.devices as usize);
+        let count = batches.len().max(1) as f64;
+        let mut loads = vec![0.0; experts];
+        for b in batches {
+            let chosen = kept_by_token(b);
+            let traffic = losses::all_to_all(&chosen, experts, devices);
+            self.out.cross_pairs += traffic.cross_pairs as f64 / count;
+            self.out.copies += traffic.unique_rank_copies as f64 / count;
+            for (l, &c) in loads.iter_mut().zip(b.carried.iter()) {
+                *l += f64::from(c) / count;
+            }
+        }
+        self.out.contiguous = vec![0.0; devices];
+        for (e, l) in loads.iter().enumerate() {
+            self.out.contiguous[e * devices / experts] += l;
+        }
+        let cluster = Cluster {
+            groups: 1,
+            nodes: 1,
+            gpus: devices,
+            physical: (experts + config.spare_slots as usize).next_multiple_of(devices),
+        };
+        let placed = placement::global(&loads, cluster);
+        let slots = cluster.physical / devices;
+        self.out.moved = placed
+            .physical_to_logical
+            .iter()
+            .enumerate()
+            .filter(|&(slot, &e)| slot / slots != e * devices / experts)
+            .count();
+        self.out.packed = placed.gpu_load;
+    }
+
+    /// Reads of a device that runs the tokens one by one, experts ascending.
+    fn trace(&mut self, config: &Config, batches: &[Batch]) {
+        let experts = config.experts as usize;
+        'all: for b in batches {
+            for mut row in kept_by_token(b) {
+                if self.reads.len() + row.len() > READS {
+                    break 'all;
+                }
+                row.sort_unstable();
+                self.reads.extend(row.into_iter().map(|e| (0, e as i64)));
+                self.out.tokens += 1;
+            }
+        }
+        self.out.reads = self.reads.len();
+        self.out.sizes = (1..=8).map(|i| (i * experts).div_ceil(8)).collect();
+        self.out.sizes.dedup();
+    }
+}
+
+fn kept_by_token(b: &Batch) -> Vec<Vec<usize>> {
+    (0..b.clusters.len())
+        .map(|t| {
+            let kept = b.of_token(t).iter().filter(|p| Pair::kept(p));
+            kept.map(|p| usize::from(p.expert)).collect()
+        })
+        .collect()
+}

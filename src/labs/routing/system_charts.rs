@@ -1,0 +1,146 @@
+//! Charts of what follows the batches: rules compared on the same tokens, devices, caches.
+
+use super::config::Config;
+use super::deploy::{Deployment, POLICIES};
+use super::frontier::Frontier;
+use super::population::Population;
+use super::route::Batch;
+use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
+
+/// Value against balance of several rules on the same tokens.
+pub(super) fn frontier_chart(
+    config: &Config,
+    population: &Population,
+    batches: &[Batch],
+    frontier: &Frontier,
+) -> Chart {
+    let mut series: Vec<Series> = frontier
+        .dots
+        .iter()
+        .map(|d| Series::new(d.name, SeriesKind::Points, vec![[d.violation, d.value]]))
+        .collect();
+    if let Some(own) = own_place(config, population, batches, frontier.tokens) {
+        series.push(
+            Series::new("this router, first choices", SeriesKind::Points, vec![own]).as_reference(),
+        );
+    }
+    Chart {
+        id: "frontier",
+        title: "Value against balance",
+        doc: "What several rules make of the same first tokens, one expert each: mean logit of the chosen expert against MaxVio. Up and left is better; the exact assignment is the best that equal loads allow, and argmax the best without any care for balance. Points left of the mark are more even than random routing.",
+        x: Axis::zero_based("MaxVio", ""),
+        y: Axis::linear("mean chosen logit", ""),
+        series,
+        marks: vec![Mark {
+            x: frontier.floor,
+            label: "random routing".to_owned(),
+        }],
+        on_timeline: false,
+    }
+}
+
+/// The run's own router on these tokens: by its first choices, whatever becomes of them.
+fn own_place(
+    config: &Config,
+    population: &Population,
+    batches: &[Batch],
+    tokens: usize,
+) -> Option<[f64; 2]> {
+    let batch = batches.first()?;
+    let mut loads = vec![0.0; config.experts as usize];
+    let mut values = Vec::new();
+    for t in 0..tokens {
+        if let Some(first) = batch.of_token(t).first() {
+            let e = usize::from(first.expert);
+            loads[e] += 1.0;
+            values.push(population.logits(0, t, batch.clusters[t])[e * config.slots()]);
+        }
+    }
+    let value = crate::core::stats::mean(&values);
+    value
+        .is_finite()
+        .then(|| [super::rules::load::max_violation(&loads), value])
+}
+
+/// Loads of devices, and caches of every size.
+pub(super) fn deployment_charts(config: &Config, d: &Deployment) -> Vec<Chart> {
+    let mut out = vec![device_chart(d)];
+    if d.reads > 0 {
+        out.push(hit_chart(d));
+        out.push(transfer_chart(config, d));
+    }
+    out
+}
+
+fn device_chart(d: &Deployment) -> Chart {
+    let bars = |name: &str, loads: &[f64]| {
+        let points: Vec<[f64; 2]> = loads
+            .iter()
+            .enumerate()
+            .map(|(i, &l)| [i as f64, l])
+            .collect();
+        Series::new(name, SeriesKind::Bars, points)
+    };
+    let mean = crate::core::stats::mean(&d.contiguous);
+    let ends = [-0.5, d.contiguous.len() as f64 - 0.5];
+    Chart {
+        id: "devices",
+        title: "Load per device",
+        doc: "Pairs per batch on each device with experts in their order, and packed by their mean load with copies in the spare slots. The slowest device sets the pace of all; the line is a perfect split.",
+        x: Axis::linear("device", ""),
+        y: Axis::zero_based("load", "pairs per batch"),
+        series: vec![
+            bars("experts in order", &d.contiguous),
+            bars(
+                &format!("packed by load, {} experts elsewhere", d.moved),
+                &d.packed,
+            ),
+            Series::line("even split", ends.map(|x| [x, mean]).to_vec()).as_reference(),
+        ],
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+fn by_size(d: &Deployment, get: impl Fn(usize) -> f64) -> Vec<Series> {
+    POLICIES
+        .iter()
+        .zip(&d.hits)
+        .map(|(name, hits)| {
+            let points: Vec<[f64; 2]> = d
+                .sizes
+                .iter()
+                .zip(hits)
+                .map(|(&size, &hit)| [size as f64, get(hit)])
+                .collect();
+            Series::line(*name, points)
+        })
+        .collect()
+}
+
+fn hit_chart(d: &Deployment) -> Chart {
+    Chart {
+        id: "cache_hits",
+        title: "Expert cache: hits",
+        doc: "A device that holds only some of the layer's experts and runs the tokens one by one: share of expert reads found in the cache, by its size and policy. Oracles know the whole trace.",
+        x: Axis::linear("experts held", ""),
+        y: Axis::zero_based("hits", "%"),
+        series: by_size(d, |hit| 100.0 * hit as f64 / d.reads as f64),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+fn transfer_chart(config: &Config, d: &Deployment) -> Chart {
+    let gib = config.expert_mib / 1024.0 / d.tokens.max(1) as f64;
+    Chart {
+        id: "cache_bytes",
+        title: "Expert cache: bytes",
+        doc: "The same caches in bytes moved per token: every miss brings in one expert. A hit rate that looks high can still mean gigabytes per token. The fixed set's first load is not counted.",
+        x: Axis::linear("experts held", ""),
+        y: Axis::zero_based("moved", "GiB per token"),
+        series: by_size(d, |hit| (d.reads - hit) as f64 * gib),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
