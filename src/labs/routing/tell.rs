@@ -136,38 +136,6 @@ fn routing_metrics(run: &Run) -> Vec<Metric> {
             "Share of the (token, expert) pairs sent that found no place, mean over batches.",
         ),
         metric(
-            "rerouted",
-            "Re-routed pairs",
-            "%",
-            if config.has_second_chance() {
-                100.0 * mean_of(batches, |s| s.rerouted)
-            } else {
-                f64::NAN
-            },
-            Better::Neither,
-            "Share of the pairs sent that found their expert full and a place with another one.",
-        ),
-        metric(
-            "added",
-            "Added pairs",
-            "%",
-            if config.has_second_chance() {
-                100.0 * mean_of(batches, |s| s.added)
-            } else {
-                f64::NAN
-            },
-            Better::Neither,
-            "Pairs nobody asked for that fill idle places, over the pairs sent: extra work in the same time.",
-        ),
-        metric(
-            "per_token",
-            "Experts per token",
-            "",
-            mean_of(batches, |s| s.per_token),
-            Better::Neither,
-            "Experts that process a token, mean over tokens and batches: what the layer costs.",
-        ),
-        metric(
             "max_violation",
             "MaxVio",
             "",
@@ -222,6 +190,38 @@ fn routing_metrics(run: &Run) -> Vec<Metric> {
             100.0 * mean_of(batches, |s| s.retained),
             Better::Higher,
             "Gate mass of the pairs kept over that of the pairs sent.",
+        ),
+        metric(
+            "rerouted",
+            "Re-routed pairs",
+            "%",
+            if config.has_second_chance() {
+                100.0 * mean_of(batches, |s| s.rerouted)
+            } else {
+                f64::NAN
+            },
+            Better::Neither,
+            "Share of the pairs sent that found their expert full and a place with another one.",
+        ),
+        metric(
+            "added",
+            "Added pairs",
+            "%",
+            if config.has_second_chance() {
+                100.0 * mean_of(batches, |s| s.added)
+            } else {
+                f64::NAN
+            },
+            Better::Neither,
+            "Pairs nobody asked for that fill idle places, over the pairs sent: extra work in the same time.",
+        ),
+        metric(
+            "per_token",
+            "Experts per token",
+            "",
+            mean_of(batches, |s| s.per_token),
+            Better::Neither,
+            "Experts that process a token, mean over tokens and batches: what the layer costs.",
         ),
         metric(
             "unrouted",

@@ -100,7 +100,11 @@ impl<'a> Frame<'a> {
             focus,
             limited,
             floor: (!config.router.is_variable()).then_some([floor[0] as f32, floor[2] as f32]),
-            balanced: n as f32 * config.choices() as f32 / config.experts as f32,
+            balanced: if config.router.is_variable() {
+                batch.demand.iter().sum::<u32>() as f32 / config.experts as f32
+            } else {
+                n as f32 * config.choices() as f32 / config.experts as f32
+            },
             group: config.cluster_word(),
             words,
             tokens,
