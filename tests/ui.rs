@@ -366,3 +366,23 @@ fn a_story_waits_for_its_action_and_its_link_comes_back_to_the_step() {
     harness.step();
     assert!(harness.query_by_label("3 of 5").is_none(), "Esc leaves");
 }
+
+#[test]
+fn an_embedded_lab_shows_the_picture_and_the_transport_alone() {
+    let mut harness = app([800.0, 450.0]);
+    harness.state_mut().embed();
+    open(&mut harness, "#serving");
+    assert!(harness.query_by_label("Open in Schedlab").is_some());
+    assert!(
+        harness.query_by_label("Share").is_none() && harness.query_by_label("Results").is_none(),
+        "no panels"
+    );
+    if let Ok(folder) = std::env::var("SCREENSHOTS") {
+        harness.state_mut().seek_share(0.5);
+        harness.step();
+        let image = harness.render().expect("a software renderer");
+        image
+            .save(format!("{folder}/embed.png"))
+            .expect("a writable folder");
+    }
+}

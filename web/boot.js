@@ -11,6 +11,14 @@
   const theme = query.get("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 
+  // Inside another page, the wheel scrolls that page until the picture is clicked.
+  if (query.has("embed")) {
+    const canvas = element("canvas");
+    canvas.style.pointerEvents = "none";
+    document.addEventListener("click", () => (canvas.style.pointerEvents = "auto"));
+    document.documentElement.addEventListener("mouseleave", () => (canvas.style.pointerEvents = "none"));
+  }
+
   let backend = null; // "webgpu", "gl", or null while unknown
   let bindings = null;
   let running = false;

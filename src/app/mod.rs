@@ -63,6 +63,8 @@ pub struct App {
     /// Files being made, to be saved.
     saving: Vec<Product>,
     busy: bool,
+    /// Whether the page stands inside another one (`?embed`).
+    embedded: bool,
     frame_secs: f64,
     ctx: egui::Context,
 }
@@ -94,6 +96,7 @@ macro_rules! surroundings {
             prefs: &mut $app.prefs,
             claims: &mut $app.claims,
             frame_secs: $app.frame_secs,
+            embedded: $app.embedded,
         }
     };
 }
@@ -127,6 +130,7 @@ impl App {
             open: Open::Home,
             hash: String::new(),
             busy: true,
+            embedded: platform::query("embed").is_some(),
             frame_secs: 0.0,
             ctx: cc.egui_ctx.clone(),
             prefs,
@@ -493,6 +497,11 @@ impl App {
     pub fn run_command(&mut self, command: Command) {
         let ctx = self.ctx.clone();
         self.execute(command, &ctx);
+    }
+
+    /// Shows the picture and the transport alone, as `?embed` does.
+    pub fn embed(&mut self) {
+        self.embedded = true;
     }
 
     /// Moves the playhead to a share (0 to 1) of the run.

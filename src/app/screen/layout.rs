@@ -22,6 +22,10 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let palette = Palette::of(ui.ctx());
         self.still = env.prefs.reduce_motion;
         let mut asked = Asked::new();
+        if env.embedded {
+            self.embedded_ui(ui, palette);
+            return asked;
+        }
         let panel = Frame::new()
             .fill(palette.panel)
             .inner_margin(Margin::symmetric(12, 8));
@@ -65,6 +69,33 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             )
             .show(ui, |ui| self.centre_ui(ui, palette));
         asked
+    }
+
+    /// Picture, transport, and a line that says what is shown and leads to the whole lab.
+    fn embedded_ui(&mut self, ui: &mut Ui, palette: &'static Palette) {
+        let panel = Frame::new()
+            .fill(palette.panel)
+            .inner_margin(Margin::symmetric(8, 4));
+        Panel::bottom("transport").frame(panel).show(ui, |ui| {
+            transport::transport_ui(ui, &mut self.transport, &self.timeline);
+            ui.horizontal_wrapped(|ui| {
+                let labels: Vec<String> = self.slots.iter().map(|s| L::label(&s.config)).collect();
+                let words = format!("{}: {}", L::INFO.title, labels.join(" against "));
+                ui.label(RichText::new(words).small().color(palette.muted));
+                let page = crate::platform::page_address();
+                let page = page.split('?').next().unwrap_or_default();
+                let address = format!("{page}{}", super::Screen::shared(self).to_hash());
+                let link = RichText::new("Open in Schedlab").small();
+                ui.add(egui::Hyperlink::from_label_and_url(link, address).open_in_new_tab(true))
+                    .on_hover_text("The same setup with its parameters, in a new tab");
+            });
+        });
+        let centre = Frame::new()
+            .fill(palette.background)
+            .inner_margin(Margin::symmetric(8, 6));
+        CentralPanel::default()
+            .frame(centre)
+            .show(ui, |ui| self.pictures_ui(ui, palette));
     }
 
     fn centre_ui(&mut self, ui: &mut Ui, palette: &'static Palette) {

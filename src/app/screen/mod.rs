@@ -33,6 +33,8 @@ pub(crate) struct Env<'a> {
     pub(crate) prefs: &'a mut Prefs,
     /// How long the last frame took, with its drawing, in seconds.
     pub(crate) frame_secs: f64,
+    /// Only the picture and the transport: the page stands inside another one.
+    pub(crate) embedded: bool,
     /// State of the claim experiments.
     pub(crate) claims: &'a mut super::claims::Claims,
 }
