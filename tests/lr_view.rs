@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable as _;
 use schedlab::core::{EntityId, finish};
 use schedlab::labs::lr::schedule::Shape;
 use schedlab::labs::lr::{Config, Lr, Problem, Run};
-use schedlab::labs::{Lab, Library};
+use schedlab::labs::{DataKey, Lab, Library, sniff};
 use schedlab::ui::theme::Palette;
 use schedlab::ui::{LabView, Stage};
 
@@ -23,7 +23,11 @@ struct Screen {
 }
 
 fn screen(config: Config, playhead: f64) -> Screen {
-    let run = Lr::start(&config, &Library::default())
+    screen_with(config, playhead, &Library::default())
+}
+
+fn screen_with(config: Config, playhead: f64, library: &Library) -> Screen {
+    let run = Lr::start(&config, library)
         .and_then(|mut job| finish(&mut *job))
         .unwrap_or_else(|e| panic!("{e}"));
     Screen {
@@ -209,4 +213,55 @@ fn every_problem_draws_something_in_both_themes_and_small() {
             assert!(drawn > 2000, "{problem:?} {size:?}: {drawn} pixels drawn");
         }
     }
+}
+
+/// A log of a flat run with noise-free losses, and one with a cooldown.
+fn logged() -> (Config, Library) {
+    use std::fmt::Write as _;
+    let mut text = "run,step,lr,loss\n".to_owned();
+    for (name, cooled) in [("flat", false), ("cooled", true)] {
+        for s in (100..4000).step_by(50) {
+            let left = if cooled {
+                (f64::from(4000 - s) / 900.0).min(1.0)
+            } else {
+                1.0
+            };
+            let loss = 2.4 + 3.0 / f64::from(s).sqrt().sqrt() - 0.12 * (1.0 - left);
+            writeln!(text, "{name},{s},{},{loss}", 3e-4 * left).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
+    let key = DataKey::of("log.csv", text.as_bytes());
+    let data = sniff("log.csv", text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
+    let config = Lr::use_data(&Config::default(), &key, &data).unwrap_or_else(|e| panic!("{e}"));
+    let mut library = Library::default();
+    library.insert(key, data);
+    (
+        Config {
+            run: 1,
+            peak: 3e-4,
+            ..config
+        },
+        library,
+    )
+}
+
+#[test]
+fn a_continued_log_is_drawn_and_its_cooldown_can_be_dragged() {
+    let (config, library) = logged();
+    let before = config.cooldown;
+    let mut h = Harness::builder()
+        .with_size([1000.0, 620.0])
+        .wgpu()
+        .build_ui_state(draw, screen_with(config, 3000.0, &library));
+    h.run_steps(2);
+    if let Ok(folder) = std::env::var("SCREENSHOTS") {
+        let image = h.render().unwrap_or_else(|e| panic!("{e}"));
+        image
+            .save(format!("{folder}/lr-log.png"))
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
+    drag(&mut h, "cooldown start", egui::vec2(40.0, 0.0));
+    let config = &h.state().config;
+    assert!(config.cooldown < before, "{} {before}", config.cooldown);
+    assert!(Lr::start(config, &library).is_ok());
 }

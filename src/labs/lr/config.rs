@@ -4,6 +4,7 @@ use super::dialects::{Dialect, Settings, named};
 use super::schedule::{Cooldown, Factors, Knobs, Schedule, Shape, Warmup};
 use crate::core::mlp::Optimizer;
 use crate::core::{Error, Param, Result, validate};
+use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
 /// What the schedule is tried on.
@@ -18,14 +19,17 @@ pub enum Problem {
     Digits,
     /// The convex last-iterate bound.
     Bound,
+    /// The user's own run, by a law fitted to its log.
+    Log,
 }
 
 /// Names of the problems, in order.
-pub(super) const PROBLEMS: [&str; 4] = [
+pub(super) const PROBLEMS: [&str; 5] = [
     "predicted language model",
     "noisy quadratic (exact)",
     "digits network (trained)",
     "convex bound (theory)",
+    "your own log (fitted law)",
 ];
 
 /// The update rule of the digits network.
@@ -63,6 +67,10 @@ pub struct Config {
     pub seed: u64,
     /// What the schedule is tried on.
     pub problem: Problem,
+    /// The imported log (own log).
+    pub log: Option<DataKey>,
+    /// Which run of the log goes on, counted from 0 (own log).
+    pub run: u64,
     /// Shape of the schedule after its warmup.
     pub shape: Shape,
     /// Number of updates.
@@ -148,6 +156,8 @@ impl Default for Config {
         Self {
             seed: 1,
             problem: Problem::Digits,
+            log: None,
+            run: 0,
             shape: Shape::Wsd,
             horizon: 300,
             peak: 2e-2,
@@ -206,6 +216,7 @@ impl Config {
             Problem::Quadratic => (500, 0.5, 5),
             Problem::Digits => (300, 2e-2, 2),
             Problem::Bound => (400, 0.05, 5),
+            Problem::Log => (self.horizon, self.peak, 0),
         };
         Self {
             problem,
@@ -426,6 +437,20 @@ impl Config {
         }
         let updates = self.horizon * self.cells() as u64;
         super::optimal::check(self)?;
+        if self.problem == Problem::Log && self.log.is_none() {
+            return Err(Error::out_of_range(
+                "problem",
+                "your own log",
+                "after a loss log was opened: drop a CSV or JSONL file on the window",
+            ));
+        }
+        if self.problem != Problem::Log && self.horizon > MOST_UPDATES {
+            return Err(Error::out_of_range(
+                "horizon",
+                self.horizon,
+                format!("10 to {MOST_UPDATES} without a log of your own"),
+            ));
+        }
         if self.problem == Problem::Digits && updates > 4_000_000 {
             return Err(Error::out_of_range(
                 "horizon",
@@ -473,6 +498,9 @@ fn quadratic(c: &Config) -> bool {
     c.problem == Problem::Quadratic
 }
 
+/// Longest run without a log.
+const MOST_UPDATES: u64 = 80_000;
+
 const SCHEDULE: &str = "Schedule";
 const RUNS: &str = "Runs";
 const TASK: &str = "Problem";
@@ -488,6 +516,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             Problem::Quadratic => 1,
             Problem::Digits => 2,
             Problem::Bound => 3,
+            Problem::Log => 4,
         },
         |c, v| {
             let problem = [
@@ -495,7 +524,8 @@ pub(super) const PARAMS: &[Param<Config>] = &[
                 Problem::Quadratic,
                 Problem::Digits,
                 Problem::Bound,
-            ][v.min(3)];
+                Problem::Log,
+            ][v.min(4)];
             if problem != c.problem {
                 *c = c.clone().with_problem(problem);
             }
@@ -691,13 +721,17 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     Param::int(
         "horizon",
         "Updates",
-        [10, 80_000],
+        [10, 1_000_000],
         |c: &Config| c.horizon,
         |c, v| c.horizon = v,
     )
     .log()
     .group(SCHEDULE)
-    .doc("Number of optimizer updates, T."),
+    .doc("Number of optimizer updates, T; for a log of your own those already made count."),
+    Param::int("run", "Run of the log", [0, 999], |c: &Config| c.run, |c, v| c.run = v)
+        .group(TASK)
+        .when(|c| c.problem == Problem::Log)
+        .doc("Which run of the file goes on, counted from 0. All runs of the file are fitted."),
     Param::float(
         "warmup",
         "Warmup",

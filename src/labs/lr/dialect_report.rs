@@ -1,6 +1,6 @@
 //! The same named schedule in every library that has it, and where each parts from the others.
 
-use super::config::Config;
+use super::config::{Config, Problem};
 use super::dialects::{Dialect, first_difference, named};
 use super::model::Run;
 use crate::core::{Axis, Chart, Mark, Series, Table};
@@ -10,7 +10,7 @@ const POINTS: usize = 400;
 
 /// The rates that every library with this schedule uses, at the config's peak.
 pub(super) fn dialects(config: &Config) -> Vec<(Dialect, Vec<f64>)> {
-    if config.shape.is_computed() {
+    if config.shape.is_computed() || config.problem == Problem::Log {
         return Vec::new();
     }
     Dialect::ALL

@@ -91,9 +91,22 @@ impl Objective {
         (low, at - low as f64)
     }
 
+    /// What every node keeps of the range from floor to peak: each falls by e to the -e^x. Never
+    /// rising is essential: the law would raise the rate in the last updates, where the price has
+    /// not come due yet.
+    fn shares(x: &[f64]) -> Vec<f64> {
+        let mut fallen = 0.0;
+        x.iter()
+            .map(|v| {
+                fallen += num::exp(*v);
+                num::exp(-fallen)
+            })
+            .collect()
+    }
+
     /// Rates of the blocks: a line between the nodes, each between the floor and the peak.
     fn rates(&self, x: &[f64]) -> Vec<f64> {
-        let shares: Vec<f64> = x.iter().map(|v| 1.0 / (1.0 + num::exp(-v))).collect();
+        let shares = Self::shares(x);
         (0..self.blocks)
             .map(|j| {
                 let (k, t) = self.place(j);
@@ -155,20 +168,25 @@ impl Objective {
             grad[k] += g * (1.0 - t);
             grad[k + 1] += g * t;
         }
-        for (g, v) in grad.iter_mut().zip(x) {
-            let share = 1.0 / (1.0 + num::exp(-v));
-            *g *= (self.peak - self.floor) * share * (1.0 - share);
+        let shares = Self::shares(x);
+        let mut after = 0.0;
+        for k in (0..x.len()).rev() {
+            after += grad[k] * shares[k];
+            grad[k] = -(self.peak - self.floor) * num::exp(x[k]) * after;
         }
         loss
     }
 
     /// Nodes of a straight cooldown over the last fifth.
     fn start() -> Vec<f64> {
+        let mut before = 1.0;
         (0..NODES)
             .map(|k| {
                 let left = num::pow(1.0 - k as f64 / (NODES - 1) as f64, 1.5);
-                let share = (left / 0.2).clamp(2e-3, 0.97);
-                num::ln(share / (1.0 - share))
+                let share = (left / 0.2).clamp(2e-3, 1.0).min(before);
+                let fall = num::ln(before / share).max(2e-3);
+                before = share;
+                num::ln(fall)
             })
             .collect()
     }
@@ -197,15 +215,12 @@ impl Search {
     /// The best rates so far, for `updates` updates, interpolated between the blocks.
     pub(super) fn rates(&self, updates: usize) -> Vec<f64> {
         let eta = self.objective.rates(&self.state.x);
-        let mut least = f64::INFINITY;
         (0..updates)
             .map(|i| {
                 let at = ((i as f64 + 0.5) / self.objective.length - 0.5).max(0.0);
                 let low = (at as usize).min(eta.len() - 1);
                 let high = (low + 1).min(eta.len() - 1);
-                let rate = eta[low] + (eta[high] - eta[low]) * (at - low as f64).min(1.0);
-                least = least.min(rate);
-                least
+                eta[low] + (eta[high] - eta[low]) * (at - low as f64).min(1.0)
             })
             .collect()
     }

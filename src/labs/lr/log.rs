@@ -1,8 +1,10 @@
 //! Loss logs of the user's own runs: CSV (plain, TensorBoard's and wandb's exports) and JSON lines.
 //! Columns are found by their usual names; one file may hold several runs.
 
+use super::law_fit::FitResult;
 use crate::core::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 /// Most rows of a file.
 const MOST_ROWS: usize = 2_000_000;
@@ -76,6 +78,29 @@ impl LogRun {
     }
 }
 
+/// The fit of a log, kept with it: it depends on the log alone.
+#[derive(Debug, Clone, Default)]
+pub struct FitMemo(OnceLock<Arc<FitResult>>);
+
+impl FitMemo {
+    /// The fit, if it was made.
+    pub fn get(&self) -> Option<&Arc<FitResult>> {
+        self.0.get()
+    }
+
+    /// Keeps a fit; the first one stays.
+    pub fn set(&self, fit: FitResult) {
+        self.0.set(Arc::new(fit)).ok();
+    }
+}
+
+impl PartialEq for FitMemo {
+    /// Logs are the same whether or not they were fitted.
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
 /// A file of logged runs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LossLog {
@@ -85,6 +110,8 @@ pub struct LossLog {
     pub runs: Vec<LogRun>,
     /// Remarks of the import.
     pub remarks: Vec<String>,
+    /// The fit of the multi-power law to all runs.
+    pub fit: FitMemo,
 }
 
 impl LossLog {

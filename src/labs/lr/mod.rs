@@ -4,6 +4,7 @@
 pub mod bound;
 mod claims;
 mod config;
+mod continuation;
 pub mod curves;
 mod dialect_report;
 pub mod dialects;
@@ -37,6 +38,8 @@ mod work;
 mod tests;
 
 pub use config::{Config, ModelSize, Problem, Rule};
+use continuation::Continuation;
+pub use continuation::LogFacts;
 pub use law_optimum::optimised_rates;
 pub use model::{Cell, Curve, Run};
 pub use systems::EXHIBITS;
@@ -173,8 +176,22 @@ impl Lab for Lr {
         config.check()
     }
 
-    fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
-        work::start(config)
+    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+        let Some(key) = config
+            .log
+            .as_ref()
+            .filter(|_| config.problem == Problem::Log)
+        else {
+            return work::start(config);
+        };
+        match data.get(key)? {
+            Dataset::LossLog(log) => Ok(Box::new(Continuation::new(config, log)?)),
+            other => Err(Error::Unsupported(format!(
+                "{} ({}) as a loss log",
+                key.name,
+                other.words()
+            ))),
+        }
     }
 
     fn seed(config: &Config) -> u64 {
@@ -185,11 +202,32 @@ impl Lab for Lr {
         config.seed = seed;
     }
 
-    fn use_data(_config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
-        Err(Error::Unsupported(format!(
-            "{} ({}) in this lab",
-            key.name,
-            data.words()
-        )))
+    fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+        let Dataset::LossLog(log) = data else {
+            return Err(Error::Unsupported(format!(
+                "{} ({}) in this lab",
+                key.name,
+                data.words()
+            )));
+        };
+        // The longest run goes on for a quarter of what it has done.
+        let longest = (0..log.runs.len()).max_by_key(|i| log.runs[*i].last());
+        let (run, longest) = longest
+            .and_then(|i| Some((i as u64, log.runs.get(i)?)))
+            .ok_or_else(|| Error::malformed("log", "has no run"))?;
+        let last = longest.last() as u64 + 1;
+        let now = longest.rates.last().copied().filter(|r| *r > 0.0);
+        Ok(Config {
+            problem: Problem::Log,
+            log: Some(key.clone()),
+            run,
+            horizon: (last + (last / 4).max(10)).min(1_000_000),
+            peak: now.unwrap_or(config.peak),
+            grid: 0,
+            shape: Shape::Wsd,
+            dialect: dialects::Dialect::Lab,
+            cooldown: 0.6,
+            ..config.clone()
+        })
     }
 }

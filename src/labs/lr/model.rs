@@ -1,7 +1,9 @@
 //! The run: every schedule × peak rate × seed that the config asks for, as plain results.
 
 use super::config::{Config, Problem};
+use super::continuation::LogFacts;
 use super::dialects::Dialect;
+use super::law_fit::Law;
 use super::schedule::{Schedule, Shape};
 use super::training::Trainer;
 use super::{laws, report, work};
@@ -21,6 +23,8 @@ pub struct Run {
     /// The chosen schedule at the set peak rate with the first seed, every update of which can be
     /// visited (digits only).
     pub recording: Option<Arc<Recording<Trainer>>>,
+    /// What is known of the log that is continued (own log only).
+    pub log: Option<Arc<LogFacts>>,
     /// What every library that has the chosen schedule uses, the lab first.
     pub dialects: Arc<[(Dialect, Vec<f64>)]>,
     timeline: Timeline,
@@ -148,10 +152,28 @@ impl Run {
             config,
             cells: cells.into(),
             recording: recording.map(Arc::new),
+            log: None,
             dialects,
             timeline,
             charts: Arc::from([]),
         };
+        run.charts = report::charts(&run).into();
+        run
+    }
+
+    /// The run that continues a log.
+    pub(super) fn of_log(config: Config, cells: Vec<Cell>, facts: LogFacts) -> Self {
+        let mut run = Self::new(config, cells, None);
+        run.timeline.moments.insert(
+            0,
+            Moment {
+                at: facts.now as f64,
+                label: "the log ends".to_owned(),
+                kind: MomentKind::Phase,
+            },
+        );
+        run.timeline.moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+        run.log = Some(Arc::new(facts));
         run.charts = report::charts(&run).into();
         run
     }
@@ -208,7 +230,14 @@ impl Run {
 
     /// The multi-power law used, for the predicted model.
     pub fn law(&self) -> Option<laws::MultiPower> {
-        (self.config.problem == Problem::Law).then(|| work::law_of(&self.config))
+        match (self.config.problem, &self.log) {
+            (Problem::Law, _) => Some(work::law_of(&self.config)),
+            (_, Some(log)) => match log.fit.law {
+                Law::MultiPower(law) => Some(law),
+                Law::Annealing(_) => None,
+            },
+            _ => None,
+        }
     }
 }
 
@@ -218,10 +247,14 @@ fn timeline(config: &Config, cells: &[Cell]) -> Timeline {
         "optimizer step",
         "1 optimizer step",
     );
-    let schedule = config.chosen();
+    // The cells know where a continued run stands.
+    let chosen = cells
+        .iter()
+        .find(|c| c.offset == 0 && c.shape() == config.shape);
+    let schedule = chosen.map_or_else(|| config.chosen(), |c| c.schedule.clone());
     let mut moments = Vec::new();
     let mut add = |at: f64, label: String, kind| moments.push(Moment { at, label, kind });
-    if schedule.warmup > 0 {
+    if schedule.warmup > 0 && config.problem != Problem::Log {
         add(
             schedule.warmup as f64,
             "warmup ends".to_owned(),

@@ -30,12 +30,13 @@ const NET_UPDATES: u64 = 24;
 pub(super) fn check(config: &Config) -> Result<()> {
     let unfit = |allowed: &str| Err(Error::out_of_range("shape", config.shape.name(), allowed));
     match (config.shape, config.problem) {
-        (Shape::LawOptimal, p) if p != Problem::Law => {
+        (Shape::LawOptimal, p) if !matches!(p, Problem::Law | Problem::Log) => {
             unfit("a problem with a law: predicted language model")
         }
-        (Shape::Refined, Problem::Law) => {
+        (Shape::Refined, Problem::Law | Problem::Log) => {
             unfit("a problem with gradients: the law predicts losses alone")
         }
+        (Shape::BoundOptimal, Problem::Log) => unfit("a schedule that the fitted law can continue"),
         _ => Ok(()),
     }
 }

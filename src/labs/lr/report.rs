@@ -2,6 +2,7 @@
 
 use super::bound::{Bound, power_norms};
 use super::config::Problem;
+use super::continuation::LogFacts;
 use super::model::{Cell, Run, parabola_minimum};
 use crate::core::{Axis, Better, Chart, Mark, Metric, Series, SeriesKind, Table, stats};
 
@@ -32,12 +33,13 @@ fn loss_name(problem: Problem) -> &'static str {
         Problem::Quadratic => "expected loss",
         Problem::Digits => "training loss",
         Problem::Bound => "bound on the loss",
+        Problem::Log => "loss",
     }
 }
 
 fn final_name(problem: Problem) -> &'static str {
     match problem {
-        Problem::Law => "predicted final loss",
+        Problem::Law | Problem::Log => "predicted final loss",
         Problem::Quadratic => "expected final loss",
         Problem::Digits => "held-out loss",
         Problem::Bound => "bound at the end",
@@ -47,7 +49,7 @@ fn final_name(problem: Problem) -> &'static str {
 fn loss_unit(problem: Problem) -> &'static str {
     match problem {
         Problem::Quadratic | Problem::Bound => "",
-        Problem::Law | Problem::Digits => "nats",
+        Problem::Law | Problem::Digits | Problem::Log => "nats",
     }
 }
 
@@ -55,7 +57,10 @@ fn loss_unit(problem: Problem) -> &'static str {
 pub(super) fn charts(run: &Run) -> Vec<Chart> {
     let mut charts = vec![sweep_chart(run), loss_chart(run), rate_chart(run)];
     charts.extend(super::dialect_report::chart(run));
-    if matches!(run.config.problem, Problem::Law | Problem::Bound) {
+    if let Some(log) = &run.log {
+        charts.insert(0, plan_chart(log));
+        charts.push(residual_chart(log));
+    } else if matches!(run.config.problem, Problem::Law | Problem::Bound) {
         charts.push(parts_chart(run));
     } else {
         charts.push(gradient_chart(run));
@@ -64,12 +69,19 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
 }
 
 fn phase_marks(run: &Run) -> Vec<Mark> {
-    let s = run.config.chosen();
+    let Some(s) = run.chosen().map(|c| &c.schedule) else {
+        return Vec::new();
+    };
     let mut marks = Vec::new();
     if s.warmup > 0 {
+        let ends = if run.log.is_some() {
+            "the log ends"
+        } else {
+            "warmup ends"
+        };
         marks.push(Mark {
             x: s.warmup as f64,
-            label: "warmup ends".to_owned(),
+            label: ends.to_owned(),
         });
     }
     if s.shape.cools() && s.cooldown > 0 {
@@ -108,7 +120,16 @@ fn loss_chart(run: &Run) -> Chart {
             let upper: Vec<f64> = high.iter().map(|p| p[1]).collect();
             series.push(
                 Series::band(
-                    format!("{}, all {} seeds", cell.shape().name(), cell.curves.len()),
+                    format!(
+                        "{}, all {} {}",
+                        cell.shape().name(),
+                        cell.curves.len(),
+                        if problem == Problem::Log {
+                            "refits"
+                        } else {
+                            "seeds"
+                        }
+                    ),
                     low,
                     upper,
                 )
@@ -121,6 +142,10 @@ fn loss_chart(run: &Run) -> Chart {
         );
         series.push(Series::line(name, cell.mean_curve()).of(cell.entity()));
     }
+    if let Some(log) = &run.log {
+        let points = log.measured.clone();
+        series.push(Series::new("logged", SeriesKind::Points, points).as_reference());
+    }
     let name = loss_name(problem);
     Chart {
         id: "loss",
@@ -131,6 +156,9 @@ fn loss_chart(run: &Run) -> Chart {
             }
             Problem::Quadratic => {
                 "Exact expected loss. It flattens while the rate is high and drops as the rate falls."
+            }
+            Problem::Log => {
+                "What was logged, and what the law fitted to it predicts for the rest; the band covers the bootstrap refits."
             }
             Problem::Bound => {
                 "What convex theory promises if training stopped there, for gradients of norm 1 and a start 1 away from the optimum. Right for shapes and best rates, not a loss predictor."
@@ -218,6 +246,42 @@ fn gradient_chart(run: &Run) -> Chart {
             })
             .collect(),
         marks: phase_marks(run),
+        on_timeline: true,
+    }
+}
+
+/// Where to start the cooldown, and what each start ends at.
+fn plan_chart(log: &LogFacts) -> Chart {
+    Chart {
+        id: "plan",
+        title: "When to start the cooldown",
+        doc: "Predicted final loss against the update at which the rate starts to fall, for three cooldown shapes to the floor that is set. Differences below 0.02 are within what two runs of the same schedule differ by.",
+        x: Axis::linear("first update of the cooldown", ""),
+        y: Axis::linear("predicted final loss", "nats"),
+        series: log
+            .plan
+            .iter()
+            .map(|(name, points)| Series::line(*name, points.clone()))
+            .collect(),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+/// What the law misses.
+fn residual_chart(log: &LogFacts) -> Chart {
+    Chart {
+        id: "residuals",
+        title: "Logged minus predicted",
+        doc: "Residuals of the fit on the continued run. A pattern in them is something the law does not know.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::linear("residual", "nats"),
+        series: vec![Series::new(
+            "logged minus predicted",
+            SeriesKind::Points,
+            log.residuals.clone(),
+        )],
+        marks: Vec::new(),
         on_timeline: true,
     }
 }
@@ -328,7 +392,7 @@ pub(super) fn metrics(run: &Run) -> Vec<Metric> {
         Metric {
             id: "final_loss",
             name: match problem {
-                Problem::Law => "Predicted final loss",
+                Problem::Law | Problem::Log => "Predicted final loss",
                 Problem::Quadratic => "Expected final loss",
                 Problem::Digits => "Held-out loss",
                 Problem::Bound => "Bound at the end",
@@ -373,6 +437,17 @@ pub(super) fn metrics(run: &Run) -> Vec<Metric> {
             value: mean,
             better: Better::Lower,
             doc: "Final loss minus that of the best other schedule, both at their own best peak rate; negative means the chosen schedule wins.",
+        });
+    }
+    if let Some(log) = &run.log {
+        let errors: Vec<f64> = log.errors.iter().map(|e| e.1).collect();
+        out.push(Metric {
+            id: "fit_error",
+            name: "Error of the fit",
+            unit,
+            value: stats::mean(&errors),
+            better: Better::Lower,
+            doc: "Mean absolute error of the fitted law on the logged runs. It says nothing about schedules unlike those in the log.",
         });
     }
     out.push(Metric {

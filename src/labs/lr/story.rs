@@ -53,11 +53,23 @@ pub(super) fn story(run: &Run, cell: &Cell, at: f64) -> Story {
         why.extend(super::dialect_report::at_update(run, update));
     }
     why.extend(match run.config.problem {
-        Problem::Law => law_reasons(run, cell, update),
+        Problem::Law | Problem::Log => law_reasons(run, cell, update),
         Problem::Quadratic => quadratic_reasons(run, cell, update),
         Problem::Digits => digits_reasons(run, cell, update),
         Problem::Bound => bound_reasons(cell, at),
     });
+    if let Some(log) = &run.log {
+        why.extend(log.fit.remarks.iter().cloned());
+        let lowest = (log.now..schedule.updates)
+            .map(|i| schedule.rate(i))
+            .fold(f64::INFINITY, f64::min);
+        if lowest < log.rates[0] {
+            why.push(format!(
+                "this schedule falls to {lowest:.1e}; nothing in the log goes below {:.1e}, so its end is extrapolation",
+                log.rates[0]
+            ));
+        }
+    }
     Story {
         title: cell.name(),
         facts,

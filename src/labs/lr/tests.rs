@@ -259,3 +259,84 @@ fn a_drawn_schedule_goes_through_its_points() {
     };
     assert_eq!(bad.check().unwrap_err().field(), Some("knots"));
 }
+
+/// A log of two runs that the published law of 100 million parameters made.
+fn made_log() -> (DataKey, Dataset) {
+    use std::fmt::Write as _;
+    let mut text = "run,step,lr,loss\n".to_owned();
+    for (name, cooled) in [("cooled", true), ("flat", false)] {
+        let rates: Vec<f64> = (0..3000)
+            .map(|i| {
+                let up = (f64::from(i) / 200.0).min(1.0);
+                let left = if cooled {
+                    (f64::from(3000 - i) / 800.0).clamp(0.05, 1.0)
+                } else {
+                    1.0
+                };
+                3e-4 * up * left
+            })
+            .collect();
+        let law = laws::Prepared::new(laws::PUBLISHED[1].1, &rates, 1);
+        for s in (200..3000).step_by(40) {
+            writeln!(text, "{name},{s},{},{}", rates[s], law.at(s).loss()).unwrap();
+        }
+    }
+    let key = DataKey::of("made.csv", text.as_bytes());
+    (
+        key,
+        crate::labs::sniff("made.csv", text.as_bytes()).unwrap(),
+    )
+}
+
+#[test]
+fn an_imported_log_is_fitted_and_continued() {
+    let (key, data) = made_log();
+    let mut library = Library::default();
+    library.insert(key.clone(), data.clone());
+    let config = Lr::use_data(&Config::default(), &key, &data).unwrap();
+    assert_eq!(config.horizon, 2961 + 740);
+    let start = |c: &Config| finish(&mut *Lr::start(c, &library).unwrap()).unwrap();
+    let first = start(&config);
+    let facts = first.log.as_ref().unwrap();
+    assert!(
+        facts.errors.iter().all(|e| e.1 < 0.01),
+        "{:?}",
+        facts.errors
+    );
+    let cell = first.chosen().unwrap();
+    assert_eq!(cell.curves.len(), 9, "the fit and its refits");
+    // The past is the logged one, to the last step.
+    assert!((cell.schedule.rate(2000) - cell.schedule.rate(1999)).abs() < 1e-18);
+    let flat = first.best(Shape::Constant).unwrap().final_loss();
+    assert!(
+        cell.final_loss() < flat - 0.01,
+        "{} {flat}",
+        cell.final_loss()
+    );
+    assert!(first.story(cell.entity(), 3300.0).is_some());
+    // The optimum is at least as low as the best of the standard schedules in its range.
+    let best = start(&Config {
+        shape: Shape::LawOptimal,
+        floor: 0.05,
+        ..config.clone()
+    });
+    let optimum = best.chosen().unwrap().final_loss();
+    let wsd = best.best(Shape::Wsd).unwrap().final_loss();
+    assert!(optimum < wsd + 1e-3, "{optimum} {wsd}");
+    let short = Config {
+        horizon: 2000,
+        ..config
+    };
+    let error = Lr::start(&short, &library).err().unwrap();
+    assert_eq!(error.field(), Some("horizon"));
+    let missing = Lr::start(
+        &Config {
+            horizon: 3700,
+            ..short
+        },
+        &Library::default(),
+    )
+    .err()
+    .unwrap();
+    assert!(missing.to_string().contains("made.csv"), "{missing}");
+}

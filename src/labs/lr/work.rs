@@ -10,7 +10,7 @@ use super::theory::BoundWork;
 use super::training::{Batches, Trainer};
 use crate::core::digits::Samples;
 use crate::core::mlp::{Evaluation, Optimizer};
-use crate::core::{Job, Recorder, Recording, Result, Simulation as _, Step};
+use crate::core::{Error, Job, Recorder, Recording, Result, Simulation as _, Step};
 use std::sync::Arc;
 
 /// Points recorded per curve.
@@ -88,6 +88,11 @@ pub(super) fn start_with(
     }
     Ok(match config.problem {
         Problem::Bound => Box::new(BoundWork::new(config.clone(), cells)),
+        Problem::Log => {
+            return Err(Error::Unsupported(
+                "a run of your own without its log".to_owned(),
+            ));
+        }
         Problem::Law => Box::new(LawWork {
             config: config.clone(),
             cells,

@@ -46,6 +46,9 @@ fn title(problem: Problem) -> &'static str {
         Problem::Quadratic => "expected loss, log scale",
         Problem::Digits => "training loss, nats; band over seeds",
         Problem::Bound => "convex bound on the loss, log scale",
+        Problem::Log => {
+            "logged (dots) and predicted loss, nats; hatched: rates below every logged one"
+        }
     }
 }
 
@@ -73,6 +76,7 @@ pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     {
         *stage.seek = Some(frame.update_at(pointer.x).round());
     }
+    logged(run, &frame, stage.palette, &painter);
     for (i, cell) in shown.iter().enumerate().rev() {
         curve(cell, i, &frame, stage, ui, &painter);
     }
@@ -83,6 +87,41 @@ pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     }
     let words = crate::labs::LabRun::summary(run);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
+}
+
+/// The logged losses, and hatching where the chosen schedule leaves the logged rates.
+fn logged(run: &Run, frame: &Frame, palette: &Palette, painter: &Painter) {
+    let Some(log) = &run.log else {
+        return;
+    };
+    if let Some(cell) = run.chosen() {
+        let s = &cell.schedule;
+        let outside = (log.now..s.updates).find(|i| s.rate(*i) < 0.999 * log.rates[0]);
+        if let Some(from) = outside {
+            let area =
+                Rect::from_min_max(pos2(frame.x(from as f64), frame.plot.top()), frame.plot.max);
+            let within = painter.with_clip_rect(area);
+            let mut x = area.left() - area.height();
+            while x < area.right() {
+                let line = [pos2(x, area.bottom()), pos2(x + area.height(), area.top())];
+                within.line_segment(line, Stroke::new(1.0, fade(palette.muted, 0.3)));
+                x += 9.0;
+            }
+        }
+    }
+    for p in log
+        .measured
+        .iter()
+        .filter(|p| p[0] >= START * frame.updates)
+    {
+        let at = pos2(frame.x(p[0]), frame.y(p[1]));
+        painter.circle_filled(at, 1.6, fade(palette.ink, 0.55));
+    }
+    let x = frame.x(log.now as f64);
+    painter.line_segment(
+        [pos2(x, frame.plot.top()), pos2(x, frame.plot.bottom())],
+        Stroke::new(1.0, palette.muted),
+    );
 }
 
 fn nearest<'a>(shown: &[&'a Cell], frame: &Frame, pointer: Pos2) -> Option<&'a Cell> {

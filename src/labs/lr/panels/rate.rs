@@ -2,7 +2,7 @@
 
 use super::super::report::rate_points;
 use super::super::schedule::{Schedule, Shape};
-use super::super::{Config, Run};
+use super::super::{Config, Problem, Run};
 use super::frame::{Frame, stroke_line};
 use crate::ui::Stage;
 use crate::ui::theme::fade;
@@ -75,8 +75,14 @@ impl Handle {
     }
 
     /// Moves it to an update and a rate.
-    fn move_to(self, config: &mut Config, update: f64, rate: f64) {
-        let share = (update / config.horizon as f64).clamp(0.0, 1.0);
+    fn move_to(self, config: &mut Config, s: &Schedule, update: f64, rate: f64) {
+        // A continued run counts its shares from the end of the log.
+        let before = if config.problem == Problem::Log {
+            s.warmup as f64
+        } else {
+            0.0
+        };
+        let share = ((update - before) / (config.horizon as f64 - before)).clamp(0.0, 1.0);
         // Three digits are what the parameter shows.
         let round = |v: f64| (v * 1000.0).round() / 1000.0;
         let cooled = if config.wsd() { config.cooldown } else { 0.0 };
@@ -104,6 +110,11 @@ impl Handle {
                     config.peak = rate.clamp(1e-6, 100.0);
                 }
             }
+            Self::Peak if config.problem == Problem::Log => {
+                if rate > 0.0 {
+                    config.peak = rate.clamp(1e-6, 100.0);
+                }
+            }
             Self::Peak => {
                 config.warmup = round(share.min(1.0 - cooled).max(0.0));
                 if rate > 0.0 {
@@ -111,7 +122,12 @@ impl Handle {
                 }
             }
             Self::Cooldown => {
-                config.cooldown = round((1.0 - share).clamp(0.0, 1.0 - config.warmup));
+                let warmup = if config.problem == Problem::Log {
+                    0.0
+                } else {
+                    config.warmup
+                };
+                config.cooldown = round((1.0 - share).clamp(0.0, 1.0 - warmup));
             }
             Self::Floor => config.floor = round((rate / config.peak).clamp(0.0, 1.0)),
         }
@@ -251,6 +267,7 @@ fn handles(
             let to = response.interact_pointer_pos().unwrap_or(to);
             handle.move_to(
                 config,
+                &schedule,
                 frame.update_at(to.x),
                 frame.value_at(to.y).min(frame.range[1]),
             );
@@ -264,7 +281,7 @@ fn handles(
             if step != Vec2::ZERO {
                 let x = at.x + step.x * frame.plot.width();
                 let y = at.y + step.y * frame.plot.height();
-                handle.move_to(config, frame.update_at(x), frame.value_at(y));
+                handle.move_to(config, &schedule, frame.update_at(x), frame.value_at(y));
             }
         }
         let strong = response.hovered() || response.has_focus() || response.dragged();
