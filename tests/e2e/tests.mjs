@@ -102,6 +102,40 @@ export const EVERYWHERE = [
     },
   })),
   {
+    name: "a story's link opens its scene and its buttons lead on",
+    async run({ open }) {
+      const lab = await open("#story/decode-stalls/3");
+      const snapshot = await runs(lab, "serving");
+      assert.equal(snapshot.setups.length, 2, "two schedulers");
+      await lab.press("To end");
+      await lab.by("button", "Next").waitFor({ state: "attached" });
+      await lab.press("Next");
+      await lab.by("button", "Back").waitFor({ state: "attached" });
+      assert.match(await lab.page.evaluate(() => location.hash), /^#story\/decode-stalls\/[34]$/);
+      return lab;
+    },
+  },
+  {
+    name: "the claims page lists the claims and opens a system",
+    async run({ open }) {
+      const lab = await open("#claims");
+      await lab.by("heading", "Claims").first().waitFor({ state: "attached" });
+      await lab.press("Open in the lab");
+      await lab.until("a system", (s) => s.exhibit !== undefined && s.exhibit !== null);
+      return lab;
+    },
+  },
+  {
+    name: "an embedded page shows the picture and the transport alone",
+    async run({ open }) {
+      const lab = await open("#serving", "?embed");
+      await runs(lab, "serving");
+      await lab.by("button", "Play").or(lab.by("button", "Pause")).first().waitFor({ state: "attached" });
+      assert.equal(await lab.by("button", "Share").count(), 0, "no other buttons");
+      return lab;
+    },
+  },
+  {
     name: "a share link opens the same setups with the same results",
     async run({ open, origin }) {
       const lab = await open("#serving");
