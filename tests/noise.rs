@@ -5,13 +5,16 @@ use proptest::test_runner::Config as Runner;
 use schedlab::core::{Step, finish};
 use schedlab::labs::noise::schedule::{ScheduleKind, Visit, levels};
 use schedlab::labs::noise::solver::SolverKind;
-use schedlab::labs::noise::{Config, Direction, Noise, Run, data::DataSet, families, search};
+use schedlab::labs::noise::{Config, Direction, Noise, PlaneRun, data::DataSet, families, search};
 use schedlab::labs::{Effort, Lab, LabRun, Library};
 
-fn run(config: &Config) -> Run {
-    Noise::start(config, &Library::default())
+fn run(config: &Config) -> PlaneRun {
+    let run = Noise::start(config, &Library::default())
         .and_then(|mut job| finish(&mut *job))
-        .unwrap_or_else(|e| panic!("{e}"))
+        .unwrap_or_else(|e| panic!("{e}"));
+    run.plane()
+        .unwrap_or_else(|| panic!("a run of points"))
+        .clone()
 }
 
 fn small() -> Config {

@@ -37,6 +37,7 @@ fn particles_stepped_on_the_device_follow_those_of_the_cpu() {
         let cpu = finish(&mut *Noise::start(&config, &data).unwrap()).unwrap();
         let mut job = Noise::start_gpu(&gpu, &config, &data).unwrap().unwrap();
         let device = finish_gpu(&mut *job, &gpu).unwrap();
+        let (cpu, device) = (cpu.plane().unwrap(), device.plane().unwrap());
         assert_eq!(cpu.frames().len(), device.frames().len());
         for (k, (a, b)) in cpu.frames().iter().zip(device.frames()).enumerate() {
             let mut off: Vec<f32> = a

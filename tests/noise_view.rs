@@ -79,7 +79,7 @@ fn dragging_a_point_of_the_curve_draws_a_schedule_that_runs() {
     assert_eq!(config.schedule, ScheduleKind::Custom);
     assert_eq!(Noise::check(config), Ok(()));
     assert!(
-        config.custom[3] < h.state().run.controls()[3],
+        config.custom[3] < h.state().run.plane().unwrap().controls()[3],
         "moved down: {:?}",
         config.custom
     );

@@ -72,13 +72,11 @@ impl Comparison {
             })
             .collect();
         let (measured, interval) = stats::mean_interval(&ratios);
-        let verdict = if interval[1] < self.size {
-            Verdict::Reproduced
-        } else if interval[1] < 1.0 {
-            Verdict::Partly
-        } else {
-            Verdict::NotReproduced
-        };
+        let condition = format!(
+            "Geometric mean over grid, ring and spiral. {}",
+            self.condition
+        );
+        let (verdict, why) = ratio_verdict(measured, interval, self.size, &condition);
         ClaimResult {
             quantity: self.quantity.to_owned(),
             unit: "×".to_owned(),
@@ -86,24 +84,37 @@ impl Comparison {
             interval,
             seeds: (1..=seeds).collect(),
             verdict,
-            why: self.words(measured, interval, verdict),
+            why,
         }
     }
+}
 
-    fn words(self, measured: f64, [low, high]: [f64; 2], verdict: Verdict) -> String {
-        let reading = match verdict {
-            Verdict::Reproduced => format!("all of the interval lies below {}", self.size),
-            Verdict::Partly => {
-                format!("the interval lies below 1, but reaches above {}", self.size)
-            }
-            _ if low > 1.0 => "the interval lies above 1: the opposite holds here".to_owned(),
-            _ => "the interval contains 1: no clear difference".to_owned(),
-        };
-        format!(
-            "Ratio {measured:.3} ({low:.3} to {high:.3}), geometric mean over grid, ring and spiral: {reading}. {}",
-            self.condition
+/// The verdict on a ratio that should lie below 1, and below `size` for the whole claim.
+pub(super) fn ratio_verdict(
+    mean: f64,
+    [low, high]: [f64; 2],
+    size: f64,
+    condition: &str,
+) -> (Verdict, String) {
+    let (verdict, reading) = if high < size {
+        (
+            Verdict::Reproduced,
+            format!("all of the interval lies below {size}"),
         )
-    }
+    } else if high < 1.0 {
+        let words = format!("the interval lies below 1, but reaches above {size}");
+        (Verdict::Partly, words)
+    } else if low > 1.0 {
+        let words = "the interval lies above 1: the opposite holds here".to_owned();
+        (Verdict::NotReproduced, words)
+    } else {
+        let words = "the interval contains 1: no clear difference".to_owned();
+        (Verdict::NotReproduced, words)
+    };
+    (
+        verdict,
+        format!("Ratio {mean:.3} ({low:.3} to {high:.3}): {reading}. {condition}"),
+    )
 }
 
 /// One number per seed, and how it is read.

@@ -2,9 +2,8 @@
 //! what follows (distances, pictures, charts) is the same code as on the CPU.
 
 use super::model::{Problem, Work};
-use super::run::Run;
 use super::solver::{SolverKind, ancestral_split};
-use super::{Config, Noise};
+use super::{Config, Noise, Run, World};
 use crate::core::rng::{StreamId, normal_table};
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::kernels::{Denoise, DenoiseParams, FIRST_ORDER, denoise_level};
@@ -25,7 +24,8 @@ impl GpuLab for Noise {
         _data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
-        if config.schedule.is_searched() || config.model_error > 0.0 {
+        if config.world != World::Plane || config.schedule.is_searched() || config.model_error > 0.0
+        {
             return Ok(None);
         }
         if !matches!(
@@ -191,7 +191,10 @@ impl GpuJob for Stepping {
 
     fn poll(&mut self, gpu: &Gpu) -> Result<Step<Run>> {
         if self.recorded == self.work.problem().steps() {
-            return self.work.step();
+            return Ok(match self.work.step()? {
+                Step::Working => Step::Working,
+                Step::Done(run) => Step::Done(Run::Plane(run)),
+            });
         }
         if self.device.is_none() {
             self.prepare(gpu)?;

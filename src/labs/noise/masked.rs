@@ -3,6 +3,7 @@
 //! rounds revealed. For any order, also one that depends on the tokens,
 //! `KL = E sum_i H(x_i | known when i is revealed) - H(x)`.
 
+pub use super::masked_field::{Field, FieldOrder, field_divergence};
 use super::orders;
 use crate::core::{Error, Result, num};
 
@@ -315,6 +316,40 @@ impl Ising {
     }
 }
 
+impl Ising {
+    /// Probability of the known spins together with every pattern of the sites in `set`, bit b of
+    /// the pattern being the value of `set[b]`.
+    pub fn joint(&self, known: &[Option<usize>], set: &[usize]) -> Vec<f64> {
+        let (want, free) = Self::constrained(known);
+        let mut out = vec![0.0; 1 << set.len()];
+        for pattern in 0..1_usize << free.len() {
+            let state = spread(want, pattern, &free);
+            let key = set
+                .iter()
+                .enumerate()
+                .fold(0, |k, (b, i)| k | (state >> i & 1) << b);
+            out[key] += self.probabilities[state];
+        }
+        out
+    }
+
+    /// Bits of the known spins, and the sites that are free.
+    fn constrained(known: &[Option<usize>]) -> (usize, Vec<usize>) {
+        let want = known
+            .iter()
+            .enumerate()
+            .fold(0, |w, (i, k)| w | (k.unwrap_or(0) & 1) << i);
+        (want, (0..SITES).filter(|i| known[*i].is_none()).collect())
+    }
+}
+
+/// The bits of `pattern` put on the sites in `free`.
+fn spread(want: usize, pattern: usize, free: &[usize]) -> usize {
+    free.iter()
+        .enumerate()
+        .fold(want, |s, (b, i)| s | (pattern >> b & 1) << i)
+}
+
 fn neighbour_sum(state: usize) -> i32 {
     let spin = |r: usize, c: usize| 2 * (state >> (SIDE * r + c) & 1) as i32 - 1;
     let mut sum = 0;
@@ -342,21 +377,10 @@ impl Oracle for Ising {
 
     /// At a known site the law is the given value itself: no policy asks for it.
     fn marginals(&self, known: &[Option<usize>]) -> (f64, Vec<Vec<f64>>) {
-        let (mut mask, mut want) = (0_usize, 0_usize);
-        for (i, k) in known.iter().enumerate() {
-            if let Some(v) = k {
-                mask |= 1 << i;
-                want |= (v & 1) << i;
-            }
-        }
-        let free: Vec<usize> = (0..SITES).filter(|i| known[*i].is_none()).collect();
+        let (want, free) = Self::constrained(known);
         let (mut total, mut up) = (0.0, vec![0.0; SITES]);
         for pattern in 0..1_usize << free.len() {
-            let state = free
-                .iter()
-                .enumerate()
-                .fold(want, |s, (b, i)| s | (pattern >> b & 1) << i);
-            debug_assert!(state & mask == want, "the known sites are kept");
+            let state = spread(want, pattern, &free);
             let p = self.probabilities[state];
             total += p;
             for i in &free {
@@ -372,116 +396,6 @@ impl Oracle for Ising {
             })
             .collect();
         (total, laws)
-    }
-}
-
-/// How a Gaussian token field is revealed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FieldOrder {
-    /// A fixed order of the sites.
-    Fixed(Vec<usize>),
-    /// In each round the sites with the smallest conditional variance.
-    LeastVariance,
-}
-
-/// Largest side of a field: the exact conditioning is cubic in the number of sites.
-const MAX_SIDE: usize = 32;
-
-/// KL of revealing an n x n Gaussian field with covariance exp(-distance / ell) + 0.01 on the
-/// diagonal, in rounds that end at `cumulative` sites.
-///
-/// # Errors
-/// A field too large, or counts that do not rise to all sites.
-pub fn field_divergence(
-    n: usize,
-    ell: f64,
-    cumulative: &[usize],
-    order: &FieldOrder,
-) -> Result<f64> {
-    if n == 0 || n > MAX_SIDE {
-        return Err(Error::out_of_range("n", n, format!("1 to {MAX_SIDE}")));
-    }
-    if ell.is_nan() || ell <= 0.0 {
-        return Err(Error::out_of_range("ell", ell, "above 0"));
-    }
-    if cumulative.last() != Some(&(n * n)) || cumulative.windows(2).any(|w| w[0] > w[1]) {
-        return Err(Error::malformed(
-            "cumulative_counts",
-            format!("must rise to {}", n * n),
-        ));
-    }
-    let mut field = Field::new(n, ell);
-    let (mut total, mut done) = (0.0, 0);
-    for count in cumulative {
-        let set = match order {
-            FieldOrder::Fixed(order) => order[done..*count].to_vec(),
-            FieldOrder::LeastVariance => {
-                let scores: Vec<(usize, f64)> = field
-                    .free
-                    .iter()
-                    .map(|i| (*i, -field.covariance[i * n * n + i]))
-                    .collect();
-                orders::highest(&scores, count - done, 9)
-            }
-        };
-        total += field.reveal(&set);
-        done = *count;
-    }
-    Ok(total)
-}
-
-struct Field {
-    sites: usize,
-    free: Vec<usize>,
-    /// Covariance of the free sites given the revealed ones.
-    covariance: Vec<f64>,
-}
-
-impl Field {
-    fn new(n: usize, ell: f64) -> Self {
-        let sites = n * n;
-        let mut covariance = vec![0.0; sites * sites];
-        for a in 0..sites {
-            for b in 0..sites {
-                let (dr, dc) = (
-                    (a / n).abs_diff(b / n) as f64,
-                    (a % n).abs_diff(b % n) as f64,
-                );
-                covariance[a * sites + b] = num::exp(-(dr * dr + dc * dc).sqrt() / ell);
-            }
-            covariance[a * sites + a] += 0.01;
-        }
-        Self {
-            sites,
-            free: (0..sites).collect(),
-            covariance,
-        }
-    }
-
-    /// Total correlation of the sites given what is revealed, then reveals them one by one.
-    fn reveal(&mut self, set: &[usize]) -> f64 {
-        let n = self.sites;
-        let apart: f64 = num::sum(set.iter().map(|i| num::ln(self.covariance[i * n + i])));
-        let mut together = 0.0;
-        for i in set {
-            // Conditioning on one site at a time is elimination: the pivots multiply to the
-            // determinant.
-            let pivot = self.covariance[i * n + i];
-            together += num::ln(pivot);
-            self.free.retain(|f| f != i);
-            let column: Vec<f64> = self
-                .free
-                .iter()
-                .map(|f| self.covariance[f * n + i])
-                .collect();
-            for (a, ca) in self.free.iter().zip(&column) {
-                let share = ca / pivot;
-                for (b, cb) in self.free.iter().zip(&column) {
-                    self.covariance[a * n + b] -= share * cb;
-                }
-            }
-        }
-        0.5 * (apart - together)
     }
 }
 
@@ -530,21 +444,6 @@ mod tests {
             divergence(&ising, &Policy::Confidence(vec![3]), h).is_err(),
             "too few"
         );
-    }
-
-    #[test]
-    fn a_field_revealed_one_by_one_costs_nothing() {
-        let one_by_one: Vec<usize> = (1..=25).collect();
-        for order in [
-            FieldOrder::Fixed((0..25).collect()),
-            FieldOrder::LeastVariance,
-        ] {
-            let kl = field_divergence(5, 2.0, &one_by_one, &order).unwrap();
-            assert!(kl.abs() < 1e-12, "{order:?}: {kl}");
-        }
-        let halves =
-            field_divergence(5, 2.0, &[12, 25], &FieldOrder::Fixed((0..25).collect())).unwrap();
-        assert!(halves > 1.0, "{halves}");
     }
 
     #[test]

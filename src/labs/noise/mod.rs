@@ -20,6 +20,7 @@ pub mod library;
 pub mod lint;
 pub mod lists;
 pub mod masked;
+mod masked_field;
 pub mod mixture;
 pub mod mmse;
 pub mod model;
@@ -37,18 +38,22 @@ mod story;
 mod sweep;
 pub mod systems;
 pub mod tables;
+pub mod tokens;
 #[cfg(feature = "app")]
 mod view;
+mod world;
 
-pub use config::{Config, Direction, Prediction};
-pub use run::{Frame, Headline, Mode, Run, Scores};
+pub use config::{Config, Direction, Prediction, World};
+pub use run::{Frame, Headline, Mode, PlaneRun, Scores};
 pub use systems::EXHIBITS;
+pub use world::Run;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result, validate};
 use data::DataSet;
 use schedule::ScheduleKind;
 use solver::SolverKind;
+use tokens::{OrderKind, Source};
 
 /// The noise lab.
 #[derive(Debug)]
@@ -153,6 +158,27 @@ static PRESETS: &[Preset<Config>] = &[
             ..Config::default()
         },
     },
+    Preset {
+        name: "Unmasking a picture",
+        doc: "A Gaussian token field revealed in eight rounds: change the order and watch what each round costs.",
+        config: || Config {
+            world: World::Tokens,
+            all_orders: true,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Unmasking a sentence",
+        doc: "Sixteen sequences of a hidden Markov chain in five rounds: dilated against confidence.",
+        config: || Config {
+            world: World::Tokens,
+            source: Source::Hidden,
+            order: OrderKind::Dilated,
+            rounds: 5,
+            all_orders: true,
+            ..Config::default()
+        },
+    },
 ];
 
 impl Lab for Noise {
@@ -185,6 +211,10 @@ impl Lab for Noise {
     }
 
     fn label(config: &Config) -> String {
+        if config.world == World::Tokens {
+            let (source, order) = (config.source.name(), config.order.name());
+            return format!("{source}, {order} x {}", config.rounds);
+        }
         format!(
             "{}, {} x {}",
             config.schedule.name(),
@@ -200,7 +230,7 @@ impl Lab for Noise {
 
     fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Start::new(config, true)?))
+        world::start(config)
     }
 
     fn seed(config: &Config) -> u64 {

@@ -7,7 +7,7 @@ use super::flow;
 use super::mixture::Mixture;
 use super::mmse;
 use super::report;
-use super::run::{Frame, Run, Scores};
+use super::run::{Frame, PlaneRun, Scores};
 use super::schedule;
 use super::search::Search;
 use super::solver::{Model, Solver, calls_needed};
@@ -220,7 +220,7 @@ enum Stage {
     End,
     Curve,
     Report,
-    Sweep(Box<Sweep>, Box<Run>),
+    Sweep(Box<Sweep>, Box<PlaneRun>),
 }
 
 /// Levels and points of the error curve behind the charts.
@@ -254,9 +254,9 @@ impl Start {
 }
 
 impl Job for Start {
-    type Out = Run;
+    type Out = PlaneRun;
 
-    fn step(&mut self) -> Result<Step<Run>> {
+    fn step(&mut self) -> Result<Step<PlaneRun>> {
         if let Some(work) = &mut self.work {
             return work.step();
         }
@@ -450,7 +450,7 @@ impl Work {
         });
     }
 
-    fn report(&mut self) -> Result<Run> {
+    fn report(&mut self) -> Result<PlaneRun> {
         let frames: Arc<[Frame]> = std::mem::take(&mut self.frames)
             .into_iter()
             .enumerate()
@@ -483,9 +483,9 @@ fn push_scaled(out: &mut Vec<f32>, state: &[f64], scale: f64) {
 }
 
 impl Job for Work {
-    type Out = Run;
+    type Out = PlaneRun;
 
-    fn step(&mut self) -> Result<Step<Run>> {
+    fn step(&mut self) -> Result<Step<PlaneRun>> {
         match &mut self.stage {
             Stage::Solve => {
                 self.solve();

@@ -6,7 +6,7 @@ use super::law_charts;
 use super::lint;
 use super::mmse;
 use super::model::Problem;
-use super::run::{Frame, Headline, Mode, Run, Scores};
+use super::run::{Frame, Headline, Mode, PlaneRun, Scores};
 use super::schedule;
 use super::tables;
 use crate::core::{
@@ -46,7 +46,7 @@ pub(super) fn half_width(problem: &Problem) -> f64 {
 }
 
 /// Builds the run.
-pub(super) fn build(parts: Parts<'_>) -> Result<Run> {
+pub(super) fn build(parts: Parts<'_>) -> Result<PlaneRun> {
     let problem = &parts.problem;
     let (owner, modes, mut headline) = endings(problem, &parts.ends);
     (headline.sliced, headline.floor) = parts.truth.result();
@@ -56,7 +56,7 @@ pub(super) fn build(parts: Parts<'_>) -> Result<Run> {
     let mut charts = charts(problem, &parts.scores, &modes, headline.floor)?;
     charts.extend(law_charts::all(problem, parts.curve)?);
     let notes = lint::setup(&problem.config, &problem.levels, problem.spread);
-    Ok(Run {
+    Ok(PlaneRun {
         frames: parts.frames,
         denoised: parts.denoised,
         exact: parts.exact,

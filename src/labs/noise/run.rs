@@ -64,7 +64,7 @@ pub struct Headline {
 
 /// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct PlaneRun {
     pub(super) problem: Arc<Problem>,
     pub(super) frames: Arc<[Frame]>,
     /// Denoised estimates that the denoising steps used, data units.
@@ -90,7 +90,7 @@ pub struct Run {
     pub(super) steps: Arc<Table>,
 }
 
-impl Run {
+impl PlaneRun {
     /// The setup worked out.
     pub fn problem(&self) -> &Problem {
         &self.problem
@@ -155,7 +155,7 @@ fn metric(
     }
 }
 
-impl LabRun for Run {
+impl LabRun for PlaneRun {
     fn metrics(&self) -> Vec<Metric> {
         let h = &self.headline;
         let mut metrics = vec![
@@ -281,7 +281,7 @@ impl LabRun for Run {
     }
 }
 
-impl Run {
+impl PlaneRun {
     fn particle_table(&self) -> Table {
         let start = self.frames.get(self.problem.forward_steps());
         let end = self.frames.last();

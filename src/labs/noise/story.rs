@@ -3,7 +3,7 @@
 
 use super::config::Direction;
 use super::model::{Exact, Problem};
-use super::run::Run;
+use super::run::PlaneRun;
 use super::solver::{SolverKind, ancestral_split};
 use crate::core::{EntityId, Fact, Story, num};
 
@@ -53,7 +53,7 @@ fn number(v: f64) -> String {
 }
 
 /// The story of a particle at a moment of the timeline.
-pub(super) fn of(run: &Run, particle: usize, at: f64) -> Option<Story> {
+pub(super) fn of(run: &PlaneRun, particle: usize, at: f64) -> Option<Story> {
     let owner = *run.owner.get(particle)?;
     let problem = &run.problem;
     let position = run.timeline.index_at(at);
@@ -108,7 +108,7 @@ fn beliefs(problem: &Problem, x: [f64; 2], level: f64) -> Fact {
     )
 }
 
-fn exact_distance(run: &Run, particle: usize, k: usize, place: [f64; 2]) -> Option<Fact> {
+fn exact_distance(run: &PlaneRun, particle: usize, k: usize, place: [f64; 2]) -> Option<Fact> {
     let state = run.exact.get(k)?;
     let (x, y) = (*state.get(2 * particle)?, *state.get(2 * particle + 1)?);
     let (dx, dy) = (place[0] - f64::from(x), place[1] - f64::from(y));
@@ -251,7 +251,7 @@ fn two_m_words(problem: &Problem, k: usize, next: [f64; 2]) -> String {
 }
 
 /// Particles worth a look: far from the exact flow, off every mode, deciding late.
-pub(super) fn notable(run: &Run) -> Vec<(EntityId, String)> {
+pub(super) fn notable(run: &PlaneRun) -> Vec<(EntityId, String)> {
     let mut out = Vec::new();
     let end = run
         .frames

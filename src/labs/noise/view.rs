@@ -1,7 +1,7 @@
 //! Drawing of the noise lab: the cloud over its density, the schedule below it.
 
-use super::panels::{cloud, curve};
-use super::{Config, Noise, Run};
+use super::panels::{cloud, curve, tokens};
+use super::{Config, Noise, PlaneRun, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
 use crate::ui::{LabView, Stage};
@@ -40,6 +40,10 @@ impl LabView for Noise {
         stage: &mut Stage<'_>,
         ui: &mut Ui,
     ) {
+        let run = match run {
+            Run::Plane(run) => run,
+            Run::Tokens(run) => return tokens::show(run, stage, ui),
+        };
         let area = ui.available_rect_before_wrap();
         let strip = curve::height(area.height());
         let bottom = area.bottom() - strip;
@@ -56,6 +60,10 @@ impl LabView for Noise {
     }
 
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut Ui) {
+        let run = match run {
+            Run::Plane(run) => run,
+            Run::Tokens(run) => return tokens::miniature(run, phase, palette, ui),
+        };
         let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::hover());
         let moment = cloud::Moment::at(run, phase * run.timeline.end());
         let map = cloud::Map::new(run, response.rect);
@@ -65,7 +73,7 @@ impl LabView for Noise {
     }
 }
 
-fn switches_part(run: &Run, view: &mut View, rect: Rect, ui: &mut Ui) {
+fn switches_part(run: &PlaneRun, view: &mut View, rect: Rect, ui: &mut Ui) {
     let builder = egui::UiBuilder::new()
         .max_rect(rect.shrink2(vec2(8.0, 2.0)))
         .layout(egui::Layout::left_to_right(egui::Align::Center));
@@ -90,7 +98,7 @@ fn switches_part(run: &Run, view: &mut View, rect: Rect, ui: &mut Ui) {
         .on_hover_text(all.join("\n"));
 }
 
-fn picture_part(run: &Run, view: &View, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
+fn picture_part(run: &PlaneRun, view: &View, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     if rect.width() < 40.0 || rect.height() < 40.0 {
         return;
     }
@@ -134,7 +142,7 @@ fn picture_part(run: &Run, view: &View, stage: &mut Stage<'_>, rect: Rect, ui: &
 
 /// Finds the particle under the pointer and pins it on a click.
 fn point_at(
-    run: &Run,
+    run: &PlaneRun,
     moment: &cloud::Moment,
     map: &cloud::Map,
     response: &egui::Response,
@@ -151,7 +159,7 @@ fn point_at(
 
 /// Noise level, step and distance in the corners, over a veil so that they stay readable.
 fn readout(
-    run: &Run,
+    run: &PlaneRun,
     moment: &cloud::Moment,
     stage: &Stage<'_>,
     rect: Rect,
@@ -205,6 +213,6 @@ fn readout(
     }
 }
 
-fn floor_words(run: &Run) -> String {
+fn floor_words(run: &PlaneRun) -> String {
     format!("a fresh draw of the truth {:.3}", run.headline.floor)
 }

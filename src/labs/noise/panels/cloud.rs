@@ -1,6 +1,6 @@
 //! The particles over the density of the data at their noise level.
 
-use super::super::Run;
+use super::super::PlaneRun;
 use super::super::model::{DENSITY_REACH, GRID};
 use crate::ui::theme::{Palette, fade, mix};
 use egui::{Color32, FontId, Mesh, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, Vec2, vec2};
@@ -19,7 +19,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    pub(crate) fn at(run: &Run, playhead: f64) -> Self {
+    pub(crate) fn at(run: &PlaneRun, playhead: f64) -> Self {
         let last = run.frames.len().saturating_sub(1);
         let at = playhead.clamp(0.0, last as f64);
         let index = (at.floor() as usize).min(last);
@@ -29,12 +29,12 @@ impl Moment {
         }
     }
 
-    fn next(&self, run: &Run) -> usize {
+    fn next(&self, run: &PlaneRun) -> usize {
         (self.index + 1).min(run.frames.len().saturating_sub(1))
     }
 
     /// Place of a particle in the picture's units.
-    fn place(&self, run: &Run, particle: usize) -> Option<Vec2> {
+    fn place(&self, run: &PlaneRun, particle: usize) -> Option<Vec2> {
         let at = |k: usize| {
             let points = &run.frames.get(k)?.points;
             Some(vec2(
@@ -47,21 +47,21 @@ impl Moment {
     }
 
     /// Position along the list of levels, between whole numbers while playing.
-    pub(crate) fn level(&self, run: &Run) -> f32 {
+    pub(crate) fn level(&self, run: &PlaneRun) -> f32 {
         let of = |k: usize| run.frames.get(k).map_or(0.0, |f| f.level as f32);
         let (a, b) = (of(self.index), of(self.next(run)));
         a + (b - a) * self.share
     }
 
-    fn nearest_level(&self, run: &Run) -> usize {
+    fn nearest_level(&self, run: &PlaneRun) -> usize {
         self.level(run).round() as usize
     }
 
-    fn noising(&self, run: &Run) -> bool {
+    fn noising(&self, run: &PlaneRun) -> bool {
         self.index < run.problem.forward_steps()
     }
 
-    pub(crate) fn level_words(&self, run: &Run) -> String {
+    pub(crate) fn level_words(&self, run: &PlaneRun) -> String {
         let s = run
             .problem
             .levels
@@ -76,7 +76,7 @@ impl Moment {
         }
     }
 
-    pub(crate) fn step_words(&self, run: &Run) -> String {
+    pub(crate) fn step_words(&self, run: &PlaneRun) -> String {
         let forward = run.problem.forward_steps();
         let steps = run.problem.steps();
         if self.noising(run) {
@@ -91,7 +91,7 @@ impl Moment {
     }
 
     /// Distance of the particles from the truth at this level; nothing while noising.
-    pub(crate) fn distance_words(&self, run: &Run) -> String {
+    pub(crate) fn distance_words(&self, run: &PlaneRun) -> String {
         let step = self.index.checked_sub(run.problem.forward_steps());
         match step.and_then(|k| run.scores.get(k)) {
             Some(score) => format!(
@@ -102,7 +102,7 @@ impl Moment {
         }
     }
 
-    pub(crate) fn words(&self, run: &Run) -> String {
+    pub(crate) fn words(&self, run: &PlaneRun) -> String {
         format!(
             "{}; {}; {}.",
             self.step_words(run),
@@ -134,7 +134,7 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    pub(crate) fn new(run: &Run, rect: Rect) -> Self {
+    pub(crate) fn new(run: &PlaneRun, rect: Rect) -> Self {
         let side = rect.width().min(rect.height());
         Self {
             centre: rect.center(),
@@ -151,7 +151,7 @@ impl Map {
 }
 
 /// Colour of a mode and of the particles that end in it.
-fn mode_color(run: &Run, mode: usize, palette: &Palette) -> Color32 {
+fn mode_color(run: &PlaneRun, mode: usize, palette: &Palette) -> Color32 {
     let count = run.modes.len();
     if count <= FEW_MODES {
         palette.series_at(mode)
@@ -163,7 +163,13 @@ fn mode_color(run: &Run, mode: usize, palette: &Palette) -> Color32 {
 }
 
 /// Shades the density, mixed between the two nearest levels.
-pub(crate) fn density(run: &Run, moment: &Moment, map: &Map, palette: &Palette, painter: &Painter) {
+pub(crate) fn density(
+    run: &PlaneRun,
+    moment: &Moment,
+    map: &Map,
+    palette: &Palette,
+    painter: &Painter,
+) {
     let level = moment.level(run);
     let low = level.floor() as usize;
     let (Some(a), Some(b)) = (
@@ -207,7 +213,7 @@ pub(crate) fn density(run: &Run, moment: &Moment, map: &Map, palette: &Palette, 
 
 /// Axes in data units along the lower and left edges.
 pub(crate) fn frame(
-    run: &Run,
+    run: &PlaneRun,
     map: &Map,
     rect: Rect,
     palette: &Palette,
@@ -274,7 +280,13 @@ fn label(
 }
 
 /// Rings at two standard deviations of every mode as it looks through the noise.
-pub(crate) fn modes(run: &Run, moment: &Moment, map: &Map, palette: &Palette, painter: &Painter) {
+pub(crate) fn modes(
+    run: &PlaneRun,
+    moment: &Moment,
+    map: &Map,
+    palette: &Palette,
+    painter: &Painter,
+) {
     let Some(&level) = run.problem.levels.get(moment.nearest_level(run)) else {
         return;
     };
@@ -307,7 +319,7 @@ fn core_radius(count: usize) -> f32 {
 
 /// All particles as one mesh, coloured by the mode they end in, with short streaks behind them.
 pub(crate) fn particles(
-    run: &Run,
+    run: &PlaneRun,
     moment: &Moment,
     map: &Map,
     palette: &Palette,
@@ -386,7 +398,7 @@ fn streak(mesh: &mut Mesh, from: Pos2, to: Pos2, width: f32, color: Color32) {
 
 /// Denoised estimates of the step under way, as rings of the accent colour.
 pub(crate) fn estimates(
-    run: &Run,
+    run: &PlaneRun,
     moment: &Moment,
     map: &Map,
     palette: &Palette,
@@ -403,7 +415,7 @@ pub(crate) fn estimates(
     painter.add(Shape::mesh(mesh));
 }
 
-fn current_estimates<'a>(run: &'a Run, moment: &Moment) -> Option<&'a [f32]> {
+fn current_estimates<'a>(run: &'a PlaneRun, moment: &Moment) -> Option<&'a [f32]> {
     let step = moment.index.checked_sub(run.problem.forward_steps())?;
     run.denoised
         .get(step.min(run.denoised.len().checked_sub(1)?))
@@ -413,7 +425,7 @@ fn current_estimates<'a>(run: &'a Run, moment: &Moment) -> Option<&'a [f32]> {
 /// One particle's way: where it came from, where it goes, where the exact flow takes it, and what
 /// the denoiser believes.
 pub(crate) fn trail(
-    run: &Run,
+    run: &PlaneRun,
     moment: &Moment,
     map: &Map,
     particle: usize,
@@ -478,7 +490,7 @@ fn cross(painter: &Painter, at: Pos2, color: Color32) {
 
 /// The particle nearest to the pointer, if one is within reach.
 pub(crate) fn nearest(
-    run: &Run,
+    run: &PlaneRun,
     moment: &Moment,
     map: &Map,
     pointer: Pos2,

@@ -1,7 +1,7 @@
 //! The schedule as a curve: noise level over the steps, with points that can be dragged.
 
 use super::super::schedule::ScheduleKind;
-use super::super::{Config, Run};
+use super::super::{Config, PlaneRun};
 use super::cloud::Moment;
 use crate::core::num;
 use crate::ui::Stage;
@@ -50,7 +50,13 @@ impl Axes {
 }
 
 /// Draws the strip; dragging a point edits the config, dragging elsewhere moves the playhead.
-pub(crate) fn show(run: &Run, config: &mut Config, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
+pub(crate) fn show(
+    run: &PlaneRun,
+    config: &mut Config,
+    stage: &mut Stage<'_>,
+    rect: Rect,
+    ui: &mut Ui,
+) {
     if rect.height() < 40.0 || rect.width() < 120.0 {
         return;
     }
@@ -95,7 +101,7 @@ fn move_point(config: &mut Config, points: &[f64], i: usize, value: f64, shift: 
     }
 }
 
-fn axes(run: &Run, points: &[f64], rect: Rect) -> Axes {
+fn axes(run: &PlaneRun, points: &[f64], rect: Rect) -> Axes {
     let steps = run.problem.steps();
     let ends = [
         run.problem.levels[0],
@@ -121,7 +127,14 @@ fn axes(run: &Run, points: &[f64], rect: Rect) -> Axes {
     }
 }
 
-fn backdrop(run: &Run, axes: &Axes, rect: Rect, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+fn backdrop(
+    run: &PlaneRun,
+    axes: &Axes,
+    rect: Rect,
+    stage: &Stage<'_>,
+    ui: &Ui,
+    painter: &Painter,
+) {
     let palette = stage.palette;
     let font = TextStyle::Small.resolve(ui.style());
     painter.rect_filled(rect, 0.0, palette.background);
@@ -211,7 +224,7 @@ fn backdrop(run: &Run, axes: &Axes, rect: Rect, stage: &Stage<'_>, ui: &Ui, pain
 }
 
 /// A press or drag on the free part of the strip moves the playhead to that level.
-fn seek(run: &Run, axes: &Axes, stage: &mut Stage<'_>, rect: Rect, ui: &Ui) {
+fn seek(run: &PlaneRun, axes: &Axes, stage: &mut Stage<'_>, rect: Rect, ui: &Ui) {
     let response = ui.interact(
         rect,
         ui.scope_id().with(("levels", stage.slot)),
@@ -233,7 +246,7 @@ fn seek(run: &Run, axes: &Axes, stage: &mut Stage<'_>, rect: Rect, ui: &Ui) {
     });
 }
 
-fn levels(run: &Run, axes: &Axes, stage: &Stage<'_>, painter: &Painter) {
+fn levels(run: &PlaneRun, axes: &Axes, stage: &Stage<'_>, painter: &Painter) {
     let color = stage.palette.series_at(stage.slot);
     let steps = run.problem.steps();
     let places: Vec<Pos2> = run.problem.levels[..steps]
@@ -263,7 +276,7 @@ fn levels(run: &Run, axes: &Axes, stage: &Stage<'_>, painter: &Painter) {
     }
 }
 
-fn playhead(run: &Run, axes: &Axes, stage: &Stage<'_>, painter: &Painter) {
+fn playhead(run: &PlaneRun, axes: &Axes, stage: &Stage<'_>, painter: &Painter) {
     let x = axes.x(Moment::at(run, stage.playhead).level(run));
     painter.line_segment(
         [

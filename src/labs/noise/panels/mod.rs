@@ -2,3 +2,4 @@
 
 pub(super) mod cloud;
 pub(super) mod curve;
+pub(super) mod tokens;

@@ -32,7 +32,7 @@ fn shift_per_doubling(seed: u64) -> f64 {
 fn judge(mean: f64, [low, high]: [f64; 2]) -> (Verdict, String) {
     let verdict = if low > 0.9 && high < 1.1 {
         Verdict::Reproduced
-    } else if low > 0.3 {
+    } else if low > 0.0 {
         Verdict::Partly
     } else {
         Verdict::NotReproduced

@@ -9,11 +9,14 @@ mod diffusion_edge;
 mod dpm_sde;
 mod dpm_solver;
 mod dpm_solver_2s;
+mod dus;
 mod edm;
 mod edm_stochastic;
 mod euler_ancestral;
 mod flow;
+mod halton;
 mod hang;
+mod hyperschedule;
 mod linear;
 mod linear_quadratic;
 mod optimal;
@@ -28,9 +31,10 @@ mod tangent;
 mod unipc;
 mod zero_snr;
 
-use super::config::Config;
+use super::config::{Config, World};
 use super::schedule::{ScheduleKind, Visit};
 use super::solver::SolverKind;
+use super::tokens::OrderKind;
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -62,10 +66,21 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &pndm::PNDM,
     &euler_ancestral::EULER_ANCESTRAL,
     &edm_stochastic::EDM_STOCHASTIC,
+    &halton::HALTON,
+    &dus::DUS,
+    &hyperschedule::HYPERSCHEDULE,
 ];
 
 /// Key of the system a config runs, if it is one of the registry's.
 pub(super) fn id_of(config: &Config) -> Option<&'static str> {
+    if config.world == World::Tokens {
+        return match config.order {
+            OrderKind::Halton => Some("halton-scheduler"),
+            OrderKind::Dilated => Some("dus"),
+            OrderKind::Blocks | OrderKind::DilatedBlocks => Some("hyperschedules"),
+            _ => None,
+        };
+    }
     Some(match (config.schedule, config.solver) {
         (ScheduleKind::Linear, SolverKind::Ddim) if config.eta == 0.0 => "ddim",
         (ScheduleKind::Linear, _) => "ddpm-linear",

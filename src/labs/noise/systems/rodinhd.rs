@@ -33,7 +33,7 @@ fn shift_of_three(seed: u64) -> f64 {
 fn judge(mean: f64, [low, high]: [f64; 2]) -> (Verdict, String) {
     let verdict = if low > 0.8 {
         Verdict::Reproduced
-    } else if low > 0.2 {
+    } else if low > 0.0 {
         Verdict::Partly
     } else {
         Verdict::NotReproduced

@@ -1,0 +1,170 @@
+//! Masked generation on discrete worlds whose conditional laws are known exactly: which order of
+//! revealing tokens costs how much. The cost of a round is its conditional total correlation,
+//! `sum_i H(x_i | known) - H(x_S | known)`; the sum over rounds is KL(p || q) of the sampler.
+
+mod cost;
+mod order;
+mod report;
+mod run;
+mod work;
+
+pub use cost::{Cost, cost};
+pub use order::{OrderKind, Plan};
+pub use run::{Tile, TokenRun};
+pub(super) use work::Work;
+
+use super::config::Config;
+use super::masked::{Chain, Ising};
+use crate::core::Result;
+use serde::{Deserialize, Serialize};
+
+/// A discrete distribution to be generated token by token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A Markov chain of four tokens that stays with a given probability.
+    Markov,
+    /// A hidden chain of six states seen through noisy tokens: it has memory.
+    Hidden,
+    /// A hidden cycle of six states: the tokens move on.
+    Cyclic,
+    /// A Gaussian field on a lattice: a picture of continuous tokens.
+    #[default]
+    Field,
+    /// Spins on a 4 x 4 lattice.
+    Ising,
+}
+
+impl Source {
+    /// All, in the order of the menu.
+    pub const ALL: [Self; 5] = [
+        Self::Markov,
+        Self::Hidden,
+        Self::Cyclic,
+        Self::Field,
+        Self::Ising,
+    ];
+
+    /// Its name in legends.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Markov => "Markov chain",
+            Self::Hidden => "hidden Markov chain",
+            Self::Cyclic => "cyclic hidden chain",
+            Self::Field => "Gaussian field",
+            Self::Ising => "Ising lattice",
+        }
+    }
+
+    /// Whether it is a sequence.
+    pub fn is_chain(self) -> bool {
+        matches!(self, Self::Markov | Self::Hidden | Self::Cyclic)
+    }
+}
+
+/// Side of the Ising lattice.
+pub const SPINS: usize = 4;
+
+/// The world of a config.
+#[derive(Debug, Clone)]
+pub enum World {
+    /// A sequence.
+    Chain(Chain),
+    /// A Gaussian field: side and correlation length.
+    Field(usize, f64),
+    /// Spins.
+    Ising(Box<Ising>),
+}
+
+impl World {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// Parameters out of range.
+    pub fn new(config: &Config) -> Result<Self> {
+        Ok(match config.source {
+            Source::Field => Self::Field(config.side as usize, config.correlation),
+            Source::Ising => Self::Ising(Box::new(Ising::new(config.coupling)?)),
+            Source::Markov => {
+                let (v, stay) = (4, config.stickiness);
+                let transition = rows(v, |i, j| {
+                    if i == j {
+                        stay
+                    } else {
+                        (1.0 - stay) / (v - 1) as f64
+                    }
+                });
+                let emission = rows(v, |i, j| f64::from(u8::from(i == j)));
+                let pi = vec![1.0 / v as f64; v];
+                Self::Chain(Chain::new(
+                    pi,
+                    transition,
+                    emission,
+                    config.length as usize,
+                )?)
+            }
+            Source::Hidden | Source::Cyclic => {
+                // Six states on a ring; each shows one of four tokens most of the time.
+                let (h, v, stay) = (6, 4, config.stickiness);
+                let cyclic = config.source == Source::Cyclic;
+                let transition = rows(h, |i, j| {
+                    let ahead = (j + h - i) % h;
+                    match (cyclic, ahead) {
+                        (true, 1) | (false, 0) => stay,
+                        _ => (1.0 - stay) / (h - 1) as f64,
+                    }
+                });
+                let emission = (0..h)
+                    .map(|i| {
+                        (0..v)
+                            .map(|t| if t == i % v { 0.85 } else { 0.05 })
+                            .collect()
+                    })
+                    .collect();
+                let pi = vec![1.0 / h as f64; h];
+                Self::Chain(Chain::new(
+                    pi,
+                    transition,
+                    emission,
+                    config.length as usize,
+                )?)
+            }
+        })
+    }
+
+    /// Number of positions.
+    pub fn positions(&self) -> usize {
+        match self {
+            Self::Chain(chain) => chain.length,
+            Self::Field(n, _) => n * n,
+            Self::Ising(_) => SPINS * SPINS,
+        }
+    }
+
+    /// Rows and columns of the picture of one sample.
+    pub fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::Chain(chain) => [1, chain.length],
+            Self::Field(n, _) => [*n, *n],
+            Self::Ising(_) => [SPINS, SPINS],
+        }
+    }
+
+    /// Values a token can take; 0 for continuous ones.
+    pub fn values(&self) -> usize {
+        match self {
+            Self::Chain(chain) => chain.emission.first().map_or(0, Vec::len),
+            Self::Field(..) => 0,
+            Self::Ising(_) => 2,
+        }
+    }
+}
+
+fn rows(n: usize, value: impl Fn(usize, usize) -> f64) -> Vec<Vec<f64>> {
+    (0..n)
+        .map(|i| (0..n).map(|j| value(i, j)).collect())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! From costs and samples to what is shown: charts, stories, tables.
+
+use super::super::config::Config;
+use super::World;
+use super::cost::Cost;
+use super::run::{Tile, TokenRun};
+use super::work::Table as Compared;
+use crate::core::{
+    Axis, Chart, EntityId, Fact, Moment, MomentKind, Series, SeriesKind, Story, Table, Timeline,
+    num,
+};
+
+/// Builds the run.
+pub(super) fn build(
+    config: &Config,
+    world: &World,
+    cost: Cost,
+    tiles: Vec<Tile>,
+    compared: &Compared,
+) -> TokenRun {
+    let mut timeline = Timeline::counted(cost.rounds.len(), "round", "1 round of revealing");
+    let worst = (0..cost.rounds.len())
+        .max_by(|a, b| cost.rounds[*a].total_cmp(&cost.rounds[*b]).then(b.cmp(a)))
+        .filter(|r| cost.rounds[*r] > 1e-9);
+    if let Some(r) = worst {
+        timeline.moments.push(Moment {
+            at: (r + 1) as f64,
+            label: format!("costliest round: {:.3} nats", cost.rounds[r]),
+            kind: MomentKind::Bad,
+        });
+    }
+    let mut charts = vec![costs_chart(&cost), sum_chart(&cost)];
+    if !compared.is_empty() {
+        charts.insert(0, orders_chart(compared));
+    }
+    TokenRun {
+        config: config.clone(),
+        shape: world.shape(),
+        values: world.values(),
+        tiles: tiles.into(),
+        costs: cost.rounds.into(),
+        error: cost.error,
+        timeline,
+        charts: charts.into(),
+    }
+}
+
+fn costs_chart(cost: &Cost) -> Chart {
+    let bars: Vec<[f64; 2]> = cost
+        .rounds
+        .iter()
+        .enumerate()
+        .map(|(r, c)| [(r + 1) as f64, c.max(0.0)])
+        .collect();
+    Chart {
+        id: "round_cost",
+        title: "Cost of each round",
+        doc: "Conditional total correlation of the positions revealed together: what is lost by drawing them independently, given what is known.",
+        x: Axis::linear("round", ""),
+        y: Axis::zero_based("cost", "nats"),
+        series: vec![Series::new("cost", SeriesKind::Bars, bars)],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn sum_chart(cost: &Cost) -> Chart {
+    let mut sum = 0.0;
+    let line: Vec<[f64; 2]> = std::iter::once([0.0, 0.0])
+        .chain(cost.rounds.iter().enumerate().map(|(r, c)| {
+            sum += c;
+            [(r + 1) as f64, sum]
+        }))
+        .collect();
+    Chart {
+        id: "divergence",
+        title: "Divergence so far",
+        doc: "KL(p || q) of the tokens revealed so far: the running sum of the rounds' costs.",
+        x: Axis::linear("round", ""),
+        y: Axis::zero_based("KL(p || q)", "nats"),
+        series: vec![Series::line("divergence", line)],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn orders_chart(compared: &Compared) -> Chart {
+    let mut series = Vec::new();
+    for (kind, row) in compared {
+        let line: Vec<[f64; 2]> = row
+            .iter()
+            .map(|(calls, cost)| [*calls as f64, cost.total().max(1e-4)])
+            .collect();
+        let errors = row.iter().any(|(_, cost)| cost.error > 0.0);
+        if errors {
+            let low: Vec<[f64; 2]> = row
+                .iter()
+                .map(|(calls, cost)| [*calls as f64, (cost.total() - 1.96 * cost.error).max(1e-4)])
+                .collect();
+            let high: Vec<f64> = row
+                .iter()
+                .map(|(_, cost)| (cost.total() + 1.96 * cost.error).max(1e-4))
+                .collect();
+            series.push(Series::band(format!("{}, 95 %", kind.name()), low, high));
+        }
+        series.push(Series::line(kind.name(), line));
+    }
+    Chart {
+        id: "orders",
+        title: "Every order against calls",
+        doc: "KL(p || q) of every order at 2 to 32 denoiser calls on this world; values below 0.0001 nats are drawn there. Block orders need at least one call a block.",
+        x: Axis::log("denoiser calls (NFE)", ""),
+        y: Axis::log("KL(p || q)", "nats"),
+        series,
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+/// A position of a sample, from the key of its entity.
+fn place(run: &TokenRun, entity: EntityId) -> Option<(usize, usize)> {
+    let n = run.positions();
+    let at = usize::try_from(entity.0).ok()?;
+    (at / n < run.tiles.len()).then_some((at / n, at % n))
+}
+
+fn value_words(run: &TokenRun, v: f32) -> String {
+    if run.values == 0 {
+        format!("{v:.3}")
+    } else {
+        format!("token {}", v as usize)
+    }
+}
+
+pub(super) fn story(run: &TokenRun, entity: EntityId, at: f64) -> Option<Story> {
+    let (tile, position) = place(run, entity)?;
+    let sample = run.tiles.get(tile)?;
+    let round = usize::from(*sample.round.get(position)?);
+    let done = run.timeline.index_at(at);
+    let together = sample
+        .round
+        .iter()
+        .filter(|r| usize::from(**r) == round)
+        .count();
+    let columns = run.shape[1];
+    let mut facts = vec![
+        Fact::new("sample", tile.to_string()),
+        Fact::new(
+            "position",
+            if run.shape[0] == 1 {
+                position.to_string()
+            } else {
+                format!("row {}, column {}", position / columns, position % columns)
+            },
+        ),
+        Fact::new("revealed in round", (round + 1).to_string()),
+    ];
+    if done > round {
+        facts.push(Fact::new(
+            "value",
+            value_words(run, sample.values[position]),
+        ));
+    }
+    let known = sample
+        .round
+        .iter()
+        .filter(|r| usize::from(**r) < round)
+        .count();
+    let cost = run.costs.get(round).copied().unwrap_or(f64::NAN);
+    let why = vec![
+        format!(
+            "{} positions were known; its law given them has entropy {:.3} nats{}.",
+            known,
+            sample.entropy[position],
+            if run.values == 0 {
+                " (differential)"
+            } else {
+                ""
+            }
+        ),
+        format!(
+            "It was drawn together with {} others, each from its own law: sum of H(x_i | known) - H(x_S | known) = {cost:.4} nats for this round.",
+            together.saturating_sub(1)
+        ),
+    ];
+    Some(Story {
+        title: format!("Position {position}"),
+        facts,
+        why,
+    })
+}
+
+pub(super) fn notable(run: &TokenRun) -> Vec<(EntityId, String)> {
+    let Some(tile) = run.tiles.first() else {
+        return Vec::new();
+    };
+    let by = |last: bool| {
+        (0..tile.round.len()).max_by_key(|i| {
+            let r = i64::from(tile.round[*i]);
+            (if last { r } else { -r }, -(*i as i64))
+        })
+    };
+    let sure = (0..tile.entropy.len())
+        .max_by(|a, b| tile.entropy[*a].total_cmp(&tile.entropy[*b]).then(b.cmp(a)));
+    [
+        (by(false), "revealed first"),
+        (by(true), "revealed last"),
+        (sure, "drawn with the least certainty"),
+    ]
+    .into_iter()
+    .filter_map(|(i, words)| i.map(|i| (EntityId(i as u64), format!("Position {i}: {words}"))))
+    .collect()
+}
+
+pub(super) fn tables(run: &TokenRun) -> Vec<(&'static str, Table)> {
+    let columns = run.shape[1];
+    let positions = Table {
+        columns: ["sample", "row", "column", "round", "value", "entropy_nats"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: run
+            .tiles
+            .iter()
+            .enumerate()
+            .flat_map(|(t, tile)| {
+                (0..tile.values.len()).map(move |i| {
+                    vec![
+                        t as f64,
+                        (i / columns) as f64,
+                        (i % columns) as f64,
+                        f64::from(tile.round[i]) + 1.0,
+                        f64::from(tile.values[i]),
+                        f64::from(tile.entropy[i]),
+                    ]
+                })
+            })
+            .collect(),
+    };
+    let rounds = Table {
+        columns: ["round", "cost_nats", "cumulative_nats"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows: (0..run.costs.len())
+            .map(|r| {
+                let sum = num::sum(run.costs[..=r].iter().copied());
+                vec![(r + 1) as f64, run.costs[r], sum]
+            })
+            .collect(),
+    };
+    vec![("positions", positions), ("rounds", rounds)]
+}
