@@ -8,6 +8,7 @@ mod claims;
 mod files;
 mod gpu;
 mod lr;
+mod noise;
 mod parallel;
 mod prune;
 mod route;
@@ -83,6 +84,11 @@ enum Command {
         {\"lab\": \"serving\", \"config\": {…}} or the inner config alone. The same inputs give \
         the same bytes.")]
     Simulate(simulate::SimulateArgs),
+    /// Noise schedules, sampling, optimised schedules and unmasking orders
+    #[command(after_long_help = "\
+        Everything is computed with exact denoisers on small worlds. Fields of --set are those of \
+        the noise lab's JSON config.")]
+    Noise(noise::NoiseArgs),
     /// Run a grid of setups over seeds, on all cores: one row of metrics a run
     #[command(after_long_help = "\
         Examples:\n  \
@@ -288,6 +294,7 @@ pub fn main() -> ExitCode {
         Some(Command::Run(args)) => run::run(&args),
         Some(Command::Simulate(args)) => simulate::simulate(&args),
         Some(Command::Prune(args)) => prune::prune(&args),
+        Some(Command::Noise(args)) => noise::noise(&args),
         Some(Command::Sweep(args)) => sweep::sweep(&args),
         Some(Command::Capacity(args)) => capacity::capacity(&args),
         Some(Command::Route(args)) => route::route(&args),

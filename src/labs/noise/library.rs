@@ -134,6 +134,11 @@ impl LibraryConfig {
         }
     }
 
+    /// Whether its levels are flow times.
+    pub fn is_flow(&self) -> bool {
+        self.use_flow_sigmas
+    }
+
     fn law(&self) -> Option<Law> {
         if self.use_karras_sigmas {
             Some(Law::Karras)

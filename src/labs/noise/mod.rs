@@ -7,6 +7,7 @@ mod config;
 pub mod data;
 pub mod distance;
 pub mod empirical;
+pub mod exchange;
 pub mod families;
 pub mod fields;
 mod flow;
