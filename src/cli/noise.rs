@@ -249,13 +249,11 @@ fn source(
 }
 
 fn put(text: &str, out: Option<&Path>) -> Result<()> {
-    match out {
-        Some(path) => files::write(path, text),
-        None => {
-            say(text);
-            Ok(())
-        }
+    if let Some(path) = out {
+        return files::write(path, text);
     }
+    say(text);
+    Ok(())
 }
 
 fn levels_of(config: &Config, brought: Option<&Levels>) -> Result<Vec<f64>> {
@@ -373,7 +371,9 @@ fn optimise(args: &OptimiseArgs) -> Result<u8> {
 
 /// A name as it stands in the JSON config.
 fn named<T: DeserializeOwned>(field: &'static str, name: &str, allowed: &str) -> Result<T> {
-    serde_json::from_value(Value::from(name)).map_err(|_| Error::out_of_range(field, name, allowed))
+    serde_json::from_value(Value::from(name))
+        .ok()
+        .ok_or_else(|| Error::out_of_range(field, name, allowed))
 }
 
 fn order(args: &OrderArgs) -> Result<u8> {

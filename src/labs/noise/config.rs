@@ -138,6 +138,10 @@ pub struct Config {
     pub block: u64,
     /// Whether every order is measured as well.
     pub all_orders: bool,
+    /// Training images of the image world.
+    pub training_images: u64,
+    /// Standard deviation of the Gaussian around every training image, pixel values.
+    pub bandwidth: f64,
 }
 
 /// What is generated.
@@ -149,6 +153,8 @@ pub enum World {
     Plane,
     /// Tokens, from masks by an order.
     Tokens,
+    /// Handwritten digits, from noise by a schedule.
+    Images,
 }
 
 /// What a network predicts; an error of it reaches the denoised estimate multiplied by s, sigma, 1
@@ -253,6 +259,8 @@ impl Default for Config {
             rounds: 8,
             block: 8,
             all_orders: false,
+            training_images: 600,
+            bandwidth: 0.0,
         }
     }
 }
@@ -294,6 +302,13 @@ impl Config {
                 "steps",
                 self.steps,
                 format!("at most {most} with this schedule"),
+            ));
+        }
+        if self.world == World::Images && self.schedule.is_searched() {
+            return Err(Error::out_of_range(
+                "schedule",
+                self.schedule.name(),
+                "one that is not searched on the plane, for images",
             ));
         }
         check_drawn(&self.custom)
@@ -349,7 +364,7 @@ macro_rules! choice {
     };
 }
 
-const WORLDS: [World; 2] = [World::Plane, World::Tokens];
+const WORLDS: [World; 3] = [World::Plane, World::Tokens, World::Images];
 const DIRECTIONS: [Direction; 3] = [
     Direction::ThereAndBack,
     Direction::Generate,
@@ -359,12 +374,17 @@ fn plane(c: &Config) -> bool {
     c.world == World::Plane
 }
 
+/// Worlds that are denoised along a schedule.
+fn denoised(c: &Config) -> bool {
+    c.world != World::Tokens
+}
+
 fn tokens(c: &Config) -> bool {
     c.world == World::Tokens
 }
 
 fn linear_law(c: &Config) -> bool {
-    plane(c)
+    denoised(c)
         && matches!(
             c.schedule,
             ScheduleKind::Linear | ScheduleKind::ScaledLinear | ScheduleKind::BetaSigmoid
@@ -372,12 +392,12 @@ fn linear_law(c: &Config) -> bool {
 }
 
 fn sigmoid(c: &Config) -> bool {
-    plane(c) && c.schedule == ScheduleKind::Sigmoid
+    denoised(c) && c.schedule == ScheduleKind::Sigmoid
 }
 
 /// Whether the levels run between the user's limits.
 fn limits(c: &Config) -> bool {
-    plane(c)
+    denoised(c)
         && (c.schedule.between_limits()
             || matches!(
                 c.schedule,
@@ -386,7 +406,7 @@ fn limits(c: &Config) -> bool {
 }
 
 fn power(c: &Config) -> bool {
-    plane(c)
+    denoised(c)
         && matches!(
             c.schedule,
             ScheduleKind::Edm | ScheduleKind::Polyexponential
@@ -394,14 +414,14 @@ fn power(c: &Config) -> bool {
 }
 
 fn peaked(c: &Config) -> bool {
-    plane(c) && matches!(c.schedule, ScheduleKind::Laplace | ScheduleKind::Cauchy)
+    denoised(c) && matches!(c.schedule, ScheduleKind::Laplace | ScheduleKind::Cauchy)
 }
 
 /// The parameters, in the order of the panel.
 pub(super) static PARAMS: &[Param<Config>] = &[
-    choice!("world", "World", &["points in the plane", "masked tokens"], world, WORLDS)
+    choice!("world", "World", &["points in the plane", "masked tokens", "images of digits"], world, WORLDS)
         .group("World")
-        .doc("Continuous points that are denoised along a schedule, or discrete tokens that are revealed in an order."),
+        .doc("Points in the plane or small images, denoised along a schedule, or discrete tokens, revealed in an order."),
     choice!("schedule", "Schedule", &[
         "EDM (Karras)", "exponential", "polyexponential", "tangent (KL optimal)", "beta in sigma",
         "linear-quadratic", "published list", "optimal for this data", "Align Your Steps search",
@@ -411,7 +431,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         "Cauchy in log-SNR", "normal in log-SNR", "flow matching", "decoupled (DiffusionEdge)",
     ], schedule, ScheduleKind::ALL)
         .group("Schedule")
-        .when(plane)
+        .when(denoised)
         .doc("The family of noise levels s = sigma / alpha that the sampler visits, from noise to data."),
     Param::float("beta_start", "First beta", [1e-6, 0.01], |c: &Config| c.beta_start, |c, v| c.beta_start = v)
         .log().group("Schedule").when(linear_law)
@@ -426,7 +446,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Schedule").when(sigmoid)
         .doc("Where the logistic curve of alpha-bar ends; larger spends longer in pure noise."),
     Param::float("tau", "Curve width tau", [0.05, 5.0], |c: &Config| c.tau, |c, v| c.tau = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (sigmoid(c) || c.schedule == ScheduleKind::ChenCosine))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (sigmoid(c) || c.schedule == ScheduleKind::ChenCosine))
         .doc("Logistic curve: its temperature; small is a sudden change, large nearly a straight line. Cosine: half the power it is raised to."),
     Param::float("sigma_max", "Largest sigma", [0.5, 500.0], |c: &Config| c.sigma_max, |c, v| c.sigma_max = v)
         .log().unit("data units").group("Schedule").when(limits)
@@ -438,31 +458,31 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .log().group("Schedule").when(power)
         .doc("EDM: levels are equally spaced in sigma^(1/rho); 1 is linear in sigma, large is logarithmic, the paper uses 7. Polyexponential: ln sigma runs along the rho-th power of equal steps; 1 is exponential."),
     Param::toggle("zero_terminal_snr", "Zero terminal SNR", |c: &Config| c.zero_terminal_snr, |c, v| c.zero_terminal_snr = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (linear_law(c) || c.schedule == ScheduleKind::Cosine))
+        .group("Schedule").when(|c: &Config| denoised(c) && (linear_law(c) || c.schedule == ScheduleKind::Cosine))
         .doc("Moves and stretches sqrt(alpha-bar) so that the last time is pure noise (arXiv 2305.08891). As in diffusers alpha-bar ends at 2^-24 instead of 0, that is s = 4096."),
     Param::float("cosine_start", "Cosine start", [0.0, 0.95], |c: &Config| c.cosine_start, |c, v| c.cosine_start = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::ChenCosine))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::ChenCosine))
         .doc("Where on the quarter cosine alpha-bar starts."),
     Param::float("cosine_end", "Cosine end", [0.05, 1.0], |c: &Config| c.cosine_end, |c, v| c.cosine_end = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::ChenCosine))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::ChenCosine))
         .doc("Where on the quarter cosine alpha-bar ends."),
     Param::float("vp_beta_d", "Beta growth", [1.0, 60.0], |c: &Config| c.vp_beta_d, |c, v| c.vp_beta_d = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::VpSde))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::VpSde))
         .doc("beta(1) - beta(0) of the variance-preserving SDE."),
     Param::float("vp_beta_min", "Beta at 0", [0.01, 2.0], |c: &Config| c.vp_beta_min, |c, v| c.vp_beta_min = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::VpSde))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::VpSde))
         .doc("beta(0) of the variance-preserving SDE."),
     Param::float("logistic_k", "Slope k", [0.002, 0.05], |c: &Config| c.logistic_k, |c, v| c.logistic_k = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Logistic))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Logistic))
         .doc("Fall of the log-SNR per training time; the log-SNR is a straight line in time."),
     Param::float("logistic_t0", "Middle", [0.1, 0.9], |c: &Config| c.logistic_t0, |c, v| c.logistic_t0 = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Logistic))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Logistic))
         .doc("Share of the training times at which signal and noise are equal."),
     Param::float("cosine_shift", "Log-SNR shift", [-8.0, 8.0], |c: &Config| c.cosine_shift, |c, v| c.cosine_shift = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::LogSnrCosine))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::LogSnrCosine))
         .doc("Added to the power log-SNR. Simple diffusion: 2 ln(d0 / d) for images of side d tuned at side d0."),
     Param::float("cosine_scale", "Log-SNR scale", [0.25, 4.0], |c: &Config| c.cosine_scale, |c, v| c.cosine_scale = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::LogSnrCosine))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::LogSnrCosine))
         .doc("Divides the power log-SNR of the cosine law."),
     Param::float("law_mu", "Log-SNR centre", [-6.0, 8.0], |c: &Config| c.law_mu, |c, v| c.law_mu = v)
         .group("Schedule").when(peaked)
@@ -471,52 +491,52 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .log().group("Schedule").when(peaked)
         .doc("Scale of the density over the power log-SNR."),
     Param::float("normal_mean", "Log-SNR mean", [-6.0, 8.0], |c: &Config| c.normal_mean, |c, v| c.normal_mean = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Normal))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Normal))
         .doc("Mean of the power log-SNR: 2.4 is EDM's ln s ~ N(-1.2, 1.2), 0 with spread 2 is SD3's logit-normal flow."),
     Param::float("normal_sd", "Log-SNR spread", [0.2, 6.0], |c: &Config| c.normal_sd, |c, v| c.normal_sd = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Normal))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Normal))
         .doc("Standard deviation of the power log-SNR: 2.4 for EDM, 2 for SD3."),
     Param::toggle("tangent_auto", "Scale from data", |c: &Config| c.tangent_auto, |c, v| c.tangent_auto = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Tangent))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Tangent))
         .doc("Whether the scale of the tangent law is the spread of the data, which is best for Euler on a Gaussian. Tools fix it to 1."),
     Param::float("tangent_c", "Scale c", [0.02, 10.0], |c: &Config| c.tangent_c, |c, v| c.tangent_c = v)
-        .log().unit("data units").group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Tangent && !c.tangent_auto))
+        .log().unit("data units").group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Tangent && !c.tangent_auto))
         .doc("Scale of the tangent law: levels are dense around it."),
     choice!("published", "List", &["AYS, SD 1.5", "AYS, SDXL", "AYS, SVD", "OSS, FLUX", "OSS, Wan", "GITS, SD 1.5"], published, PublishedList::ALL)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Published))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Published))
         .doc("A published list, resampled to the number of steps along ln s. It was tuned for images, not for this data."),
     Param::float("objective_p", "KL to W2", [0.0, 2.5], |c: &Config| c.objective_p, |c, v| c.objective_p = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Optimal))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Optimal))
         .doc("Weight s^p of the bound that is minimised: 0 is the divergence of the paths (what Align Your Steps minimises), 2 counts errors in data units, like a Wasserstein distance."),
     Param::int("teacher_steps", "Teacher steps", [4, 200], |c: &Config| c.teacher_steps, |c, v| c.teacher_steps = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::StepsizeDistillation))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::StepsizeDistillation))
         .doc("Equal Euler steps of the trajectory that the few steps imitate."),
     Param::toggle("dynamic_shift", "Resolution shift", |c: &Config| c.dynamic_shift, |c, v| c.dynamic_shift = v)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Flow))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Flow))
         .doc("Multiplies every level by e^mu, mu on the line through 0.5 at 256 and 1.15 at 4096 image tokens."),
     Param::int("tokens", "Image tokens", [64, 16_384], |c: &Config| c.tokens, |c, v| c.tokens = v)
-        .log().group("Schedule").when(|c: &Config| plane(c) && (c.schedule == ScheduleKind::Flow && c.dynamic_shift))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Flow && c.dynamic_shift))
         .doc("Number of image tokens of the resolution-dependent shift."),
     choice!("spacing", "Time spacing", &["leading", "linspace", "trailing", "simple", "sgm_uniform", "beta", "equal log-SNR"], spacing, Visit::ALL)
-        .group("Schedule").when(|c: &Config| plane(c) && (c.schedule.is_table()))
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule.is_table()))
         .doc("Which of the 1000 training times the sampler visits. Leading never reaches the noisiest one; simple, sgm_uniform and beta are ComfyUI's."),
     Param::float("shift", "Shift", [0.05, 20.0], |c: &Config| c.shift, |c, v| c.shift = v)
         .log().group("Schedule").advanced()
-        .when(plane)
+        .when(denoised)
         .doc("Factor on every level. Flow shift, input scaling 1/b, log-SNR shift and a doubled sigma_max are all this translation of ln s."),
     choice!("solver", "Solver", &[
         "DDIM", "Euler", "flow Euler", "Heun", "DPM-Solver++ 2S", "DPM-Solver++ 2M", "UniPC-2",
         "UniPC-3", "LMS-4", "PLMS", "Euler ancestral", "DPM-Solver++ 2M SDE", "Heun with churn",
     ], solver, SolverKind::ALL)
         .group("Sampler")
-        .when(plane)
+        .when(denoised)
         .doc("How a step from one level to the next uses the denoised estimate. DDIM at eta 0, Euler, flow Euler and DPM-Solver++ 1S are the same points."),
     Param::int("steps", "Steps", [1, 200], |c: &Config| c.steps, |c, v| c.steps = v)
         .log().group("Sampler")
-        .when(plane)
+        .when(denoised)
         .doc("Denoising steps. Heun and 2S call the denoiser twice in each but the last, the others once: compare at equal NFE."),
     Param::float("eta", "Fresh noise eta", [0.0, 1.0], |c: &Config| c.eta, |c, v| c.eta = v)
-        .group("Sampler").when(|c: &Config| plane(c) && (c.solver.takes_noise()))
+        .group("Sampler").when(|c: &Config| denoised(c) && (c.solver.takes_noise()))
         .doc("0 follows the deterministic flow, 1 adds the posterior's whole variance in every step (DDPM). With churn: share of the largest noise EDM adds, gamma = eta (sqrt 2 - 1)."),
     choice!("prediction", "Network predicts", &["eps", "x0", "v", "flow velocity"], prediction, Prediction::ALL)
         .group("Sampler").advanced().when(|c: &Config| plane(c) && (c.model_error > 0.0))
@@ -579,6 +599,12 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::float("coupling", "Coupling J", [0.0, 1.5], |c: &Config| c.coupling, |c, v| c.coupling = v)
         .group("Data").when(|c: &Config| tokens(c) && c.source == Source::Ising)
         .doc("Strength with which neighbouring spins agree."),
+    Param::int("training_images", "Training images", [10, 1797], |c: &Config| c.training_images, |c, v| c.training_images = v)
+        .log().group("Data").when(|c: &Config| c.world == World::Images)
+        .doc("Handwritten digits of 8 x 8 pixels from -1 to 1 that the denoiser knows."),
+    Param::float("bandwidth", "Width h", [0.0, 0.8], |c: &Config| c.bandwidth, |c, v| c.bandwidth = v)
+        .unit("pixel values").group("Data").when(|c: &Config| c.world == World::Images)
+        .doc("Standard deviation of a Gaussian around every training image. At 0 the exact denoiser recites the images; wider, it mixes neighbours."),
 ];
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn bare_list(text: &str) -> Result<Vec<f64>> {
     let mut out = Vec::new();
     let words = inner.split(|c: char| c.is_whitespace() || ",;".contains(c));
     for word in words.filter(|w| !w.is_empty()) {
-        let number = word.parse::<f64>().map_err(|_| {
+        let number = word.parse::<f64>().ok().ok_or_else(|| {
             Error::malformed(
                 "schedule",
                 format!("'{word}' at position {} is no number", out.len()),
@@ -200,7 +200,7 @@ fn from_times(times: &[f64]) -> Result<Levels> {
 fn from_library(value: &Value, steps: usize, mu: Option<f64>) -> Result<Levels> {
     let name = class_name(value).unwrap_or_default().to_owned();
     let class: Class =
-        serde_json::from_value(Value::String(name.clone())).map_err(|_| {
+        serde_json::from_value(Value::String(name.clone())).ok().ok_or_else(|| {
             Error::Unsupported(format!(
                 "the scheduler class {name} (known are DDIM, DDPM, EulerDiscrete, HeunDiscrete, LMSDiscrete, DPMSolverMultistep, UniPCMultistep, FlowMatchEulerDiscrete and EDMEuler)"
             ))
@@ -226,15 +226,12 @@ fn from_library(value: &Value, steps: usize, mu: Option<f64>) -> Result<Levels> 
         .collect();
     let mut remarks = vec![format!("{name} with {steps} steps, as diffusers makes it")];
     let flow = class == Class::FlowEuler || config.is_flow();
-    let mut sigmas = match grid.sigmas {
-        Some(sigmas) => sigmas,
-        None => {
-            let bars = Table::single(&config.table_spec())?.alpha_bars;
-            let level = |t: &f64| sigma_from_alpha_bar(bars[(*t as usize).min(bars.len() - 1)]);
-            let mut list: Vec<f64> = times.iter().map(level).collect();
-            list.push(0.0);
-            list
-        }
+    let mut sigmas = if let Some(sigmas) = grid.sigmas {
+        sigmas
+    } else {
+        let bars = Table::single(&config.table_spec())?.alpha_bars;
+        let level = |t: &f64| sigma_from_alpha_bar(bars[(*t as usize).min(bars.len() - 1)]);
+        times.iter().map(level).chain([0.0]).collect()
     };
     if flow {
         remarks.push("its sigmas are flow times u; shown as s = u / (1 - u)".to_owned());

@@ -64,11 +64,13 @@ fn beta_table(c: &Config, law: BetaLaw) -> Result<Vec<f64>> {
         beta_end: c.beta_end,
         zero_terminal_snr: c.zero_terminal_snr,
     })?;
-    Ok(table
-        .alpha_bars
-        .into_iter()
-        .map(|a| a.max(LEAST_ALPHA_BAR))
-        .collect())
+    let mut bars = table.alpha_bars;
+    if let [.., before, last] = bars.as_mut_slice()
+        && *last == 0.0
+    {
+        *last = LEAST_ALPHA_BAR.min(0.999 * *before);
+    }
+    Ok(bars)
 }
 
 /// A law that is finite at its ends, at t = 1 / T, 2 / T, …, 1.

@@ -15,6 +15,7 @@ pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod grids;
+pub mod images;
 mod law_charts;
 mod laws;
 pub mod library;
@@ -160,6 +161,16 @@ static PRESETS: &[Preset<Config>] = &[
         },
     },
     Preset {
+        name: "Digits that memorise",
+        doc: "The exact denoiser of 600 handwritten digits: every sample ends on a training image. Widen the images to see it invent.",
+        config: || Config {
+            world: World::Images,
+            steps: 24,
+            solver: SolverKind::DpmPp2m,
+            ..Config::default()
+        },
+    },
+    Preset {
         name: "Unmasking a picture",
         doc: "A Gaussian token field revealed in eight rounds: change the order and watch what each round costs.",
         config: || Config {
@@ -212,6 +223,10 @@ impl Lab for Noise {
     }
 
     fn label(config: &Config) -> String {
+        if config.world == World::Images {
+            let (schedule, solver) = (config.schedule.name(), config.solver.name());
+            return format!("digits, {schedule}, {solver} x {}", config.steps);
+        }
         if config.world == World::Tokens {
             let (source, order) = (config.source.name(), config.order.name());
             return format!("{source}, {order} x {}", config.rounds);

@@ -54,7 +54,14 @@ pub(super) fn build(parts: Parts<'_>) -> Result<PlaneRun> {
     headline.paired = parts.scores.last().map_or(f64::NAN, |s| s.paired);
     let timeline = timeline(problem, &parts.scores);
     let mut charts = charts(problem, &parts.scores, &modes, headline.floor)?;
-    charts.extend(law_charts::all(problem, parts.curve)?);
+    let laws = law_charts::all(problem, parts.curve)?;
+    // A searched schedule is best seen on the curve it was searched on.
+    let place = if problem.config.schedule.is_searched() {
+        0
+    } else {
+        charts.len()
+    };
+    charts.splice(place..place, laws);
     let notes = lint::setup(&problem.config, &problem.levels, problem.spread);
     Ok(PlaneRun {
         frames: parts.frames,

@@ -1,6 +1,7 @@
 //! Drawing of the noise lab: the cloud over its density, the schedule below it.
 
-use super::panels::{cloud, curve, tokens};
+use super::images::ImageRun;
+use super::panels::{cloud, curve, images, tokens};
 use super::{Config, Noise, PlaneRun, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
@@ -43,6 +44,7 @@ impl LabView for Noise {
         let run = match run {
             Run::Plane(run) => run,
             Run::Tokens(run) => return tokens::show(run, stage, ui),
+            Run::Images(run) => return images_part(run, view, stage, ui),
         };
         let area = ui.available_rect_before_wrap();
         let strip = curve::height(area.height());
@@ -63,6 +65,7 @@ impl LabView for Noise {
         let run = match run {
             Run::Plane(run) => run,
             Run::Tokens(run) => return tokens::miniature(run, phase, palette, ui),
+            Run::Images(run) => return images::miniature(run, phase, palette, ui),
         };
         let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::hover());
         let moment = cloud::Moment::at(run, phase * run.timeline.end());
@@ -71,6 +74,21 @@ impl LabView for Noise {
         cloud::density(run, &moment, &map, palette, &painter);
         cloud::particles(run, &moment, &map, palette, true, &painter);
     }
+}
+
+fn images_part(run: &ImageRun, view: &mut View, stage: &mut Stage<'_>, ui: &mut Ui) {
+    let area = ui.available_rect_before_wrap();
+    let bottom = area.bottom() - SWITCHES;
+    let picture = Rect::from_min_max(area.min, Pos2::new(area.right(), bottom));
+    images::show(run, view.estimates, stage, ui, picture);
+    let switches = Rect::from_min_max(Pos2::new(area.left(), bottom), area.max);
+    let builder = egui::UiBuilder::new()
+        .max_rect(switches.shrink2(vec2(8.0, 2.0)))
+        .layout(egui::Layout::left_to_right(egui::Align::Center));
+    ui.new_child(builder)
+        .checkbox(&mut view.estimates, "denoised estimates")
+        .on_hover_text("Show what the denoiser makes of each sample");
+    ui.advance_cursor_after_rect(area);
 }
 
 fn switches_part(run: &PlaneRun, view: &mut View, rect: Rect, ui: &mut Ui) {

@@ -1,6 +1,7 @@
 //! One run of the lab, whichever world it plays in.
 
 use super::config::{Config, World};
+use super::images::{self, ImageRun};
 use super::model;
 use super::run::PlaneRun;
 use super::tokens::{self, TokenRun};
@@ -14,6 +15,8 @@ pub enum Run {
     Plane(PlaneRun),
     /// Masked tokens.
     Tokens(TokenRun),
+    /// Images of digits.
+    Images(ImageRun),
 }
 
 impl Run {
@@ -21,7 +24,7 @@ impl Run {
     pub fn plane(&self) -> Option<&PlaneRun> {
         match self {
             Self::Plane(run) => Some(run),
-            Self::Tokens(_) => None,
+            _ => None,
         }
     }
 
@@ -29,7 +32,7 @@ impl Run {
     pub fn tokens(&self) -> Option<&TokenRun> {
         match self {
             Self::Tokens(run) => Some(run),
-            Self::Plane(_) => None,
+            _ => None,
         }
     }
 }
@@ -38,6 +41,7 @@ impl Run {
 pub(super) fn start(config: &Config) -> Result<Box<dyn Job<Out = Run>>> {
     Ok(match config.world {
         World::Plane => Box::new(Wrapped(model::Start::new(config, true)?, Run::Plane)),
+        World::Images => Box::new(Wrapped(images::Work::new(config)?, Run::Images)),
         World::Tokens => Box::new(Wrapped(tokens::Work::new(config)?, Run::Tokens)),
     })
 }
@@ -66,6 +70,7 @@ macro_rules! either {
         match $self {
             Run::Plane($run) => $body,
             Run::Tokens($run) => $body,
+            Run::Images($run) => $body,
         }
     };
 }

@@ -2,4 +2,5 @@
 
 pub(super) mod cloud;
 pub(super) mod curve;
+pub(super) mod images;
 pub(super) mod tokens;

@@ -73,6 +73,9 @@ pub static EXHIBITS: &[&Exhibit] = &[
 
 /// Key of the system a config runs, if it is one of the registry's.
 pub(super) fn id_of(config: &Config) -> Option<&'static str> {
+    if config.world == World::Images {
+        return None;
+    }
     if config.world == World::Tokens {
         return match config.order {
             OrderKind::Halton => Some("halton-scheduler"),

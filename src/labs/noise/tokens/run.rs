@@ -85,14 +85,6 @@ impl LabRun for TokenRun {
                 "KL(p || q) of a whole sample: the sum over rounds of the conditional total correlation. Exact on lattices and fields; on sequences a mean of exact terms.",
             ),
             metric(
-                "kl_error",
-                "Standard error",
-                "nats",
-                self.error,
-                Better::Neither,
-                "Standard error of the divergence over the sampled sequences; 0 where it is exact.",
-            ),
-            metric(
                 "nfe",
                 "Denoiser calls (NFE)",
                 "",
@@ -123,6 +115,14 @@ impl LabRun for TokenRun {
                 self.positions() as f64 / calls.max(1.0),
                 Better::Higher,
                 "Positions over calls: the speedup over one token at a time.",
+            ),
+            metric(
+                "kl_error",
+                "Standard error",
+                "nats",
+                self.error,
+                Better::Neither,
+                "Standard error of the divergence over the sampled sequences; 0 where it is exact.",
             ),
         ]
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::core::finish;
 use crate::core::num;
+use crate::labs::LabRun as _;
 use crate::labs::noise::masked::{FieldOrder, Policy, divergence, entropy, field_divergence};
 use crate::labs::noise::orders;
 use cost::cost;
@@ -105,7 +106,6 @@ fn a_run_fills_every_cell_and_tells_the_story_of_each() {
             ..config(source)
         };
         let run = finish(&mut Work::new(&config).unwrap()).unwrap();
-        use crate::labs::LabRun as _;
         assert_eq!(run.costs().len(), 3);
         for tile in run.tiles() {
             assert_eq!(tile.values.len(), run.positions());

@@ -1,0 +1,211 @@
+//! Small images with the closed-form best denoiser of their training set: the posterior mean over
+//! the images themselves (or over Gaussians of width h around them). It is honest about what a
+//! perfect denoiser does: without a width every sample ends on a training image.
+
+mod report;
+mod run;
+mod work;
+
+pub use run::{Image, ImageRun};
+pub(super) use work::Work;
+
+use crate::core::digits::{self, digits};
+use crate::core::{Error, Result, num};
+use std::sync::Arc;
+
+/// Side of an image.
+pub const SIDE: usize = 8;
+
+/// Training images, pixels from -1 to 1, with labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageSet {
+    rows: Arc<[f64]>,
+    labels: Arc<[u8]>,
+    /// Variance of the Gaussian around every image.
+    width: f64,
+}
+
+/// What the denoiser makes of a noisy image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Belief {
+    /// Index of the likeliest training image.
+    pub best: usize,
+    /// Its weight.
+    pub weight: f64,
+    /// exp of the entropy of the weights: how many training images are still possible.
+    pub effective: f64,
+}
+
+impl ImageSet {
+    /// The first `count` of the shuffled digits, value / 8 - 1, with Gaussians of deviation `h`.
+    ///
+    /// # Errors
+    /// No images.
+    pub fn digits(count: usize, h: f64) -> Result<Self> {
+        let count = count.min(digits::COUNT);
+        if count == 0 {
+            return Err(Error::out_of_range("images", count, "at least 1"));
+        }
+        let all = digits();
+        let chosen = &all.order()[..count];
+        Ok(Self {
+            rows: chosen
+                .iter()
+                .flat_map(|i| all.raw(*i).iter().map(|v| f64::from(*v) / 8.0 - 1.0))
+                .collect(),
+            labels: chosen.iter().map(|i| all.labels()[*i]).collect(),
+            width: h * h,
+        })
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none (never, after construction).
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Pixels of an image.
+    pub fn image(&self, i: usize) -> &[f64] {
+        &self.rows[i * digits::PIXELS..(i + 1) * digits::PIXELS]
+    }
+
+    /// Label of an image.
+    pub fn label(&self, i: usize) -> u8 {
+        self.labels[i]
+    }
+
+    /// Root mean square distance of a pixel from its mean over the set.
+    pub fn spread(&self) -> f64 {
+        let n = self.len() as f64;
+        let variance = num::sum((0..digits::PIXELS).map(|p| {
+            let column = || self.rows.iter().skip(p).step_by(digits::PIXELS);
+            let mean = num::sum(column().copied()) / n;
+            num::sum(column().map(|v| (v - mean) * (v - mean))) / n
+        }));
+        (variance / digits::PIXELS as f64 + self.width).sqrt()
+    }
+
+    /// Posterior mean of the clean image at `x = y + s eps` into `out`.
+    pub fn denoise(&self, x: &[f64], s: f64, out: &mut [f64]) -> Belief {
+        let total = self.width + s * s;
+        // Direct differences: the expanded square loses the small distances of near duplicates.
+        let mut weights: Vec<f64> = self
+            .rows
+            .chunks_exact(digits::PIXELS)
+            .map(|y| {
+                let square: f64 = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum();
+                -0.5 * square / total
+            })
+            .collect();
+        let top = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for w in &mut weights {
+            *w = num::exp(*w - top);
+        }
+        let sum = num::sum(weights.iter().copied());
+        out.fill(0.0);
+        let (mut best, mut entropy) = (0, 0.0);
+        for (i, w) in weights.iter_mut().enumerate() {
+            *w /= sum;
+            if *w <= 1e-300 {
+                continue;
+            }
+            entropy -= *w * num::ln(*w);
+            for (o, y) in out.iter_mut().zip(self.image(i)) {
+                *o += *w * y;
+            }
+            if *w > 1.0 / sum - 1e-12 {
+                best = i;
+            }
+        }
+        // Each Gaussian moves its own mean towards x by h^2 / (h^2 + s^2).
+        let pull = self.width / total;
+        for (o, x) in out.iter_mut().zip(x) {
+            *o += pull * (x - *o);
+        }
+        Belief {
+            best,
+            weight: weights[best],
+            effective: num::exp(entropy),
+        }
+    }
+
+    /// The nearest training image and its root mean square distance per pixel.
+    pub fn nearest(&self, x: &[f64]) -> (usize, f64) {
+        let mut best = (0, f64::INFINITY);
+        for (i, y) in self.rows.chunks_exact(digits::PIXELS).enumerate() {
+            let square: f64 = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum();
+            if square < best.1 {
+                best = (i, square);
+            }
+        }
+        (best.0, (best.1 / digits::PIXELS as f64).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::finish;
+    use crate::labs::noise::empirical::Empirical;
+    use crate::labs::noise::{Config, World};
+
+    #[test]
+    fn without_width_it_is_the_empirical_denoiser() {
+        let set = ImageSet::digits(50, 0.0).unwrap();
+        let rows: Vec<f64> = (0..50).flat_map(|i| set.image(i).to_vec()).collect();
+        let plain = Empirical::new(64, rows).unwrap();
+        let x: Vec<f64> = (0..64).map(|i| f64::from(i % 7) * 0.3 - 0.9).collect();
+        for s in [0.3, 1.5, 20.0] {
+            let mut got = vec![0.0; 64];
+            let belief = set.denoise(&x, s, &mut got);
+            let want = plain.posterior(&x, 1.0, s).unwrap();
+            for (a, b) in got.iter().zip(&want.denoised) {
+                assert!((a - b).abs() < 1e-12, "{s}: {a} {b}");
+            }
+            assert!((belief.weight - want.weights[belief.best]).abs() < 1e-12);
+            assert!(want.weights.iter().all(|w| *w <= belief.weight + 1e-12));
+        }
+    }
+
+    #[test]
+    fn far_noise_leaves_all_images_possible_and_little_noise_one() {
+        let set = ImageSet::digits(40, 0.0).unwrap();
+        let mut out = vec![0.0; 64];
+        let far = set.denoise(set.image(3), 1000.0, &mut out);
+        assert!((far.effective - 40.0).abs() < 0.1, "{far:?}");
+        let near = set.denoise(set.image(3), 0.05, &mut out);
+        assert_eq!((near.best, near.effective), (3, 1.0));
+        assert!(
+            out.iter()
+                .zip(set.image(3))
+                .all(|(a, b)| (a - b).abs() < 1e-9)
+        );
+    }
+
+    #[test]
+    fn a_run_memorises_without_width_and_less_with_it() {
+        let ends = |bandwidth| {
+            let config = Config {
+                world: World::Images,
+                training_images: 120,
+                bandwidth,
+                steps: 12,
+                ..Config::default()
+            };
+            finish(&mut Work::new(&config).unwrap()).unwrap()
+        };
+        let (sharp, soft) = (ends(0.0), ends(0.3));
+        assert!(sharp.distance() < 1e-6, "{}", sharp.distance());
+        assert!(soft.distance() > 0.05, "{}", soft.distance());
+        for image in sharp.images() {
+            assert_eq!(image.frames.len(), 13);
+            assert!(image.frames.iter().all(|f| f.iter().all(|v| v.is_finite())));
+            let first = image.beliefs.first().unwrap();
+            assert!(first.effective > 60.0, "{first:?}");
+        }
+    }
+}

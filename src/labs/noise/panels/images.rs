@@ -1,0 +1,162 @@
+//! Samples of the image world: pixels at the playhead, or what the denoiser makes of them.
+
+use super::super::images::{ImageRun, SIDE};
+use crate::core::EntityId;
+use crate::ui::Stage;
+use crate::ui::theme::{Palette, mix};
+use egui::{Align2, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, TextStyle, Ui, vec2};
+
+/// Space between images, in points.
+const GAP: f32 = 8.0;
+
+/// Where image `i` of `n` lies.
+fn place(rect: Rect, n: usize, i: usize) -> Rect {
+    let side = |across: usize| {
+        let down = n.div_ceil(across);
+        let width = (rect.width() - GAP * (across - 1) as f32) / across as f32;
+        let height = (rect.height() - GAP * (down - 1) as f32) / down as f32;
+        width.min(height)
+    };
+    let across = (1..=n.max(1))
+        .max_by(|a, b| side(*a).total_cmp(&side(*b)).then(b.cmp(a)))
+        .unwrap_or(1);
+    let (size, down) = (side(across).max(1.0), n.div_ceil(across));
+    let full = vec2(
+        across as f32 * (size + GAP) - GAP,
+        down as f32 * (size + GAP) - GAP,
+    );
+    let corner = rect.center() - 0.5 * full;
+    let step = size + GAP;
+    Rect::from_min_size(
+        corner + vec2((i % across) as f32 * step, (i / across) as f32 * step),
+        vec2(size, size),
+    )
+}
+
+/// Draws the samples at the playhead.
+pub(crate) fn show(
+    run: &ImageRun,
+    estimates: bool,
+    stage: &mut Stage<'_>,
+    ui: &mut Ui,
+    area: Rect,
+) {
+    let response = ui.interact(
+        area,
+        ui.scope_id().with(("images", stage.slot)),
+        Sense::click(),
+    );
+    let painter = ui.painter().with_clip_rect(area);
+    painter.rect_filled(area, 0.0, stage.palette.background);
+    let n = run.images().len();
+    let inner = Rect::from_min_max(area.min + vec2(12.0, 46.0), area.max - vec2(12.0, 12.0));
+    let step = run.timeline.index_at(stage.playhead);
+    if inner.width() > 20.0 && inner.height() > 20.0 {
+        if let Some(pointer) = response.hover_pos() {
+            let found = (0..n).find(|i| place(inner, n, *i).contains(pointer));
+            *stage.hovered = found.map(|i| EntityId(i as u64));
+            if response.clicked() {
+                *stage.selected = *stage.hovered;
+            }
+        }
+        images(run, step, estimates, inner, stage.palette, &painter);
+        for (entity, width) in [(*stage.hovered, 1.5), (*stage.selected, 2.5)] {
+            if let Some(EntityId(i)) = entity.filter(|e| e.0 < n as u64) {
+                let stroke = Stroke::new(width, stage.palette.accent);
+                let rect = place(inner, n, i as usize);
+                painter.rect_stroke(rect, 2.0, stroke, StrokeKind::Outside);
+            }
+        }
+    }
+    let words = words(run, step, estimates);
+    let at = area.left_top() + vec2(12.0, 6.0);
+    let body = TextStyle::Body.resolve(ui.style());
+    let used = painter.text(at, Align2::LEFT_TOP, &words[0], body, stage.palette.ink);
+    let at = Pos2::new(at.x, used.bottom() + 2.0);
+    let small = TextStyle::Small.resolve(ui.style());
+    painter.text(at, Align2::LEFT_TOP, &words[1], small, stage.palette.muted);
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(
+            egui::Role::Image,
+            true,
+            format!("Images. {}", words.join(" ")),
+        )
+    });
+}
+
+fn words(run: &ImageRun, step: usize, estimates: bool) -> [String; 2] {
+    let level = run.levels.get(step).copied().unwrap_or(0.0);
+    let what = if estimates {
+        "what the denoiser makes of each sample"
+    } else {
+        "samples"
+    };
+    [
+        format!(
+            "Step {step} of {}: s = {level:.3}, {what}",
+            run.levels.len() - 1
+        ),
+        if run.config.bandwidth == 0.0 {
+            format!(
+                "the exact denoiser memorises: {:.0} % end on one of {} training images",
+                100.0 * run.memorised(),
+                run.set.len()
+            )
+        } else {
+            format!(
+                "{:.0} % end on one of {} training images; mean distance {:.3} per pixel",
+                100.0 * run.memorised(),
+                run.set.len(),
+                run.distance()
+            )
+        },
+    ]
+}
+
+fn images(
+    run: &ImageRun,
+    step: usize,
+    estimates: bool,
+    rect: Rect,
+    palette: &Palette,
+    painter: &Painter,
+) {
+    let n = run.images().len();
+    let mut shapes = Vec::with_capacity(n * SIDE * SIDE);
+    for (i, image) in run.images().iter().enumerate() {
+        let at = place(rect, n, i);
+        let pixel = at.width() / SIDE as f32;
+        let source = if estimates {
+            image.estimates.get(step).or(image.estimates.last())
+        } else {
+            image.frames.get(step)
+        };
+        let Some(values) = source else { continue };
+        for (p, v) in values.iter().enumerate() {
+            let corner = at.min + vec2((p % SIDE) as f32, (p / SIDE) as f32) * pixel;
+            // A hair larger than the pixel, or the edges between them show.
+            let cell = Rect::from_min_size(corner, vec2(pixel + 0.3, pixel + 0.3));
+            let ink = (0.5 * (v + 1.0)).clamp(0.0, 1.0);
+            shapes.push(Shape::rect_filled(
+                cell,
+                0.0,
+                mix(palette.panel, palette.ink, ink),
+            ));
+        }
+    }
+    painter.extend(shapes);
+}
+
+/// A small moving picture.
+pub(crate) fn miniature(run: &ImageRun, phase: f64, palette: &Palette, ui: &mut Ui) {
+    let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::hover());
+    let step = run.timeline.index_at(phase * run.timeline.end());
+    images(
+        run,
+        step,
+        false,
+        response.rect.shrink(6.0),
+        palette,
+        &painter,
+    );
+}
