@@ -13,6 +13,19 @@ use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
+/// Order of SGLang's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum SglangOrder {
+    /// Longest cached prefix first; by arrival where more than 128 wait.
+    #[default]
+    LongestPrefix,
+    /// By arrival.
+    Fcfs,
+    /// Fewest prompt tokens to compute first.
+    ShortestPrefill,
+}
+
 /// Blocks that admission under a token budget asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +53,10 @@ pub struct Config {
     pub max_waiting_iters: u64,
     /// Blocks that admission under a token budget asks for.
     pub allocation: Allocation,
+    /// Whether blocks of prompts are found again by their tokens.
+    pub prefix_caching: bool,
+    /// Order of SGLang's queue.
+    pub sglang_order: SglangOrder,
     /// Standard deviation of the logarithm of a predicted output length around the true one.
     pub prediction_sigma: f64,
     /// τ of priority − age/τ in seconds.
@@ -194,6 +211,8 @@ impl Default for Config {
             batch_size_cap: 128,
             max_waiting_iters: 10,
             allocation: Allocation::PerChunk,
+            prefix_caching: false,
+            sglang_order: SglangOrder::LongestPrefix,
             prediction_sigma: 0.0,
             aging_secs: 10.0,
             preemptive: false,
@@ -370,6 +389,12 @@ impl Config {
             token_budget: self.chunk_size as u32,
             watermark_blocks: watermark,
             whole_prompt,
+            prefix_caching: self.caches_prefixes(),
+            max_new_tokens: if self.arrivals == Arrivals::Trace {
+                self.max_tokens_per_sequence as u32
+            } else {
+                self.output_max as u32
+            },
             slot_blocks: self.max_tokens_per_sequence.div_ceil(block_size.max(1)) as u32,
             max_waiting_iters: self.max_waiting_iters as u32,
             stages: self.stages() as u32,
@@ -391,6 +416,12 @@ impl Config {
         } else {
             [self.batch_slo_ttft_secs, self.batch_slo_tpot_secs]
         }
+    }
+
+    /// Whether prefixes are cached: always under SGLang, elsewhere where asked for.
+    pub fn caches_prefixes(&self) -> bool {
+        self.scheduler.has(Feature::Radix)
+            || self.scheduler.has(Feature::PrefixCache) && self.prefix_caching
     }
 
     /// The policy of an instance in its initial state.

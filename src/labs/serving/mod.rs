@@ -33,7 +33,7 @@ pub mod trace;
 mod view;
 mod workload;
 
-pub use config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler};
+pub use config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler, SglangOrder};
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch};

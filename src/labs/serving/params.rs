@@ -1,6 +1,6 @@
 //! The parameters: one line each gives widget, range, unit, words, and checks.
 
-use super::config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler};
+use super::config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler, SglangOrder};
 use super::cost::{CostKind, CostPreset, Gpu, Model};
 use super::policies::Feature;
 use crate::core::Param;
@@ -93,6 +93,34 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .doc("vLLM v1 gives memory chunk by chunk; asking for the whole prompt above the watermark admits later and preempts less.")
     .group("Scheduler")
     .when(|c| c.scheduler.has(Feature::Allocation)),
+    Param::toggle(
+        "prefix_caching",
+        "Prefix caching",
+        |c: &Config| c.prefix_caching,
+        |c, v| c.prefix_caching = v,
+    )
+    .doc("Full KV blocks are found again by the tokens they hold: system prompts, earlier turns of a conversation, and what a preempted request had computed. Unused ones stay until their memory is needed.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::PrefixCache) && !c.scheduler.has(Feature::Radix)),
+    Param::choice(
+        "sglang_order",
+        "Order of the queue",
+        &["Longest prefix", "Arrival", "Shortest prefill"],
+        |c: &Config| c.sglang_order as usize,
+        |c, i| {
+            let all = [
+                SglangOrder::LongestPrefix,
+                SglangOrder::Fcfs,
+                SglangOrder::ShortestPrefill,
+            ];
+            if let Some(v) = choose(&all, i) {
+                c.sglang_order = v;
+            }
+        },
+    )
+    .doc("Longest prefix: most prompt tokens in memory first, by arrival where more than 128 wait. Shortest prefill: fewest tokens to compute.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Radix)),
     Param::float(
         "prediction_sigma",
         "Prediction error",

@@ -209,6 +209,7 @@ fn stop_words(head: &str, stop: Stop, config: &Config) -> String {
         Stop::NotDue { waited, of } => format!("Order: prompts are admitted every {of} iterations; {waited} have passed."),
         Stop::Peak { peak, capacity } => format!("Memory to come: with {} the peak would be {peak} tokens; the pool has {capacity}.", head.to_lowercase()),
         Stop::Preempted => "Order: a running request was preempted for lack of blocks in this iteration, so nobody is admitted.".to_owned(),
+        Stop::Room { need, free } => format!("Memory to come: {} and the outputs still to come need room for {need} tokens; {free} are free.", head.to_lowercase()),
         Stop::Rank => "Rank: others have fewer tokens left; they used the budget or the batch cap.".to_owned(),
     }
 }

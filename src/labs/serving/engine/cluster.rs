@@ -52,6 +52,13 @@ impl Cluster<'_> {
         self.replicas[instance].desk.used
     }
 
+    /// Leading blocks of the request's prompt that are in memory on an instance.
+    pub fn matched_blocks(&self, instance: usize, r: u32) -> u32 {
+        (self.replicas[instance].desk)
+            .matched_blocks(self.requests, self.limits, r)
+            .0
+    }
+
     /// The instance with the smallest value; ties go to the lowest index.
     pub fn least<K: Ord>(&self, load: impl Fn(usize) -> K) -> usize {
         (0..self.len()).min_by_key(|&i| load(i)).unwrap_or(0)

@@ -2,6 +2,7 @@
 //! is being formed.
 
 use super::cohort::Cohort;
+use super::prefix::PrefixCache;
 use super::requests::{Phase, Requests};
 use super::{Limits, Work};
 use std::collections::VecDeque;
@@ -90,6 +91,13 @@ pub enum Stop {
     Preempted,
     /// Others have fewer tokens left.
     Rank,
+    /// Tokens of the request and of outputs to come, against tokens that are free.
+    Room {
+        /// Tokens to make room for.
+        need: u64,
+        /// Tokens free.
+        free: u64,
+    },
 }
 
 /// The working state of one instance.
@@ -107,9 +115,13 @@ pub struct Desk {
     pub stop: Stop,
     /// What happened, for the log.
     pub notes: Vec<Note>,
+    /// Blocks that can be found again, where prefixes are cached.
+    pub cache: Option<Box<PrefixCache>>,
     /// Time of the event that is being processed.
     pub now: f64,
-    /// Blocks in use.
+    /// Blocks of the pool.
+    pub blocks: u32,
+    /// Blocks in use; shared ones count once.
     pub used: u32,
     /// Largest number of blocks in use.
     pub peak: u32,
@@ -149,6 +161,56 @@ impl Desk {
         *held += n;
         self.used += n;
         self.peak = self.peak.max(self.used);
+        if let Some(cache) = &mut self.cache {
+            cache.forget((self.used + cache.unused()).saturating_sub(self.blocks));
+        }
+    }
+
+    /// Leading blocks of a waiting request's prompt that are cached (at least one token is left to
+    /// compute), and how many of them nobody holds, so that they count as free now.
+    pub fn matched_blocks(&self, requests: &Requests, limits: &Limits, r: u32) -> (u32, u32) {
+        let Some(cache) = &self.cache else {
+            return (0, 0);
+        };
+        let most = (requests.prefill[r as usize] - 1) / limits.block_size * limits.block_size;
+        cache.matched(&requests.tags, r, most)
+    }
+
+    /// The tokens of these blocks.
+    pub fn matched_tokens(&self, requests: &Requests, limits: &Limits, r: u32) -> u32 {
+        self.matched_blocks(requests, limits, r).0 * limits.block_size
+    }
+
+    /// Gives a waiting request the cached blocks that were matched; their tokens need not be
+    /// computed.
+    pub fn hold_prefix(&mut self, requests: &mut Requests, r: u32, blocks: u32, unused: u32) {
+        let Some(cache) = &mut self.cache else {
+            return;
+        };
+        let i = r as usize;
+        cache.hold(&requests.tags, r, blocks, requests.prefill[i]);
+        requests.processed[i] = blocks * cache.block_size();
+        if blocks > 0 {
+            self.holders += 1;
+        }
+        requests.blocks[i] = blocks;
+        self.used += unused;
+        self.peak = self.peak.max(self.used);
+    }
+
+    /// Caches the full blocks that the requests of a batch have computed.
+    pub(super) fn cache_computed(&mut self, requests: &Requests, batch: &[Entry]) {
+        let Some(cache) = &mut self.cache else {
+            return;
+        };
+        for entry in batch {
+            let i = entry.request as usize;
+            // Of a token that is out but not fed yet there is no KV.
+            let fed = u32::from(requests.phase[i] != Phase::Prefill);
+            let computed = requests.processed[i] - fed;
+            let change = cache.computed(&requests.tags, entry.request, computed);
+            self.used = (i64::from(self.used) + change) as u32;
+        }
     }
 
     /// Takes all blocks of a request back.
@@ -156,7 +218,10 @@ impl Desk {
         let held = std::mem::take(&mut requests.blocks[r as usize]);
         if held > 0 {
             self.holders -= 1;
-            self.used -= held;
+            self.used -= match &mut self.cache {
+                Some(cache) => held - cache.chain_blocks(r) + cache.let_go(r),
+                None => held,
+            };
         }
     }
 

@@ -5,7 +5,7 @@ use super::cohort::{Beside, CohortRule, Place};
 use super::desk::{Desk, Entry};
 use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Formed, NoSink, Sink};
-use super::{Cluster, Limits};
+use super::{Cluster, Limits, PrefixCache};
 use crate::core::{Error, Result, Simulation};
 use crate::labs::serving::policies::Policy;
 use crate::labs::serving::routers::Route;
@@ -136,9 +136,16 @@ impl Engine {
         let roots = requests.facts.roots(requests.len());
         let stages = limits.stages as usize;
         let replica = Replica {
-            desk: Desk::default(),
+            desk: Desk {
+                blocks: limits.num_blocks,
+                cache: (limits.prefix_caching)
+                    .then(|| Box::new(PrefixCache::new(limits.block_size))),
+                ..Desk::default()
+            },
             policy: policy.boxed(),
-            rule: policy.cohort().filter(|_| stages == 1),
+            rule: policy
+                .cohort()
+                .filter(|_| stages == 1 && !limits.prefix_caching),
             stages: vec![Stage::default(); stages],
             inflight: 0,
             outstanding: 0,
@@ -565,6 +572,7 @@ impl Engine {
             sink.ran(iteration, self.now, entry, emitted);
         }
         let replica = &mut self.replicas[index];
+        replica.desk.cache_computed(&self.requests, &entries);
         let left_out = replica.desk.held.len();
         // Of the cohort the policy only hears who ended.
         let told = if ended.is_empty() {

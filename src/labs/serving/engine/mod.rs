@@ -12,6 +12,7 @@ mod column;
 mod desk;
 mod event_loop;
 mod facts;
+mod prefix;
 mod requests;
 mod sink;
 mod tags;
@@ -24,6 +25,7 @@ pub use column::Column;
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
 pub use facts::{Facts, NO_REQUEST};
+pub use prefix::PrefixCache;
 pub use requests::{Emitted, Oracle, Phase, Requests};
 pub use sink::{Formed, NoSink, Sink};
 pub use tags::{BlockKeys, Piece, Tags};
@@ -46,6 +48,10 @@ pub struct Limits {
     /// Whether admission under a token budget asks for the blocks of the whole prompt, above the
     /// watermark, instead of those of the first chunk.
     pub whole_prompt: bool,
+    /// Whether full blocks are kept and found again by the tokens they hold.
+    pub prefix_caching: bool,
+    /// Most output tokens of a request, as its sender allows.
+    pub max_new_tokens: u32,
     /// Blocks of a fixed slot (Orca, static batching).
     pub slot_blocks: u32,
     /// Decode iterations between two tries to admit (LightLLM).

@@ -228,6 +228,8 @@ fn alone(cost: [f64; 5], arrival: &[f64], prefill: &[u32], decode: &[u32]) -> Re
         token_budget: u32::MAX,
         watermark_blocks: 0,
         whole_prompt: false,
+        prefix_caching: false,
+        max_new_tokens: u32::MAX,
         slot_blocks: 0,
         max_waiting_iters: 0,
         stages: 1,

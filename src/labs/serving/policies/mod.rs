@@ -9,6 +9,7 @@ mod ordered;
 mod priority;
 mod ranked;
 mod sarathi;
+mod sglang;
 mod sjf;
 mod srpt;
 mod static_batching;
@@ -23,6 +24,7 @@ pub use mlfq::Mlfq;
 pub use orca::Orca;
 pub use priority::Priority;
 pub use sarathi::Sarathi;
+pub use sglang::Sglang;
 pub use sjf::Sjf;
 pub use srpt::Srpt;
 pub use static_batching::StaticBatching;
@@ -50,6 +52,10 @@ pub enum Feature {
     Stages,
     /// Can ask for the blocks of a whole prompt at admission instead of those of a chunk.
     Allocation,
+    /// Can find the blocks of a prompt again that others computed.
+    PrefixCache,
+    /// Orders the queue by cached prefixes.
+    Radix,
     /// Heeds predicted output lengths.
     Predicted,
     /// Heeds priorities that age.
@@ -115,6 +121,8 @@ registry! {
     Sarathi => sarathi::CARD,
     /// vLLM v1: one token budget, blocks per chunk.
     VllmV1 => vllm_v1::CARD,
+    /// SGLang: longest cached prefix first.
+    Sglang => sglang::CARD,
     /// LightLLM: admission by the estimated peak of memory.
     Lightllm => lightllm::CARD,
     /// Shortest remaining processing time, with true or predicted lengths.

@@ -1,7 +1,7 @@
 //! The step of vLLM v1 with another order of the queue: one token budget, running requests first,
 //! then waiting ones in the order of a policy.
 
-use super::vllm_v1::{admission_blocks, missing_blocks, wanted_tokens};
+use super::vllm_v1::{admit, missing_blocks, wanted_tokens};
 use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
 
 /// Which requests go first.
@@ -125,28 +125,21 @@ fn waiting(
     };
     while let Some(place) = order.pick(desk, requests) {
         let r = desk.queue[place];
-        let q = wanted_tokens(requests, r, budget);
-        let need = admission_blocks(requests, limits, r, q);
-        let free = desk.free(limits);
-        let reserve = limits.admission_reserve();
-        let stop = if desk.held.len() >= limits.batch_cap as usize {
-            Stop::Holders(limits.batch_cap)
+        let admitted = if desk.held.len() >= limits.batch_cap as usize {
+            Err(Stop::Holders(limits.batch_cap))
         } else if budget == 0 {
-            Stop::Budget(limits.token_budget)
-        } else if free < need + reserve {
-            Stop::Blocks {
-                need,
-                free,
-                reserve,
-            }
+            Err(Stop::Budget(limits.token_budget))
         } else {
-            desk.queue.remove(place);
-            desk.allocate(requests, r, need);
-            desk.run(requests, r, q);
-            desk.held.push_back(r);
-            budget -= q;
-            order.admitted(requests, r);
-            continue;
+            admit(desk, requests, limits, r, budget)
+        };
+        let stop = match admitted {
+            Ok(q) => {
+                desk.queue.remove(place);
+                budget -= q;
+                order.admitted(requests, r);
+                continue;
+            }
+            Err(stop) => stop,
         };
         desk.stop = stop;
         let worse = order.preemptive()

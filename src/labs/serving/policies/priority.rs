@@ -11,7 +11,12 @@ use crate::labs::serving::engine::{Desk, Entry, Limits, Requests};
 pub(super) const CARD: Card = Card {
     name: "Priority with aging",
     exhibit: "priority",
-    features: &[Feature::Budget, Feature::Aging, Feature::Allocation],
+    features: &[
+        Feature::Budget,
+        Feature::Aging,
+        Feature::Allocation,
+        Feature::PrefixCache,
+    ],
     make: |config| {
         Box::new(Priority {
             aging_secs: config.aging_secs,

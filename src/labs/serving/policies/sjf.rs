@@ -10,7 +10,12 @@ use crate::labs::serving::engine::{Desk, Entry, Limits, Requests};
 pub(super) const CARD: Card = Card {
     name: "SJF (predicted lengths)",
     exhibit: "sjf",
-    features: &[Feature::Budget, Feature::Predicted, Feature::Allocation],
+    features: &[
+        Feature::Budget,
+        Feature::Predicted,
+        Feature::Allocation,
+        Feature::PrefixCache,
+    ],
     make: |_| Box::new(Sjf),
 };
 

@@ -28,6 +28,8 @@ pub(super) fn limits() -> Limits {
         token_budget: 100,
         watermark_blocks: 0,
         whole_prompt: false,
+        prefix_caching: false,
+        max_new_tokens: u32::MAX,
         slot_blocks: 10,
         max_waiting_iters: 2,
         stages: 1,

@@ -1,5 +1,5 @@
 //! vLLM v1 (repository vllm-project/vllm, vllm/v1/core/sched/scheduler.py), first come first
-//! served, without prefix cache: one token budget per step, no difference between prefill and
+//! served: one token budget per step, no difference between prefill and
 //! decode, blocks only for the tokens of this step, no watermark.
 
 use super::{Card, Feature, Policy};
@@ -11,7 +11,12 @@ use crate::labs::serving::engine::{
 pub(super) const CARD: Card = Card {
     name: "vLLM v1",
     exhibit: "vllm-v1",
-    features: &[Feature::Budget, Feature::InOrder, Feature::Allocation],
+    features: &[
+        Feature::Budget,
+        Feature::InOrder,
+        Feature::Allocation,
+        Feature::PrefixCache,
+    ],
     make: |_| Box::new(VllmV1),
 };
 
@@ -94,15 +99,39 @@ pub(super) fn missing_blocks(requests: &Requests, limits: &Limits, r: u32, q: u3
         .saturating_sub(requests.blocks[r as usize])
 }
 
-/// Blocks a waiting request needs to be admitted with `q` tokens: those of the chunk, or of the
-/// whole prompt where admission asks for it.
-pub(super) fn admission_blocks(requests: &Requests, limits: &Limits, r: u32, q: u32) -> u32 {
-    let q = if limits.whole_prompt {
-        requests.prompt_left(r)
+/// Admits a waiting request with as many tokens as the budget allows, beginning after the cached
+/// part of its prompt: blocks for the chunk, or for the whole prompt where admission asks for it.
+/// Returns the tokens, or why it cannot be.
+pub(super) fn admit(
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+    r: u32,
+    budget: u32,
+) -> Result<u32, Stop> {
+    let (hit, unused) = desk.matched_blocks(requests, limits, r);
+    let cached = hit * limits.block_size;
+    let prompt = requests.prefill[r as usize];
+    let q = (prompt - cached).min(budget);
+    let asked = if limits.whole_prompt {
+        prompt
     } else {
-        q
+        cached + q
     };
-    missing_blocks(requests, limits, r, q)
+    let need = limits.blocks_for(asked) - hit;
+    let (free, reserve) = (desk.free(limits), limits.admission_reserve());
+    if free < need + unused + reserve {
+        return Err(Stop::Blocks {
+            need: need + unused,
+            free,
+            reserve,
+        });
+    }
+    desk.hold_prefix(requests, r, hit, unused);
+    desk.allocate(requests, r, need);
+    desk.run(requests, r, q);
+    desk.held.push_back(r);
+    Ok(q)
 }
 
 /// Tokens the request can use now.
@@ -153,22 +182,13 @@ fn waiting(desk: &mut Desk, requests: &mut Requests, limits: &Limits, mut budget
             desk.stop = Stop::Holders(limits.batch_cap);
             break;
         }
-        let q = wanted_tokens(requests, r, budget);
-        let need = admission_blocks(requests, limits, r, q);
-        let reserve = limits.admission_reserve();
-        let free = desk.free(limits);
-        if free < need + reserve {
-            desk.stop = Stop::Blocks {
-                need,
-                free,
-                reserve,
-            };
-            break;
+        match admit(desk, requests, limits, r, budget) {
+            Ok(q) => budget -= q,
+            Err(stop) => {
+                desk.stop = stop;
+                break;
+            }
         }
         desk.queue.pop_front();
-        desk.allocate(requests, r, need);
-        desk.run(requests, r, q);
-        desk.held.push_back(r);
-        budget -= q;
     }
 }

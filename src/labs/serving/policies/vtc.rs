@@ -11,7 +11,12 @@ use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests};
 pub(super) const CARD: Card = Card {
     name: "VTC (fair)",
     exhibit: "vtc",
-    features: &[Feature::Budget, Feature::Fair, Feature::Allocation],
+    features: &[
+        Feature::Budget,
+        Feature::Fair,
+        Feature::Allocation,
+        Feature::PrefixCache,
+    ],
     make: |config| Box::new(Vtc::new(config.vtc_input_weight, config.vtc_output_weight)),
 };
 

@@ -4,6 +4,7 @@
 mod least_kv;
 mod least_outstanding;
 mod power_of_two;
+mod prefix_aware;
 mod random;
 mod round_robin;
 mod session_affinity;
@@ -83,6 +84,8 @@ registry! {
     LeastKv => least_kv::CARD,
     /// Where the conversation began.
     SessionAffinity => session_affinity::CARD,
+    /// Where most of the prompt is in memory.
+    PrefixAware => prefix_aware::CARD,
 }
 
 impl From<Routing> for Box<dyn Route> {

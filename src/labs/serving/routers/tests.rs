@@ -14,6 +14,8 @@ fn routed(routing: Routing, replicas: u32, requests: Requests) -> Vec<u32> {
         token_budget: 10_000,
         watermark_blocks: 0,
         whole_prompt: false,
+        prefix_caching: false,
+        max_new_tokens: u32::MAX,
         slot_blocks: 10,
         max_waiting_iters: 0,
         stages: 1,
