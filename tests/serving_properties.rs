@@ -9,7 +9,7 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Arrivals, Config, Ending, Feature, Log, Run, Scheduler, Serving, Stretch, workload,
+    Arrivals, Config, Ending, Feature, Log, Routing, Run, Scheduler, Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 

@@ -201,6 +201,9 @@ pub fn columns(run: &Run, [from, to]: [f64; 2], count: usize) -> Vec<Option<Colu
 pub struct Snapshot {
     /// Requests that hold blocks with their number, instance by instance, in order of arrival.
     pub holdings: Vec<Vec<(u32, u32)>>,
+    /// Blocks that nobody holds but that can be found again, instance by instance; none where
+    /// prefixes are not cached.
+    pub cached: Vec<Option<u32>>,
     /// Waiting requests in order, and whether each was preempted, instance by instance.
     pub queues: Vec<Vec<(u32, bool)>>,
     /// Blocks of one instance.
@@ -217,11 +220,21 @@ impl Snapshot {
         let state = run.state_at(at);
         let r = state.requests();
         let mut holdings = vec![Vec::new(); state.replicas()];
+        let mut seen = vec![Vec::new(); state.replicas()];
         for (i, &blocks) in r.blocks.iter().enumerate() {
-            if blocks > 0 {
-                holdings[r.replica[i] as usize].push((i as u32, blocks));
+            let replica = r.replica[i] as usize;
+            // A shared block is drawn once, with the first request that holds it.
+            let shared = match &state.desk(replica).cache {
+                Some(cache) if blocks > 0 => cache.mark(i as u32, &mut seen[replica]).1,
+                _ => 0,
+            };
+            if blocks > shared {
+                holdings[replica].push((i as u32, blocks - shared));
             }
         }
+        let cached = (0..state.replicas())
+            .map(|d| state.desk(d).cache.as_ref().map(|c| c.unused()))
+            .collect();
         let queues = (0..state.replicas())
             .map(|d| {
                 let queue = state.desk(d).queue.iter();
@@ -230,6 +243,7 @@ impl Snapshot {
             .collect();
         let mut snapshot = Self {
             holdings,
+            cached,
             queues,
             blocks: state.limits().num_blocks,
             ..Self::default()

@@ -8,8 +8,8 @@ use super::results::Results;
 use super::workload::{Workload, workload};
 use super::{charts, metrics, story, tables};
 use crate::core::{
-    Chart, EntityId, Job, Metric, Recorder, Recording, Result, Simulation as _, Step, Story, Table,
-    Timeline,
+    Better, Chart, EntityId, Job, Metric, Recorder, Recording, Result, Simulation as _, Step,
+    Story, Table, Timeline,
 };
 use crate::labs::{LabRun, Library};
 use std::sync::Arc;
@@ -22,6 +22,9 @@ const CHECKPOINT_EVERY: u64 = 256;
 const CHECKPOINTS: usize = 256;
 /// Memory for the queues in checkpoints in bytes.
 const QUEUE_BYTES: usize = 64 << 20;
+/// Memory for cached blocks in checkpoints in bytes, and bytes of one, about.
+const CACHE_BYTES: usize = 64 << 20;
+const BLOCK_BYTES: usize = 64;
 /// Waiting requests at which a run counts as saturated.
 const MAX_QUEUE: usize = 1_000_000;
 
@@ -92,6 +95,25 @@ impl Run {
     }
 }
 
+/// Share of prompt tokens found in memory, where prefixes are cached.
+fn prefix_hits(engine: &Engine) -> Option<Metric> {
+    let (mut found, mut asked, mut caches) = (0, 0, 0);
+    for replica in 0..engine.replicas() {
+        if let Some(cache) = &engine.desk(replica).cache {
+            let (hit, all) = cache.hits();
+            (found, asked, caches) = (found + hit, asked + all, caches + 1);
+        }
+    }
+    (caches > 0).then(|| Metric {
+        id: "prefix_hit_percent",
+        name: "Prefix hits",
+        unit: "%",
+        value: 100.0 * found as f64 / (asked as f64).max(1.0),
+        better: Better::Higher,
+        doc: "Share of the prompt tokens of all admissions that were in memory already and not computed again; what a preempted request finds of its own counts too.",
+    })
+}
+
 fn state_at(recording: &Recording<Engine>, at: f64) -> Engine {
     let mut state = recording.latest(|s| s.now() <= at);
     while state.steps() < recording.total_steps()
@@ -130,10 +152,16 @@ impl Work {
             config.router(),
         )?;
         let n = workload.arrival.len();
+        let cache = if config.caches_prefixes() {
+            (config.num_blocks * config.replicas) as usize * BLOCK_BYTES
+        } else {
+            1
+        };
+        let most = (CACHE_BYTES / cache).clamp(8, CHECKPOINTS);
         Ok(Self {
             config: config.clone(),
             log: Log::new(n, config.replicas as usize),
-            recorder: Some(Recorder::new(&engine, CHECKPOINT_EVERY).at_most(CHECKPOINTS)),
+            recorder: Some(Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most)),
             workload,
             engine,
         })
@@ -161,6 +189,7 @@ impl Work {
         let timeline = super::moments::timeline(&self.config, &self.workload, &results, &log);
         let mut metrics = metrics::metrics(&self.config, &results, &log);
         metrics.extend(super::predictions::metric(&self.config, &self.workload));
+        metrics.extend(prefix_hits(&engine));
         let charts = charts::charts(&self.config, &self.workload, &results, &log);
         let recording = recorder.close(engine);
         if self.workload.tags.users() > 1 {

@@ -65,6 +65,14 @@ fn now_facts(run: &Run, state: &Engine, i: usize) -> Vec<Fact> {
     if run.config().replicas > 1 && r.phase[i] != Phase::Future {
         facts.push(Fact::new("Instance", r.replica[i].to_string()));
     }
+    if let Some(cache) = &state.desk(r.replica[i] as usize).cache
+        && r.blocks[i] > 0
+    {
+        facts.push(Fact::new(
+            "Of them found in memory",
+            cache.found(i as u32).to_string(),
+        ));
+    }
     facts.push(Fact::new(
         "Prompt + output",
         format!("{} + {} = {total} tok", w.prefill[i], w.decode[i]),

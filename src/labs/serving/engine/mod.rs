@@ -31,6 +31,10 @@ pub use sink::{Formed, NoSink, Sink};
 pub use tags::{BlockKeys, Piece, Tags};
 
 /// What an instance may do, in whole units.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of an instance, each with its own rule"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
     /// Tokens per KV block.

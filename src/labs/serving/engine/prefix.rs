@@ -28,6 +28,8 @@ struct Node {
 struct Chain {
     last: u32,
     blocks: u32,
+    /// Blocks that were there at admission.
+    found: u32,
 }
 
 /// Cached blocks of one instance.
@@ -91,6 +93,29 @@ impl PrefixCache {
         (blocks, unused)
     }
 
+    /// Blocks a request found in memory when it was admitted.
+    pub fn found(&self, r: u32) -> u32 {
+        self.chains.get(&r).map_or(0, |c| c.found)
+    }
+
+    /// Marks the cached blocks of a request in `seen`, indexed by block; returns how many were not
+    /// marked before, and how many the request shares with those that marked them.
+    pub fn mark(&self, r: u32, seen: &mut Vec<bool>) -> (u32, u32) {
+        seen.resize(self.nodes.len(), false);
+        let (mut new, mut shared) = (0, 0);
+        let mut node = self.chains.get(&r).map_or(NONE, |c| c.last);
+        while node != NONE {
+            let was = std::mem::replace(&mut seen[node as usize], true);
+            if was {
+                shared += 1;
+            } else {
+                new += 1;
+            }
+            node = self.nodes[node as usize].parent;
+        }
+        (new, shared)
+    }
+
     /// Blocks of the request's chain.
     pub(super) fn chain_blocks(&self, r: u32) -> u32 {
         self.chains.get(&r).map_or(0, |c| c.blocks)
@@ -108,7 +133,12 @@ impl PrefixCache {
             self.take(node);
             last = node;
         }
-        self.chains.insert(r, Chain { last, blocks });
+        let chain = Chain {
+            last,
+            blocks,
+            found: blocks,
+        };
+        self.chains.insert(r, chain);
     }
 
     /// Notes that the first `tokens` tokens of a request are computed: full blocks can be found
@@ -116,7 +146,12 @@ impl PrefixCache {
     /// and the request's own copy given up.
     pub(super) fn computed(&mut self, tags: &Tags, r: u32, tokens: u32) -> i64 {
         let full = tokens / self.block_size;
-        let Some(&Chain { mut last, blocks }) = self.chains.get(&r) else {
+        let Some(&Chain {
+            mut last,
+            blocks,
+            found,
+        }) = self.chains.get(&r)
+        else {
             return 0;
         };
         if full <= blocks {
@@ -136,7 +171,12 @@ impl PrefixCache {
                 self.insert(key, last)
             };
         }
-        self.chains.insert(r, Chain { last, blocks: full });
+        let chain = Chain {
+            last,
+            blocks: full,
+            found,
+        };
+        self.chains.insert(r, chain);
         change
     }
 
@@ -177,15 +217,12 @@ impl PrefixCache {
             older: NONE,
             newer: NONE,
         };
-        let place = match self.spare.pop() {
-            Some(place) => {
-                self.nodes[place as usize] = node;
-                place
-            }
-            None => {
-                self.nodes.push(node);
-                (self.nodes.len() - 1) as u32
-            }
+        let place = if let Some(place) = self.spare.pop() {
+            self.nodes[place as usize] = node;
+            place
+        } else {
+            self.nodes.push(node);
+            (self.nodes.len() - 1) as u32
         };
         self.index.insert(key, place);
         place

@@ -54,9 +54,21 @@ pub(in super::super) fn draw(
         };
         let used: u32 = holdings.iter().map(|h| h.1).sum();
         let share = 100.0 * f64::from(used) / f64::from(snapshot.blocks.max(1));
-        heading(part, &name, &format!("{share:.0} % used"), palette, painter);
+        let cached = snapshot.cached.get(i).copied().flatten();
+        let words = match cached {
+            Some(cached) => {
+                let kept = 100.0 * f64::from(cached) / f64::from(snapshot.blocks.max(1));
+                format!("{share:.0} % used, {kept:.0} % cached")
+            }
+            None => format!("{share:.0} % used"),
+        };
+        heading(part, &name, &words, palette, painter);
         let body = Rect::from_min_max(part.left_top() + vec2(0.0, LINE + 2.0), part.right_bottom());
-        let pool = (snapshot.blocks, holdings.as_slice());
+        let pool = (
+            snapshot.blocks,
+            holdings.as_slice(),
+            used + cached.unwrap_or(0),
+        );
         grid(pool, body, marked, pointer, &mut hits, palette, painter);
     }
     let queue = Rect::from_min_max(
@@ -108,7 +120,7 @@ fn cells(rect: Rect, count: u32) -> impl Fn(u32) -> Rect {
 }
 
 fn grid(
-    (blocks, holdings): (u32, &[(u32, u32)]),
+    (blocks, holdings, kept): (u32, &[(u32, u32)], u32),
     rect: Rect,
     marked: Option<u32>,
     pointer: Option<Pos2>,
@@ -120,6 +132,8 @@ fn grid(
     let per_cell = f64::from(blocks) / f64::from(count.max(1));
     let place = cells(rect, count);
     let empty = mix(palette.background, palette.grid, 0.45);
+    // Free, but found again if somebody asks for the same tokens.
+    let cached = mix(palette.background, palette.muted, 0.45);
     let mut mesh = Mesh::default();
     let (mut owner, mut filled) = (0, 0.0);
     for i in 0..count {
@@ -133,7 +147,12 @@ fn grid(
             break;
         }
         let Some(&(request, _)) = holdings.get(owner) else {
-            mesh.add_colored_rect(cell, empty);
+            let color = if middle < f64::from(kept) {
+                cached
+            } else {
+                empty
+            };
+            mesh.add_colored_rect(cell, color);
             continue;
         };
         let color = if marked == Some(request) {

@@ -4,7 +4,8 @@
 use super::tests::{limits, run_tagged};
 use super::*;
 use crate::core::rng::{Stream, StreamId};
-use crate::labs::serving::engine::{Engine, NoSink, Tags};
+use crate::labs::serving::config::SglangOrder;
+use crate::labs::serving::engine::{Engine, NoSink, Piece, Tags};
 use crate::labs::serving::routers::Routing;
 
 fn firsts(engine: &Engine) -> Vec<u32> {
@@ -205,4 +206,88 @@ fn admission_by_the_whole_prompt_waits_for_its_blocks() {
     assert_eq!(by_chunk[1].1, [(0, 20), (1, 20)], "40 blocks are free");
     assert_eq!(by_prompt[1].1, [(0, 20)], "60 are asked for");
     assert_eq!(engine.requests().restarts, [0, 0]);
+}
+
+/// Requests that share their first 40 tokens.
+fn shared(n: u32) -> Tags {
+    let mut tags = Tags::default();
+    for r in 1..=n {
+        let piece = |stream, tokens| Piece { stream, tokens };
+        tags.push_pieces([piece(0, 40), piece(r, 1000)]);
+    }
+    tags
+}
+
+fn cached(batch_cap: u32) -> Limits {
+    Limits {
+        block_size: 4,
+        num_blocks: 100,
+        batch_cap,
+        prefix_caching: true,
+        max_new_tokens: 10,
+        quirks: false,
+        ..limits()
+    }
+}
+
+#[test]
+fn a_cached_prefix_is_not_computed_again() {
+    let (batches, engine) = run_tagged(&VllmV1, cached(1), &[(60, 2), (60, 2)], shared(2));
+    let first: Vec<(u32, u32)> = batches.iter().map(|b| b.1[0]).collect();
+    assert_eq!(first, [(0, 60), (0, 1), (1, 20), (1, 1)]);
+    let desk = engine.desk(0);
+    assert_eq!((desk.used, desk.holders), (0, 0));
+    let cache = desk.cache.as_ref().unwrap();
+    assert_eq!(cache.hits(), (40, 120));
+    // 15 full blocks each (61 tokens with KV), 10 of them shared.
+    assert_eq!(cache.unused(), 20);
+}
+
+#[test]
+fn a_whole_prompt_in_memory_leaves_at_least_one_token_to_compute() {
+    let mut tags = Tags::default();
+    for _ in 0..2 {
+        tags.push_pieces([Piece {
+            stream: 5,
+            tokens: 1000,
+        }]);
+    }
+    let (batches, _) = run_tagged(&VllmV1, cached(1), &[(40, 1), (40, 1)], tags);
+    assert_eq!(batches[1].1, [(1, 4)], "9 of 10 blocks are found");
+}
+
+#[test]
+fn sglang_serves_the_longest_cached_prefix_first_and_lets_one_of_equals_lead() {
+    // 0 runs alone; 1, 2 and 3 wait: 2 shares nothing, 1 and 3 share 40 tokens with 0.
+    let mut tags = Tags::default();
+    let piece = |stream, tokens| Piece { stream, tokens };
+    tags.push_pieces([piece(0, 40), piece(1, 1000)]);
+    tags.push_pieces([piece(9, 1000)]);
+    tags.push_pieces([piece(0, 40), piece(2, 1000)]);
+    tags.push_pieces([piece(9, 1000)]);
+    let sglang = Sglang::new(SglangOrder::LongestPrefix);
+    let (batches, engine) = run_tagged(&sglang, cached(1), &[(60, 2); 4], tags);
+    assert_eq!(firsts(&engine), [0, 2, 1, 3]);
+    let prompts: Vec<(u32, u32)> = (batches.iter())
+        .map(|b| b.1[0])
+        .filter(|&(_, tokens)| tokens > 1)
+        .collect();
+    assert_eq!(prompts, [(0, 60), (2, 20), (1, 60), (3, 4)]);
+}
+
+#[test]
+fn sglang_leaves_room_for_outputs_to_come() {
+    // 100 blocks of 4 tokens; each request asks for 100 + 150 tokens, so that one fits and a
+    // second does not although its prompt would.
+    let limits = Limits {
+        max_new_tokens: 150,
+        token_budget: 1000,
+        ..cached(8)
+    };
+    let sglang = Sglang::new(SglangOrder::Fcfs);
+    let (batches, engine) = run_tagged(&sglang, limits, &[(100, 3); 2], Tags::default());
+    let first: Vec<(u32, u32)> = batches.iter().map(|b| b.1[0]).collect();
+    // 400 − 100 tokens are free; 100 + 150 and 0.7 of 149 to come do not fit.
+    assert_eq!(first[..3], [(0, 100), (0, 1), (0, 1)]);
+    assert_eq!(firsts(&engine), [0, 1]);
 }

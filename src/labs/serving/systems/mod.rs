@@ -4,8 +4,10 @@ mod lightllm;
 mod mlfq;
 mod orca;
 mod power_of_two;
+mod prefix_aware;
 mod priority;
 mod sarathi_serve;
+mod sglang;
 mod sjf;
 mod srpt;
 mod static_batching;
@@ -22,11 +24,13 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &orca::ORCA,
     &static_batching::STATIC_BATCHING,
     &vllm_v1::VLLM_V1,
+    &sglang::SGLANG,
     &srpt::SRPT,
     &sjf::SJF,
     &mlfq::MLFQ,
     &vtc::VTC,
     &priority::PRIORITY,
     &power_of_two::POWER_OF_TWO,
+    &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,
 ];
