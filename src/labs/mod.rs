@@ -192,6 +192,16 @@ pub trait LabRun: Clone + 'static {
     /// One sentence with the result in words, for screen readers.
     fn summary(&self) -> String;
 
+    /// Files for other programs: what each is, and its name.
+    fn files(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Text of the file at a place of [`LabRun::files`].
+    fn file(&self, _place: usize) -> String {
+        String::new()
+    }
+
     /// The file a run makes at a moment of the timeline, for labs with a [`Lab::PRODUCT`].
     ///
     /// # Errors

@@ -16,4 +16,4 @@ pub mod theme;
 pub mod transport;
 
 pub use a11y::{heading, install_mirror, live, picture};
-pub use stage::{LabView, Stage};
+pub use stage::{Extra, ExtraTab, LabView, Stage};

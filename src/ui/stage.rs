@@ -1,8 +1,8 @@
 //! The contract between a lab's picture and the screen around it.
 
 use super::theme::Palette;
-use crate::core::EntityId;
-use crate::labs::Lab;
+use crate::core::{EntityId, Result};
+use crate::labs::{Lab, Library};
 
 /// What a picture is told about the moment it draws, and what it may change.
 #[derive(Debug)]
@@ -40,6 +40,26 @@ pub trait LabView: Lab {
         ui: &mut egui::Ui,
     );
 
+    /// A tab of this lab's own beside its results: its name and what it shows.
+    fn extra() -> Option<ExtraTab<Self::Config>> {
+        None
+    }
+
     /// A small looping picture for the home page, at `phase` (0 to 1) of the run.
     fn miniature_ui(run: &Self::Run, phase: f64, palette: &Palette, ui: &mut egui::Ui);
+}
+
+/// A lab's own tab with its name.
+pub type ExtraTab<C> = (&'static str, Box<dyn Extra<C>>);
+
+/// A tab of a lab's own: it works on the setups on screen and shows what it found.
+pub trait Extra<C> {
+    /// Draws it.
+    fn ui(&mut self, setups: &[C], data: &Library, ui: &mut egui::Ui);
+
+    /// Does a short step of its work; `true` while there is more.
+    ///
+    /// # Errors
+    /// Why the work cannot go on; it is given up.
+    fn step(&mut self) -> Result<bool>;
 }

@@ -237,6 +237,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                     ] {
                         ui.selectable_value(&mut self.sheet, sheet, name);
                     }
+                    if let Some((name, _)) = &self.extra {
+                        ui.selectable_value(&mut self.sheet, Sheet::Extra, *name);
+                    }
                 });
                 ui.separator();
                 match self.sheet {
@@ -245,6 +248,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                     Sheet::Results => self.results_ui(ui),
                     Sheet::Inspector => self.inspector_ui(ui),
                     Sheet::Sweep => self.sweep_ui(ui),
+                    Sheet::Extra => self.extra_ui(ui, env),
                     Sheet::Paper => self.paper_ui(ui, env),
                 }
             });
@@ -261,6 +265,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             ] {
                 ui.selectable_value(&mut self.side, side, name);
             }
+            if let Some((name, _)) = &self.extra {
+                ui.selectable_value(&mut self.side, Side::Extra, *name);
+            }
         });
         ui.separator();
         ScrollArea::both()
@@ -269,6 +276,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                 Side::Results => self.results_ui(ui),
                 Side::Inspector => self.inspector_ui(ui),
                 Side::Sweep => self.sweep_ui(ui),
+                Side::Extra => self.extra_ui(ui, env),
                 Side::Paper => self.paper_ui(ui, env),
             });
     }

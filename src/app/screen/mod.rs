@@ -16,9 +16,9 @@ use crate::gpu::{Gpu, GpuLab};
 use crate::labs::{
     CompareMode, DataKey, Dataset, Exhibit, LabRun, Library, MAX_SETUPS, Product, Setup, Shared,
 };
-use crate::ui::LabView;
 use crate::ui::notice::{NoticeKind, Notices};
 use crate::ui::transport::Transport;
+use crate::ui::{ExtraTab, LabView};
 use serde_json::{Value, json};
 
 /// What a screen may use of the app.
@@ -87,6 +87,7 @@ enum Side {
     Results,
     Inspector,
     Sweep,
+    Extra,
     Paper,
 }
 
@@ -98,6 +99,7 @@ enum Sheet {
     Results,
     Inspector,
     Sweep,
+    Extra,
     Paper,
 }
 
@@ -117,6 +119,8 @@ pub(crate) struct LabScreen<L: LabView + GpuLab> {
     seeds: Option<SeedBatch<L>>,
     plan: sweep::Plan,
     sweep: Option<Sweep<L>>,
+    /// The lab's own tab.
+    extra: Option<ExtraTab<L::Config>>,
     side: Side,
     side_open: bool,
     sheet: Sheet,
@@ -149,6 +153,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             seeds: None,
             plan: sweep::Plan::default(),
             sweep: None,
+            extra: L::extra(),
             side: Side::Results,
             side_open: false,
             sheet: Sheet::Charts,
@@ -266,6 +271,7 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         let start = crate::platform::now_secs();
         let mut finished = false;
         let mut busy = true;
+        let mut extra_busy = false;
         let waiting = self.slots.iter().any(|s| s.run.is_none() || s.is_preview);
         let least = if waiting {
             WAIT_BUDGET_SECS
@@ -306,6 +312,16 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
                     self.sweep = None;
                 }
             }
+            if !busy && let Some((_, extra)) = &mut self.extra {
+                match extra.step() {
+                    Ok(more) => extra_busy = more,
+                    Err(error) => {
+                        extra_busy = false;
+                        env.notices.push(NoticeKind::Error, error.to_string());
+                    }
+                }
+                busy = extra_busy;
+            }
         }
         if finished {
             self.renew_timeline();
@@ -313,6 +329,7 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         self.slots.iter().any(Slot::is_working)
             || self.seeds.as_ref().is_some_and(|b| !b.is_done())
             || self.sweep.as_ref().is_some_and(|s| !s.is_done())
+            || extra_busy
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, env: &mut Env<'_>) -> Asked {

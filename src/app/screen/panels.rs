@@ -395,6 +395,36 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         table::metrics_ui(ui, &columns);
         ui.add_space(8.0);
         self.many_seeds_ui(ui);
+        self.files_ui(ui);
+    }
+
+    /// Files for other programs, of the setup in front.
+    fn files_ui(&mut self, ui: &mut Ui) {
+        let Some(run) = &self.slots[self.focus].run else {
+            return;
+        };
+        let files = run.files();
+        if files.is_empty() {
+            return;
+        }
+        ui.add_space(8.0);
+        let letter = LETTERS.get(self.focus).copied().unwrap_or("A");
+        ui.label(RichText::new(format!("Save from {letter}")).strong());
+        ui.horizontal_wrapped(|ui| {
+            for (place, (name, file)) in files.iter().enumerate() {
+                if ui.button(*name).clicked() {
+                    crate::platform::save_file(file, run.file(place).as_bytes());
+                }
+            }
+        });
+    }
+
+    /// The lab's own tab.
+    pub(super) fn extra_ui(&mut self, ui: &mut Ui, env: &Env<'_>) {
+        let configs = self.configs();
+        if let Some((_, extra)) = &mut self.extra {
+            extra.ui(&configs, env.data, ui);
+        }
     }
 
     fn difference_lines_ui(&mut self, ui: &mut Ui) {

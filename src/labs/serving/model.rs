@@ -280,6 +280,14 @@ impl LabRun for Run {
         ]
     }
 
+    fn files(&self) -> &'static [(&'static str, &'static str)] {
+        super::files::FILES
+    }
+
+    fn file(&self, place: usize) -> String {
+        super::files::file(self, place)
+    }
+
     fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
         story::story(self, entity, at)
     }

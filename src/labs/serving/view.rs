@@ -3,12 +3,13 @@
 
 use super::lanes::{Column, Lanes, Snapshot, columns, lanes};
 use super::log::Stretch;
+use super::panels::capacity::CapacityTab;
 use super::panels::{color_of, frame, gantt, name_of, pool, strips};
 use super::{Config, Run, Serving};
 use crate::core::EntityId;
 use crate::labs::LabRun as _;
 use crate::ui::theme::Palette;
-use crate::ui::{LabView, Stage};
+use crate::ui::{ExtraTab, LabView, Stage};
 use egui::{FontId, Mesh, Pos2, Rect, Response, Sense, pos2, vec2};
 use frame::{Frame, SMALL};
 use std::sync::Arc;
@@ -166,6 +167,10 @@ impl LabView for Serving {
             tooltip(run, entity, frame.time(p.x), &response);
         }
         crate::ui::picture(&response, "Timeline of requests", &run.summary());
+    }
+
+    fn extra() -> Option<ExtraTab<Config>> {
+        Some(("Capacity", Box::<CapacityTab>::default()))
     }
 
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut egui::Ui) {

@@ -10,7 +10,52 @@ pub use flags::{sglang_flags, vllm_flags};
 use super::Run;
 use super::results::Ending;
 use crate::core::stats::percentile_sorted;
+use crate::labs::LabRun as _;
 use serde_json::{Value, json};
+
+/// What a run can be saved as.
+pub(super) const FILES: &[(&str, &str)] = &[
+    ("Metrics, JSON", "schedlab-metrics.json"),
+    ("Requests, CSV", "schedlab-requests.csv"),
+    ("Iterations, CSV", "schedlab-iterations.csv"),
+    ("Timeline for Perfetto", "schedlab-trace.json"),
+    ("Workload, CSV", "schedlab-workload.csv"),
+    ("vLLM flags", "schedlab-vllm.txt"),
+    ("SGLang flags", "schedlab-sglang.txt"),
+];
+
+/// Text of the file at a place of [`FILES`].
+pub(super) fn file(run: &Run, place: usize) -> String {
+    match place {
+        0 => metrics_json(run),
+        1 => super::tables::requests(run).to_csv(),
+        2 => super::tables::iterations(run).to_csv(),
+        3 => chrome_trace(run),
+        4 => requests_csv(run),
+        5 => vllm_flags(run.config()),
+        _ => sglang_flags(run.config()),
+    }
+}
+
+/// Setup and headline numbers, per class too where there are several.
+fn metrics_json(run: &Run) -> String {
+    let metrics: serde_json::Map<String, Value> = run
+        .metrics()
+        .iter()
+        .map(|m| {
+            // JSON has no NaN: a number that is undefined is null.
+            let value = Some(m.value).filter(|v| v.is_finite());
+            (m.id.to_owned(), json!(value))
+        })
+        .collect();
+    let whole = json!({
+        "setup": crate::labs::Setup::Serving(run.config().clone()),
+        "metrics": metrics,
+        "classes": by_class(run),
+        "summary": run.summary(),
+    });
+    serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+}
 
 /// The requests of a run as plain CSV that the app reads back: arrivals are those of the run, also
 /// where they followed the end of others.
