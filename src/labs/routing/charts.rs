@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::model::Entity;
-use super::route::Batch;
+use super::route::{Batch, Fate};
 use super::rules::load::{Floor, binomial_quantile};
 use super::tell::has_floor;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
@@ -30,6 +30,7 @@ pub(super) fn charts(config: &Config, batches: &[Batch], floor: &Floor) -> Vec<C
         load_chart(config, batches),
         balance_chart(config, batches, floor),
         drop_chart(batches),
+        position_chart(batches),
         gate_chart(config, batches),
     ];
     if config.router.has_bias() {
@@ -141,6 +142,49 @@ fn drop_chart(batches: &[Batch]) -> Chart {
         ],
         marks,
         on_timeline: true,
+    }
+}
+
+/// Parts of a batch in the chart of drops by position.
+const PARTS: usize = 16;
+
+/// Share of pairs turned away in each part of the batches, in per cent; NaN where nothing is sent.
+pub(super) fn turned_away_by_position(batches: &[Batch], parts: usize) -> Vec<f64> {
+    let (mut sent, mut lost) = (vec![0_u32; parts], vec![0_u32; parts]);
+    for b in batches {
+        for p in b
+            .pairs
+            .iter()
+            .filter(|p| p.asked() && p.fate != Fate::NotSent)
+        {
+            let part = p.token as usize * parts / b.clusters.len();
+            sent[part] += 1;
+            lost[part] += u32::from(!p.kept());
+        }
+    }
+    lost.iter()
+        .zip(&sent)
+        .map(|(&l, &s)| 100.0 * f64::from(l) / f64::from(s))
+        .collect()
+}
+
+fn position_chart(batches: &[Batch]) -> Chart {
+    let shares = turned_away_by_position(batches, PARTS);
+    let points: Vec<[f64; 2]> = (0..=PARTS)
+        .map(|i| {
+            let at = 100.0 * i as f64 / PARTS as f64;
+            [at, shares[i.min(PARTS - 1)]]
+        })
+        .collect();
+    Chart {
+        id: "position",
+        title: "Drops by position",
+        doc: "Share of the pairs turned away, by the token's place in its batch. Rising: who comes late finds the experts full.",
+        x: Axis::linear("position in the batch", "%"),
+        y: Axis::zero_based("turned away", "%"),
+        series: vec![Series::new("pairs turned away", SeriesKind::Stairs, points)],
+        marks: Vec::new(),
+        on_timeline: false,
     }
 }
 

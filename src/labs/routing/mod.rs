@@ -76,6 +76,9 @@ impl Lab for Routing {
             _ if config.has_second_chance() => "capacity-aware-inference",
             Router::Mixtral => "mixtral",
             Router::Granite => "granite-moe",
+            Router::Switch if config.limited && config.buffer_order == BufferOrder::TokenMajor => {
+                "openmoe"
+            }
             Router::Switch => "switch",
             Router::Gshard => "gshard",
             Router::ExpertChoice => "expert-choice",

@@ -287,7 +287,7 @@ pub(in crate::labs::routing) fn drag_capacity(
         .flatten();
     if let Some(at) = dragged {
         let load = (at.x - frame.bins.left()) / frame.bins.width() * frame.full_scale;
-        let factor = f64::from((load / frame.balanced).clamp(0.1, 8.0));
+        let factor = f64::from((load / frame.unit).clamp(0.1, 8.0));
         config.capacity_factor = (factor * 20.0).round().max(2.0) / 20.0;
     }
     let grip = pos2(x, frame.bins.bottom() + 3.0);

@@ -21,8 +21,10 @@ pub(in crate::labs::routing) struct Frame<'a> {
     pub(in crate::labs::routing) limited: bool,
     /// 5 % and 95 % quantile of a random load; `None` where the floor says nothing.
     pub(in crate::labs::routing) floor: Option<[f32; 2]>,
-    /// Places over balanced load for one pair, to turn a dragged capacity into a factor.
+    /// Load of each expert if all were equal, as drawn.
     pub(in crate::labs::routing) balanced: f32,
+    /// Places at capacity factor 1, to turn a dragged capacity into a factor.
+    pub(in crate::labs::routing) unit: f32,
     /// What tokens are coloured by.
     pub(in crate::labs::routing) group: &'static str,
     /// Whether words are drawn.
@@ -100,6 +102,7 @@ impl<'a> Frame<'a> {
             focus,
             limited,
             floor: (!config.router.is_variable()).then_some([floor[0] as f32, floor[2] as f32]),
+            unit: n as f32 * config.choices() as f32 / config.experts as f32,
             balanced: if config.router.is_variable() {
                 batch.demand.iter().sum::<u32>() as f32 / config.experts as f32
             } else {

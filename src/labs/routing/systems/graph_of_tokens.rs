@@ -132,7 +132,7 @@ fn judge(m: &Measured) -> (Verdict, String) {
     (
         verdict,
         format!(
-            "Fluctuation falls to {:.2} of the plain router's. The entropy changes by {rise:+.3} nats: an average of distributions cannot have less entropy than their mean, so in this form that half of the claim does not hold.",
+            "Fluctuation falls to {:.2} of the plain router's. The entropy changes by {rise:+.3} nats: an average of distributions has at least the average of their entropies, so in this form that half of the claim does not hold.",
             m.mean
         ),
     )

@@ -12,6 +12,7 @@ mod gshard;
 mod hash_layers;
 mod loss_free;
 mod mixtral;
+mod openmoe;
 mod primal_dual;
 mod s_base;
 mod soft_moe;
@@ -26,6 +27,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &mixtral::MIXTRAL,
     &granite::GRANITE,
     &switch::SWITCH,
+    &openmoe::OPENMOE,
     &gshard::GSHARD,
     &expert_choice::EXPERT_CHOICE,
     &loss_free::LOSS_FREE,

@@ -34,7 +34,7 @@ pub(super) static PRIMAL_DUAL: Exhibit = Exhibit {
     ],
     setup,
     claim: Some(Claim {
-        statement: "The dual gap shrinks towards zero; a decaying step reaches it where a constant one keeps a distance.",
+        statement: "With decaying steps the dual gap shrinks towards zero, and tokens only move from more to less loaded experts.",
         experiment: "One batch of 256 tokens, 8 experts, 200 updates: dual gap per token at the end of the decaying step; and the share of moves that go to a more loaded expert.",
         start,
     }),

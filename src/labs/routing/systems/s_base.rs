@@ -29,7 +29,7 @@ pub(super) static S_BASE: Exhibit = Exhibit {
     ],
     setup,
     claim: Some(Claim {
-        statement: "Sinkhorn's plan balances the load like the exact assignment at a fraction of its cost, with little loss of value.",
+        statement: "Sinkhorn's plan balances the load almost like the exact assignment, with little loss of value.",
         experiment: "A router with favourites, one expert per token: MaxVio of the plan's choice over that of the plain argmax, and its mean chosen logit against the exact assignment.",
         start,
     }),
