@@ -32,6 +32,7 @@ pub(super) fn charts(r: &Results) -> Vec<Chart> {
     if r.points.iter().any(|p| p.judged.is_some()) {
         charts.push(loss_chart(r));
         charts.push(effective_chart(r));
+        charts.extend(overlap_chart(r));
     }
     charts
 }
@@ -150,9 +151,42 @@ fn bytes_chart(r: &Results) -> Chart {
             Series::line("entropy bound", kib(|p| p.bytes.bound)),
             Series::line("dense", kib(|p| p.bytes.dense)).as_reference(),
         ],
-        marks: mark(r),
+        marks: mark(r)
+            .into_iter()
+            .chain(pays(r, "CSR pays", |p| p.bytes.csr))
+            .collect(),
         on_timeline: true,
     }
+}
+
+fn overlap_chart(r: &Results) -> Option<Chart> {
+    let first = r.rivals.iter().find(|o| !o.overlap.is_empty())?;
+    let chance = first.overlap.iter().map(|(s, o)| [*s, o.chance]);
+    let mut series: Vec<Series> = Vec::new();
+    for rival in &r.rivals {
+        let line = rival.overlap.iter().map(|(s, o)| [*s, o.jaccard]);
+        series.push(Series::line(rival.name, line.collect::<Vec<_>>()));
+    }
+    series.push(Series::line("by chance", chance.collect::<Vec<_>>()).as_reference());
+    Some(Chart {
+        id: "overlap",
+        title: "Overlap with the masks of other methods",
+        doc: "Weights kept by both over weights kept by either (Jaccard index), on the same network. The grey line is what two independent masks of these densities share.",
+        x: SPARSITY,
+        y: Axis::zero_based("Jaccard index", ""),
+        series,
+        marks: mark(r),
+        on_timeline: true,
+    })
+}
+
+/// Where a format becomes smaller than the dense one.
+fn pays(r: &Results, label: &str, size: fn(&Point) -> f64) -> Option<Mark> {
+    let first = r.points.iter().find(|p| size(p) < p.bytes.dense)?;
+    Some(Mark {
+        x: first.asked,
+        label: label.to_owned(),
+    })
 }
 
 fn loss_chart(r: &Results) -> Chart {

@@ -131,6 +131,16 @@ impl Bytes {
         }
     }
 
+    /// Densities below which bitmap and CSR are smaller than the dense form, for `rows × cols`
+    /// weights of `width` bytes; at most 1, 0 where a format never pays.
+    pub fn pays_below([rows, cols]: [usize; 2], width: u64) -> [f64; 2] {
+        let all = Self::of([rows, cols], width, (rows * cols) as u64, 0.0);
+        let none = Self::of([rows, cols], width, 0, 0.0);
+        // Both sizes are linear in the density.
+        let meets = |none: f64, full: f64| ((all.dense - none) / (full - none)).clamp(0.0, 1.0);
+        [meets(none.bitmap, all.bitmap), meets(none.csr, all.csr)]
+    }
+
     /// Adds another layer's bytes.
     pub fn add(&mut self, other: Self) {
         self.dense += other.dense;
@@ -200,5 +210,25 @@ pub fn group_gap(dense: &[f64], sparse: &[f64], counts: &[f64]) -> GroupGap {
         gap,
         overall,
         excess,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_pay_exactly_below_their_density() {
+        for (dims, width) in [([128, 64], 4), ([10, 64], 2), ([7, 70_000], 2)] {
+            let n = dims[0] * dims[1];
+            let [bitmap, csr] = Bytes::pays_below(dims, width);
+            let size = |density: f64| Bytes::of(dims, width, (density * n as f64) as u64, 0.0);
+            assert!(size(bitmap - 0.02).bitmap < size(0.0).dense);
+            assert!(size(bitmap + 0.02).bitmap > size(0.0).dense);
+            assert!(size(csr - 0.02).csr < size(0.0).dense);
+            assert!(size(csr + 0.02).csr > size(0.0).dense);
+        }
+        // One bit beside 32.
+        assert_eq!(Bytes::pays_below([128, 64], 4)[0], 1.0 - 1.0 / 32.0);
     }
 }

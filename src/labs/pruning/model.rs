@@ -4,7 +4,8 @@
 use super::checkpoint::{Checkpoint, Tensor, nan_error};
 use super::config::{Config, Granularity, Method, NanPolicy, Source};
 use super::judge::{Judge, coarse_to_fine};
-use super::measure::{Bytes, Effective, effective};
+use super::mask::Mask;
+use super::measure::{Bytes, Effective, Overlap, effective, overlap};
 use super::network::{Recipe, Training};
 use super::plan::{Known, Layer, Plan, Planner, Rule, group_steps};
 use super::score::Scorer;
@@ -36,6 +37,8 @@ pub struct Rival {
     pub name: &'static str,
     /// Sparsity in per cent, accuracy in per cent.
     pub accuracy: Vec<[f64; 2]>,
+    /// Sparsity in per cent, overlap of its mask with that of the run.
+    pub overlap: Vec<(f64, Overlap)>,
 }
 
 /// Everything computed, shared between clones.
@@ -275,6 +278,22 @@ impl Work {
         }
     }
 
+    /// Overlap of another method's masks with those of the run, where both have the sparsity.
+    fn overlaps(&self, other: &Plan) -> Vec<(f64, Overlap)> {
+        let Some(plan) = &self.plan else {
+            return Vec::new();
+        };
+        let mask = |plan: &Plan, step: usize| {
+            let weights: Vec<u8> = plan.pruned_at.iter().flat_map(|l| l.to_vec()).collect();
+            Mask::from_fn(weights.len(), |i| usize::from(weights[i]) > step)
+        };
+        let both = |(theirs, s): (usize, &f64)| {
+            let ours = self.steps.iter().position(|x| x == s)?;
+            Some((*s, overlap(&mask(plan, ours), &mask(other, theirs))))
+        };
+        RIVAL_STEPS.iter().enumerate().filter_map(both).collect()
+    }
+
     fn rival_rule(&self, i: usize) -> Rule {
         let (_, method, granularity) = RIVALS[i];
         Rule {
@@ -463,6 +482,11 @@ impl Job for Work {
             }
             Phase::Rival(i, mut planner) => match (planner.step(), &self.net) {
                 (Some(plan), Some(net)) => {
+                    self.rivals.push(Rival {
+                        name: RIVALS[i].0,
+                        accuracy: Vec::new(),
+                        overlap: self.overlaps(&plan),
+                    });
                     let judge = Judge::new(net, Arc::new(plan), 0..RIVAL_STEPS.len());
                     let judge = self.remembering(judge, self.rival_rule(i), &RIVAL_STEPS);
                     Phase::JudgeRival(i, judge)
@@ -473,10 +497,9 @@ impl Job for Work {
                 if judge.advance(&mut self.buffers)? {
                     let curve = RIVAL_STEPS.iter().zip(&judge.done);
                     let known = curve.filter_map(|(&s, e)| Some([s, 100.0 * (*e)?.accuracy()]));
-                    self.rivals.push(Rival {
-                        name: RIVALS[i].0,
-                        accuracy: known.collect(),
-                    });
+                    if let Some(rival) = self.rivals.last_mut() {
+                        rival.accuracy = known.collect();
+                    }
                     self.rival(i + 1)
                 } else {
                     Phase::JudgeRival(i, judge)
@@ -621,6 +644,15 @@ mod tests {
         assert!(accuracy(r.points.len() - 1) < 0.5, "at the end");
         assert_eq!(run.timeline().steps.len(), r.points.len());
         assert!(run.charts().iter().all(|c| !c.series.is_empty()));
+        // Dense masks are the same; a random one meets a chosen one by chance.
+        let random = r.rivals.iter().find(|o| o.name == "random").unwrap();
+        assert_eq!(random.overlap[0].1.jaccard, 1.0);
+        for (s, o) in &random.overlap {
+            assert!((o.jaccard - o.chance).abs() < 0.06, "{s} %: {o:?}");
+        }
+        let layers = r.rivals.iter().find(|o| o.name == "LAMP").unwrap();
+        let at_90 = layers.overlap.iter().find(|o| o.0 == 90.0).unwrap().1;
+        assert!(at_90.jaccard > 4.0 * at_90.chance, "{at_90:?}");
         assert_eq!(run.tables()[0].1.rows.len(), 3);
     }
 

@@ -3,6 +3,7 @@
 use super::charts;
 use super::checkpoint::{bytes_words, count_words};
 use super::config::{Config, Granularity, Method};
+use super::measure::Bytes;
 use super::model::{Point, Results, Run};
 use super::score::{CALIBRATION, key_score};
 use super::select::{Cut, MAGNITUDE_BITS};
@@ -395,6 +396,15 @@ fn story(r: &Results, l: usize, step: usize) -> Option<Story> {
             format!("{kept} of {n} weights, {:.1} %", 100.0 * r.density(l, step)),
         ),
     ];
+    let [bitmap, csr] = Bytes::pays_below([layer.rows, layer.cols], layer.width());
+    facts.push(Fact::new(
+        "Sparse forms pay",
+        format!(
+            "bitmap below {:.1} % density, CSR below {:.1} %",
+            100.0 * bitmap,
+            100.0 * csr
+        ),
+    ));
     if let Some(t) = r.threshold(l, step) {
         facts.push(Fact::new("Threshold", format!("|w| = {t:.4e}")));
     }
