@@ -305,6 +305,35 @@ fn a_sweep_runs_over_a_parameter_and_shows_its_curve() {
 }
 
 #[test]
+fn the_capacity_of_two_setups_is_searched_and_drawn() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#serving");
+    harness.state_mut().run_command(Command::Compare);
+    harness.step();
+    harness.get_by_label("Capacity").click();
+    harness.step();
+    harness.get_by_label("Search the capacity").click();
+    // The click, then the first frame that works on it.
+    harness.step();
+    harness.step();
+    assert!(
+        harness.query_by_label("Cancel search").is_some(),
+        "a search under way can be given up"
+    );
+    settle(&mut harness);
+    assert!(
+        harness.query_by_label_contains("95 % interval").is_some(),
+        "every setup has its capacity"
+    );
+    harness.get_by_label("Results").click();
+    harness.step();
+    assert!(
+        harness.query_by_label("Timeline for Perfetto").is_some(),
+        "the run can be saved for other programs"
+    );
+}
+
+#[test]
 fn headings_have_levels() {
     let mut harness = app([1440.0, 900.0]);
     open(&mut harness, "#serving");

@@ -322,9 +322,14 @@ fn in_words(
     let targets: Vec<String> = question.bounds.iter().map(Bound::words).collect();
     let seeds = capacities.first().map_or(0, |c| c.found.len());
     let mut out = format!(
-        "Highest {} with {}\n{seeds} seeds, the same requests for all setups; 95 % interval of the mean\n\n",
+        "Highest {} with {}\nThe same requests for all setups; {}\n\n",
         load.words(),
-        targets.join(" and ")
+        targets.join(" and "),
+        if seeds > 1 {
+            format!("mean over {seeds} seeds and its 95 % interval")
+        } else {
+            "one seed".to_owned()
+        }
     );
     let wide = sides
         .iter()
@@ -334,8 +339,13 @@ fn in_words(
     for (side, capacity) in sides.iter().zip(capacities) {
         let gpus = side.config.gpus();
         let [low, high] = capacity.interval.map(run::number);
+        let interval = if seeds > 1 {
+            format!("  [{low}, {high}]")
+        } else {
+            String::new()
+        };
         let mut line = format!(
-            "{:<wide$}  {:>8}  [{low}, {high}]  {} per GPU",
+            "{:<wide$}  {:>8}{interval}  {} per GPU",
             side.label,
             run::number(capacity.mean),
             run::number(capacity.mean / gpus as f64),

@@ -302,6 +302,40 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "a trace in three setups is scrubbed, exported and shared",
+    async run({ open }) {
+      const lab = await open("#serving");
+      await runs(lab, "serving");
+      const rows = Array.from({ length: 60 }, (_, i) => `${(i * 0.2).toFixed(2)},${300 + 17 * i},${20 + (i % 9)}`);
+      await lab.drop("trace.csv", Buffer.from(`arrival_secs,prompt_tokens,output_tokens\n${rows.join("\n")}\n`));
+      await lab.by("button", "Use in the serving lab").waitFor({ state: "attached" });
+      await lab.press("Use in the serving lab");
+      await lab.until("the trace in the setup", (s) => JSON.stringify(s.setups[0].setup).includes("trace.csv"));
+      for (const count of [2, 3]) {
+        await lab.key("c");
+        await lab.until(`${count} setups`, (s) => s.setups.length === count);
+      }
+      const compared = await runs(lab, "serving");
+      for (const one of compared.setups) {
+        assert.ok(JSON.stringify(one.setup).includes("trace.csv"), "the same requests in every setup");
+      }
+      await lab.press("To end");
+      await lab.until("the end", (s) => s.playhead === s.end);
+      await lab.press("Step back");
+      await lab.until("a step back", (s) => s.playhead < s.end);
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.press("Timeline for Perfetto");
+      const events = JSON.parse(readFileSync(await (await download).path(), "utf8")).traceEvents;
+      assert.ok(events.filter((e) => e.ph === "X").length > 60, "slices of requests and iterations");
+      await lab.page.waitForTimeout(500);
+      const other = await open(new URL(lab.page.url()).hash);
+      const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 3);
+      assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
+      await other.close();
+      return lab;
+    },
+  },
+  {
     name: "the setup is saved as a file",
     async run({ open }) {
       const lab = await open("#noise");
