@@ -38,6 +38,10 @@ pub enum Allocation {
 }
 
 /// Every input that changes a number.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches, one per parameter"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
