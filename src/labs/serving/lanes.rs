@@ -56,6 +56,9 @@ const KINDS: [Stretch; 6] = [
     Stretch::Tail,
 ];
 
+/// Most requests of a shared row that are looked at: its picture is a majority anyway.
+const SAMPLE: usize = 64;
+
 /// Rows for the time from `from` to `to`: at most `most` of them, and `columns` cells across where
 /// several requests share a row.
 pub fn lanes(run: &Run, [from, to]: [f64; 2], most: usize, columns: usize) -> Lanes {
@@ -100,7 +103,7 @@ fn one_row(run: &Run, row: u32, request: u32, [from, to]: [f64; 2], out: &mut Ve
     );
 }
 
-/// The state of most requests of the group, cell by cell.
+/// The state of most requests of the group, or of an even sample of it, cell by cell.
 fn shared_row(
     run: &Run,
     row: u32,
@@ -112,7 +115,8 @@ fn shared_row(
     let cell = (to - from) / columns as f64;
     let mut counts = vec![[0_u32; KINDS.len()]; columns];
     let column = |t: f64| (((t - from) / cell).max(0.0) as usize).min(columns - 1);
-    for &request in group {
+    let every = group.len().div_ceil(SAMPLE);
+    for &request in group.iter().step_by(every.max(1)) {
         for s in run.segments(request) {
             if s.to <= from || s.from >= to {
                 continue;

@@ -130,6 +130,7 @@ pub(super) struct Work {
     engine: Engine,
     recorder: Option<Recorder<Engine>>,
     log: Log,
+    closing: Option<Closing>,
 }
 
 impl Work {
@@ -164,6 +165,7 @@ impl Work {
             recorder: Some(Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most)),
             workload,
             engine,
+            closing: None,
         })
     }
 
@@ -172,50 +174,84 @@ impl Work {
         self.engine.waiting() > MAX_QUEUE || self.engine.now() > self.config.time_limit_secs
     }
 
-    fn close(&mut self, recorder: Recorder<Engine>, saturated: bool) -> Run {
-        let engine = self.engine.clone();
-        let end = engine.now();
-        let open: Vec<bool> = engine
-            .requests()
-            .phase
-            .iter()
-            .map(|p| matches!(p, Phase::Waiting | Phase::Prefill | Phase::Decode))
-            .collect();
-        // Requests that followed others have an arrival time only now.
-        self.workload.arrival = engine.requests().arrival.to_vec();
-        let mut log = std::mem::replace(&mut self.log, Log::new(0, 0));
-        let (offsets, segments) = log.segments(end, &open);
-        let results = Results::new(&self.config, &self.workload, &engine, &log, saturated);
-        let timeline = super::moments::timeline(&self.config, &self.workload, &results, &log);
-        let mut metrics = metrics::metrics(&self.config, &results, &log);
-        metrics.extend(super::predictions::metric(&self.config, &self.workload));
-        metrics.extend(prefix_hits(&engine));
-        let charts = charts::charts(&self.config, &self.workload, &results, &log);
-        let recording = recorder.close(engine);
-        if self.workload.tags.users() > 1 {
-            let last = self.workload.arrival.iter().copied().fold(0.0, f64::max);
-            let state = state_at(&recording, last);
-            metrics.push(super::fairness::metric(
-                &self.config,
-                &self.workload,
-                &state,
-            ));
+    /// One part of the evaluation; the run with the last one.
+    fn close(&mut self, closing: &mut Closing) -> Option<Run> {
+        let Self {
+            config,
+            workload,
+            log,
+            ..
+        } = self;
+        let requests = closing.recording.last().requests();
+        if closing.segments.is_none() {
+            let open: Vec<bool> = (requests.phase.iter())
+                .map(|p| matches!(p, Phase::Waiting | Phase::Prefill | Phase::Decode))
+                .collect();
+            // Requests that followed others have an arrival time only now.
+            workload.arrival = requests.arrival.to_vec();
+            closing.segments = Some(log.segments(closing.recording.last().now(), &open));
+            return None;
         }
-        Run {
+        let Some(results) = &closing.results else {
+            let last = closing.recording.last();
+            let results = Results::new(config, workload, last, log, closing.saturated);
+            closing.results = Some(results);
+            return None;
+        };
+        if closing.timeline.is_none() {
+            closing.timeline = Some(super::moments::timeline(config, workload, results, log));
+            return None;
+        }
+        if closing.metrics.is_none() {
+            let mut metrics = metrics::metrics(config, results, log);
+            metrics.extend(super::predictions::metric(config, workload));
+            metrics.extend(prefix_hits(closing.recording.last()));
+            if workload.tags.users() > 1 {
+                let last = workload.arrival.iter().copied().fold(0.0, f64::max);
+                let state = state_at(&closing.recording, last);
+                metrics.push(super::fairness::metric(config, workload, &state));
+            }
+            closing.metrics = Some(metrics);
+            return None;
+        }
+        let charts = charts::charts(config, workload, results, log);
+        let (offsets, segments) = closing.segments.take()?;
+        Some(Run {
             inner: Arc::new(Inner {
-                config: self.config.clone(),
-                workload: std::mem::take(&mut self.workload),
-                recording,
-                log,
+                config: config.clone(),
+                recording: closing.recording.clone(),
                 offsets,
                 segments,
-                results,
-                timeline,
-                metrics,
+                results: closing.results.take()?,
+                timeline: closing.timeline.take()?,
+                metrics: closing.metrics.take()?,
                 charts,
+                workload: std::mem::take(workload),
+                log: std::mem::replace(log, Log::new(0, 0)),
             }),
-        }
+        })
     }
+
+    fn start_closing(&mut self, recorder: Recorder<Engine>, saturated: bool) {
+        self.closing = Some(Closing {
+            recording: recorder.close(self.engine.clone()),
+            saturated,
+            segments: None,
+            results: None,
+            timeline: None,
+            metrics: None,
+        });
+    }
+}
+
+/// The evaluation of a run that is over, part by part.
+struct Closing {
+    recording: Recording<Engine>,
+    saturated: bool,
+    segments: Option<(Vec<u32>, Vec<Segment>)>,
+    results: Option<Results>,
+    timeline: Option<Timeline>,
+    metrics: Option<Vec<Metric>>,
 }
 
 impl Job for Work {
@@ -223,6 +259,13 @@ impl Job for Work {
 
     fn step(&mut self) -> Result<Step<Run>> {
         let Some(mut recorder) = self.recorder.take() else {
+            let Some(mut closing) = self.closing.take() else {
+                return Ok(Step::Working);
+            };
+            if let Some(run) = self.close(&mut closing) {
+                return Ok(Step::Done(run));
+            }
+            self.closing = Some(closing);
             return Ok(Step::Working);
         };
         let mut left = EVENTS_PER_STEP;
@@ -237,12 +280,14 @@ impl Job for Work {
                 if let Some(error) = self.engine.deadlock() {
                     return Err(error);
                 }
-                return Ok(Step::Done(self.close(recorder, false)));
+                self.start_closing(recorder, false);
+                return Ok(Step::Working);
             }
             left -= done;
             recorder.observe(&self.engine);
             if self.engine.steps().is_multiple_of(64) && self.saturated() {
-                return Ok(Step::Done(self.close(recorder, true)));
+                self.start_closing(recorder, true);
+                return Ok(Step::Working);
             }
         }
         let queues = self.engine.waiting() * size_of::<u32>();

@@ -651,7 +651,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::int(
         "requests",
         "Requests",
-        [1, 50_000],
+        [1, 1_000_000],
         |c: &Config| c.requests,
         |c, v| c.requests = v,
     )
