@@ -3,6 +3,7 @@
 use super::{OK, files, run, say};
 use crate::core::{Error, Result, Table, finish};
 use crate::labs::lr::bound::{Bound, power_norms};
+use crate::labs::lr::dialects::{code, named};
 use crate::labs::lr::law_fit::{FitResult, Law, LawFit, LawKind, Measured};
 use crate::labs::lr::laws::{Annealing, MultiPower, PUBLISHED, Prepared};
 use crate::labs::lr::log::LossLog;
@@ -22,6 +23,11 @@ pub(super) enum LrCommand {
         /// Write step,lr there (.csv or .json) instead of printing
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+    /// The schedule as Python code for PyTorch, optax, transformers or timm (--set dialect=…)
+    Code {
+        #[command(flatten)]
+        settings: Settings,
     },
     /// The convex last-iterate bound: best base rate and what it promises
     Bound {
@@ -169,6 +175,19 @@ pub(super) fn lr(command: &LrCommand) -> Result<u8> {
             let rates = config.chosen().rates()?;
             let columns = [rates.as_slice()];
             emit(out.as_deref(), &table(&["step", "lr"], 1, &columns))
+        }
+        LrCommand::Code { settings } => {
+            let config = settings.config(Problem::Law)?;
+            let calls = named(&config.chosen(), &config.settings(), config.dialect);
+            let text = calls.and_then(|c| code(&c, config.peak)).ok_or_else(|| {
+                Error::out_of_range(
+                    "dialect",
+                    config.dialect.name(),
+                    "pytorch, optax, transformers, timm",
+                )
+            })?;
+            say(&text);
+            Ok(OK)
         }
         LrCommand::Bound {
             settings,

@@ -1,6 +1,7 @@
 //! The schedules of four libraries and a few papers, value by value: entry i is what update i
 //! uses. Read in PyTorch 2.15, optax 0.2.8, transformers 5.23 and timm 1.0.31.
 
+mod code;
 mod hf;
 mod named;
 mod optax;
@@ -8,6 +9,7 @@ mod published;
 mod timm;
 mod torch;
 
+pub use code::code;
 pub use named::{Call, Dialect, Named, Settings, first_difference, named};
 
 use crate::core::golden::float;
