@@ -1,5 +1,6 @@
 //! The serving simulator beside a plain reference loop that looks at every request of every batch,
 //! both in the same run with the same log: compare the ratio, not the absolute figures.
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
