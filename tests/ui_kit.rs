@@ -90,7 +90,7 @@ const PARAMS: &[Param<Config>] = &[
     .group("Schedule")
     .when(|c| c.cosine),
     Param::int(
-        "seed",
+        "shuffle",
         "Seed",
         [0, 1_000_000],
         |c: &Config| c.seed,
@@ -563,12 +563,12 @@ fn the_wheel_never_changes_a_value() {
 #[test]
 fn a_fault_stands_at_its_widget_even_behind_more() {
     let state = State {
-        error: Some(Error::out_of_range("seed", 2_000_000, "0 to 1000000")),
+        error: Some(Error::out_of_range("shuffle", 2_000_000, "0 to 1000000")),
         ..State::default()
     };
     let harness = harness(state);
     harness.get_by_role_and_label(Role::Slider, "Seed");
-    harness.get_by_label_contains("seed is 2000000; allowed: 0 to 1000000");
+    harness.get_by_label_contains("shuffle is 2000000; allowed: 0 to 1000000");
 }
 
 #[test]

@@ -13,10 +13,11 @@
 
   // Inside another page, the wheel scrolls that page until the picture is clicked.
   if (query.has("embed")) {
-    const canvas = element("canvas");
-    canvas.style.pointerEvents = "none";
-    document.addEventListener("click", () => (canvas.style.pointerEvents = "auto"));
-    document.documentElement.addEventListener("mouseleave", () => (canvas.style.pointerEvents = "none"));
+    const root = document.documentElement;
+    const listen = (on) => root.toggleAttribute("data-deaf", !on);
+    listen(false);
+    document.addEventListener("click", () => listen(true));
+    root.addEventListener("mouseleave", () => listen(false));
   }
 
   let backend = null; // "webgpu", "gl", or null while unknown

@@ -307,8 +307,9 @@ impl Home {
                         *action = Some(HomeAction::Command(Command::OpenFile));
                     }
                     ui.label(
-                        "or drop it anywhere: a request trace (CSV, JSONL) or a .safetensors \
-                         checkpoint. It stays on this machine; nothing is uploaded.",
+                        "or drop it anywhere: a request trace, a loss log, router logits or a \
+                         checkpoint (CSV, JSONL, npy, npz, safetensors). It stays on this machine; \
+                         nothing is uploaded.",
                     );
                 });
             });

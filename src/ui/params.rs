@@ -18,8 +18,12 @@ pub fn params_ui<C: Clone + PartialEq>(
     error: Option<&Error>,
 ) -> bool {
     let before = config.clone();
-    let active: Vec<&Param<C>> = params.iter().filter(|p| (p.active)(config)).collect();
+    // The seed has a control of its own, which changes it in every setup.
     let at_fault = error.and_then(Error::field);
+    let active: Vec<&Param<C>> = params
+        .iter()
+        .filter(|p| (p.active)(config) && (p.id != "seed" || at_fault == Some("seed")))
+        .collect();
     let open_id = ui.scope_id().with("more parameters");
     let mut open = ui.data(|d| d.get_temp::<bool>(open_id).unwrap_or(false));
     let first = first_shown(&active);

@@ -58,7 +58,7 @@ pub(in super::super) fn draw(
         let words = match cached {
             Some(cached) => {
                 let kept = 100.0 * f64::from(cached) / f64::from(snapshot.blocks.max(1));
-                format!("{share:.0} % used, {kept:.0} % cached")
+                format!("{share:.0} % + {kept:.0} % cached")
             }
             None => format!("{share:.0} % used"),
         };
