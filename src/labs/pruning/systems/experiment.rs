@@ -184,8 +184,8 @@ impl Contest {
                 "the interval of the paired difference lies above 0".to_owned(),
             ),
             None if measured > 0.0 => (
-                Verdict::Partly,
-                "the mean difference is positive, but its interval contains 0".to_owned(),
+                Verdict::NotReproduced,
+                "no clear difference: the mean is positive, but its interval contains 0".to_owned(),
             ),
             None => (
                 Verdict::NotReproduced,
