@@ -96,7 +96,7 @@ static DECODE_STALLS: Story = Story {
         Step {
             words: "The chunk is a dial. Small chunks leave short gaps between tokens, but a prompt \
                     then needs more iterations to be read.",
-            ask: "Change Sarathi's chunk size (setup B) and look at TBT and TTFT.",
+            ask: "Change Sarathi's token budget (setup B) and look at TBT and TTFT.",
             open: None,
             done: |start, now| changed(start, now, "chunk_size"),
         },
