@@ -42,6 +42,7 @@ fn io_error(path: &Path, error: &std::io::Error) -> Error {
     }
 }
 
+#[cfg(feature = "app")]
 fn name_of(path: &Path) -> String {
     path.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
@@ -77,6 +78,7 @@ pub(super) fn write_path(path: &Path, bytes: &[u8]) -> Result<()> {
     std::fs::write(path, bytes).map_err(|e| io_error(path, &e))
 }
 
+#[cfg(feature = "app")]
 fn open(path: &Path) {
     match read_path(path) {
         Ok(bytes) => arrived(|inbox| inbox.files.push((name_of(path), bytes))),

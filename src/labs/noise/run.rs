@@ -76,10 +76,12 @@ pub struct PlaneRun {
     /// Density pictures, one per level, and their largest values.
     pub(super) densities: Arc<[Arc<[f32]>]>,
     /// The picture reaches from minus to plus this in x and y.
+    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "drawn, not told"))]
     pub(super) half_width: f64,
     pub(super) modes: Arc<[Mode]>,
     pub(super) headline: Headline,
     /// Distances at every denoising position.
+    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "drawn, not told"))]
     pub(super) scores: Arc<[Scores]>,
     /// ln s of eight points along this schedule: where a drawing starts from.
     pub(super) controls: Arc<[f64]>,
