@@ -278,7 +278,7 @@ proptest! {
         let told = |decode: &[u32]| {
             let requests = Requests::new(w.arrival.as_slice().into(), &w.prefill, decode)
                 .with_tags(w.tags.clone())
-                .with_facts(w.chains.clone());
+                .with_chains(w.chains.clone());
             let engine = Engine::new(
                 limits.clone(),
                 requests,

@@ -7,7 +7,7 @@ use super::{Error, Result};
 pub type Group = &'static str;
 
 /// Kind and accessors of a parameter of config `C`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub enum ParamKind<C> {
     /// A real number.
     Float {
@@ -53,8 +53,17 @@ pub enum ParamKind<C> {
     },
 }
 
+// By hand: only functions of the config are kept, so it need not be `Copy` itself.
+impl<C> Clone for ParamKind<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for ParamKind<C> {}
+
 /// One parameter of config `C`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Param<C> {
     /// Key, the field's name in the JSON config.
     pub id: &'static str,
@@ -73,6 +82,14 @@ pub struct Param<C> {
     /// Whether it is shown only under "more".
     pub advanced: bool,
 }
+
+impl<C> Clone for Param<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Param<C> {}
 
 impl<C> Param<C> {
     /// A real number in `[min, max]`.

@@ -144,7 +144,7 @@ impl Work {
             &workload.decode,
         )
         .with_tags(workload.tags.clone())
-        .with_facts(workload.chains.clone());
+        .with_chains(workload.chains.clone());
         let engine = Engine::new(
             config.limits(),
             requests,

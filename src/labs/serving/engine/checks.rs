@@ -30,8 +30,8 @@ pub(super) fn refuse_zero(limits: &Limits, replicas: u32) -> Result<()> {
 }
 
 pub(super) fn refuse_bad_requests(requests: &Requests) -> Result<()> {
-    let roots = requests.facts.roots(requests.len());
-    if !requests.facts.next.is_empty() {
+    let roots = requests.chains.roots(requests.len());
+    if !requests.chains.next.is_empty() {
         refuse_bad_chains(requests)?;
     }
     for i in 0..requests.len() {
@@ -73,14 +73,14 @@ pub(super) fn refuse_bad_requests(requests: &Requests) -> Result<()> {
 
 /// Every request after the roots has one predecessor, an earlier one, and a thinking time.
 fn refuse_bad_chains(requests: &Requests) -> Result<()> {
-    let facts = &requests.facts;
+    let chains = &requests.chains;
     let n = requests.len();
     let mut predecessors = vec![0_u8; n];
-    for (r, &next) in facts.next.iter().enumerate() {
+    for (r, &next) in chains.next.iter().enumerate() {
         if next == super::NO_REQUEST {
             continue;
         }
-        let think = facts.think.get(next as usize).copied().unwrap_or(f64::NAN);
+        let think = chains.think.get(next as usize).copied().unwrap_or(f64::NAN);
         if next as usize >= n || next as usize <= r || !(think.is_finite() && think >= 0.0) {
             return Err(Error::out_of_range(
                 format!("successor of request {r}"),
@@ -90,11 +90,11 @@ fn refuse_bad_chains(requests: &Requests) -> Result<()> {
         }
         predecessors[next as usize] = predecessors[next as usize].saturating_add(1);
     }
-    let sound = (0..n).all(|r| predecessors[r] == u8::from(r >= facts.roots));
-    if !sound || facts.roots > n || facts.next.len() != n {
+    let sound = (0..n).all(|r| predecessors[r] == u8::from(r >= chains.roots));
+    if !sound || chains.roots > n || chains.next.len() != n {
         return Err(Error::out_of_range(
             "requests that follow others",
-            n - facts.roots.min(n),
+            n - chains.roots.min(n),
             "exactly those after the first, each after one other",
         ));
     }

@@ -1,7 +1,7 @@
 //! The event loop and its state.
 
 use super::checks::{refuse_bad_requests, refuse_zero};
-use super::cohort::{Beside, CohortRule, Place};
+use super::cohort::{Beside, CohortRule};
 use super::desk::{Desk, Entry};
 use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Formed, NoSink, Sink};
@@ -64,13 +64,13 @@ impl Ord for Followup {
 
 /// A batch on its way through the stages.
 #[derive(Debug, Clone, Default)]
-struct Flight {
+pub(super) struct Flight {
     iteration: u64,
-    replica: u32,
+    pub(super) replica: u32,
     stage_secs: f64,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// Whether the cohort runs too, before the entries.
-    cohort: bool,
+    pub(super) cohort: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -83,9 +83,9 @@ struct Stage {
 #[derive(Debug, Clone)]
 pub(super) struct Replica {
     pub(super) desk: Desk,
-    policy: Box<dyn Policy>,
+    pub(super) policy: Box<dyn Policy>,
     /// How the cohort works here; `None` keeps to the plain rules.
-    rule: Option<CohortRule>,
+    pub(super) rule: Option<CohortRule>,
     stages: Vec<Stage>,
     inflight: u32,
     /// Requests that wait or run.
@@ -97,24 +97,24 @@ pub(super) struct Replica {
 /// State of a run between two events. One step of the simulation is one event.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    limits: Arc<Limits>,
+    pub(super) limits: Arc<Limits>,
     router: Box<dyn Route>,
-    requests: Requests,
-    replicas: Vec<Replica>,
-    flights: Vec<Flight>,
+    pub(super) requests: Requests,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) flights: Vec<Flight>,
     spare: Vec<u32>,
     ends: BinaryHeap<Reverse<StageEnd>>,
     followups: BinaryHeap<Reverse<Followup>>,
     created: u64,
     roots: usize,
     next_arrival: usize,
-    now: f64,
+    pub(super) now: f64,
     steps: u64,
     iterations: u64,
-    finished: usize,
+    pub(super) finished: usize,
     ignored: usize,
     /// Working space: the whole batch for a sink that wants every request.
-    whole: Vec<Entry>,
+    pub(super) whole: Vec<Entry>,
     /// Working space: members of the cohort that ended in a batch.
     ended: Vec<Entry>,
 }
@@ -133,7 +133,7 @@ impl Engine {
     ) -> Result<Self> {
         refuse_zero(&limits, replicas)?;
         refuse_bad_requests(&requests)?;
-        let roots = requests.facts.roots(requests.len());
+        let roots = requests.chains.roots(requests.len());
         let stages = limits.stages as usize;
         let replica = Replica {
             desk: Desk {
@@ -367,10 +367,10 @@ impl Engine {
     }
 
     /// Creates the arrival that waits for the end of `r`.
-    fn follow_up(&mut self, r: u32) {
-        if let Some(next) = self.requests.facts.successor(r) {
+    pub(super) fn follow_up(&mut self, r: u32) {
+        if let Some(next) = self.requests.chains.successor(r) {
             self.followups.push(Reverse(Followup {
-                at: self.now + self.requests.facts.think[next as usize],
+                at: self.now + self.requests.chains.think[next as usize],
                 created: self.created,
                 request: next,
             }));
@@ -438,54 +438,6 @@ impl Engine {
             self.iterations += 1;
             self.replicas[index].inflight += 1;
             self.push(index, 0, flight, sink);
-        }
-    }
-
-    /// Lets the policy form a batch beside the cohort, if there is one.
-    fn beside(&mut self, index: usize) -> Beside {
-        let replica = &mut self.replicas[index];
-        if replica.desk.cohort.is_empty() {
-            return Beside::Plain;
-        }
-        (replica.policy).beside(&mut replica.desk, &mut self.requests, &self.limits)
-    }
-
-    /// Sends everybody in the cohort back to where the plain rules expect them.
-    fn dissolve(&mut self, index: usize, sink: &mut dyn Sink) {
-        let replica = &mut self.replicas[index];
-        let desk = &mut replica.desk;
-        let Some(rule) = replica.rule.filter(|_| !desk.cohort.is_empty()) else {
-            return;
-        };
-        let in_batch = desk.cohort.in_batch();
-        let mut members = Vec::with_capacity(desk.cohort.len());
-        let now = self.now;
-        desk.cohort
-            .dissolve(&mut self.requests, &self.limits, rule, |r, ran| {
-                members.push(r);
-                if sink.lumps() {
-                    sink.left(now, index as u32, r, ran, Emitted::Nothing);
-                }
-            });
-        let on_desk = match rule.place {
-            Place::Popped => !in_batch,
-            Place::Front => true,
-            Place::Apart => false,
-        };
-        if on_desk {
-            for &r in members.iter().rev() {
-                desk.held.push_front(r);
-            }
-        }
-        let flight = self
-            .flights
-            .iter_mut()
-            .find(|f| f.cohort && f.replica == index as u32);
-        if let (true, Some(flight)) = (in_batch, flight) {
-            flight.cohort = false;
-            let explicit = std::mem::take(&mut flight.entries);
-            flight.entries = members.into_iter().map(Entry::decode).collect();
-            flight.entries.extend(explicit);
         }
     }
 
@@ -594,114 +546,6 @@ impl Engine {
         flight_slot.entries = entries;
         flight_slot.cohort = false;
         self.spare.push(flight);
-    }
-
-    /// Counts an iteration of the cohort and collects those it ended.
-    fn cohort_end(
-        &mut self,
-        index: usize,
-        iteration: u64,
-        ended: &mut Vec<Entry>,
-        sink: &mut dyn Sink,
-    ) {
-        let replica = &mut self.replicas[index];
-        let Some(rule) = replica.rule else { return };
-        let cohort = &mut replica.desk.cohort;
-        let count = cohort.len() as u32;
-        self.whole.clear();
-        if sink.lumps() {
-            sink.cohort_ran(iteration, self.now, index as u32, count);
-        } else {
-            self.whole.extend(cohort.members().map(Entry::decode));
-        }
-        cohort.step(self.limits.block_size);
-        while let Some((r, ran)) = cohort.pop_ended(&mut self.requests, &self.limits, rule) {
-            self.requests.finish(r, self.now);
-            self.finished += 1;
-            replica.outstanding -= 1;
-            replica.prompt_tokens -= u64::from(self.requests.prompt[r as usize]);
-            ended.push(Entry::decode(r));
-            if sink.lumps() {
-                sink.left(self.now, index as u32, r, ran, Emitted::Last);
-            }
-        }
-        for entry in ended.iter() {
-            self.follow_up(entry.request);
-        }
-        for &entry in &self.whole {
-            let last = self.requests.phase[entry.request as usize] == Phase::Done;
-            let emitted = if last { Emitted::Last } else { Emitted::Token };
-            sink.ran(iteration, self.now, entry, emitted);
-        }
-        self.whole.clear();
-    }
-
-    /// After a batch: lets those who decoded in it join the cohort, as far as the plain order has
-    /// them right behind it, or gives the cohort up where that order is another.
-    fn settle(
-        &mut self,
-        index: usize,
-        cohort_ran: bool,
-        left_out: usize,
-        entries: &[Entry],
-        sink: &mut dyn Sink,
-    ) {
-        let replica = &mut self.replicas[index];
-        let Some(rule) = replica.rule else { return };
-        let desk = &mut replica.desk;
-        if !cohort_ran && !desk.cohort.is_empty() {
-            return;
-        }
-        let fits = |r: u32, requests: &Requests| {
-            let i = r as usize;
-            requests.phase[i] == Phase::Decode
-                && (!rule.grows
-                    || requests.blocks[i] == self.limits.blocks_for(requests.processed[i] - 1))
-        };
-        match rule.place {
-            Place::Popped if left_out > 0 => {
-                // Those left out stand before the batch; so must its members.
-                let members = desk.held.len();
-                self.dissolve(index, sink);
-                let held = &mut self.replicas[index].desk.held;
-                let came = held.len() - members;
-                held.make_contiguous()[..came + left_out].rotate_left(came);
-            }
-            Place::Popped | Place::Front => {
-                for entry in entries {
-                    let r = entry.request;
-                    if self.requests.phase[r as usize] == Phase::Done {
-                        continue;
-                    }
-                    if entry.prefill || desk.held.front() != Some(&r) || !fits(r, &self.requests) {
-                        break;
-                    }
-                    desk.held.pop_front();
-                    desk.cohort.join(&self.requests, &self.limits, r);
-                    if sink.lumps() {
-                        sink.joined(self.now, index as u32, r);
-                    }
-                }
-            }
-            Place::Apart => {
-                let all = |e: &Entry| {
-                    let done = self.requests.phase[e.request as usize] == Phase::Done;
-                    done || (!e.prefill && fits(e.request, &self.requests))
-                };
-                if !desk.cohort.is_empty() || !entries.iter().all(all) {
-                    return;
-                }
-                for entry in entries {
-                    if self.requests.phase[entry.request as usize] != Phase::Done {
-                        desk.cohort
-                            .join(&self.requests, &self.limits, entry.request);
-                        if sink.lumps() {
-                            sink.joined(self.now, index as u32, entry.request);
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 

@@ -5,26 +5,27 @@
 //! order. The semantics follow the simulator of "Vidur: a large-scale simulation framework for LLM
 //! inference" (arXiv 2405.05465, repository microsoft/vidur), without its quirks unless asked for.
 
+mod chains;
 mod checks;
 mod cluster;
 mod cohort;
 mod column;
 mod desk;
 mod event_loop;
-mod facts;
 mod prefix;
 mod requests;
 mod sink;
 mod tags;
+mod together;
 
 use super::cost::CostModel;
 
+pub use chains::{Chains, NO_REQUEST};
 pub use cluster::Cluster;
 pub use cohort::{Beside, Cohort, CohortRule, Place};
 pub use column::Column;
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
-pub use facts::{Facts, NO_REQUEST};
 pub use prefix::PrefixCache;
 pub use requests::{Emitted, Oracle, Phase, Requests};
 pub use sink::{Formed, NoSink, Sink};

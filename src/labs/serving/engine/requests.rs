@@ -1,6 +1,6 @@
 //! The requests of a run, one array per field, and their token accounting.
 
-use super::Facts;
+use super::Chains;
 use super::column::Column;
 use super::tags::Tags;
 use std::sync::Arc;
@@ -49,10 +49,10 @@ impl Oracle {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requests {
     /// Arrival times in seconds: ascending where arrivals come by the clock; NaN until the
-    /// predecessor has ended for the others (see [`Facts::next`]).
+    /// predecessor has ended for the others (see [`Chains::next`]).
     pub arrival: Arc<[f64]>,
     /// Which requests arrive after the end of others.
-    pub facts: Arc<Facts>,
+    pub chains: Arc<Chains>,
     /// What is known about each beside its lengths.
     pub tags: Arc<Tags>,
     /// Prompt tokens as they came.
@@ -85,7 +85,7 @@ impl Requests {
         let n = arrival.len();
         Self {
             arrival,
-            facts: Arc::default(),
+            chains: Arc::default(),
             tags: Arc::default(),
             prompt: prefill.into(),
             prefill: prefill.into(),
@@ -102,8 +102,8 @@ impl Requests {
     }
 
     /// The same requests, some of which arrive after the end of others.
-    pub fn with_facts(mut self, facts: Arc<Facts>) -> Self {
-        self.facts = facts;
+    pub fn with_chains(mut self, chains: Arc<Chains>) -> Self {
+        self.chains = chains;
         self
     }
 

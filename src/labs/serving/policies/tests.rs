@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::core::Simulation as _;
-use crate::labs::serving::engine::{Engine, Facts, Formed, NO_REQUEST, Requests, Sink, Tags};
+use crate::labs::serving::engine::{Chains, Engine, Formed, NO_REQUEST, Requests, Sink, Tags};
 use crate::labs::serving::routers::Routing;
 
 /// Batches as (time of forming, [(request, tokens)]).
@@ -323,7 +323,7 @@ fn the_peak_of_memory_to_come_is_exact() {
 
 #[test]
 fn a_request_with_a_predecessor_arrives_after_its_end_and_the_thinking_time() {
-    let facts = Facts {
+    let chains = Chains {
         next: vec![2, 3, NO_REQUEST, NO_REQUEST],
         think: vec![0.0, 0.0, 1.5, 0.0],
         roots: 2,
@@ -333,7 +333,7 @@ fn a_request_with_a_predecessor_arrives_after_its_end_and_the_thinking_time() {
         &[40, 30, 20, 10],
         &[5, 3, 4, 1],
     )
-    .with_facts(facts.into());
+    .with_chains(chains.into());
     let mut engine = Engine::new(limits(), requests, &Vllm, 1, Routing::RoundRobin).unwrap();
     while engine.advance() {}
     let r = engine.requests();
@@ -345,12 +345,12 @@ fn a_request_with_a_predecessor_arrives_after_its_end_and_the_thinking_time() {
 
 #[test]
 fn chains_that_do_not_make_sense_are_refused() {
-    let start = |facts: Facts| {
+    let start = |chains: Chains| {
         let requests =
-            Requests::new([0.0, f64::NAN].into(), &[4, 4], &[4, 4]).with_facts(facts.into());
+            Requests::new([0.0, f64::NAN].into(), &[4, 4], &[4, 4]).with_chains(chains.into());
         Engine::new(limits(), requests, &Vllm, 1, Routing::RoundRobin)
     };
-    let chain = |next: [u32; 2], think: [f64; 2]| Facts {
+    let chain = |next: [u32; 2], think: [f64; 2]| Chains {
         next: next.to_vec(),
         think: think.to_vec(),
         roots: 1,

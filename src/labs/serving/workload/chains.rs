@@ -6,7 +6,7 @@ use super::{Workload, arrivals};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::serving::config::Config;
-use crate::labs::serving::engine::{Facts, NO_REQUEST, Piece, Tags};
+use crate::labs::serving::engine::{Chains, NO_REQUEST, Piece, Tags};
 
 /// Stream of the tokens that all prompts begin with.
 pub(super) const SYSTEM_STREAM: u32 = 0;
@@ -42,7 +42,7 @@ pub(super) fn closed_loop(config: &Config, sampler: &Sampler) -> Workload {
         tags.class.push(class);
     }
     out.tags = tags.into();
-    out.chains = Facts {
+    out.chains = Chains {
         next: (0..n)
             .map(|r| {
                 if r + clients < n {
@@ -117,9 +117,9 @@ pub(super) fn conversations(config: &Config, sampler: &Sampler) -> Workload {
         ..Workload::default()
     };
     let mut tags = Tags::default();
-    let mut chains = Facts {
+    let mut chains = Chains {
         roots,
-        ..Facts::default()
+        ..Chains::default()
     };
     let mut last = vec![NO_REQUEST; roots];
     let shared = config.system_prompt as u32;

@@ -11,7 +11,7 @@ mod people;
 pub use kinds::{Arrivals, Lengths};
 
 use super::config::Config;
-use super::engine::{Facts, Piece, Tags};
+use super::engine::{Chains, Piece, Tags};
 use super::trace::Trace;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Error, Result};
@@ -35,7 +35,7 @@ pub struct Workload {
     /// Users, classes, priorities, shared tokens.
     pub tags: Arc<Tags>,
     /// Which request follows the end of which.
-    pub chains: Arc<Facts>,
+    pub chains: Arc<Chains>,
     /// Requests whose output was cut to the longest sequence.
     pub clipped: usize,
     /// Requests that were left out because their prompt exceeds the longest sequence.

@@ -6,7 +6,7 @@ pub const NO_REQUEST: u32 = u32::MAX;
 
 /// Chains of requests, one array per field.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Facts {
+pub struct Chains {
     /// The request that arrives after this one has ended, or [`NO_REQUEST`].
     pub next: Vec<u32>,
     /// Seconds between the end of its predecessor and its arrival.
@@ -16,7 +16,7 @@ pub struct Facts {
     pub roots: usize,
 }
 
-impl Facts {
+impl Chains {
     /// The request that arrives after `r` has ended.
     pub fn successor(&self, r: u32) -> Option<u32> {
         let next = self.next.get(r as usize).copied()?;

@@ -1,0 +1,265 @@
+//! What an iteration costs, and on how many GPUs.
+
+use super::super::config::{Config, Routing};
+use super::super::cost::{CostKind, CostPreset, Gpu, Model};
+use super::super::policies::Feature;
+use super::{choose, own, roofline};
+use crate::core::Param;
+
+pub(super) const PARAMS: &[Param<Config>] = &[
+    Param::choice(
+        "cost_kind",
+        "Cost model",
+        &CostKind::NAMES,
+        |c: &Config| c.cost_kind as usize,
+        |c, i| {
+            if let Some(v) = choose(&CostKind::ALL, i) {
+                c.cost_kind = v;
+            }
+        },
+    )
+    .doc("How long an iteration takes: coefficients fitted to published operator times (mean error 4 to 10 %), coefficients of your own, or the roofline of a model on a GPU. All leave out gaps between kernels, graph padding, contention and the network. Drop a profile CSV on the window to fit your own.")
+    .group("Hardware"),
+    Param::choice(
+        "cost",
+        "Model and GPU",
+        &CostPreset::NAMES,
+        |c: &Config| c.cost as usize,
+        |c, i| {
+            if let Some(v) = choose(&CostPreset::ALL, i) {
+                c.cost = v;
+            }
+        },
+    )
+    .doc("Coefficients of t = c0 + c1·P + c2·Q + c3·D + c4·K, fitted to published operator times; two independent tables differ by up to 20 %.")
+    .group("Hardware")
+    .when(|c| c.cost_kind == CostKind::Preset),
+    Param::float(
+        "c0",
+        "c0",
+        [0.0, 10.0],
+        |c: &Config| c.c0,
+        |c, v| c.c0 = v,
+    )
+    .unit("s")
+    .doc("Seconds of every iteration.")
+    .group("Hardware")
+    .when(own),
+    Param::float(
+        "c1",
+        "c1",
+        [0.0, 10.0],
+        |c: &Config| c.c1,
+        |c, v| c.c1 = v,
+    )
+    .unit("s")
+    .doc("Seconds per prefill token; with a bend, per token above it.")
+    .group("Hardware")
+    .when(own),
+    Param::float(
+        "c2",
+        "c2",
+        [0.0, 10.0],
+        |c: &Config| c.c2,
+        |c, v| c.c2 = v,
+    )
+    .unit("s")
+    .doc("Seconds per unit of Q = Σ(q² + 2·q·past) over prefill chunks.")
+    .group("Hardware")
+    .when(own),
+    Param::float(
+        "c3",
+        "c3",
+        [0.0, 10.0],
+        |c: &Config| c.c3,
+        |c, v| c.c3 = v,
+    )
+    .unit("s")
+    .doc("Seconds per decode.")
+    .group("Hardware")
+    .when(own),
+    Param::float(
+        "c4",
+        "c4",
+        [0.0, 10.0],
+        |c: &Config| c.c4,
+        |c, v| c.c4 = v,
+    )
+    .unit("s")
+    .doc("Seconds per token of KV read.")
+    .group("Hardware")
+    .when(own),
+    Param::float(
+        "bend_tokens",
+        "Bend",
+        [0.0, 100_000.0],
+        |c: &Config| c.bend_tokens,
+        |c, v| c.bend_tokens = v,
+    )
+    .unit("tok")
+    .doc("Tokens of an iteration below which fewer save no time.")
+    .group("Hardware")
+    .when(|c| c.cost_kind == CostKind::Hinge),
+    Param::choice(
+        "model",
+        "Model",
+        &Model::NAMES,
+        |c: &Config| c.model as usize,
+        |c, i| {
+            if let Some(v) = choose(&Model::ALL, i) {
+                c.model = v;
+            }
+        },
+    )
+    .doc("Shape of the model, from its published config; weights and KV in bf16.")
+    .group("Hardware")
+    .when(roofline),
+    Param::choice(
+        "roofline_gpu",
+        "GPU",
+        &Gpu::NAMES,
+        |c: &Config| c.roofline_gpu as usize,
+        |c, i| {
+            if let Some(v) = choose(&Gpu::ALL, i) {
+                c.roofline_gpu = v;
+            }
+        },
+    )
+    .doc("Peaks, memory, link and power of the GPU. With own coefficients only its power counts.")
+    .group("Hardware")
+    .when(|c| c.cost_kind != CostKind::Preset),
+    Param::int(
+        "roofline_tensor_parallel",
+        "Tensor parallel",
+        [1, 64],
+        |c: &Config| c.roofline_tensor_parallel,
+        |c, v| c.roofline_tensor_parallel = v,
+    )
+    .log()
+    .unit("GPUs")
+    .doc("GPUs that share every layer: work and memory are divided, two all-reduces per layer are added.")
+    .group("Hardware")
+    .when(roofline),
+    Param::float(
+        "flops_share",
+        "FLOP/s reached",
+        [0.05, 1.0],
+        |c: &Config| c.flops_share,
+        |c, v| c.flops_share = v,
+    )
+    .doc("Share of the peak that large matrices reach; 0.65 measured on A100 with 2048 tokens.")
+    .group("Hardware")
+    .advanced()
+    .when(roofline),
+    Param::float(
+        "bandwidth_share",
+        "Bandwidth reached",
+        [0.05, 1.0],
+        |c: &Config| c.bandwidth_share,
+        |c, v| c.bandwidth_share = v,
+    )
+    .doc("Share of the memory bandwidth that is reached; 0.78 measured on A100.")
+    .group("Hardware")
+    .advanced()
+    .when(roofline),
+    Param::float(
+        "reduce_micros",
+        "All-reduce start",
+        [0.0, 1000.0],
+        |c: &Config| c.reduce_micros,
+        |c, v| c.reduce_micros = v,
+    )
+    .unit("µs")
+    .doc("Time of an all-reduce that moves nothing: 5 µs in captured graphs, 20 to 40 µs without.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| roofline(c) && c.roofline_tensor_parallel * c.pipeline_stages > 1),
+    Param::float(
+        "cpu_millis",
+        "CPU per iteration",
+        [0.0, 100.0],
+        |c: &Config| c.cpu_millis,
+        |c, v| c.cpu_millis = v,
+    )
+    .unit("ms")
+    .doc("Scheduling and launching by the CPU; our own choice.")
+    .group("Hardware")
+    .advanced()
+    .when(roofline),
+    Param::float(
+        "expert_skew",
+        "Skew of experts",
+        [0.0, 1.0],
+        |c: &Config| c.expert_skew,
+        |c, v| c.expert_skew = v,
+    )
+    .doc("0: tokens choose experts uniformly; 1: by Zipf's law, so that a batch touches fewer of them.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| roofline(c) && c.model.shape().experts.is_some()),
+    Param::toggle(
+        "blocks_from_memory",
+        "KV blocks from memory",
+        |c: &Config| c.blocks_from_memory,
+        |c, v| c.blocks_from_memory = v,
+    )
+    .doc("The pool is what fits beside the weights into 90 % of the memory; off: as many blocks as set.")
+    .group("Hardware")
+    .when(roofline),
+    Param::float(
+        "clock",
+        "Clock",
+        [0.6, 1.0],
+        |c: &Config| c.clock,
+        |c, v| c.clock = v,
+    )
+    .doc("Clock of the GPUs over its highest. Slows what computes (prefill), hardly what reads memory (decode), and saves power.")
+    .group("Hardware")
+    .advanced()
+    .when(|_| true),
+    Param::float(
+        "power_exponent",
+        "Power by clock",
+        [1.0, 3.0],
+        |c: &Config| c.power_exponent,
+        |c, v| c.power_exponent = v,
+    )
+    .doc("Dynamic power follows the clock to this power; our own choice.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| c.clock < 1.0),
+    Param::int(
+        "replicas",
+        "Instances",
+        [1, 64],
+        |c: &Config| c.replicas,
+        |c, v| c.replicas = v,
+    )
+    .doc("Independent copies of the model, each with its own pool.")
+    .group("Hardware"),
+    Param::choice(
+        "routing",
+        "Routing",
+        Routing::NAMES,
+        |c: &Config| c.routing as usize,
+        |c, i| {
+            if let Some(v) = choose(Routing::ALL, i) {
+                c.routing = v;
+            }
+        },
+    )
+    .doc("Which instance an arrival goes to.")
+    .group("Hardware")
+    .when(|c| c.replicas > 1),
+    Param::int(
+        "pipeline_stages",
+        "Pipeline stages",
+        [1, 64],
+        |c: &Config| c.pipeline_stages,
+        |c, v| c.pipeline_stages = v,
+    )
+    .doc("Stages of one instance; as many batches can be on their way.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| c.scheduler.has(Feature::Stages)),
+];

@@ -1,0 +1,173 @@
+//! What the scheduler heeds.
+
+use super::super::config::{Allocation, Config, Scheduler, SglangOrder};
+use super::super::policies::Feature;
+use super::choose;
+use crate::core::Param;
+
+pub(super) const PARAMS: &[Param<Config>] = &[
+    Param::choice(
+        "scheduler",
+        "Scheduler",
+        Scheduler::NAMES,
+        |c: &Config| c.scheduler as usize,
+        |c, i| {
+            if let Some(v) = choose(Scheduler::ALL, i) {
+                c.scheduler = v;
+            }
+        },
+    )
+    .doc("Which rule forms the batches.")
+    .group("Scheduler"),
+    Param::int(
+        "chunk_size",
+        "Token budget",
+        [1, 65_536],
+        |c: &Config| c.chunk_size,
+        |c, v| c.chunk_size = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Tokens of one iteration: Sarathi's chunk size, the budget per step of vLLM v1 and SRPT.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Budget)),
+    Param::int(
+        "max_tokens_in_batch",
+        "Prefill batch limit",
+        [1, 1_048_576],
+        |c: &Config| c.max_tokens_in_batch,
+        |c, v| c.max_tokens_in_batch = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Most tokens of a prefill batch. vLLM v0 counts them padded to the longest prompt, as its reference simulator does.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::PrefillLimit)),
+    Param::int(
+        "batch_size_cap",
+        "Batch cap",
+        [1, 4096],
+        |c: &Config| c.batch_size_cap,
+        |c, v| c.batch_size_cap = v,
+    )
+    .log()
+    .unit("requests")
+    .doc("Most requests that run or hold memory at once.")
+    .group("Scheduler"),
+    Param::choice(
+        "allocation",
+        "Admission asks for",
+        &["Blocks of the chunk", "Blocks of the prompt"],
+        |c: &Config| c.allocation as usize,
+        |c, i| {
+            if let Some(v) = choose(&[Allocation::PerChunk, Allocation::WholePrompt], i) {
+                c.allocation = v;
+            }
+        },
+    )
+    .doc("vLLM v1 gives memory chunk by chunk; asking for the whole prompt above the watermark admits later and preempts less.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Allocation)),
+    Param::toggle(
+        "prefix_caching",
+        "Prefix caching",
+        |c: &Config| c.prefix_caching,
+        |c, v| c.prefix_caching = v,
+    )
+    .doc("Full KV blocks are found again by the tokens they hold: system prompts, earlier turns of a conversation, and what a preempted request had computed. Unused ones stay until their memory is needed.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::PrefixCache) && !c.scheduler.has(Feature::Radix)),
+    Param::choice(
+        "sglang_order",
+        "Order of the queue",
+        &["Longest prefix", "Arrival", "Shortest prefill"],
+        |c: &Config| c.sglang_order as usize,
+        |c, i| {
+            let all = [
+                SglangOrder::LongestPrefix,
+                SglangOrder::Fcfs,
+                SglangOrder::ShortestPrefill,
+            ];
+            if let Some(v) = choose(&all, i) {
+                c.sglang_order = v;
+            }
+        },
+    )
+    .doc("Longest prefix: most prompt tokens in memory first, by arrival where more than 128 wait. Shortest prefill: fewest tokens to compute.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Radix)),
+    Param::float(
+        "prediction_sigma",
+        "Prediction error",
+        [0.0, 4.0],
+        |c: &Config| c.prediction_sigma,
+        |c, v| c.prediction_sigma = v,
+    )
+    .doc("Predicted output length = true length · e^(σ·N(0,1)). 0 knows the truth; 0.5, 1 and 2 rank pairs like a predictor with Kendall's τ of about 0.7, 0.5 and 0.3.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Predicted)),
+    Param::float(
+        "aging_secs",
+        "Aging",
+        [0.01, 100_000.0],
+        |c: &Config| c.aging_secs,
+        |c, v| c.aging_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Seconds of waiting that outweigh one level of priority. Long: strict priorities. Short: order of arrival.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Aging)),
+    Param::toggle(
+        "preemptive",
+        "Preemptive",
+        |c: &Config| c.preemptive,
+        |c, v| c.preemptive = v,
+    )
+    .doc("A waiting request takes place and memory from running ones behind it in the order; they start again.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Aging)),
+    Param::float(
+        "vtc_input_weight",
+        "Weight of a prompt token",
+        [0.0, 100.0],
+        |c: &Config| c.vtc_input_weight,
+        |c, v| c.vtc_input_weight = v,
+    )
+    .doc("Service charged to a user for each prompt token, at admission.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Fair)),
+    Param::float(
+        "vtc_output_weight",
+        "Weight of an output token",
+        [0.0, 100.0],
+        |c: &Config| c.vtc_output_weight,
+        |c, v| c.vtc_output_weight = v,
+    )
+    .doc("Service charged to a user for each output token, when it is out.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Fair)),
+    Param::float(
+        "mlfq_quantum_secs",
+        "First quantum",
+        [0.000_1, 100.0],
+        |c: &Config| c.mlfq_quantum_secs,
+        |c, v| c.mlfq_quantum_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Running time after which a request sinks from level 0 to level 1; every level doubles it.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Quantum)),
+    Param::int(
+        "max_waiting_iters",
+        "Iterations between admissions",
+        [0, 1000],
+        |c: &Config| c.max_waiting_iters,
+        |c, v| c.max_waiting_iters = v,
+    )
+    .unit("iterations")
+    .doc("LightLLM tries to admit prompts only after this many decode iterations.")
+    .group("Scheduler")
+    .when(|c| c.scheduler == Scheduler::Lightllm),
+];
