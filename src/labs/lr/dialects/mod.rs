@@ -5,12 +5,14 @@ mod code;
 mod hf;
 mod named;
 mod optax;
+mod plan;
 mod published;
 mod timm;
 mod torch;
 
 pub use code::code;
-pub use named::{Call, Dialect, Named, Settings, first_difference, named};
+pub use named::{Call, Dialect, Named, Settings, first_difference};
+pub use plan::named;
 
 use crate::core::golden::float;
 use crate::core::{Error, Result};
