@@ -4,7 +4,8 @@ use super::run::{number, pretty};
 use super::{ClaimsArgs, OK, complain, files, say};
 use crate::core::{ClaimResult, Error, Result, finish};
 use crate::labs::{
-    Claim, Effort, Exhibit, LabKind, StoredClaim, exhibit, exhibits, parse_stored, stored_claim,
+    Claim, Effort, Exhibit, LabKind, StoredClaim, evidence, exhibit, exhibits, parse_stored,
+    stored_claim,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
     } else {
         Effort::Quick
     };
+    if let Some(folder) = &args.data {
+        provide(folder)?;
+    }
     let mut report = Vec::new();
     let mut show = |(exhibit, claim): Chosen, found: Option<&Found>| {
         if args.json {
@@ -61,6 +65,24 @@ pub(super) fn claims(args: &ClaimsArgs) -> Result<u8> {
         say(&pretty(&Value::Array(report)));
     }
     Ok(OK)
+}
+
+/// Hands the CSV files of a folder's subfolders to the experiments.
+fn provide(folder: &Path) -> Result<()> {
+    for lab in LabKind::ALL {
+        let inner = folder.join(lab.id());
+        let Ok(entries) = inner.read_dir() else {
+            continue;
+        };
+        for path in entries.flatten().map(|e| e.path()) {
+            if path.extension().is_some_and(|e| e == "csv")
+                && let Some(name) = path.file_name().and_then(|n| n.to_str())
+            {
+                evidence::provide(&format!("{}/{name}", lab.id()), &files::text(&path)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn chosen(args: &ClaimsArgs) -> Result<Vec<Chosen>> {

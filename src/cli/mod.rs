@@ -269,6 +269,9 @@ struct ClaimsArgs {
     /// More seeds and longer runs (minutes each)
     #[arg(long)]
     full: bool,
+    /// Folder with measured curves that some experiments need (lr/mpl_curves_25M.csv …)
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

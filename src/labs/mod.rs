@@ -1,6 +1,7 @@
 //! The five labs and the registry of systems in them.
 
 mod data;
+pub mod evidence;
 mod exhibit;
 mod fields;
 pub mod golden;

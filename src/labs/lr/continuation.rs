@@ -3,7 +3,8 @@
 
 use super::config::{Config, Problem};
 use super::fit::MERGED;
-use super::law_fit::{FitResult, Law, LawFit, LawKind, Measured};
+use super::law::Law;
+use super::law_fit::{FitResult, LawFit, Measured};
 use super::law_optimum::{Objective, Search};
 use super::laws::MultiPower;
 use super::log::LossLog;
@@ -33,6 +34,8 @@ pub struct LogFacts {
     pub now: usize,
     /// Lowest and highest rate the law was fitted on.
     pub rates: [f64; 2],
+    /// Largest difference at equal steps of two runs with the same rates until then.
+    pub noise_floor: Option<f64>,
     /// Mean absolute error on every logged run, by name.
     pub errors: Vec<(String, f64)>,
     /// Measured minus predicted on the continued run.
@@ -73,14 +76,10 @@ impl Continuation {
                 format!("more than the {} updates already in the log", last + 1),
             ));
         }
-        let fitting = match log.fit.get() {
+        let kind = config.law.kind();
+        let fitting = match log.fit.get(kind) {
             Some(_) => None,
-            None => Some(LawFit::new(
-                &runs,
-                LawKind::MultiPower,
-                REPLICATES,
-                config.seed,
-            )?),
+            None => Some(LawFit::new(&runs, kind, REPLICATES, config.seed)?),
         };
         Ok(Self {
             config: config.clone(),
@@ -100,11 +99,17 @@ impl Continuation {
         &run.rates[..(now + 1).min(run.rates.len())]
     }
 
-    /// The law fitted, once it is.
-    fn law(&self) -> Result<MultiPower> {
-        match self.log.fit.get().map(|f| f.law) {
-            Some(Law::MultiPower(law)) => Ok(law),
-            _ => Err(Error::malformed("fit", "is not there yet")),
+    /// The fit, once it is made.
+    fn fit(&self) -> Result<Arc<FitResult>> {
+        let found = self.log.fit.get(self.config.law.kind()).cloned();
+        found.ok_or_else(|| Error::malformed("fit", "is not there yet"))
+    }
+
+    /// The multi-power law fitted, for the search (which is refused under the annealing law).
+    fn multi_power(&self) -> Result<MultiPower> {
+        match self.fit()?.law {
+            Law::MultiPower(law) => Ok(law),
+            Law::Annealing(_) => Err(Error::malformed("law", "is not the multi-power law")),
         }
     }
 
@@ -167,8 +172,7 @@ impl Continuation {
 
     /// Predicts the next cell.
     fn predict(&mut self) -> Result<()> {
-        let fit = self.log.fit.get().cloned();
-        let fit = fit.ok_or_else(|| Error::malformed("fit", "is not there yet"))?;
+        let fit = self.fit()?;
         let updates = self.config.horizon as usize;
         let every = stride(self.config.horizon) as usize;
         let cell = &mut self.cells[self.next];
@@ -204,7 +208,7 @@ impl Continuation {
 
     /// Plans one more cooldown shape: where to start it, and what each start ends at.
     fn plan_shape(&mut self, shape: Cooldown) -> Result<()> {
-        let (law, past) = (Law::MultiPower(self.law()?), self.past().to_vec());
+        let (law, past) = (self.fit()?.law, self.past().to_vec());
         let updates = self.config.horizon as usize - past.len();
         let mut points = Vec::new();
         for share in PLANNED {
@@ -232,8 +236,7 @@ impl Continuation {
     }
 
     fn facts(&self) -> Result<LogFacts> {
-        let fit = self.log.fit.get().cloned();
-        let fit = fit.ok_or_else(|| Error::malformed("fit", "is not there yet"))?;
+        let fit = self.fit()?;
         let run = &self.runs[self.config.run as usize];
         let predicted = fit.law.predict(&run.rates, &run.steps, MERGED);
         let points = |f: &dyn Fn(usize) -> f64| {
@@ -247,6 +250,7 @@ impl Continuation {
             residuals: points(&|i| run.losses[i] - predicted[i]),
             now: self.past().len() - 1,
             rates: self.range(),
+            noise_floor: noise_floor(&self.runs),
             errors: self
                 .runs
                 .iter()
@@ -256,6 +260,33 @@ impl Continuation {
             fit,
         })
     }
+}
+
+/// Largest difference of the losses that two runs logged at the same step after the same rates.
+/// Runs that share their data (equal losses at every common step) are one run.
+fn noise_floor(runs: &[Measured]) -> Option<f64> {
+    let mut floor: Option<f64> = None;
+    for (k, a) in runs.iter().enumerate() {
+        for b in &runs[k + 1..] {
+            let parted = (a.rates.iter().zip(&b.rates))
+                .position(|(x, y)| (x - y).abs() > 1e-9 * x.abs().max(y.abs()))
+                .unwrap_or(a.rates.len().min(b.rates.len()));
+            let largest = a
+                .steps
+                .iter()
+                .zip(&a.losses)
+                .take_while(|(s, _)| **s < parted)
+                .filter_map(|(s, x)| {
+                    let at = b.steps.binary_search(s).ok()?;
+                    Some((x - b.losses[at]).abs())
+                })
+                .fold(0.0, f64::max);
+            if largest > 0.0 {
+                floor = Some(floor.map_or(largest, |f: f64| f.max(largest)));
+            }
+        }
+    }
+    floor
 }
 
 /// Rates assumed for runs that logged none: a linear warmup, then the set peak.
@@ -285,8 +316,13 @@ impl Job for Continuation {
                         .max(self.range()[0])
                         .min(self.config.peak);
                     let updates = self.config.horizon as usize - self.past().len();
-                    let objective =
-                        Objective::new(self.law()?, self.past(), updates, self.config.peak, floor);
+                    let objective = Objective::new(
+                        self.multi_power()?,
+                        self.past(),
+                        updates,
+                        self.config.peak,
+                        floor,
+                    );
                     self.search = Some((Search::new(objective), 0));
                 }
                 if let Some((search, done)) = &mut self.search {

@@ -4,11 +4,12 @@
 //! What the data cannot tell is not fitted: without a run whose rate falls, the drop terms of the
 //! multi-power law are held at published values scaled to the run's rates.
 
+use super::annealing_fit::AnnealingFit;
 use super::curves::{MPL_PEAK, mpl_curve};
 use super::fit::{Errors, Fitting, MERGED, Target, objective};
-use super::laws::{Annealing, MultiPower, PUBLISHED, Prepared, annealing_sums};
+pub use super::law::{Law, LawKind};
+use super::laws::{MultiPower, PUBLISHED};
 use super::log::LogRun;
-use super::minimise::Lbfgs;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Error, Job, Result, Step, num};
 use std::sync::Arc;
@@ -23,8 +24,6 @@ const COARSE: usize = 256;
 const BUDGET: [usize; 3] = [120, 400, 40];
 /// Smallest β that the data can be trusted with: below it B and β only move together.
 const LEAST_BETA: f64 = 0.05;
-/// Decays of the annealing momentum that are tried.
-const LAMBDAS: [f64; 4] = [0.99, 0.995, 0.999, 0.9995];
 
 /// A measured run with the rate of every update.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,55 +95,6 @@ impl Measured {
             .unzip();
         Errors::of(&kept.0, &kept.1)
     }
-}
-
-/// A fitted law.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Law {
-    /// The multi-power law.
-    MultiPower(MultiPower),
-    /// The annealing law.
-    Annealing(Annealing),
-}
-
-impl Law {
-    /// Predicted losses of a schedule at some steps; NaN where there is no prediction.
-    pub fn predict(&self, rates: &[f64], steps: &[usize], merge: usize) -> Vec<f64> {
-        match self {
-            Self::MultiPower(law) => {
-                let prepared = Prepared::new(*law, rates, merge);
-                steps.iter().map(|s| prepared.at(*s).loss()).collect()
-            }
-            Self::Annealing(law) => {
-                let (s1, s2) = annealing_sums(&warmed(rates), law.lambda);
-                steps
-                    .iter()
-                    .map(|s| match (s1.get(*s), s2.get(*s)) {
-                        (Some(a), Some(b)) => law.at(*a, *b),
-                        _ => f64::NAN,
-                    })
-                    .collect()
-            }
-        }
-    }
-}
-
-/// The rates with the warmup counted at the largest rate it reaches, as the annealing law wants.
-fn warmed(rates: &[f64]) -> Vec<f64> {
-    let rising = rates.windows(2).take_while(|w| w[1] > w[0]).count();
-    let top = rates.get(rising).copied().unwrap_or(0.0);
-    let mut out = rates.to_vec();
-    out[..rising.min(rates.len())].fill(top);
-    out
-}
-
-/// Which law to fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LawKind {
-    /// The multi-power law.
-    MultiPower,
-    /// The annealing law.
-    Annealing,
 }
 
 /// A finished fit.
@@ -219,7 +169,8 @@ impl LawFit {
         };
         let waiting = starts(&targets, peak);
         let coarse: Arc<[Target]> = targets.iter().map(|t| t.thinned(ROWS)).collect();
-        let annealing = (kind == LawKind::Annealing).then(|| AnnealingFit::new(runs));
+        let annealing =
+            (kind == LawKind::Annealing).then(|| AnnealingFit::new(runs, replicates, seed));
         Ok(Self {
             all_starts: waiting.len(),
             targets,
@@ -380,139 +331,9 @@ fn starts(targets: &[Target], peak: f64) -> Vec<MultiPower> {
     out
 }
 
-/// The annealing law: four parameters for every λ from a few starts.
-#[derive(Debug)]
-struct AnnealingFit {
-    runs: Vec<Measured>,
-    /// Which λ and start come next.
-    next: usize,
-    /// S1, S2 and ln loss of every row at the λ under way.
-    rows: Vec<[f64; 3]>,
-    best: Option<(f64, Annealing)>,
-    starts: Vec<f64>,
-    evaluations: usize,
-}
-
-/// Starts of the annealing law as (share of the smallest loss, A, α, C), A relative to the loss.
-const ANNEALING_STARTS: [[f64; 4]; 6] = [
-    [0.8, 0.3, 0.5, 0.3],
-    [0.9, 0.1, 0.5, 0.3],
-    [0.95, 0.3, 0.3, 1.0],
-    [0.7, 0.5, 0.3, 1.0],
-    [0.9, 0.3, 0.8, 0.1],
-    [0.5, 1.0, 0.2, 3.0],
-];
-
-impl AnnealingFit {
-    fn new(runs: &[Measured]) -> Self {
-        Self {
-            runs: runs.to_vec(),
-            next: 0,
-            rows: Vec::new(),
-            best: None,
-            starts: Vec::new(),
-            evaluations: 0,
-        }
-    }
-
-    fn rows(&self, lambda: f64) -> Vec<[f64; 3]> {
-        let mut rows = Vec::new();
-        for run in &self.runs {
-            let (s1, s2) = annealing_sums(&warmed(&run.rates), lambda);
-            for (s, y) in run.steps.iter().zip(&run.losses) {
-                if let (Some(a), Some(b)) = (s1.get(*s), s2.get(*s))
-                    && *a > 0.0
-                {
-                    rows.push([*a, *b, num::ln(*y)]);
-                }
-            }
-        }
-        rows
-    }
-
-    fn step(&mut self) -> Step<FitResult> {
-        let per = ANNEALING_STARTS.len();
-        let Some(&lambda) = LAMBDAS.get(self.next / per) else {
-            let law = self.best.map_or(
-                Annealing {
-                    l0: f64::NAN,
-                    a: f64::NAN,
-                    alpha: f64::NAN,
-                    c: f64::NAN,
-                    lambda: f64::NAN,
-                },
-                |b| b.1,
-            );
-            return Step::Done(FitResult {
-                law: Law::Annealing(law),
-                objective: self.best.map_or(f64::NAN, |b| b.0),
-                evaluations: self.evaluations,
-                starts: std::mem::take(&mut self.starts),
-                replicates: Vec::new(),
-                remarks: Vec::new(),
-            });
-        };
-        if self.next.is_multiple_of(per) {
-            self.rows = self.rows(lambda);
-        }
-        let least = self
-            .rows
-            .iter()
-            .map(|r| num::exp(r[2]))
-            .fold(f64::INFINITY, f64::min);
-        let [share, a, alpha, c] = ANNEALING_STARTS[self.next % per];
-        self.next += 1;
-        let start = [share * least, a * least, alpha, c * least];
-        let rows = &self.rows;
-        let f = |x: &[f64], g: &mut [f64]| annealing_value(rows, x, g);
-        let mut state = Lbfgs::new(f, start.iter().map(|p| num::ln(*p)).collect());
-        while state.iterate(f, 1e-10, 200) {}
-        self.evaluations += state.evaluations;
-        self.starts.push(state.value);
-        if state.value.is_finite() && self.best.is_none_or(|(b, _)| state.value < b) {
-            let p: Vec<f64> = state.x.iter().map(|v| num::exp(*v)).collect();
-            let law = Annealing {
-                l0: p[0],
-                a: p[1],
-                alpha: p[2],
-                c: p[3],
-                lambda,
-            };
-            self.best = Some((state.value, law));
-        }
-        Step::Working
-    }
-
-    fn progress(&self) -> f64 {
-        self.next as f64 / (LAMBDAS.len() * ANNEALING_STARTS.len()) as f64
-    }
-}
-
-/// Huber objective of the annealing law by the logarithms of L0, A, α and C.
-fn annealing_value(rows: &[[f64; 3]], x: &[f64], grad: &mut [f64]) -> f64 {
-    let p: Vec<f64> = x.iter().map(|v| num::exp(*v)).collect();
-    grad.fill(0.0);
-    let mut loss = 0.0;
-    for [s1, s2, ln_y] in rows {
-        let ln_s = num::ln(*s1);
-        let falling = num::exp(-p[2] * ln_s);
-        let pred = p[0] + p[1] * falling - p[3] * s2;
-        if pred.is_nan() || pred <= 0.0 {
-            return f64::NAN;
-        }
-        let (h, slope) = super::fit::huber(ln_y - num::ln(pred));
-        loss += h;
-        let k = -slope / pred;
-        let by = [1.0, falling, -p[1] * falling * ln_s, -s2];
-        for ((g, d), p) in grad.iter_mut().zip(by).zip(&p) {
-            *g += k * d * p;
-        }
-    }
-    loss
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::laws::{Annealing, Prepared};
     use super::*;
     use crate::core::finish;
 

@@ -3,11 +3,12 @@
 //! L-BFGS. The warmup's own increments count (the reference optimiser leaves them out).
 
 use super::config::Config;
+use super::law::{Law, LawChoice};
 use super::laws::MultiPower;
 use super::minimise::Lbfgs;
 use super::schedule::{Factors, Shape};
 use super::work;
-use crate::core::num;
+use crate::core::{Error, Result, num};
 
 /// Blocks of equal rate after the warmup.
 const BLOCKS: usize = 400;
@@ -243,6 +244,16 @@ pub fn optimised_rates(
     search.rates(updates)
 }
 
+/// Why there is no optimum under the annealing law: S2 grows without bound the earlier the rate
+/// drops, so its optimum is a cliff.
+pub(super) fn no_annealing_optimum() -> Error {
+    Error::out_of_range(
+        "law",
+        LawChoice::Annealing.name(),
+        "a multi-power law: the annealing law has no optimum but a cliff",
+    )
+}
+
 /// The search for a config's schedule.
 #[derive(Debug)]
 pub(super) struct LawOptimum {
@@ -253,7 +264,12 @@ pub(super) struct LawOptimum {
 }
 
 impl LawOptimum {
-    pub(super) fn new(config: &Config) -> Self {
+    /// # Errors
+    /// Under the annealing law.
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let Law::MultiPower(law) = work::law_of(config) else {
+            return Err(no_annealing_optimum());
+        };
         let plain = Config {
             shape: Shape::Constant,
             ..config.clone()
@@ -262,18 +278,18 @@ impl LawOptimum {
         let past: Vec<f64> = (0..plain.warmup).map(|i| plain.rate(i)).collect();
         let updates = plain.updates - plain.warmup;
         let objective = Objective::new(
-            work::law_of(config),
+            law,
             &past,
             updates.max(1),
             config.peak,
             config.floor * config.peak,
         );
-        Self {
+        Ok(Self {
             search: Search::new(objective),
             past,
             peak: config.peak,
             updates,
-        }
+        })
     }
 
     pub(super) fn iterate(&mut self) -> bool {

@@ -1,6 +1,7 @@
 //! Loss logs of the user's own runs: CSV (plain, TensorBoard's and wandb's exports) and JSON lines.
 //! Columns are found by their usual names; one file may hold several runs.
 
+use super::law::LawKind;
 use super::law_fit::FitResult;
 use crate::core::{Error, Result};
 use std::collections::BTreeMap;
@@ -78,19 +79,26 @@ impl LogRun {
     }
 }
 
-/// The fit of a log, kept with it: it depends on the log alone.
+/// The fits of a log by law, kept with it: they depend on the log alone.
 #[derive(Debug, Clone, Default)]
-pub struct FitMemo(OnceLock<Arc<FitResult>>);
+pub struct FitMemo([OnceLock<Arc<FitResult>>; 2]);
 
 impl FitMemo {
-    /// The fit, if it was made.
-    pub fn get(&self) -> Option<&Arc<FitResult>> {
-        self.0.get()
+    fn place(&self, kind: LawKind) -> &OnceLock<Arc<FitResult>> {
+        match kind {
+            LawKind::MultiPower => &self.0[0],
+            LawKind::Annealing => &self.0[1],
+        }
     }
 
-    /// Keeps a fit; the first one stays.
+    /// The fit of a law, if it was made.
+    pub fn get(&self, kind: LawKind) -> Option<&Arc<FitResult>> {
+        self.place(kind).get()
+    }
+
+    /// Keeps a fit; the first one of a law stays.
     pub fn set(&self, fit: FitResult) {
-        self.0.set(Arc::new(fit)).ok();
+        self.place(fit.law.kind()).set(Arc::new(fit)).ok();
     }
 }
 
@@ -110,7 +118,7 @@ pub struct LossLog {
     pub runs: Vec<LogRun>,
     /// Remarks of the import.
     pub remarks: Vec<String>,
-    /// The fit of the multi-power law to all runs.
+    /// The laws fitted to all runs.
     pub fit: FitMemo,
 }
 

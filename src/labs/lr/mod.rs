@@ -1,6 +1,7 @@
 //! Learning-rate schedules: what a schedule does to the loss, on a law fitted to language models,
 //! on an exact noisy quadratic, and in real training runs.
 
+mod annealing_fit;
 pub mod bound;
 mod claims;
 mod config;
@@ -12,6 +13,7 @@ pub mod fit;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+pub mod law;
 pub mod law_fit;
 mod law_optimum;
 pub mod laws;
@@ -44,6 +46,7 @@ pub use law_optimum::optimised_rates;
 pub use model::{Cell, Curve, Run};
 pub use systems::EXHIBITS;
 
+use law::LawChoice;
 use schedule::Shape;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
@@ -139,11 +142,15 @@ impl Lab for Lr {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
-        // Under the bound the theory is what the screen is about.
-        if config.problem == Problem::Bound && Shape::RIVALS.contains(&config.shape) {
-            return EXHIBITS.iter().copied().find(|e| e.id == "convex-bound");
+        // Under the bound or a law the theory is what the screen is about.
+        let theory = match config.problem {
+            Problem::Bound => Some("convex-bound"),
+            Problem::Law if config.law == LawChoice::Annealing => Some("annealing-law"),
+            Problem::Law => Some("multi-power-law"),
+            _ => None,
         }
-        let id = match config.shape {
+        .filter(|_| Shape::RIVALS.contains(&config.shape));
+        let id = theory.unwrap_or(match config.shape {
             Shape::Constant => "constant-lr",
             Shape::Linear => "linear-to-zero",
             Shape::Cosine => "cosine-decay",
@@ -164,7 +171,7 @@ impl Lab for Lr {
             Shape::Refined => "refined-schedule",
             Shape::BoundOptimal => "bound-optimum",
             Shape::LawOptimal => "mpl-optimum",
-        };
+        });
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }
 

@@ -3,10 +3,10 @@
 use super::config::{Config, Problem};
 use super::continuation::LogFacts;
 use super::dialects::Dialect;
-use super::law_fit::Law;
+use super::law::Law;
 use super::schedule::{Schedule, Shape};
 use super::training::Trainer;
-use super::{laws, report, work};
+use super::{report, work};
 use crate::core::{
     Chart, EntityId, Metric, Moment, MomentKind, Recording, Story, Table, Timeline, num, stats,
 };
@@ -54,12 +54,23 @@ pub struct Curve {
     pub travel: Vec<[f64; 2]>,
     /// (updates done, norm of the gradient); real and exact training.
     pub gradient: Vec<[f64; 2]>,
+    /// Further quantities over the run.
+    pub traces: Vec<Trace>,
     /// Loss after the last update (held-out for the digits); NaN when it diverged.
     pub final_loss: f64,
     /// Held-out accuracy, 0 to 1; NaN where there is none.
     pub accuracy: f64,
     /// The update at which the loss stopped being usable, and the loss there.
     pub diverged: Option<(u64, f64)>,
+}
+
+/// A quantity recorded along a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// What it is.
+    pub name: &'static str,
+    /// (updates done, value).
+    pub points: Vec<[f64; 2]>,
 }
 
 impl Curve {
@@ -228,14 +239,11 @@ impl Run {
         self.cells.iter().find(|c| c.entity() == entity)
     }
 
-    /// The multi-power law used, for the predicted model.
-    pub fn law(&self) -> Option<laws::MultiPower> {
+    /// The law used, for predicted losses.
+    pub fn law(&self) -> Option<Law> {
         match (self.config.problem, &self.log) {
             (Problem::Law, _) => Some(work::law_of(&self.config)),
-            (_, Some(log)) => match log.fit.law {
-                Law::MultiPower(law) => Some(law),
-                Law::Annealing(_) => None,
-            },
+            (_, Some(log)) => Some(log.fit.law),
             _ => None,
         }
     }

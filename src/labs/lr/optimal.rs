@@ -4,7 +4,8 @@
 
 use super::bound::{log_objective, optimum_start, power_norms, refined_schedule};
 use super::config::{Config, Problem};
-use super::law_optimum::LawOptimum;
+use super::law::LawChoice;
+use super::law_optimum::{LawOptimum, no_annealing_optimum};
 use super::minimise::Lbfgs;
 use super::model::Run;
 use super::quadratic;
@@ -33,6 +34,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
         (Shape::LawOptimal, p) if !matches!(p, Problem::Law | Problem::Log) => {
             unfit("a problem with a law: predicted language model")
         }
+        (Shape::LawOptimal, _) if config.law == LawChoice::Annealing => Err(no_annealing_optimum()),
         (Shape::Refined, Problem::Law | Problem::Log) => {
             unfit("a problem with gradients: the law predicts losses alone")
         }
@@ -71,7 +73,7 @@ impl Prepared {
             .rates()
         };
         let stage = match (config.shape, config.problem) {
-            (Shape::LawOptimal, _) => Stage::Law(LawOptimum::new(config), 0),
+            (Shape::LawOptimal, _) => Stage::Law(LawOptimum::new(config)?, 0),
             (Shape::BoundOptimal, _) => {
                 let n = (config.horizon as usize).clamp(2, NODES);
                 let g = power_norms(n, config.norm_decay);

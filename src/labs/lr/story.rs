@@ -1,7 +1,7 @@
 //! The story of one training run at a moment: its numbers, and the rules with the numbers put in.
 
 use super::config::{Problem, Rule};
-use super::laws::Prepared;
+use super::law::Law;
 use super::model::{Cell, Run, last_before};
 use crate::core::{Fact, Simulation as _, Story};
 
@@ -82,24 +82,53 @@ fn law_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
         return Vec::new();
     };
     let rates: Vec<f64> = (0..=update).map(|i| cell.schedule.rate(i)).collect();
-    let s1: f64 = rates.iter().sum();
-    let parts = Prepared::new(law, &rates, 64).at(update);
+    let parts = law.parts(&rates, &[update], 64)[0];
+    if !parts.power.is_finite() {
+        return vec!["no prediction before any rate above 0".to_owned()];
+    }
     let verb = if parts.drop <= 0.0 { "lower" } else { "raise" };
-    vec![
-        format!(
-            "L = L0 + A × S1^-α + drop = {:.3} + {:.3} × {s1:.3}^-{:.3} {:+.4} = {:.4}",
+    let (equation, l0) = match law {
+        Law::MultiPower(law) => {
+            let s1: f64 = rates.iter().sum();
+            (
+                format!(
+                    "L = L0 + A × S1^-α + drop = {:.3} + {:.3} × {s1:.3}^-{:.3} {:+.4} = {:.4}",
+                    law.l0,
+                    law.a,
+                    law.alpha,
+                    parts.drop,
+                    parts.loss()
+                ),
+                law.l0,
+            )
+        }
+        Law::Annealing(law) => (
+            format!(
+                "L = L0 + A × S1^-α - C × S2 = {:.3} + {:.4} - {:.3} × {:.4} = {:.4}",
+                law.l0,
+                parts.power - law.l0,
+                law.c,
+                -parts.drop / law.c,
+                parts.loss()
+            ),
             law.l0,
-            law.a,
-            law.alpha,
-            parts.drop,
-            parts.loss()
         ),
+    };
+    let mut why = vec![
+        equation,
         format!(
             "the changes of the rate so far {verb} the loss by {:.4}, {:.1} % of what exceeds L0",
             parts.drop.abs(),
-            100.0 * parts.drop.abs() / (parts.power - law.l0)
+            100.0 * parts.drop.abs() / (parts.power - l0)
         ),
-    ]
+    ];
+    for trace in cell.curves.first().map_or(&[][..], |c| &c.traces) {
+        let loss = last_before(&trace.points, update as f64 + 1.0);
+        if loss.is_finite() {
+            why.push(format!("{}: {loss:.4}", trace.name));
+        }
+    }
+    why
 }
 
 fn bound_reasons(cell: &Cell, at: f64) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! The computation in small steps.
 
 use super::config::{Config, ModelSize, Problem};
-use super::laws::{self, MultiPower, PUBLISHED};
-use super::model::{Cell, Curve, Run};
+use super::law::{Law, LawChoice};
+use super::laws::Parts;
+use super::model::{Cell, Curve, Run, Trace};
 use super::optimal::Prepared;
 use super::quadratic;
 use super::schedule::Factors;
@@ -24,14 +25,24 @@ const NET_UPDATES: usize = 24;
 /// A quadratic's loss this many times its start counts as diverged.
 const BLOWN_UP: f64 = 1e6;
 
-/// The published law of a config's model size.
-pub(super) fn law_of(config: &Config) -> MultiPower {
-    let index = match config.model_size {
-        ModelSize::M25 => 0,
-        ModelSize::M100 => 1,
-        ModelSize::M400 => 2,
-    };
-    PUBLISHED[index].1
+/// The law of a config's choice for its model size.
+pub(super) fn law_of(config: &Config) -> Law {
+    chosen_law(config, config.law)
+}
+
+fn chosen_law(config: &Config, choice: LawChoice) -> Law {
+    let size = ModelSize::ALL.iter().position(|s| *s == config.model_size);
+    choice.of_model(size.unwrap_or(0))
+}
+
+/// The updates after which a prediction is drawn: every so many, and the last.
+pub(super) fn recorded(updates: u64) -> Vec<u64> {
+    let every = stride(updates);
+    let mut out: Vec<u64> = (1..=updates / every).map(|k| k * every).collect();
+    if out.last() != Some(&updates) {
+        out.push(updates);
+    }
+    out
 }
 
 /// Updates between recorded points.
@@ -119,25 +130,33 @@ impl Job for LawWork {
             return Ok(Step::Done(Run::new(self.config.clone(), cells, None)));
         };
         let rates = cell.schedule.rates()?;
-        let prepared = laws::Prepared::new(law_of(&self.config), &rates, MERGE);
-        let updates = rates.len() as u64;
+        let done = recorded(rates.len() as u64);
+        let steps: Vec<usize> = done.iter().map(|d| *d as usize - 1).collect();
+        let points = |values: &mut dyn Iterator<Item = f64>| -> Vec<[f64; 2]> {
+            done.iter()
+                .zip(values)
+                .map(|(d, v)| [*d as f64, v])
+                .collect()
+        };
+        let parts = law_of(&self.config).parts(&rates, &steps, MERGE);
         let mut curve = Curve {
             seed: self.config.seed,
             accuracy: f64::NAN,
+            loss: points(&mut parts.iter().map(Parts::loss)),
+            travel: points(&mut parts.iter().map(|p| p.power)),
+            final_loss: parts.last().map_or(f64::NAN, Parts::loss),
             ..Curve::default()
         };
-        let mut s = stride(updates);
-        loop {
-            let s_now = s.min(updates);
-            let parts = prepared.at(s_now as usize - 1);
-            curve.loss.push([s_now as f64, parts.loss()]);
-            curve.travel.push([s_now as f64, parts.power]);
-            if s_now == updates {
-                break;
+        // The other laws on the schedule that was chosen.
+        if cell.offset == 0 && cell.shape() == self.config.shape {
+            for choice in LawChoice::ALL.into_iter().filter(|c| *c != self.config.law) {
+                let other = chosen_law(&self.config, choice).predict(&rates, &steps, MERGE);
+                curve.traces.push(Trace {
+                    name: choice.name(),
+                    points: points(&mut other.into_iter()),
+                });
             }
-            s += stride(updates);
         }
-        curve.final_loss = prepared.at(rates.len() - 1).loss();
         cell.curves.push(curve);
         self.next += 1;
         Ok(Step::Working)

@@ -1,6 +1,7 @@
 //! Experiments behind the claims: every arm is tuned on its own seeds (the grid moves until the
 //! best peak rate lies inside it), then measured on other seeds, paired between the arms.
 
+pub(super) mod laws;
 pub(super) mod theory;
 pub(super) mod versus;
 
@@ -241,6 +242,25 @@ fn paired(a: &Arm, b: &Arm) -> (f64, [f64; 2]) {
     stats::mean_interval(&pairs)
 }
 
+/// A measured loss difference in nats, with its interval.
+fn result(
+    quantity: impl Into<String>,
+    (measured, interval): (f64, [f64; 2]),
+    seeds: Vec<u64>,
+    verdict: Verdict,
+    why: String,
+) -> ClaimResult {
+    ClaimResult {
+        quantity: quantity.into(),
+        unit: "nats".to_owned(),
+        measured,
+        interval,
+        seeds,
+        verdict,
+        why,
+    }
+}
+
 fn conditions(arms: &[Arm]) -> String {
     let tried: usize = arms.iter().map(|a| a.tried).sum();
     let peaks: Vec<String> = arms
@@ -312,15 +332,13 @@ pub(super) fn rex(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
                     verdict = Verdict::Partly;
                 }
             }
-            ClaimResult {
-                quantity: "Held-out loss, REX minus linear, 300 updates".to_owned(),
-                unit: "nats".to_owned(),
-                measured,
-                interval,
+            result(
+                "Held-out loss, REX minus linear, 300 updates",
+                (measured, interval),
                 seeds,
                 verdict,
                 why,
-            }
+            )
         },
     )
 }
@@ -352,21 +370,19 @@ pub(super) fn straight_to_zero(effort: Effort) -> Box<dyn Job<Out = ClaimResult>
             let exact = |a: &Arm, b: &Arm| 100.0 * (b.mean() / a.mean() - 1.0);
             let (at_500, at_2000) = (exact(&arms[4], &arms[5]), exact(&arms[6], &arms[7]));
             let grows = measured > short && at_2000 < at_500 && at_500 < 0.0;
-            ClaimResult {
-                quantity: format!(
+            result(
+                format!(
                     "Held-out loss, decay to a tenth minus decay to zero, {} updates",
                     arms[0].config.horizon
                 ),
-                unit: "nats".to_owned(),
-                measured,
-                interval,
+                (measured, interval),
                 seeds,
-                verdict: match verdict(interval, true) {
+                match verdict(interval, true) {
                     Verdict::Reproduced if !grows => Verdict::Partly,
                     Verdict::NotReproduced if grows => Verdict::Partly,
                     other => other,
                 },
-                why: format!(
+                format!(
                     "the difference is {} at {} updates and {short:+.4} ({:.4} to {:.4}) at 300; on the exact quadratic decay to zero changes the loss by {at_500:.1} % at 500 and {at_2000:.1} % at 2,000 updates, so the gain {} with the length of the run ({})",
                     finding(interval),
                     arms[0].config.horizon,
@@ -379,7 +395,7 @@ pub(super) fn straight_to_zero(effort: Effort) -> Box<dyn Job<Out = ClaimResult>
                     },
                     conditions(&arms[..2])
                 ),
-            }
+            )
         },
     )
 }
@@ -399,23 +415,20 @@ pub(super) fn cosine(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         |arms, seeds| {
             let (measured, interval) = paired(&arms[0], &arms[1]);
             let exact = arms[2].mean() - arms[3].mean();
-            ClaimResult {
-                quantity: "Held-out loss, cosine minus linear, both to zero, 300 updates"
-                    .to_owned(),
-                unit: "nats".to_owned(),
-                measured,
-                interval,
+            result(
+                "Held-out loss, cosine minus linear, both to zero, 300 updates",
+                (measured, interval),
                 seeds,
-                verdict: match verdict(interval, true) {
+                match verdict(interval, true) {
                     Verdict::NotReproduced if interval[1] >= 0.0 && exact > 0.0 => Verdict::Partly,
                     other => other,
                 },
-                why: format!(
+                format!(
                     "cosine minus linear is {} on the digits and {exact:+.5} on the exact quadratic at 500 updates ({})",
                     finding(interval),
                     conditions(&arms[..2])
                 ),
-            }
+            )
         },
     )
 }
@@ -451,26 +464,24 @@ pub(super) fn cooldowns(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
                 .map(|a| a.config.cooldown_shape.name())
                 .collect();
             let ends = names.first() == Some(&"1-sqrt") && names.last() == Some(&"square");
-            ClaimResult {
-                quantity: format!(
+            result(
+                format!(
                     "Held-out loss, square minus 1-sqrt cooldown, {} updates",
                     arms[0].config.horizon
                 ),
-                unit: "nats".to_owned(),
-                measured,
-                interval,
+                (measured, interval),
                 seeds,
-                verdict: match verdict(interval, true) {
+                match verdict(interval, true) {
                     Verdict::Reproduced if !ends => Verdict::Partly,
                     other => other,
                 },
-                why: format!(
+                format!(
                     "square minus 1-sqrt is {}; on the exact quadratic the order from best to worst is {} ({})",
                     finding(interval),
                     names.join(", "),
                     conditions(&arms[..2])
                 ),
-            }
+            )
         },
     )
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Arm, Config, Experiment, Measure, Problem, Shape, conditions, digits, finding, paired,
-    quadratic, seeds_of, verdict,
+    quadratic, result, seeds_of, verdict,
 };
 use crate::core::{ClaimResult, Job, Verdict, num, stats};
 use crate::labs::Effort;
@@ -32,28 +32,26 @@ fn judge(arms: &[Arm], seeds: Vec<u64>) -> ClaimResult {
     let exact = arms[2].mean() - arms[3].mean();
     let higher = expects_higher(own);
     let agrees = (exact > 0.0) == higher;
-    ClaimResult {
-        quantity: format!(
+    result(
+        format!(
             "Held-out loss, {} minus {}, {UPDATES} updates",
             own.name(),
             rival.name()
         ),
-        unit: "nats".to_owned(),
-        measured,
-        interval,
+        (measured, interval),
         seeds,
-        verdict: match verdict(interval, higher) {
+        match verdict(interval, higher) {
             Verdict::Reproduced if !agrees => Verdict::Partly,
             other => other,
         },
-        why: format!(
+        format!(
             "{} minus {} is {} on the digits and {exact:+.5} on the exact quadratic at 500 updates ({})",
             own.name(),
             rival.name(),
             finding(interval),
             conditions(&arms[..2])
         ),
-    }
+    )
 }
 
 /// Step decay against a line at a small budget.
@@ -106,18 +104,16 @@ pub(crate) fn uba(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
             let (measured, interval) = paired(&arms[0], &arms[1]);
             let (at_long, wide) = paired(&arms[2], &arms[3]);
             let everywhere = verdict(wide, false) == Verdict::Reproduced;
-            ClaimResult {
-                quantity: format!("Held-out loss, UBA (φ = 0.5) minus linear, {UPDATES} updates"),
-                unit: "nats".to_owned(),
-                measured,
-                interval,
+            result(
+                format!("Held-out loss, UBA (φ = 0.5) minus linear, {UPDATES} updates"),
+                (measured, interval),
                 seeds,
                 // The paper says "consistently": one budget is not enough.
-                verdict: match verdict(interval, false) {
+                match verdict(interval, false) {
                     Verdict::Reproduced if !everywhere => Verdict::Partly,
                     other => other,
                 },
-                why: format!(
+                format!(
                     "UBA minus linear is {} at {UPDATES} updates; at {} it is {at_long:+.4} ({:.4} to {:.4}), {} ({})",
                     finding(interval),
                     arms[2].config.horizon,
@@ -126,7 +122,7 @@ pub(crate) fn uba(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
                     finding(wide),
                     conditions(&arms[..2])
                 ),
-            }
+            )
         },
     )
 }
@@ -154,27 +150,23 @@ pub(crate) fn trapezoid(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
             let exact = 100.0 * (arms[2].mean() / arms[3].mean() - 1.0);
             // "Matches" means within 2 % of the loss, a margin of ours.
             let margin = 0.02 * arms[1].mean();
-            ClaimResult {
-                quantity: format!(
-                    "Held-out loss, trapezoid (20 % cooldown) minus cosine, {UPDATES} updates"
-                ),
-                unit: "nats".to_owned(),
-                measured,
-                interval,
+            result(
+                format!("Held-out loss, trapezoid (20 % cooldown) minus cosine, {UPDATES} updates"),
+                (measured, interval),
                 seeds,
-                verdict: if interval[1] <= margin {
+                if interval[1] <= margin {
                     Verdict::Reproduced
                 } else if interval[0] <= margin {
                     Verdict::Partly
                 } else {
                     Verdict::NotReproduced
                 },
-                why: format!(
+                format!(
                     "the difference is {}; matching is taken as at most {margin:.4} above cosine; on the exact quadratic at 500 updates the trapezoid ends {exact:+.1} % away ({})",
                     finding(interval),
                     conditions(&arms[..2])
                 ),
-            }
+            )
         },
     )
 }

@@ -5,6 +5,7 @@ mod params;
 pub(super) use params::PARAMS;
 
 use super::dialects::{Dialect, Settings, named};
+use super::law::LawChoice;
 use super::schedule::{Cooldown, Factors, Knobs, Schedule, Shape, Warmup};
 use crate::core::mlp::Optimizer;
 use crate::core::{Error, Result, validate};
@@ -122,6 +123,8 @@ pub struct Config {
     pub rivals: bool,
     /// Peak rates tried on each side of the set one, half an octave apart.
     pub grid: u64,
+    /// Which law predicts (law, own log).
+    pub law: LawChoice,
     /// Size of the predicted model (law).
     pub model_size: ModelSize,
     /// Number of modes (quadratic).
@@ -188,6 +191,7 @@ impl Default for Config {
             ],
             rivals: true,
             grid: 2,
+            law: LawChoice::MultiPower,
             model_size: ModelSize::M100,
             norm_decay: 0.0,
             dims: 512,

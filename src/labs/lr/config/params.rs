@@ -3,6 +3,7 @@
 use super::{Config, ModelSize, Problem, Rule};
 use crate::core::Param;
 use crate::labs::lr::dialects::Dialect;
+use crate::labs::lr::law::LawChoice;
 use crate::labs::lr::schedule::{Cooldown, Shape, Warmup};
 
 /// Names of the problems, in order.
@@ -354,6 +355,16 @@ pub(in crate::labs::lr) const PARAMS: &[Param<Config>] = &[
     .group(RUNS)
     .when(digits)
     .doc("Training runs of every schedule and rate, each with its own weights and data."),
+    Param::choice(
+        "law",
+        "Law",
+        &LawChoice::NAMES,
+        |c: &Config| c.law.index(),
+        |c, v| c.law = LawChoice::ALL[v.min(2)],
+    )
+    .group(TASK)
+    .when(|c| matches!(c.problem, Problem::Law | Problem::Log))
+    .doc("What predicts the loss. The published parameters of the multi-power law are an early-stopped point: the converged fit has a lower training error and a higher error on curves left out. A log of your own is always fitted until it converges."),
     Param::choice(
         "model_size",
         "Model",

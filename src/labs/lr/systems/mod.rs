@@ -1,5 +1,6 @@
 //! The systems of this lab, one file each.
 
+mod annealing;
 mod bound_optimum;
 mod constant;
 mod convex_bound;
@@ -10,6 +11,7 @@ mod exponential;
 mod inverse_sqrt;
 mod linear;
 mod mpl_optimum;
+mod multi_power;
 mod multi_step;
 mod one_cycle;
 mod polynomial;
@@ -46,5 +48,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &convex_bound::CONVEX_BOUND,
     &bound_optimum::BOUND_OPTIMUM,
     &refined::REFINED,
+    &multi_power::MULTI_POWER,
+    &annealing::ANNEALING,
     &mpl_optimum::MPL_OPTIMUM,
 ];
