@@ -238,7 +238,11 @@
       if (!recentlyReloaded()) return reload();
       return window.schedlabPage.panic(String(error));
     }
+    // Chromium's page process deadlocks now and then when a new device draws while the canvas of
+    // the lost one is still configured: let go of it, and give the browser time to notice.
+    if (backend === "webgpu") element("canvas").getContext("webgpu")?.unconfigure();
     freshCanvas();
+    await new Promise((done) => setTimeout(done, 100));
     await start();
   }
 

@@ -2,6 +2,9 @@
 // and foreign requests, and a hand on the application through its mirror and `window.schedlab`.
 import { chromium } from "playwright-core";
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const COMMON = [
   "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -19,8 +22,49 @@ export const GRAPHICS = {
 /** Slow machines are given time; nothing here measures speed. */
 export const PATIENCE = 180_000;
 
+/** Resolves like `work`, or throws when that takes longer than `millis`. */
+export async function within(millis, words, work) {
+  let timer;
+  const late = new Promise((_, failed) => {
+    timer = setTimeout(() => failed(new Error(`${words} took longer than ${millis / 1000} s`)), millis);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * A browser of its own process. `end` always comes back: a browser that crashed can leave
+ * `close` waiting for an answer for ever, so the process is killed instead.
+ */
 export async function launch(graphics, executablePath) {
-  return chromium.launch({ executablePath, args: [...COMMON, ...GRAPHICS[graphics]] });
+  const server = await within(60_000, "starting the browser", chromium.launchServer({
+    executablePath, args: [...COMMON, ...GRAPHICS[graphics]], timeout: 45_000,
+  }));
+  const kill = () => within(10_000, "ending the browser", server.kill()).catch(() => {
+    server.process().kill("SIGKILL");
+  });
+  try {
+    const browser = await chromium.connect(server.wsEndpoint(), { timeout: 45_000 });
+    return { browser, end: kill };
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+}
+
+/** The text of a file that the page gives to the user. */
+export async function textOf(download) {
+  const folder = mkdtempSync(join(tmpdir(), "schedlab-"));
+  try {
+    const file = join(folder, "download");
+    await (await download).saveAs(file);
+    return readFileSync(file, "utf8");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** A page of the application, watched. */

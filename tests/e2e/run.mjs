@@ -1,10 +1,10 @@
 // Runs the end-to-end tests with one kind of graphics:
-//   node run.mjs --page FOLDER --chromium PATH --schedlab PATH --graphics webgpu|webgl|none [--only TEXT]
+//   node run.mjs --page FOLDER --chromium PATH --schedlab PATH --graphics webgpu|webgl|none [--only TEXT] [--minutes N]
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Lab, launch } from "./harness.mjs";
+import { Lab, launch, within } from "./harness.mjs";
 import { serve } from "./server.mjs";
 import { EVERYWHERE, LOSS, WITHOUT_GPU, WITH_WEBGPU } from "./tests.mjs";
 
@@ -15,6 +15,7 @@ const { values: args } = parseArgs({
     schedlab: { type: "string", default: "target/debug/schedlab" },
     graphics: { type: "string", default: "webgpu" },
     only: { type: "string", default: "" },
+    minutes: { type: "string", default: "25" },
   },
 });
 const { graphics } = args;
@@ -37,15 +38,17 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 
 class Skip extends Error {}
 
-// A browser that draws in software on a busy machine now and then misses a key or a deadline: a
-// test that fails is run once more, and the log says so. A real fault fails twice.
+// A browser that draws in software on a busy machine now and then crashes, misses a key or a
+// deadline: a test that fails is run once more, and the log says so. A real fault fails twice.
 const rerun = new Set();
-const queue = [...tests];
-for (let test = queue.shift(); test; test = queue.shift()) {
-  const began = Date.now();
-  // A fresh browser per test: a lost device or a crash must not reach the next one.
-  const browser = await launch(graphics, args.chromium);
+// Neither one test nor all of them may take for ever, whatever the browser does.
+const TEST_MILLIS = 300_000;
+const end = Date.now() + Number(args.minutes) * 60_000;
+
+async function attempt(test) {
   const opened = [];
+  // A fresh browser per test: a lost device or a crash must not reach the next one.
+  const { browser, end: endBrowser } = await launch(graphics, args.chromium);
   const openRaw = async (place, query = "") => {
     const lab = await Lab.open(browser, server.origin, `${query}${place}`);
     opened.push(lab);
@@ -61,35 +64,54 @@ for (let test = queue.shift(); test; test = queue.shift()) {
       throw new Skip(why);
     },
   };
-  const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
   try {
-    const lab = await test.run(tools);
-    await lab.close();
+    await within(TEST_MILLIS, "the test", test.run(tools).then((lab) => lab.close()));
+  } catch (error) {
+    if (error instanceof Skip) throw error;
+    const lines = [String(error.stack ?? error)];
+    for (const [i, lab] of opened.entries()) {
+      for (const text of lab.errors) lines.push(`console: ${text}`);
+      const file = join(out, `${graphics}-${test.name.replace(/\W+/g, "-")}-${i}.png`);
+      await within(15_000, "a picture", lab.page.screenshot({ path: file })).then(
+        () => lines.push(`picture: ${file}`),
+        () => {},
+      );
+    }
+    throw new Error(lines.join("\n"));
+  } finally {
+    await endBrowser();
+  }
+}
+
+const queue = [...tests];
+for (let test = queue.shift(); test; test = queue.shift()) {
+  const began = Date.now();
+  const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
+  if (began > end) {
+    counts.failed += 1;
+    console.log(`not ok ${test.name}: not begun, ${args.minutes} minutes are over`);
+    continue;
+  }
+  try {
+    await attempt(test);
     counts.passed += 1;
     console.log(`ok ${test.name} (${seconds()})`);
   } catch (error) {
     if (error instanceof Skip) {
       counts.skipped += 1;
       console.log(`skipped ${test.name}: ${error.message}`);
-    } else {
-      const again = !rerun.has(test.name);
-      if (again) {
-        rerun.add(test.name);
-        queue.unshift(test);
-      } else {
-        counts.failed += 1;
-      }
-      console.log(`${again ? "once more:" : "not ok"} ${test.name} (${seconds()})\n  ${String(error.stack ?? error).replaceAll("\n", "\n  ")}`);
-      for (const [i, lab] of opened.entries()) {
-        for (const text of lab.errors) console.log(`  console: ${text}`);
-        const file = join(out, `${graphics}-${test.name.replace(/\W+/g, "-")}-${i}.png`);
-        await lab.page.screenshot({ path: file }).then(() => console.log(`  picture: ${file}`), () => {});
-      }
+      continue;
     }
-  } finally {
-    await browser.close();
+    const again = !rerun.has(test.name);
+    if (again) {
+      rerun.add(test.name);
+      queue.unshift(test);
+    } else {
+      counts.failed += 1;
+    }
+    console.log(`${again ? "once more:" : "not ok"} ${test.name} (${seconds()})\n  ${error.message.replaceAll("\n", "\n  ")}`);
   }
 }
-await server.close();
+server.close();
 console.log(`e2e result: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${graphics})`);
 process.exit(counts.failed ? 1 : 0);

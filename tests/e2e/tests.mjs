@@ -1,9 +1,10 @@
 // The tests. Each gets a fresh page (`open`) and says what went wrong by throwing.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { textOf } from "./harness.mjs";
 import { LABS, configs, results } from "./labs.mjs";
 
 /** Results of `schedlab run` for a setup, by metric. */
@@ -11,8 +12,11 @@ function native(schedlab, setup, more = []) {
   const folder = mkdtempSync(join(tmpdir(), "schedlab-"));
   const [config, out] = [join(folder, "setup.json"), join(folder, "out.json")];
   writeFileSync(config, JSON.stringify(setup));
-  execFileSync(schedlab, ["run", config, "--out", out, ...more], { stdio: ["ignore", "ignore", "pipe"] });
+  execFileSync(schedlab, ["run", config, "--out", out, ...more], {
+    stdio: ["ignore", "ignore", "pipe"], timeout: 120_000,
+  });
   const { metrics } = JSON.parse(readFileSync(out, "utf8"));
+  rmSync(folder, { recursive: true, force: true });
   return Object.fromEntries(
     metrics.map(({ id, value }) => [id, typeof value === "number" ? value : null]),
   );
@@ -325,7 +329,7 @@ export const WITH_WEBGPU = [
       await lab.until("a step back", (s) => s.playhead < s.end);
       const download = lab.page.waitForEvent("download", { timeout: 60_000 });
       await lab.press("Timeline for Perfetto");
-      const events = JSON.parse(readFileSync(await (await download).path(), "utf8")).traceEvents;
+      const events = JSON.parse(await textOf(download)).traceEvents;
       assert.ok(events.filter((e) => e.ph === "X").length > 60, "slices of requests and iterations");
       await lab.page.waitForTimeout(500);
       const other = await open(new URL(lab.page.url()).hash);
@@ -343,8 +347,7 @@ export const WITH_WEBGPU = [
       await lab.press("More");
       const download = lab.page.waitForEvent("download", { timeout: 60_000 });
       await lab.press(/^Save setup as a file/, false);
-      const file = await (await download).path();
-      const saved = JSON.parse(readFileSync(file, "utf8"));
+      const saved = JSON.parse(await textOf(download));
       assert.deepEqual(saved.setups, configs(before), "the file holds the setup");
       return lab;
     },
