@@ -9,13 +9,15 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Arrivals, Config, Ending, Feature, Log, Routing, Run, Scheduler, Serving, Stretch, workload,
+    Arrivals, Config, Ending, Feature, Log, Preemption, Routing, Run, Scheduler, Serving, Stretch,
+    workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
 fn config() -> impl Strategy<Value = Config> {
     (
-        prop::sample::select(Scheduler::ALL.to_vec()),
+        // vLLM v0 more often: it has two kinds of preemption.
+        prop::sample::select([Scheduler::ALL, &[Scheduler::Vllm; 4]].concat()),
         prop::sample::select(vec![Arrivals::Poisson, Arrivals::Burst, Arrivals::Gamma]),
         (1_u64..60, 1_u64..40, 1_u64..=3, 1_u64..=3),
         (40_u64..200, 1_u64..600, 0.0..0.2_f64),
@@ -55,6 +57,13 @@ fn config() -> impl Strategy<Value = Config> {
                 batch_share: if seed % 5 == 0 { 0.4 } else { 0.0 },
                 prediction_sigma: if seed % 2 == 0 { 0.0 } else { 1.0 },
                 preemptive: seed % 3 == 1,
+                preemption: if seed % 4 < 3 {
+                    Preemption::Swap
+                } else {
+                    Preemption::Recompute
+                },
+                // From no room at all to room for everybody: a block is a MiB.
+                swap_gib: [0.0, 0.01, 0.03, 10.0][seed as usize % 4],
                 routing: Routing::ALL[seed as usize % Routing::ALL.len()],
                 ..Config::default()
             },
@@ -77,6 +86,7 @@ struct Watch<'a> {
     tokens: Vec<u32>,
     last_token: Vec<f64>,
     evictions: u64,
+    swaps: [u64; 2],
 }
 
 impl Sink for Watch<'_> {
@@ -124,7 +134,12 @@ impl Sink for Watch<'_> {
     }
 
     fn noted(&mut self, _at: f64, note: Note) {
-        self.evictions += u64::from(matches!(note, Note::Evicted { .. }));
+        match note {
+            Note::Evicted { .. } => self.evictions += 1,
+            Note::SwappedOut(_) => self.swaps[0] += 1,
+            Note::SwappedIn(_) => self.swaps[1] += 1,
+            Note::Released(_) => {}
+        }
     }
 }
 
@@ -187,8 +202,8 @@ fn state(engine: &Engine) -> String {
             let desk = engine.desk(i);
             let flying: Vec<_> = engine.in_flight(i).collect();
             format!(
-                "{:?} {:?} {} {} {flying:?}",
-                desk.queue, desk.held, desk.used, desk.holders
+                "{:?} {:?} {:?} {} {} {} {flying:?}",
+                desk.queue, desk.held, desk.swapped, desk.swapped_blocks, desk.used, desk.holders
             )
         })
         .collect();
@@ -219,6 +234,7 @@ proptest! {
             tokens: vec![0; n],
             last_token: vec![-1.0; n],
             evictions: 0,
+            swaps: [0; 2],
         };
         let mut engine: Engine = start.one_by_one();
         let total: Vec<u32> = (0..n).map(|i| engine.requests().prefill[i] + output(&engine, i)).collect();
@@ -228,6 +244,15 @@ proptest! {
             for replica in 0..engine.replicas() {
                 let held: u32 = (0..n).filter(|&i| r.replica[i] as usize == replica).map(|i| r.blocks[i]).sum();
                 let desk = engine.desk(replica);
+                let (mut blocks, mut last) = (0, 0.0);
+                for swapped in &desk.swapped {
+                    let i = swapped.request as usize;
+                    prop_assert_eq!((r.phase[i], r.blocks[i]), (Phase::Swapped, 0));
+                    prop_assert!(r.arrival[i] >= last, "swapped requests stand by arrival");
+                    (blocks, last) = (blocks + swapped.blocks, r.arrival[i]);
+                }
+                prop_assert_eq!(blocks, desk.swapped_blocks);
+                prop_assert!(blocks <= engine.limits().swap.map_or(0, |s| s.blocks), "swap space");
                 if let Some(cache) = &desk.cache {
                     // Shared blocks count once.
                     prop_assert!(held >= desk.used && desk.used + cache.unused() <= config.limits().num_blocks);
@@ -248,9 +273,11 @@ proptest! {
         for replica in 0..engine.replicas() {
             prop_assert_eq!(engine.desk(replica).used, 0, "all blocks are free at the end");
             prop_assert_eq!(engine.desk(replica).holders, 0, "nobody holds blocks");
+            prop_assert_eq!(engine.desk(replica).swapped_blocks, 0, "all are back from the host");
         }
         let restarts: u32 = engine.requests().restarts.iter().sum();
         prop_assert_eq!(u64::from(restarts), watch.evictions, "restarts are evictions");
+        prop_assert_eq!(watch.swaps[0], watch.swaps[1], "whoever goes out comes back");
     }
 
     #[test]
@@ -378,6 +405,36 @@ fn only_policies_that_say_so_ask_for_true_lengths() {
         );
     }
     assert!(files > 7, "{files} files");
+}
+
+#[test]
+fn swapping_under_pressure_gives_the_same_events_by_cohort_and_one_by_one() {
+    let config = Config {
+        scheduler: Scheduler::Vllm,
+        preemption: Preemption::Swap,
+        rate: 14.0,
+        requests: 200,
+        prompt_median: 220.0,
+        prompt_sigma: 0.9,
+        output_median: 120.0,
+        output_max: 600,
+        max_tokens_per_sequence: 2048,
+        num_blocks: 420,
+        prompt_max: 1024,
+        ..Config::default()
+    };
+    let run = run(&config);
+    let start = run.recording().at(0);
+    let told = |mut engine: Engine| {
+        let mut tell = Tell::default();
+        engine.advance_all(u64::MAX, &mut tell);
+        (tell.0, state(&engine))
+    };
+    assert_eq!(told(start.clone()), told(start.one_by_one()));
+    let log = run.log();
+    assert!(log.swaps_out() > 20, "{} swaps", log.swaps_out());
+    assert_eq!(log.swaps.len(), 2 * log.swaps_out());
+    assert!(log.swap_secs > 0.0 && log.evictions.is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::cost::{
     Choices, CostKind, CostModel, CostPreset, Gpu, Model, Roofline, blocks_that_fit,
 };
-use super::engine::Limits;
+use super::engine::{Limits, SwapSpace};
 pub use super::policies::Scheduler;
 use super::policies::{Feature, Policy};
 use super::routers::Route;
@@ -24,6 +24,17 @@ pub enum SglangOrder {
     Fcfs,
     /// Fewest prompt tokens to compute first.
     ShortestPrefill,
+}
+
+/// What happens to the KV of a preempted request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Preemption {
+    /// It is lost, and computed again.
+    #[default]
+    Recompute,
+    /// It is copied to the host and back.
+    Swap,
 }
 
 /// Blocks that admission under a token budget asks for.
@@ -73,6 +84,14 @@ pub struct Config {
     pub vtc_output_weight: f64,
     /// Quantum of the first level of a feedback queue in seconds.
     pub mlfq_quantum_secs: f64,
+    /// What happens to the KV of a preempted request.
+    pub preemption: Preemption,
+    /// Memory of the host for swapped blocks in GiB per GPU.
+    pub swap_gib: f64,
+    /// Bandwidth between a GPU and its host, one way, in GB/s.
+    pub swap_gbps: f64,
+    /// Share of that bandwidth that copies of blocks reach.
+    pub swap_share: f64,
     /// Share of the pool kept free at admission.
     pub watermark_fraction: f64,
     /// Tokens per KV block.
@@ -97,6 +116,8 @@ pub struct Config {
     pub c4: f64,
     /// Tokens below which an iteration costs no less.
     pub bend_tokens: f64,
+    /// Bytes of KV per token beside coefficients of one's own.
+    pub kv_bytes: f64,
     /// Model of the roofline.
     pub model: Model,
     /// GPU of the roofline.
@@ -223,6 +244,10 @@ impl Default for Config {
             vtc_input_weight: 1.0,
             vtc_output_weight: 2.0,
             mlfq_quantum_secs: 0.01,
+            preemption: Preemption::Recompute,
+            swap_gib: 4.0,
+            swap_gbps: 25.0,
+            swap_share: 0.3,
             watermark_fraction: 0.01,
             block_size: 16,
             num_blocks: 3072,
@@ -235,6 +260,7 @@ impl Default for Config {
             c3: 5.323e-5,
             c4: 8.213e-8,
             bend_tokens: 64.0,
+            kv_bytes: 131_072.0,
             model: Model::Llama3_8b,
             roofline_gpu: Gpu::A100,
             roofline_tensor_parallel: 1,
@@ -309,6 +335,31 @@ impl Config {
             CostKind::Roofline => self.roofline_tensor_parallel,
             CostKind::Linear | CostKind::Hinge => 1,
         }
+    }
+
+    /// Bytes of KV per token, on all GPUs of an instance together.
+    pub fn kv_bytes_per_token(&self) -> f64 {
+        match self.cost_kind {
+            CostKind::Preset => self.cost.kv_bytes(),
+            CostKind::Roofline => self.model.shape().kv_bytes,
+            CostKind::Linear | CostKind::Hinge => self.kv_bytes,
+        }
+    }
+
+    /// Whether preempted requests are swapped out.
+    pub fn swaps(&self) -> bool {
+        self.scheduler.has(Feature::Swap) && self.preemption == Preemption::Swap
+    }
+
+    /// Memory of the host for swapped blocks, and the time of a copy: every GPU of an instance
+    /// copies its share over its own link.
+    fn swap_space(&self, block_size: u64) -> Option<SwapSpace> {
+        let gpus = (self.tensor_parallel() * self.stages()) as f64;
+        let block_bytes = self.kv_bytes_per_token() * block_size as f64 / gpus;
+        self.swaps().then(|| SwapSpace {
+            blocks: (self.swap_gib * (1_u64 << 30) as f64 / block_bytes) as u32,
+            secs_per_block: block_bytes / (self.swap_gbps * 1e9 * self.swap_share),
+        })
     }
 
     /// The GPU, for its power.
@@ -403,6 +454,7 @@ impl Config {
             max_waiting_iters: self.max_waiting_iters as u32,
             stages: self.stages() as u32,
             cost: self.cost_model(),
+            swap: self.swap_space(block_size),
             quirks: false,
             ignore_misfits: true,
         }
@@ -515,5 +567,46 @@ impl Config {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_request_costs_its_bytes_over_the_bandwidth_reached() {
+        let secs = |config: Config, tokens: u32| {
+            let limits = config.limits();
+            let blocks = u64::from(limits.blocks_for(tokens));
+            let work = super::super::engine::Work {
+                swap_blocks: 2 * blocks,
+                ..Default::default()
+            };
+            limits.swap_seconds(&work)
+        };
+        let swapping = |swap_share| Config {
+            preemption: Preemption::Swap,
+            swap_share,
+            ..Config::default()
+        };
+        // Out and back over 25 GB/s: 2·n·131,072 bytes.
+        for (share, tokens, millis) in
+            [(1.0, 1024, 10.74), (0.3, 1024, 35.79), (1.0, 16_384, 171.8)]
+        {
+            let got = 1e3 * secs(swapping(share), tokens);
+            assert!((got / millis - 1.0).abs() < 1e-3, "{got} ms, want {millis}");
+        }
+        // Four GPUs copy a quarter of 327,680 bytes each.
+        let four = Config {
+            cost: CostPreset::Llama3_70bA100Tp4,
+            ..swapping(1.0)
+        };
+        assert!((secs(four, 1024) / (2.0 * 1024.0 * 81_920.0 / 25e9) - 1.0).abs() < 1e-9);
+        assert_eq!(
+            swapping(0.3).limits().swap.map(|s| s.blocks),
+            Some(2048),
+            "4 GiB"
+        );
     }
 }

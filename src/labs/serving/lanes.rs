@@ -47,8 +47,9 @@ impl Lanes {
 }
 
 /// States in the order in which they win a tie.
-const KINDS: [Stretch; 6] = [
+const KINDS: [Stretch; 7] = [
     Stretch::Preempted,
+    Stretch::Swapped,
     Stretch::Stalled,
     Stretch::Prefill,
     Stretch::Decode,
@@ -210,6 +211,8 @@ pub struct Snapshot {
     pub cached: Vec<Option<u32>>,
     /// Waiting requests in order, and whether each was preempted, instance by instance.
     pub queues: Vec<Vec<(u32, bool)>>,
+    /// Requests whose blocks lie in the memory of the host, instance by instance.
+    pub swapped: Vec<Vec<u32>>,
     /// Blocks of one instance.
     pub blocks: u32,
     /// Prompt tokens and decodes of the batches on their way.
@@ -245,10 +248,14 @@ impl Snapshot {
                 queue.map(|&q| (q, r.restarts[q as usize] > 0)).collect()
             })
             .collect();
+        let swapped = (0..state.replicas())
+            .map(|d| state.desk(d).swapped.iter().map(|s| s.request).collect())
+            .collect();
         let mut snapshot = Self {
             holdings,
             cached,
             queues,
+            swapped,
             blocks: state.limits().num_blocks,
             ..Self::default()
         };
@@ -267,6 +274,11 @@ impl Snapshot {
     /// Waiting requests over all instances.
     pub fn waiting(&self) -> usize {
         self.queues.iter().map(Vec::len).sum()
+    }
+
+    /// Swapped requests over all instances.
+    pub fn swapped(&self) -> usize {
+        self.swapped.iter().map(Vec::len).sum()
     }
 
     /// Blocks in use over all instances.

@@ -12,7 +12,7 @@ pub use rows::Iterations;
 pub use sketch::Sketch;
 
 use super::cost::power::prefill_draw;
-use super::engine::{Desk, Emitted, Entry, Formed, Note, Phase, Sink};
+use super::engine::{Desk, Emitted, Entry, Formed, Note, Phase, Sink, Swapped};
 use rows::Counts;
 use spans::Together;
 
@@ -32,6 +32,8 @@ pub enum Stretch {
     Stalled,
     /// It lost its memory and is in the queue again.
     Preempted,
+    /// Its memory was copied to the host.
+    Swapped,
     /// It is done, but its place is not free yet (static batching).
     Tail,
 }
@@ -58,6 +60,19 @@ pub struct Eviction {
     pub tokens: u32,
 }
 
+/// A copy of a request's blocks to the host or back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Swap {
+    /// When.
+    pub at: f64,
+    /// The request.
+    pub request: u32,
+    /// Its blocks.
+    pub blocks: u32,
+    /// Whether they were copied out (or else back).
+    pub out: bool,
+}
+
 /// Fields the log follows per request.
 #[derive(Debug, Clone)]
 struct Follow {
@@ -76,8 +91,12 @@ struct Follow {
 pub struct Log {
     /// Iterations in order of forming.
     pub iterations: Iterations,
-    /// Preemptions in order of time.
+    /// Preemptions by recomputation in order of time.
     pub evictions: Vec<Eviction>,
+    /// Copies to the host and back in order of time.
+    pub swaps: Vec<Swap>,
+    /// Seconds of one stage spent on copies, summed over iterations.
+    pub swap_secs: f64,
     /// All gaps between consecutive tokens of a request.
     pub gaps: Gaps,
     /// Longest gap of each request and when it ended.
@@ -123,6 +142,8 @@ impl Log {
         Self {
             iterations: Iterations::default(),
             evictions: Vec::new(),
+            swaps: Vec::new(),
+            swap_secs: 0.0,
             gaps: Gaps::default(),
             longest_gap: vec![(0.0, f64::NAN); n],
             kv_integral: 0.0,
@@ -249,6 +270,7 @@ impl Sink for Log {
         };
         self.iterations.push(batch, &counts);
         self.busy_stage_secs += batch.stage_secs;
+        self.swap_secs += batch.swap_secs;
         self.prefill_draw_secs += batch.stage_secs * prefill_draw(batch.work.prefill);
     }
 
@@ -358,6 +380,19 @@ impl Sink for Log {
                     tokens,
                 });
             }
+            Note::SwappedOut(Swapped { request, blocks }) => {
+                let Follow { since, doing, .. } = self.follow[request as usize];
+                self.close(request, since, at, doing);
+                let follow = &mut self.follow[request as usize];
+                follow.since = at;
+                follow.doing = Stretch::Swapped;
+                self.live_tokens -= u64::from(follow.kv_tokens);
+                self.swap(at, request, blocks, true);
+            }
+            Note::SwappedIn(Swapped { request, blocks }) => {
+                self.live_tokens += u64::from(self.follow[request as usize].kv_tokens);
+                self.swap(at, request, blocks, false);
+            }
             Note::Released(request) => {
                 let Follow { since, .. } = self.follow[request as usize];
                 self.close(request, since, at, Stretch::Tail);
@@ -368,6 +403,20 @@ impl Sink for Log {
 }
 
 impl Log {
+    /// Preemptions by swap.
+    pub fn swaps_out(&self) -> usize {
+        self.swaps.iter().filter(|s| s.out).count()
+    }
+
+    fn swap(&mut self, at: f64, request: u32, blocks: u32, out: bool) {
+        self.swaps.push(Swap {
+            at,
+            request,
+            blocks,
+            out,
+        });
+    }
+
     fn start_of(&self, iteration: u64, at: f64) -> f64 {
         let found = self.starts.iter().find(|s| s.0 == iteration);
         found.map_or(at, |s| s.1)

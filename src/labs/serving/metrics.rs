@@ -49,6 +49,9 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
     let mut out = latencies(results, log, saturated);
     out.extend(rates(config, results, log));
     out.extend(power::metrics(config, log, results.end));
+    if config.swaps() {
+        out.extend(swapping(log));
+    }
     if saturated {
         out.push(Metric {
             id: "queue_growth_per_sec",
@@ -152,6 +155,27 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
     out
 }
 
+fn swapping(log: &Log) -> [Metric; 2] {
+    [
+        Metric {
+            id: "swaps",
+            name: "Swapped out",
+            unit: "",
+            value: log.swaps_out() as f64,
+            better: Better::Lower,
+            doc: "How often the blocks of a running request were copied to the host.",
+        },
+        Metric {
+            id: "swap_percent",
+            name: "Time copying",
+            unit: "%",
+            value: 100.0 * log.swap_secs / log.busy_stage_secs,
+            better: Better::Lower,
+            doc: "Share of the time of all iterations in which they waited for blocks that were copied to the host or back.",
+        },
+    ]
+}
+
 fn rates(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
     let secs = results.end;
     let per_sec = |count: f64| if secs > 0.0 { count / secs } else { f64::NAN };
@@ -213,9 +237,9 @@ fn rates(config: &Config, results: &Results, log: &Log) -> Vec<Metric> {
             "preemptions",
             "Preemptions",
             "",
-            log.evictions.len() as f64,
+            (log.evictions.len() + log.swaps_out()) as f64,
             Better::Lower,
-            "How often a request lost its memory and started again.",
+            "How often a running request lost its memory: to start again, or swapped out.",
         ),
         metric(
             "recomputed_percent",

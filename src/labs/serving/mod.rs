@@ -33,10 +33,12 @@ pub mod trace;
 mod view;
 mod workload;
 
-pub use config::{Allocation, Arrivals, Config, Lengths, Routing, Scheduler, SglangOrder};
+pub use config::{
+    Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler, SglangOrder,
+};
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
-pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch};
+pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch, Swap};
 pub use model::Run;
 pub use policies::Feature;
 pub use results::{Ending, Results};

@@ -185,7 +185,12 @@ impl Work {
         let requests = closing.recording.last().requests();
         if closing.segments.is_none() {
             let open: Vec<bool> = (requests.phase.iter())
-                .map(|p| matches!(p, Phase::Waiting | Phase::Prefill | Phase::Decode))
+                .map(|p| {
+                    matches!(
+                        p,
+                        Phase::Waiting | Phase::Prefill | Phase::Decode | Phase::Swapped
+                    )
+                })
                 .collect();
             // Requests that followed others have an arrival time only now.
             workload.arrival = requests.arrival.to_vec();

@@ -22,6 +22,7 @@ pub(super) fn timeline(
     }
     let mut moments: Vec<Moment> = [
         first_preemption(log),
+        first_swap(log),
         first_miss(config, workload, results),
         longest_stall(log),
         longest_queue(log),
@@ -44,6 +45,15 @@ fn first_preemption(log: &Log) -> Option<Moment> {
     Some(Moment {
         at: eviction.at,
         label: format!("first preemption: request {}", eviction.request),
+        kind: MomentKind::Bad,
+    })
+}
+
+fn first_swap(log: &Log) -> Option<Moment> {
+    let swap = log.swaps.first()?;
+    Some(Moment {
+        at: swap.at,
+        label: format!("first swap: request {} goes out", swap.request),
         kind: MomentKind::Bad,
     })
 }

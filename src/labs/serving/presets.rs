@@ -1,6 +1,6 @@
 //! Starting points.
 
-use super::config::{Arrivals, Config, Scheduler};
+use super::config::{Arrivals, Config, Preemption, Scheduler};
 use crate::labs::Preset;
 
 /// The presets; the first is the one the lab opens with.
@@ -24,6 +24,11 @@ pub(super) static PRESETS: &[Preset<Config>] = &[
         name: "Memory pressure",
         doc: "A small KV pool and long outputs: requests are admitted, grow, and throw each other out.",
         config: pressure,
+    },
+    Preset {
+        name: "Swapping",
+        doc: "The same pressure, but victims are copied to the host and back: nothing is computed twice, and nobody new comes in meanwhile.",
+        config: swapping,
     },
     Preset {
         name: "Short jobs first",
@@ -80,6 +85,13 @@ pub(super) fn pressure() -> Config {
         num_blocks: 420,
         slo_ttft_secs: 5.0,
         ..Config::default()
+    }
+}
+
+fn swapping() -> Config {
+    Config {
+        preemption: Preemption::Swap,
+        ..pressure()
     }
 }
 

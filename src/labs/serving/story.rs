@@ -52,6 +52,7 @@ fn now_facts(run: &Run, state: &Engine, i: usize) -> Vec<Fact> {
     let left = r.remaining(Oracle::declare(), i as u32);
     let out = match r.phase[i] {
         Phase::Done => w.decode[i],
+        Phase::Swapped => w.decode[i].saturating_sub(left),
         Phase::Future | Phase::Ignored => 0,
         _ if r.phase[i] == Phase::Decode => w.decode[i].saturating_sub(left),
         // After a preemption the produced tokens stand in the prompt.
@@ -104,6 +105,7 @@ fn words(state: &Engine, i: usize) -> String {
             r.prefill[i]
         ),
         Phase::Decode => "decodes".to_owned(),
+        Phase::Swapped => "swapped out to the host".to_owned(),
         Phase::Done => "finished".to_owned(),
         Phase::Ignored => "set aside at arrival".to_owned(),
     }
@@ -111,7 +113,7 @@ fn words(state: &Engine, i: usize) -> String {
 
 fn whole_facts(run: &Run, i: usize) -> Vec<Fact> {
     let (w, r) = (run.workload(), run.results());
-    vec![
+    let mut facts = vec![
         Fact::new("Arrival", format!("{:.3} s", w.arrival[i])),
         Fact::new("Queueing", secs(r.queueing[i])),
         Fact::new("TTFT", secs(r.ttft[i])),
@@ -123,7 +125,19 @@ fn whole_facts(run: &Run, i: usize) -> Vec<Fact> {
             "Targets",
             if r.meets_slo[i] { "met" } else { "missed" }.to_owned(),
         ),
-    ]
+    ];
+    if run.config().swaps() {
+        let own: Vec<_> = (run.log().swaps.iter())
+            .filter(|s| s.out && s.request as usize == i)
+            .collect();
+        let blocks: u32 = own.iter().map(|s| s.blocks).sum();
+        let words = match own.len() {
+            0 => "never".to_owned(),
+            n => format!("{n} time{}, {blocks} blocks", plural(n as u32)),
+        };
+        facts.push(Fact::new("Swapped out", words));
+    }
+    facts
 }
 
 /// The rule that decides about request `i` at this moment, with its numbers.
@@ -146,6 +160,7 @@ fn why(config: &Config, state: &Engine, r: u32, at: f64) -> Vec<String> {
             }
         )],
         Phase::Waiting => waiting(config, state, r),
+        Phase::Swapped => state.why(r),
         Phase::Prefill | Phase::Decode => running(config, state, r),
     }
 }
@@ -218,6 +233,7 @@ fn stop_words(head: &str, stop: Stop, config: &Config) -> String {
         Stop::Peak { peak, capacity } => format!("Memory to come: with {} the peak would be {peak} tokens; the pool has {capacity}.", head.to_lowercase()),
         Stop::Preempted => "Order: a running request was preempted for lack of blocks in this iteration, so nobody is admitted.".to_owned(),
         Stop::Room { need, free } => format!("Memory to come: {} and the outputs still to come need room for {need} tokens; {free} are free.", head.to_lowercase()),
+        Stop::Swapped(n) => format!("Order: {n} swapped-out request{} come{} back before anybody is admitted.", plural(n), if n == 1 { "s" } else { "" }),
         Stop::Rank => "Rank: others have fewer tokens left; they used the budget or the batch cap.".to_owned(),
     }
 }
@@ -345,7 +361,7 @@ pub(super) fn summary(run: &Run) -> String {
     };
     let gaps = log.gaps.sorted();
     let mut text = format!(
-        "{name} finishes {} of {} requests in {} at {:.0} tokens per second; the median first token takes {}, the p99 gap between tokens {}{mark}, the longest stall {}; {:.1} % meet their targets, {} preemptions.",
+        "{name} finishes {} of {} requests in {} at {:.0} tokens per second; the median first token takes {}, the p99 gap between tokens {}{mark}, the longest stall {}; {:.1} % meet their targets, {} preemptions{}.",
         r.count(Ending::Finished),
         r.len(),
         secs(r.end),
@@ -354,7 +370,12 @@ pub(super) fn summary(run: &Run) -> String {
         secs(gaps.percentile(99.0)),
         secs(gaps.longest()),
         100.0 * r.attainment(),
-        log.evictions.len(),
+        log.evictions.len() + log.swaps_out(),
+        if log.swaps.is_empty() {
+            String::new()
+        } else {
+            format!(", {} of them by swap", log.swaps_out())
+        },
     );
     let ignored = r.count(Ending::Ignored);
     if ignored > 0 {

@@ -20,8 +20,13 @@ pub(super) fn requests(run: &Run) -> Table {
         "e2e_secs",
         "longest_stall_secs",
         "preemptions",
+        "swapped_out",
         "meets_targets",
     ];
+    let mut swapped = vec![0_u32; r.len()];
+    for swap in run.log().swaps.iter().filter(|s| s.out) {
+        swapped[swap.request as usize] += 1;
+    }
     let rows = (0..r.len())
         .map(|i| {
             vec![
@@ -37,6 +42,7 @@ pub(super) fn requests(run: &Run) -> Table {
                 r.e2e[i],
                 r.stall[i],
                 f64::from(r.restarts[i]),
+                f64::from(swapped[i]),
                 f64::from(u8::from(r.meets_slo[i])),
             ]
         })

@@ -382,6 +382,9 @@ fn header_ui(
     if !run.log().evictions.is_empty() {
         kinds.push(Stretch::Preempted);
     }
+    if !run.log().swaps.is_empty() {
+        kinds.push(Stretch::Swapped);
+    }
     if run.config().scheduler == super::Scheduler::StaticBatching {
         kinds.push(Stretch::Tail);
     }
@@ -413,6 +416,9 @@ fn header_ui(
         now.prefill,
         now.decodes,
     );
+    if now.swapped() > 0 {
+        words = format!("{words} · {} swapped out", now.swapped());
+    }
     if lanes.per_row > 1 {
         words = format!("{words} · {} requests per lane", lanes.per_row);
     }

@@ -55,6 +55,14 @@ impl CostPreset {
         }
     }
 
+    /// Bytes of KV per token: 2 · layers · KV heads · head width · 2 bytes.
+    pub fn kv_bytes(self) -> f64 {
+        match self {
+            Self::Llama3_70bA100Tp4 | Self::Llama2_70bH100Tp4 => 327_680.0,
+            _ => 131_072.0,
+        }
+    }
+
     /// The GPU.
     pub fn gpu(self) -> Gpu {
         match self {

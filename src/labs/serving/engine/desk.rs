@@ -4,6 +4,7 @@
 use super::cohort::Cohort;
 use super::prefix::PrefixCache;
 use super::requests::{Phase, Requests};
+use super::swap::Swapped;
 use super::{Limits, Work};
 use std::collections::VecDeque;
 
@@ -41,6 +42,10 @@ pub enum Note {
     },
     /// Blocks of a finished request became free later than its end.
     Released(u32),
+    /// The blocks of a request were copied to the host.
+    SwappedOut(Swapped),
+    /// They were copied back.
+    SwappedIn(Swapped),
 }
 
 /// Why the head of the queue was not admitted when the last batch was formed.
@@ -91,6 +96,8 @@ pub enum Stop {
     Preempted,
     /// Others have fewer tokens left.
     Rank,
+    /// So many swapped requests come back first.
+    Swapped(u32),
     /// Tokens of the request and of outputs to come, against tokens that are free.
     Room {
         /// Tokens to make room for.
@@ -107,6 +114,8 @@ pub struct Desk {
     pub queue: VecDeque<u32>,
     /// Requests that hold blocks and are not in a batch (for vLLM v1 and SRPT: all running ones).
     pub held: VecDeque<u32>,
+    /// Requests whose blocks lie in the memory of the host, by arrival.
+    pub swapped: VecDeque<Swapped>,
     /// Requests that decode together; always empty for a policy that does not know cohorts.
     pub cohort: Cohort,
     /// The batch being formed, without the cohort.
@@ -127,6 +136,12 @@ pub struct Desk {
     pub peak: u32,
     /// Requests that hold blocks, in a batch or not.
     pub holders: u32,
+    /// Blocks in the memory of the host.
+    pub swapped_blocks: u32,
+    /// Blocks copied to the host or back since the last batch was formed.
+    pub copied: u32,
+    /// Requests swapped out so far.
+    pub swaps: u64,
     /// Evictions so far.
     pub evictions: u64,
     /// Evictions of requests whose prompt was not finished.
@@ -237,7 +252,12 @@ impl Desk {
 
     /// Whether a request lost its memory since the last batch was formed.
     pub fn lost_now(&self, r: u32) -> bool {
-        (self.notes.iter()).any(|n| matches!(n, Note::Evicted { request, .. } if *request == r))
+        (self.notes.iter()).any(|n| match n {
+            Note::Evicted { request, .. } | Note::SwappedOut(Swapped { request, .. }) => {
+                *request == r
+            }
+            Note::Released(_) | Note::SwappedIn(_) => false,
+        })
     }
 
     /// Puts a request into the batch with `q` tokens.
@@ -253,7 +273,7 @@ impl Desk {
         });
     }
 
-    /// Makes sure that one block is free for `r`, evicting the last holder as long as there is
+    /// Makes sure that one block is free for `r`, preempting the last holder as long as there is
     /// none, at the end `r` itself. Returns whether `r` is still there; then it has room for its
     /// next token.
     pub fn make_room_for_token(
@@ -264,10 +284,10 @@ impl Desk {
     ) -> bool {
         while self.free(limits) < 1 {
             let Some(victim) = self.held.pop_back() else {
-                self.evict(requests, limits, r);
+                self.preempt(requests, limits, r);
                 return false;
             };
-            self.evict(requests, limits, victim);
+            self.preempt(requests, limits, victim);
         }
         let i = r as usize;
         if u64::from(requests.processed[i])
@@ -301,7 +321,10 @@ impl Desk {
 
     /// What the batch being formed asks of the hardware.
     pub fn work(&self, requests: &Requests) -> Work {
-        let mut work = Work::default();
+        let mut work = Work {
+            swap_blocks: u64::from(self.copied),
+            ..Work::default()
+        };
         if self.cohort.in_batch() {
             work.decodes = u64::from(self.cohort.running());
             work.kv_read = self.cohort.tokens();

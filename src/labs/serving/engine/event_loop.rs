@@ -270,7 +270,8 @@ impl Engine {
         }
         for replica in &self.replicas {
             let desk = &replica.desk;
-            if let Some(&r) = desk.queue.front().or(desk.held.front()) {
+            let swapped = desk.swapped.front().map(|s| s.request);
+            if let Some(r) = (desk.queue.front().or(desk.held.front()).copied()).or(swapped) {
                 let need = self.limits.blocks_for(self.requests.prefill[r as usize]);
                 return Some(Error::Stuck(format!(
                     "deadlock: request {r} needs {need} blocks, pool has {} ({} free, {} kept in reserve)",
@@ -405,7 +406,9 @@ impl Engine {
                 break;
             }
             let work = replica.desk.work(&self.requests);
-            let stage_secs = self.limits.cost.stage_seconds(&work, self.limits.stages);
+            replica.desk.copied = 0;
+            let swap_secs = self.limits.swap_seconds(&work);
+            let stage_secs = self.limits.cost.stage_seconds(&work, self.limits.stages) + swap_secs;
             let flight = self.take_flight(index, stage_secs);
             let Flight {
                 entries, cohort, ..
@@ -429,6 +432,7 @@ impl Engine {
                 replica: index as u32,
                 at: self.now,
                 stage_secs,
+                swap_secs,
                 entries: if expand { &self.whole } else { entries },
                 cohort: if lumps { desk.cohort.running() } else { 0 },
                 work,

@@ -15,6 +15,7 @@ mod event_loop;
 mod prefix;
 mod requests;
 mod sink;
+mod swap;
 mod tags;
 mod together;
 
@@ -29,6 +30,7 @@ pub use event_loop::Engine;
 pub use prefix::PrefixCache;
 pub use requests::{Emitted, Oracle, Phase, Requests};
 pub use sink::{Formed, NoSink, Sink};
+pub use swap::{SwapSpace, Swapped};
 pub use tags::{BlockKeys, Piece, Tags};
 
 /// What an instance may do, in whole units.
@@ -65,6 +67,8 @@ pub struct Limits {
     pub stages: u32,
     /// What an iteration costs.
     pub cost: CostModel,
+    /// Memory of the host for the blocks of preempted requests; without it they compute again.
+    pub swap: Option<SwapSpace>,
     /// Whether the known oddities Q1 to Q3 of the reference simulator are reproduced.
     pub quirks: bool,
     /// Whether requests that can never fit are set aside at arrival instead of blocking the queue.
@@ -105,6 +109,8 @@ pub struct Work {
     pub kv_read: u64,
     /// The part of K that prefill chunks read.
     pub prefill_past: u64,
+    /// Blocks copied to the host or back before it starts.
+    pub swap_blocks: u64,
 }
 
 impl Work {

@@ -16,6 +16,8 @@ pub enum Phase {
     Prefill,
     /// It produces one token per iteration.
     Decode,
+    /// It was preempted while decoding; its blocks lie in the memory of the host.
+    Swapped,
     /// All tokens are out.
     Done,
     /// It can never fit and was set aside at arrival.

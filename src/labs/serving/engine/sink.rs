@@ -15,6 +15,8 @@ pub struct Formed<'a> {
     pub at: f64,
     /// Seconds of one stage.
     pub stage_secs: f64,
+    /// The part of them in which swapped blocks are copied.
+    pub swap_secs: f64,
     /// Its requests in order; for a sink that takes lumps, those outside the cohort.
     pub entries: &'a [Entry],
     /// Members of the cohort that run before `entries`, for a sink that takes lumps, else 0.

@@ -43,6 +43,19 @@ pub fn chrome_trace(run: &Run) -> String {
             eviction.tokens
         ));
     }
+    for swap in &run.log().swaps {
+        event(&format!(
+            "{{\"ph\":\"i\",\"s\":\"t\",\"pid\":{REQUESTS},\"tid\":{},\"ts\":{},\"name\":\"{}\",\"args\":{{\"blocks\":{}}}}}",
+            swap.request,
+            micros(swap.at),
+            if swap.out {
+                "swapped out"
+            } else {
+                "swapped in"
+            },
+            swap.blocks
+        ));
+    }
     out.push_str("\n]}\n");
     out
 }
@@ -119,6 +132,7 @@ fn name_of(what: Stretch) -> &'static str {
         Stretch::Decode => "decode",
         Stretch::Stalled => "stalled",
         Stretch::Preempted => "preempted",
+        Stretch::Swapped => "swapped out",
         Stretch::Tail => "finished, place not free",
     }
 }

@@ -27,6 +27,12 @@ pub fn vllm_flags(config: &Config) -> String {
     } else {
         out.push("--no-enable-chunked-prefill".to_owned());
     }
+    if config.swaps() {
+        out.push(format!(
+            "--preemption-mode swap --swap-space {}",
+            config.swap_gib
+        ));
+    }
     if config.tensor_parallel() > 1 {
         out.push(format!(
             "--tensor-parallel-size {}",
@@ -102,6 +108,7 @@ fn lines(flags: &[String], config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labs::serving::config::Preemption;
 
     #[test]
     fn flags_carry_the_limits() {
@@ -125,6 +132,15 @@ mod tests {
         let text = sglang_flags(&config);
         assert!(text.contains("--chunked-prefill-size 2048"), "{text}");
         assert!(text.contains("--schedule-policy fcfs"), "{text}");
+        let swapping = vllm_flags(&Config {
+            scheduler: Scheduler::Vllm,
+            preemption: Preemption::Swap,
+            ..config.clone()
+        });
+        assert!(
+            swapping.contains("--preemption-mode swap --swap-space 4"),
+            "{swapping}"
+        );
         let text = vllm_flags(&Config {
             scheduler: Scheduler::Sarathi,
             ..config

@@ -234,6 +234,7 @@ fn alone(cost: [f64; 5], arrival: &[f64], prefill: &[u32], decode: &[u32]) -> Re
         max_waiting_iters: 0,
         stages: 1,
         cost: cost.into(),
+        swap: None,
         quirks: false,
         ignore_misfits: false,
     };

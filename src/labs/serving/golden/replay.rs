@@ -114,6 +114,7 @@ pub(super) fn vidur(file: &Value) -> Result<Vec<Case>> {
         max_waiting_iters: optional("max_waiting_iters", 0)?,
         stages: optional("pipeline_stages", 1)?,
         cost: cost(params)?.into(),
+        swap: None,
         quirks: true,
         ignore_misfits: false,
     };
@@ -166,6 +167,7 @@ pub(super) fn engine(file: &Value) -> Result<Vec<Case>> {
         max_waiting_iters: 0,
         stages: 1,
         cost: cost(params)?.into(),
+        swap: None,
         quirks: false,
         ignore_misfits: false,
     };

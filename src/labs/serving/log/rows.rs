@@ -203,6 +203,7 @@ mod tests {
                 replica: 0,
                 at: f64::from(i),
                 stage_secs: 1.0,
+                swap_secs: 0.0,
                 entries: &[],
                 cohort: i,
                 work: Work {

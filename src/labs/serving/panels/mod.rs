@@ -18,6 +18,8 @@ pub(super) fn color_of(what: Stretch, palette: &Palette) -> Color32 {
         Stretch::Decode => palette.states[2],
         Stretch::Stalled => mix(palette.background, palette.states[2], 0.28),
         Stretch::Preempted => palette.states[3],
+        // Paler than preempted: nothing is lost.
+        Stretch::Swapped => mix(palette.background, palette.states[3], 0.5),
         Stretch::Tail => mix(palette.background, palette.states[0], 0.45),
     }
 }
@@ -30,6 +32,7 @@ pub(super) fn name_of(what: Stretch) -> &'static str {
         Stretch::Decode => "decode",
         Stretch::Stalled => "stalled",
         Stretch::Preempted => "preempted",
+        Stretch::Swapped => "swapped out",
         Stretch::Tail => "done, slot kept",
     }
 }

@@ -1,6 +1,8 @@
 //! The moment under the playhead: KV pool as a grid, coloured by request, and the waiting queue.
 
 use super::super::lanes::Snapshot;
+use super::super::log::Stretch;
+use super::color_of;
 use super::frame::SMALL;
 use super::gantt::hatch;
 use crate::core::EntityId;
@@ -178,7 +180,14 @@ fn waiting(
     painter: &Painter,
 ) {
     let total = snapshot.waiting();
-    heading(rect, "Waiting", &total.to_string(), palette, painter);
+    let swapped = snapshot.swapped();
+    let (name, words) = if swapped > 0 {
+        ("Swapped out, waiting", format!("{swapped} + {total}"))
+    } else {
+        ("Waiting", total.to_string())
+    };
+    heading(rect, name, &words, palette, painter);
+    let total = total + swapped;
     let body = Rect::from_min_max(rect.left_top() + vec2(0.0, LINE + 2.0), rect.right_bottom());
     if total == 0 {
         painter.text(
@@ -193,12 +202,17 @@ fn waiting(
     let place = cells(body, (total as u32).clamp(40, CELLS));
     let mut mesh = Mesh::default();
     let mut frames = Vec::new();
-    for (i, &(request, preempted)) in snapshot.queues.iter().flatten().enumerate() {
+    let states = [palette.states[0], palette.states[3]];
+    let out = color_of(Stretch::Swapped, palette);
+    let queued = snapshot.queues.iter().flatten();
+    let cells = (snapshot.swapped.iter().flatten().map(|&r| (r, false, out)))
+        .chain(queued.map(|&(r, again)| (r, again, states[usize::from(again)])));
+    for (i, (request, preempted, color)) in cells.enumerate() {
         let cell = place(i as u32);
         if cell.bottom() > rect.bottom() + 2.0 {
             break;
         }
-        mesh.add_colored_rect(cell, palette.states[if preempted { 3 } else { 0 }]);
+        mesh.add_colored_rect(cell, color);
         if preempted {
             hatch(&mut mesh, cell, palette.background);
         }

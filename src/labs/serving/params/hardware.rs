@@ -100,6 +100,19 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Tokens of an iteration below which fewer save no time.")
     .group("Hardware")
     .when(|c| c.cost_kind == CostKind::Hinge),
+    Param::float(
+        "kv_bytes",
+        "KV per token",
+        [1.0, 100_000_000.0],
+        |c: &Config| c.kv_bytes,
+        |c, v| c.kv_bytes = v,
+    )
+    .log()
+    .unit("B")
+    .doc("Bytes of KV per token: what a swapped request has to copy. 131,072 for Llama-3-8B.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| own(c) && c.swaps()),
     Param::choice(
         "model",
         "Model",

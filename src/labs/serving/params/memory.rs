@@ -43,6 +43,40 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         c.scheduler.has(Feature::Watermark)
             || c.scheduler.has(Feature::Allocation) && c.allocation == Allocation::WholePrompt
     }),
+    Param::float(
+        "swap_gib",
+        "Swap space",
+        [0.0, 4096.0],
+        |c: &Config| c.swap_gib,
+        |c, v| c.swap_gib = v,
+    )
+    .unit("GiB")
+    .doc("Memory of the host for the blocks of preempted requests, per GPU. Where it is full, the next victim starts again.")
+    .group("Memory")
+    .when(Config::swaps),
+    Param::float(
+        "swap_gbps",
+        "Swap bandwidth",
+        [0.1, 1000.0],
+        |c: &Config| c.swap_gbps,
+        |c, v| c.swap_gbps = v,
+    )
+    .log()
+    .unit("GB/s")
+    .doc("Between a GPU and the host, one way: 25 for PCIe 4 with 16 lanes. Copies delay the iteration they stand before.")
+    .group("Memory")
+    .when(Config::swaps),
+    Param::float(
+        "swap_share",
+        "Swap bandwidth reached",
+        [0.01, 1.0],
+        |c: &Config| c.swap_share,
+        |c, v| c.swap_share = v,
+    )
+    .doc("Share of the bandwidth that copies reach: about 0.3 block by block, 0.9 for contiguous memory; our own choice.")
+    .group("Memory")
+    .advanced()
+    .when(Config::swaps),
     Param::int(
         "max_tokens_per_sequence",
         "Longest sequence",

@@ -1,6 +1,6 @@
 //! What the scheduler heeds.
 
-use super::super::config::{Allocation, Config, Scheduler, SglangOrder};
+use super::super::config::{Allocation, Config, Preemption, Scheduler, SglangOrder};
 use super::super::policies::Feature;
 use super::choose;
 use crate::core::Param;
@@ -54,6 +54,20 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .unit("requests")
     .doc("Most requests that run or hold memory at once.")
     .group("Scheduler"),
+    Param::choice(
+        "preemption",
+        "Preemption by",
+        &["Recomputing", "Swapping"],
+        |c: &Config| c.preemption as usize,
+        |c, i| {
+            if let Some(v) = choose(&[Preemption::Recompute, Preemption::Swap], i) {
+                c.preemption = v;
+            }
+        },
+    )
+    .doc("What a request loses with its memory: everything, and it starts again with what it has said as a prompt; or only time, as its blocks are copied to the host and back. While anybody is swapped out nobody is admitted.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Swap)),
     Param::choice(
         "allocation",
         "Admission asks for",

@@ -46,6 +46,8 @@ pub enum Feature {
     PrefillLimit,
     /// Keeps a watermark of free blocks.
     Watermark,
+    /// Can preempt by swap.
+    Swap,
     /// Gives every request a fixed slot.
     Slots,
     /// Can have several batches on their way at once.

@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::core::Simulation as _;
-use crate::labs::serving::engine::{Chains, Engine, Formed, NO_REQUEST, Requests, Sink, Tags};
+use crate::labs::serving::engine::{
+    Chains, Engine, Formed, NO_REQUEST, Requests, Sink, SwapSpace, Tags,
+};
 use crate::labs::serving::routers::Routing;
 
 /// Batches as (time of forming, [(request, tokens)]).
@@ -34,6 +36,7 @@ pub(super) fn limits() -> Limits {
         max_waiting_iters: 2,
         stages: 1,
         cost: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
+        swap: None,
         quirks: true,
         ignore_misfits: false,
     }
@@ -276,6 +279,65 @@ fn a_lone_request_that_evicts_itself_goes_on_unless_the_quirk_is_on() {
     assert_eq!(tokens, [4, 1, 6, 7], "two re-prefills");
     assert_eq!(engine.finished(), 1);
     assert_eq!(engine.requests().restarts, [2]);
+}
+
+#[test]
+fn a_swapped_request_keeps_its_tokens_and_comes_back_before_anybody_is_admitted() {
+    // Blocks of two tokens: two prompts of 4 fill 4 of 5 blocks.
+    let space = |blocks| {
+        Some(SwapSpace {
+            blocks,
+            secs_per_block: 0.25,
+        })
+    };
+    let pool = |swap| Limits {
+        block_size: 2,
+        num_blocks: 5,
+        quirks: false,
+        swap,
+        ..limits()
+    };
+    let requests = [(4, 4), (4, 3), (4, 1)];
+    let (batches, engine) = run(&Vllm, pool(space(8)), &requests);
+    let decode = |t: f64, ids: &[u32]| (t, ids.iter().map(|&r| (r, 1)).collect::<Vec<_>>());
+    let want: Batches = vec![
+        (0.0, vec![(0, 4)]),
+        (1.0, vec![(1, 4)]),
+        // Request 0 takes the last block; request 1 has none and goes out: two blocks copied.
+        decode(2.0, &[0]),
+        // Two blocks and one more are not free before request 0 has ended.
+        decode(3.5, &[0]),
+        decode(4.5, &[0]),
+        decode(5.5, &[1]),
+        // Nobody is swapped out any more: prompts go first again.
+        (7.0, vec![(2, 4)]),
+        decode(8.0, &[1]),
+    ];
+    assert_eq!(batches, want);
+    assert_eq!((engine.desk(0).swaps, engine.desk(0).evictions), (1, 0));
+    assert_eq!(engine.requests().restarts, [0; 3]);
+    // Without room on the host the same victim starts again.
+    let (_, engine) = run(&Vllm, pool(space(1)), &requests);
+    assert_eq!((engine.desk(0).swaps, engine.desk(0).evictions), (0, 1));
+}
+
+#[test]
+fn a_lone_request_that_swaps_itself_out_comes_back_at_once() {
+    let limits = Limits {
+        block_size: 4,
+        num_blocks: 2,
+        quirks: false,
+        swap: Some(SwapSpace {
+            blocks: 2,
+            secs_per_block: 0.5,
+        }),
+        ..limits()
+    };
+    let (batches, engine) = run(&Vllm, limits, &[(4, 4)]);
+    let starts: Vec<f64> = batches.iter().map(|b| b.0).collect();
+    // The pool is full at the second and the third token: two blocks out and back each time.
+    assert_eq!(starts, [0.0, 1.0, 2.0, 5.0]);
+    assert_eq!((engine.finished(), engine.desk(0).swaps), (1, 2));
 }
 
 #[test]

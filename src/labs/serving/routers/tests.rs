@@ -20,6 +20,7 @@ fn routed(routing: Routing, replicas: u32, requests: Requests) -> Vec<u32> {
         max_waiting_iters: 0,
         stages: 1,
         cost: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
+        swap: None,
         quirks: false,
         ignore_misfits: true,
     };

@@ -21,7 +21,7 @@ pub(super) static VLLM: Exhibit = Exhibit {
         arxiv: "2309.06180",
     },
     basis: Basis::Code,
-    deviations: "Preemption by recomputation only, no swapping; the token count of a prefill batch is padded, as in the reference simulator.",
+    deviations: "Preemption by recomputation as in the reference simulator, or by swap after the rules of vLLM before version 1; a victim for which the swap space has no room starts again instead of ending the server. The token count of a prefill batch is padded, as in the reference simulator.",
     equation: "admit if free − ⌈P/B⌉ ≥ ⌊f·N⌋",
     symbols: &[
         ("free", "blocks not in use"),
