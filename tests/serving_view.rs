@@ -102,6 +102,22 @@ fn the_picture_is_drawn_at_every_size_and_names_its_result() {
 }
 
 #[test]
+fn a_scheduler_that_looks_ahead_shows_what_it_sees() {
+    let Some(schedlab::labs::Setup::Serving(config)) =
+        schedlab::labs::exhibit("past-future").map(|e| (e.setup)())
+    else {
+        panic!("no setup of Past-Future");
+    };
+    let mut h = harness([1100.0, 560.0], screen(&config, 0.4, false));
+    shot("past_future", &mut h);
+    let s = h.state();
+    let seen = schedlab::labs::serving::Snapshot::of(&s.run, s.playhead).forecast;
+    let peak = seen.iter().map(|c| c[1]).fold(0.0, f64::max);
+    assert!(peak > 0.3 && peak < 1.0, "{seen:?}");
+    assert!(seen[0][0] <= s.playhead, "{seen:?}");
+}
+
+#[test]
 fn many_requests_share_lanes() {
     let config = Config {
         requests: 2000,

@@ -48,6 +48,19 @@ pub enum Allocation {
     WholePrompt,
 }
 
+/// How Past-Future estimates whether a request fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Admission {
+    /// By the peak of memory to come, with output lengths drawn from the past.
+    #[default]
+    PastFuture,
+    /// By the tokens of now.
+    Aggressive,
+    /// By the peak of memory to come, with every output as long as allowed.
+    Conservative,
+}
+
 /// Every input that changes a number.
 #[expect(
     clippy::struct_excessive_bools,
@@ -66,6 +79,8 @@ pub struct Config {
     pub batch_size_cap: u64,
     /// Decode iterations between two tries of LightLLM to admit.
     pub max_waiting_iters: u64,
+    /// How Past-Future estimates whether a request fits.
+    pub admission: Admission,
     /// Blocks that admission under a token budget asks for.
     pub allocation: Allocation,
     /// Whether blocks of prompts are found again by their tokens.
@@ -235,6 +250,7 @@ impl Default for Config {
             max_tokens_in_batch: 8192,
             batch_size_cap: 128,
             max_waiting_iters: 10,
+            admission: Admission::PastFuture,
             allocation: Allocation::PerChunk,
             prefix_caching: false,
             sglang_order: SglangOrder::LongestPrefix,
@@ -422,9 +438,9 @@ impl Config {
         self.block_size * self.kv_blocks()
     }
 
-    /// The engine's limits. LightLLM counts single tokens, so its blocks are of one token.
+    /// The engine's limits. Who counts single tokens has blocks of one token.
     pub fn limits(&self) -> Limits {
-        let (block_size, num_blocks) = if self.scheduler == Scheduler::Lightllm {
+        let (block_size, num_blocks) = if self.scheduler.has(Feature::SingleTokens) {
             (1, self.pool_tokens())
         } else {
             (self.block_size, self.kv_blocks())

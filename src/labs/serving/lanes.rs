@@ -2,6 +2,7 @@
 //! to a row where there are too many.
 
 use super::Run;
+use super::forecast::curve;
 use super::log::Stretch;
 
 /// A coloured piece of a row.
@@ -219,6 +220,9 @@ pub struct Snapshot {
     pub prefill: u32,
     /// Decodes of the batches on their way.
     pub decodes: u32,
+    /// Memory to come as the scheduler saw it last: corners of [seconds, share of the pool]; empty
+    /// where it does not look ahead, and with several instances.
+    pub forecast: Vec<[f64; 2]>,
 }
 
 impl Snapshot {
@@ -259,6 +263,13 @@ impl Snapshot {
             blocks: state.limits().num_blocks,
             ..Self::default()
         };
+        if let (1, Some(forecast)) = (state.replicas(), state.forecast(0)) {
+            let pool = f64::from(state.limits().block_size) * f64::from(snapshot.blocks);
+            snapshot.forecast = curve(forecast, state.limits());
+            for corner in &mut snapshot.forecast {
+                corner[1] /= pool;
+            }
+        }
         for replica in 0..state.replicas() {
             for entry in state.in_flight(replica) {
                 if entry.prefill {

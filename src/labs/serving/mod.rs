@@ -8,6 +8,7 @@ pub mod cost;
 pub mod engine;
 mod fairness;
 pub mod files;
+mod forecast;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -34,7 +35,7 @@ mod view;
 mod workload;
 
 pub use config::{
-    Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler, SglangOrder,
+    Admission, Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler, SglangOrder,
 };
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};

@@ -283,7 +283,7 @@ fn running(config: &Config, state: &Engine, r: u32) -> Vec<String> {
 
 fn stalled(config: &Config, prompts: usize, prefill: u32, decodes: usize) -> String {
     match config.scheduler {
-        Scheduler::Vllm | Scheduler::Lightllm if prompts > 0 => format!(
+        Scheduler::Vllm | Scheduler::Lightllm | Scheduler::PastFuture if prompts > 0 => format!(
             "Stalled: {prompts} new prompt{} with {prefill} tokens run alone; all running requests wait for the end of this iteration.",
             plural(prompts as u32)
         ),

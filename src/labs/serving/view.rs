@@ -136,7 +136,8 @@ impl LabView for Serving {
             palette,
             &painter,
         );
-        strips::memory(&drawn.columns, &frame, layout.memory, palette, &painter);
+        let memory = (&*drawn.columns, snapshot.forecast.as_slice());
+        strips::memory(memory, &frame, layout.memory, palette, &painter);
         frame::present(&frame, stage.playhead, layout.timed(), palette, &painter);
 
         let pointer = response.hover_pos();

@@ -7,7 +7,7 @@ use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Formed, NoSink, Sink};
 use super::{Cluster, Limits, PrefixCache};
 use crate::core::{Error, Result, Simulation};
-use crate::labs::serving::policies::Policy;
+use crate::labs::serving::policies::{Forecast, Policy};
 use crate::labs::serving::routers::Route;
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
@@ -238,6 +238,11 @@ impl Engine {
             return Vec::new();
         };
         policy.why(desk, &self.requests, &self.limits, r)
+    }
+
+    /// The memory to come as the policy of an instance saw it last, if it looks ahead.
+    pub fn forecast(&self, replica: usize) -> Option<&Forecast> {
+        self.replicas[replica].policy.forecast()
     }
 
     /// Whether a batch of the instance is on its way.

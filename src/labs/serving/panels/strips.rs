@@ -82,9 +82,10 @@ pub(in super::super) fn tokens(
     caption(rect, words, palette, painter);
 }
 
-/// Share of the pool in use, the part that holds tokens darker.
+/// Share of the pool in use, the part that holds tokens darker; dashed, what the scheduler sees
+/// coming.
 pub(in super::super) fn memory(
-    columns: &[Option<Column>],
+    (columns, forecast): (&[Option<Column>], &[[f64; 2]]),
     frame: &Frame,
     rect: Rect,
     palette: &Palette,
@@ -113,9 +114,24 @@ pub(in super::super) fn memory(
         [rect.left_top(), rect.right_top()],
         Stroke::new(1.0, fade(palette.ink, 0.5)),
     );
+    let inside = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+    let line: Vec<egui::Pos2> = (forecast.iter())
+        .map(|&[at, share]| pos2(frame.x(at), y(share as f32)))
+        .collect();
+    inside.extend(egui::Shape::dashed_line(
+        &line,
+        Stroke::new(1.5, palette.ink),
+        4.0,
+        2.5,
+    ));
     base(rect, palette, painter);
     scale(rect, "100 %", palette, painter);
-    caption(rect, "KV memory: filled, reserved paler", palette, painter);
+    let words = if forecast.is_empty() {
+        "KV memory: filled, reserved paler"
+    } else {
+        "KV memory: filled, reserved paler, foretold dashed"
+    };
+    caption(rect, words, palette, painter);
 }
 
 fn base(rect: Rect, palette: &Palette, painter: &Painter) {

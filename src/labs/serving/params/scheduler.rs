@@ -1,6 +1,6 @@
 //! What the scheduler heeds.
 
-use super::super::config::{Allocation, Config, Preemption, Scheduler, SglangOrder};
+use super::super::config::{Admission, Allocation, Config, Preemption, Scheduler, SglangOrder};
 use super::super::policies::Feature;
 use super::choose;
 use crate::core::Param;
@@ -183,5 +183,24 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .unit("iterations")
     .doc("LightLLM tries to admit prompts only after this many decode iterations.")
     .group("Scheduler")
-    .when(|c| c.scheduler == Scheduler::Lightllm),
+    .when(|c| c.scheduler.has(Feature::Tries)),
+    Param::choice(
+        "admission",
+        "Admission by",
+        &["Past outputs", "Tokens of now", "Longest outputs"],
+        |c: &Config| c.admission as usize,
+        |c, i| {
+            let all = [
+                Admission::PastFuture,
+                Admission::Aggressive,
+                Admission::Conservative,
+            ];
+            if let Some(v) = choose(&all, i) {
+                c.admission = v;
+            }
+        },
+    )
+    .doc("Past outputs: lengths drawn from the last 200 outputs give the peak of memory to come, which must stay below 95 % of the pool. Tokens of now: what is held today must stay below 99 %. Longest outputs: every output is taken to be as long as its sender allows.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Admission)),
 ];

@@ -14,7 +14,13 @@ use crate::labs::serving::engine::{
 pub(super) const CARD: Card = Card {
     name: "LightLLM",
     exhibit: "lightllm",
-    features: &[Feature::PrefillLimit, Feature::InOrder, Feature::Oracle],
+    features: &[
+        Feature::PrefillLimit,
+        Feature::InOrder,
+        Feature::SingleTokens,
+        Feature::Tries,
+        Feature::Oracle,
+    ],
     make: |_| Box::new(LightLlm::default()),
 };
 
@@ -139,7 +145,7 @@ impl LightLlm {
 
 /// Largest number of tokens held at one moment when everybody decodes one token per iteration.
 /// Sorts `ahead`, pairs of (tokens now, tokens to come).
-pub(super) fn peak_tokens(ahead: &mut [(u32, u32)]) -> u64 {
+pub(in super::super) fn peak_tokens(ahead: &mut [(u32, u32)]) -> u64 {
     ahead.sort_by_key(|&(_, to_come)| std::cmp::Reverse(to_come));
     let mut now = 0;
     let mut peak = 0;

@@ -6,6 +6,7 @@ mod orca;
 #[cfg(test)]
 mod order_tests;
 mod ordered;
+mod past_future;
 mod priority;
 mod ranked;
 mod sarathi;
@@ -22,6 +23,7 @@ mod vtc;
 pub use lightllm::LightLlm;
 pub use mlfq::Mlfq;
 pub use orca::Orca;
+pub use past_future::PastFuture;
 pub use priority::Priority;
 pub use sarathi::Sarathi;
 pub use sglang::Sglang;
@@ -31,6 +33,9 @@ pub use static_batching::StaticBatching;
 pub use vllm::Vllm;
 pub use vllm_v1::VllmV1;
 pub use vtc::Vtc;
+
+#[cfg(test)]
+pub(super) use lightllm::peak_tokens;
 
 use super::config::Config;
 use super::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
@@ -44,6 +49,12 @@ pub enum Feature {
     Budget,
     /// Limits the tokens of a prefill batch.
     PrefillLimit,
+    /// Counts memory in single tokens.
+    SingleTokens,
+    /// Tries to admit only every few iterations.
+    Tries,
+    /// Can admit by several estimates of memory.
+    Admission,
     /// Keeps a watermark of free blocks.
     Watermark,
     /// Can preempt by swap.
@@ -127,6 +138,8 @@ registry! {
     Sglang => sglang::CARD,
     /// LightLLM: admission by the estimated peak of memory.
     Lightllm => lightllm::CARD,
+    /// Past-Future: admission by the peak of memory that past output lengths foretell.
+    PastFuture => past_future::CARD,
     /// Shortest remaining processing time, with true or predicted lengths.
     Srpt => srpt::CARD,
     /// Shortest job first, without preemption.
@@ -149,6 +162,15 @@ impl Scheduler {
     pub fn has(self, feature: Feature) -> bool {
         self.card().features.contains(&feature)
     }
+}
+
+/// What a policy believes about the memory to come.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Forecast {
+    /// When it believed so, in seconds.
+    pub at: f64,
+    /// Tokens now and tokens still to come, for everybody who holds memory.
+    pub now_and_to_come: Vec<(u32, u32)>,
 }
 
 /// Forms batches for one instance.
@@ -178,6 +200,11 @@ pub trait Policy: Debug + Send + Sync {
     /// empty where the desk says it all.
     fn why(&self, _desk: &Desk, _requests: &Requests, _limits: &Limits, _r: u32) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The memory to come as it saw it last, for a policy that admits by it.
+    fn forecast(&self) -> Option<&Forecast> {
+        None
     }
 
     /// How requests that decode may be kept together, for a policy that also forms batches

@@ -17,7 +17,7 @@ pub(super) static LIGHTLLM: Exhibit = Exhibit {
         arxiv: "2507.10150",
     },
     basis: Basis::Code,
-    deviations: "True output lengths instead of a distribution of past ones, so nothing is ever evicted. No experiment of ours tests the paper's claim yet.",
+    deviations: "True output lengths instead of a distribution of past ones, so nothing is ever evicted.",
     equation: "peak = max over i of (a₁ + … + aᵢ + i·bᵢ) < N, requests sorted by b, descending",
     symbols: &[
         ("a", "tokens a request holds now"),

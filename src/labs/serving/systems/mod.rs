@@ -3,6 +3,7 @@
 mod lightllm;
 mod mlfq;
 mod orca;
+mod past_future;
 mod power_of_two;
 mod prefix_aware;
 mod priority;
@@ -33,4 +34,5 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &power_of_two::POWER_OF_TWO,
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,
+    &past_future::PAST_FUTURE,
 ];
