@@ -10,6 +10,7 @@ use schedlab::labs::serving::engine::{
 };
 use schedlab::labs::serving::{
     Arrivals, Config, Ending, Feature, Log, Preemption, Routing, Run, Scheduler, Serving, Stretch,
+    Admission, Arrivals, Config, Ending, Feature, Log, Routing, Run, Scheduler, Serving, Stretch,
     workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
@@ -64,6 +65,15 @@ fn config() -> impl Strategy<Value = Config> {
                 },
                 // From no room at all to room for everybody: a block is a MiB.
                 swap_gib: [0.0, 0.01, 0.03, 10.0][seed as usize % 4],
+                admission: [
+                    Admission::PastFuture,
+                    Admission::Aggressive,
+                    Admission::Conservative,
+                ][seed as usize % 3],
+                max_waiting_iters: seed % 11,
+                starvation_steps: seed % 7,
+                promotion_steps: 1 + seed % 4,
+                rank_tau: 0.5,
                 routing: Routing::ALL[seed as usize % Routing::ALL.len()],
                 ..Config::default()
             },

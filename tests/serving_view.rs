@@ -113,7 +113,7 @@ fn a_scheduler_that_looks_ahead_shows_what_it_sees() {
     let s = h.state();
     let seen = schedlab::labs::serving::Snapshot::of(&s.run, s.playhead).forecast;
     let peak = seen.iter().map(|c| c[1]).fold(0.0, f64::max);
-    assert!(peak > 0.3 && peak < 1.0, "{seen:?}");
+    assert!(peak > 0.3, "{seen:?}");
     assert!(seen[0][0] <= s.playhead, "{seen:?}");
 }
 

@@ -89,6 +89,12 @@ pub struct Config {
     pub sglang_order: SglangOrder,
     /// Standard deviation of the logarithm of a predicted output length around the true one.
     pub prediction_sigma: f64,
+    /// Kendall's τ between the scores of learning to rank and the true output lengths.
+    pub rank_tau: f64,
+    /// Steps in a row without running after which a request starves; 0 for no guard.
+    pub starvation_steps: u64,
+    /// Steps that a starving request runs before all others.
+    pub promotion_steps: u64,
     /// τ of priority − age/τ in seconds.
     pub aging_secs: f64,
     /// Whether a waiting request may take memory from running ones of lower priority.
@@ -255,6 +261,9 @@ impl Default for Config {
             prefix_caching: false,
             sglang_order: SglangOrder::LongestPrefix,
             prediction_sigma: 0.0,
+            rank_tau: 0.5,
+            starvation_steps: 200,
+            promotion_steps: 10,
             aging_secs: 10.0,
             preemptive: false,
             vtc_input_weight: 1.0,

@@ -1,5 +1,5 @@
 //! Predicted output lengths: the true length times lognormal noise, in place of a learned
-//! predictor, and how well they rank.
+//! predictor; scores that rank as well as asked for; and how well both rank.
 
 use super::config::Config;
 use super::policies::Feature;
@@ -8,12 +8,27 @@ use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Better, Metric};
 
-/// Predicted output tokens of every request: D·e^(σ·N(0,1)); empty if the scheduler asks for none.
+/// Requests that a given agreement is looked for among; more are scored the same way.
+const SAMPLE: usize = 1000;
+/// Halvings of the weight of the truth.
+const HALVINGS: u32 = 20;
+
+/// Whether a scheduler heeds what [`predictions`] gives.
+fn heeded(config: &Config) -> bool {
+    config.scheduler.has(Feature::Predicted) || config.scheduler.has(Feature::Scored)
+}
+
+/// Predicted output tokens of every request, D·e^(σ·N(0,1)), or scores that rank them; empty if the
+/// scheduler asks for neither.
 pub(super) fn predictions(config: &Config, outputs: &[u32]) -> Vec<f64> {
-    if !config.scheduler.has(Feature::Predicted) {
+    if !heeded(config) {
         return Vec::new();
     }
     let mut stream = Stream::new(config.seed, StreamId::Predictions);
+    if config.scheduler.has(Feature::Scored) {
+        let noise: Vec<f64> = outputs.iter().map(|_| stream.normal()).collect();
+        return scores(outputs, &noise, config.rank_tau);
+    }
     let sigma = config.prediction_sigma;
     outputs
         .iter()
@@ -21,10 +36,36 @@ pub(super) fn predictions(config: &Config, outputs: &[u32]) -> Vec<f64> {
         .collect()
 }
 
+/// Scores w·ln D + (1 − w)·s·noise, s the spread of ln D, with the weight w at which they agree with
+/// the true order by Kendall's `tau`, as nearly as ties allow.
+fn scores(outputs: &[u32], noise: &[f64], tau: f64) -> Vec<f64> {
+    let logs: Vec<f64> = outputs.iter().map(|&d| num::ln(f64::from(d))).collect();
+    let n = logs.len().max(1) as f64;
+    let mean = num::sum(logs.iter().copied()) / n;
+    let spread = (num::sum(logs.iter().map(|l| (l - mean) * (l - mean))) / n).sqrt();
+    let spread = if spread > 0.0 { spread } else { 1.0 };
+    let mixed = |w: f64, count: usize| -> Vec<f64> {
+        (logs.iter().zip(noise).take(count))
+            .map(|(l, z)| w * l + (1.0 - w) * spread * z)
+            .collect()
+    };
+    let sample = &outputs[..outputs.len().min(SAMPLE)];
+    let (mut low, mut high) = (0.0, 1.0);
+    for _ in 0..HALVINGS {
+        let middle = f64::midpoint(low, high);
+        if kendall_tau(sample, &mixed(middle, sample.len())) < tau {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    mixed(high, logs.len())
+}
+
 /// How well the predictions of a run rank its requests, where the scheduler uses any.
 pub(super) fn metric(config: &Config, workload: &Workload) -> Option<Metric> {
     let predicted = &workload.tags.predicted;
-    (config.scheduler.has(Feature::Predicted) && !predicted.is_empty()).then(|| Metric {
+    (heeded(config) && !predicted.is_empty()).then(|| Metric {
         id: "prediction_tau",
         name: "Kendall's τ of predictions",
         unit: "",
@@ -116,6 +157,19 @@ mod tests {
         }
         assert_eq!(kendall_tau(&truth, &predicted), sum / 21.0);
         assert!(kendall_tau(&[1], &[1.0]).is_nan());
+    }
+
+    #[test]
+    fn scores_agree_with_the_truth_as_well_as_asked_for() {
+        let mut stream = Stream::new(5, StreamId::Test);
+        let outputs: Vec<u32> = (0..1000).map(|_| 4 + stream.below(5000)).collect();
+        let noise: Vec<f64> = (0..1000).map(|_| stream.normal()).collect();
+        for tau in [0.1, 0.28, 0.5, 0.72, 0.95] {
+            let reached = kendall_tau(&outputs, &scores(&outputs, &noise, tau));
+            assert!((reached - tau).abs() < 0.005, "{tau}: {reached}");
+        }
+        assert_eq!(scores(&[7, 7], &[0.5, -0.5], 1.0).len(), 2, "all equal");
+        assert!(scores(&[], &[], 0.5).is_empty());
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub enum Stop {
     },
     /// A request was preempted in this iteration, so none is admitted.
     Preempted,
-    /// Others have fewer tokens left.
+    /// Others rank before it.
     Rank,
     /// So many swapped requests come back first.
     Swapped(u32),

@@ -116,7 +116,11 @@ pub(in super::super) fn memory(
     );
     let inside = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
     let line: Vec<egui::Pos2> = (forecast.iter())
-        .map(|&[at, share]| pos2(frame.x(at), y(share as f32)))
+        .map(|&[at, share]| {
+            // What is more than the pool leaves the strip.
+            let height = (rect.height() - 2.0) * share as f32;
+            pos2(frame.x(at), rect.bottom() - height)
+        })
         .collect();
     inside.extend(egui::Shape::dashed_line(
         &line,

@@ -121,6 +121,39 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group("Scheduler")
     .when(|c| c.scheduler.has(Feature::Predicted)),
     Param::float(
+        "rank_tau",
+        "Kendall's τ of the ranking",
+        [0.0, 1.0],
+        |c: &Config| c.rank_tau,
+        |c, v| c.rank_tau = v,
+    )
+    .doc("How well the scores agree with the true order of output lengths: pairs ranked rightly minus wrongly, over all pairs. 1 is the truth, 0 is chance; models trained for it reach about 0.5.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Scored)),
+    Param::int(
+        "starvation_steps",
+        "Starves after",
+        [0, 10_000],
+        |c: &Config| c.starvation_steps,
+        |c, v| c.starvation_steps = v,
+    )
+    .unit("iterations")
+    .doc("Iterations in a row without running after which a request goes before all others. 0: no guard.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Scored)),
+    Param::int(
+        "promotion_steps",
+        "Then runs first for",
+        [1, 10_000],
+        |c: &Config| c.promotion_steps,
+        |c, v| c.promotion_steps = v,
+    )
+    .log()
+    .unit("tok")
+    .doc("Tokens that a request which starved decodes before all others.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Scored) && c.starvation_steps > 0),
+    Param::float(
         "aging_secs",
         "Aging",
         [0.01, 100_000.0],

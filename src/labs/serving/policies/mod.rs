@@ -1,5 +1,6 @@
 //! The batch-forming policies, one file each, behind one small trait.
 
+mod learned_rank;
 mod lightllm;
 mod mlfq;
 mod orca;
@@ -20,6 +21,7 @@ mod vllm;
 mod vllm_v1;
 mod vtc;
 
+pub use learned_rank::LearnedRank;
 pub use lightllm::LightLlm;
 pub use mlfq::Mlfq;
 pub use orca::Orca;
@@ -71,6 +73,8 @@ pub enum Feature {
     Radix,
     /// Heeds predicted output lengths.
     Predicted,
+    /// Ranks by a score that agrees with the true lengths as well as asked for.
+    Scored,
     /// Heeds priorities that age.
     Aging,
     /// Shares out service between users.
@@ -142,6 +146,8 @@ registry! {
     PastFuture => past_future::CARD,
     /// Shortest remaining processing time, with true or predicted lengths.
     Srpt => srpt::CARD,
+    /// Learning to rank: a noisy ranking of output lengths, with a guard against starvation.
+    LearnedRank => learned_rank::CARD,
     /// Shortest job first, without preemption.
     Sjf => sjf::CARD,
     /// Multi-level feedback queue of FastServe.

@@ -1,5 +1,6 @@
 //! The systems of this lab, one file each.
 
+mod learning_to_rank;
 mod lightllm;
 mod mlfq;
 mod orca;
@@ -27,6 +28,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &vllm_v1::VLLM_V1,
     &sglang::SGLANG,
     &srpt::SRPT,
+    &learning_to_rank::LEARNING_TO_RANK,
     &sjf::SJF,
     &mlfq::MLFQ,
     &vtc::VTC,

@@ -10,7 +10,7 @@ use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 pub(super) static SRPT: Exhibit = Exhibit {
     id: "srpt",
     lab: LabKind::Serving,
-    title: "SRPT (learning to rank)",
+    title: "SRPT (oracle of learning to rank)",
     idea: "Every step, the requests with the fewest tokens left run first. With known lengths it is the oracle; add a prediction error for what a learned ranking can do.",
     paper: Paper {
         title: "Efficient LLM scheduling by learning to rank",
@@ -19,7 +19,7 @@ pub(super) static SRPT: Exhibit = Exhibit {
         arxiv: "2408.15792",
     },
     basis: Basis::Code,
-    deviations: "True lengths, or true lengths times lognormal noise, instead of a learned ranking; the guard against starvation is left out.",
+    deviations: "True lengths, or true lengths times lognormal noise; the paper's own noisy ranking with its guard against starvation is an exhibit of its own.",
     equation: "rank by P + D − processed, ascending",
     symbols: &[
         ("P", "prompt tokens"),
