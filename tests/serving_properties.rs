@@ -9,9 +9,8 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Arrivals, Config, Ending, Feature, Log, Preemption, Routing, Run, Scheduler, Serving, Stretch,
-    Admission, Arrivals, Config, Ending, Feature, Log, Routing, Run, Scheduler, Serving, Stretch,
-    workload,
+    Admission, Arrivals, Config, Ending, Feature, Log, Preemption, Routing, Run, Scheduler,
+    Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
@@ -71,9 +70,10 @@ fn config() -> impl Strategy<Value = Config> {
                     Admission::Conservative,
                 ][seed as usize % 3],
                 max_waiting_iters: seed % 11,
-                starvation_steps: seed % 7,
+                starvation_steps: 30 * (seed % 3),
                 promotion_steps: 1 + seed % 4,
                 rank_tau: 0.5,
+                time_limit_secs: 5000.0,
                 routing: Routing::ALL[seed as usize % Routing::ALL.len()],
                 ..Config::default()
             },
@@ -250,6 +250,7 @@ proptest! {
         let total: Vec<u32> = (0..n).map(|i| engine.requests().prefill[i] + output(&engine, i)).collect();
         let outputs = (0..n).map(|i| output(&engine, i)).collect::<Vec<u32>>();
         while engine.advance_with(&mut watch) {
+            prop_assert!(engine.steps() < 200_000, "goes on for ever");
             let r = engine.requests();
             for replica in 0..engine.replicas() {
                 let held: u32 = (0..n).filter(|&i| r.replica[i] as usize == replica).map(|i| r.blocks[i]).sum();

@@ -234,7 +234,6 @@ fn stop_words(head: &str, stop: Stop, config: &Config) -> String {
         Stop::Preempted => "Order: a running request was preempted for lack of blocks in this iteration, so nobody is admitted.".to_owned(),
         Stop::Room { need, free } => format!("Memory to come: {} and the outputs still to come need room for {need} tokens; {free} are free.", head.to_lowercase()),
         Stop::Swapped(n) => format!("Order: {n} swapped-out request{} come{} back before anybody is admitted.", plural(n), if n == 1 { "s" } else { "" }),
-        Stop::Rank => "Rank: others have fewer tokens left; they used the budget or the batch cap.".to_owned(),
         Stop::Rank => "Rank: others stand before it; they used the budget or the batch cap.".to_owned(),
     }
 }

@@ -181,8 +181,8 @@ mod tests {
     fn whoever_starves_runs_before_all_others_for_a_while() {
         let (order, _) = run(3, [9, 2, 20]);
         // 0 runs once, then 2 runs until 0 and 1 have been idle for three steps. Of these the
-        // lower score, 1, runs its two steps and is done; then 0 has its two.
-        let want = [0, 2, 2, 2, 1, 1, 0, 0];
+        // lower score, 1, runs its two steps and is done; then 0 has one, and 2 has starved.
+        let want = [0, 2, 2, 2, 1, 1, 0, 2];
         assert_eq!(order[..8], want.map(|r| vec![r]));
     }
 }
