@@ -88,7 +88,7 @@ fn evict(
 fn running(order: &impl Order, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> u32 {
     let mut budget = limits.token_budget;
     let mut i = 0;
-    while budget > 0 && i < desk.held.len() {
+    'next: while budget > 0 && i < desk.held.len() {
         let r = desk.held[i];
         let q = wanted_tokens(requests, r, budget);
         let need = missing_blocks(requests, limits, r, q);
@@ -98,7 +98,8 @@ fn running(order: &impl Order, desk: &mut Desk, requests: &mut Requests, limits:
             };
             let victim = evict(desk, requests, limits, place, &mut budget);
             if victim == Some(r) {
-                return budget;
+                // Those behind it go on: an order may choose its victim from the middle.
+                continue 'next;
             }
             i -= usize::from(place < i);
         }
