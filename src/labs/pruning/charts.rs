@@ -1,6 +1,6 @@
 //! The linked charts of a run, as data.
 
-use super::model::{Point, Results};
+use super::results::{Point, Results};
 use crate::core::{Axis, Chart, EntityId, Mark, Series, SeriesKind};
 
 fn sweep(r: &Results, y: impl Fn(&Point) -> Option<f64>) -> Vec<[f64; 2]> {

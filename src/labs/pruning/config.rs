@@ -1,6 +1,5 @@
 //! Config of the lab.
 
-use crate::core::Param;
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +37,8 @@ pub enum Method {
     Units,
     /// Magnitude, layer rates by dynamic programming over output distortions.
     JointDp,
+    /// What training moves away from zero: the sum of -w ∂L/∂w over its steps.
+    Movement,
     /// At initialisation: weight times gradient.
     Snip,
     /// At initialisation: weight times Hessian times gradient.
@@ -48,7 +49,7 @@ pub enum Method {
 
 impl Method {
     /// All methods in the order of the menu.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Magnitude,
         Self::Random,
         Self::Lamp,
@@ -58,6 +59,7 @@ impl Method {
         Self::Obd,
         Self::Units,
         Self::JointDp,
+        Self::Movement,
         Self::Snip,
         Self::Grasp,
         Self::SynFlow,
@@ -86,8 +88,139 @@ impl Method {
 
     /// Whether one ranking runs over all layers whatever the granularity.
     pub fn always_global(self) -> bool {
-        self == Self::Obd || self.at_init()
+        matches!(self, Self::Obd | Self::Movement) || self.at_init()
     }
+}
+
+/// When and how the network becomes sparse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Regime {
+    /// In one cut after (or, for methods at the start, before) the training, at every sparsity.
+    #[default]
+    Cut,
+    /// While it trains, along a sparsity schedule.
+    Gradual,
+    /// Sparse from the start; weights are exchanged while it trains.
+    Exchange,
+    /// In rounds: train, cut, go back to the first weights, train again.
+    Ticket,
+    /// In rounds as well; the PQ index says how much goes.
+    Sap,
+    /// After a dense training pruned weights keep flickering, ever less.
+    Flicker,
+    /// After a dense training a growing pressure bends small weights to zero before the cut.
+    HyperSparse,
+}
+
+impl Regime {
+    /// All regimes in the order of the menu.
+    pub const ALL: [Self; 7] = [
+        Self::Cut,
+        Self::Gradual,
+        Self::Exchange,
+        Self::Ticket,
+        Self::Sap,
+        Self::Flicker,
+        Self::HyperSparse,
+    ];
+}
+
+/// Shape of the sparsity schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// All at once, at the begin.
+    OneShot,
+    /// In a straight line.
+    Linear,
+    /// Fast, then slow: (1 - u) to a power.
+    #[default]
+    Cubic,
+    /// The density falls by the same factor in equal times.
+    Exponential,
+    /// Half a cosine.
+    Cosine,
+    /// Exponential in a few jumps.
+    Iterative,
+    /// Touches the final sparsity early and reopens, ever less.
+    Harmonic,
+}
+
+impl Shape {
+    /// All shapes in the order of the menu.
+    pub const ALL: [Self; 7] = [
+        Self::OneShot,
+        Self::Linear,
+        Self::Cubic,
+        Self::Exponential,
+        Self::Cosine,
+        Self::Iterative,
+        Self::Harmonic,
+    ];
+
+    /// Its name.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OneShot => "one-shot",
+            Self::Linear => "linear",
+            Self::Cubic => "cubic",
+            Self::Exponential => "exponential",
+            Self::Cosine => "cosine",
+            Self::Iterative => "iterative",
+            Self::Harmonic => "harmonic",
+        }
+    }
+}
+
+/// Shape of the learning rate over the training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RateShape {
+    /// Falls to 0 along half a cosine.
+    #[default]
+    Cosine,
+    /// Stays.
+    Constant,
+}
+
+/// How weights are exchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exchange {
+    /// Those with the largest gradients grow (`RigL`).
+    #[default]
+    Gradient,
+    /// Random ones grow (SET).
+    Random,
+    /// None are: a fixed mask.
+    Never,
+}
+
+/// How the gradient of pruned weights fades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fade {
+    /// Pruned weights get no gradient at all.
+    #[default]
+    Hard,
+    /// A share of it that falls along half a cosine.
+    Cosine,
+    /// A share of it that falls in a straight line.
+    Linear,
+    /// A share of it that stays.
+    Constant,
+}
+
+/// How often a pruned weight is still on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Switching {
+    /// With probability 1 - t/A.
+    #[default]
+    Random,
+    /// With probability (1 + cos πt/A)/4.
+    Temperature,
 }
 
 /// Over which weights one ranking runs.
@@ -142,6 +275,52 @@ pub struct Config {
     pub rounds: u64,
     /// What to do with values that are not numbers.
     pub nan_policy: NanPolicy,
+    /// When and how the network becomes sparse.
+    pub regime: Regime,
+    /// Shape of the sparsity schedule.
+    pub shape: Shape,
+    /// Sparsity at the begin of the schedule, in per cent.
+    pub initial: f64,
+    /// Begin of the schedule, in per cent of the training.
+    pub begin: f64,
+    /// End of the schedule, in per cent of the training.
+    pub finish: f64,
+    /// Optimizer steps between changes of the mask.
+    pub every: u64,
+    /// Exponent of the cubic and of the harmonic schedule.
+    pub power: f64,
+    /// Cycles of the harmonic schedule.
+    pub cycles: u64,
+    /// Jumps of the iterative schedule.
+    pub jumps: u64,
+    /// Gradient of pruned weights.
+    pub fade: Fade,
+    /// Its share at the start.
+    pub alpha: f64,
+    /// How weights are exchanged.
+    pub exchange: Exchange,
+    /// Share of the kept weights exchanged at first, in per cent.
+    pub drop: f64,
+    /// Share of the survivors that go in a round of a lottery ticket, in per cent.
+    pub per_round: f64,
+    /// Step whose weights a round starts from.
+    pub rewind: u64,
+    /// Scales the cut that the PQ index proposes.
+    pub gamma: f64,
+    /// Optimizer steps after the dense training.
+    pub tune_steps: u64,
+    /// How often a pruned weight is still on.
+    pub switching: Switching,
+    /// Share of the later training in which pruned weights may be on, in per cent.
+    pub settle: f64,
+    /// Weight of the `HyperSparse` term at first.
+    pub pressure: f64,
+    /// Its growth in a step, in per cent.
+    pub growth: f64,
+    /// Peak learning rate.
+    pub rate: f64,
+    /// Shape of the learning rate.
+    pub rate_shape: RateShape,
     /// Seed of every random draw.
     pub seed: u64,
 }
@@ -161,6 +340,29 @@ impl Default for Config {
             group_m: 4,
             rounds: 100,
             nan_policy: NanPolicy::Refuse,
+            regime: Regime::Cut,
+            shape: Shape::Cubic,
+            initial: 0.0,
+            begin: 0.0,
+            finish: 75.0,
+            every: 10,
+            power: 3.0,
+            cycles: 3,
+            jumps: 5,
+            fade: Fade::Hard,
+            alpha: 0.75,
+            exchange: Exchange::Gradient,
+            drop: 30.0,
+            per_round: 30.0,
+            rewind: 0,
+            gamma: 1.0,
+            tune_steps: 300,
+            switching: Switching::Random,
+            settle: 67.0,
+            pressure: 1e-4,
+            growth: 1.5,
+            rate: 0.1,
+            rate_shape: RateShape::Cosine,
             seed: 0,
         }
     }
@@ -179,6 +381,42 @@ impl Config {
 
     /// What the config runs, in a few words.
     pub fn label(&self) -> String {
+        let how = match self.regime {
+            Regime::Cut => return self.cut_words(),
+            Regime::Gradual => {
+                let window = format!("{} to {} %", self.begin, self.finish);
+                let words = match self.shape {
+                    Shape::OneShot => format!("one-shot at {} %", self.begin),
+                    shape => format!("{} {window}", shape.words()),
+                };
+                let by = match self.method {
+                    Method::Magnitude if self.granularity == Granularity::Global => String::new(),
+                    _ => format!(" by {}", self.cut_words().split(", ").next().unwrap_or("")),
+                };
+                let fade = match self.fade {
+                    Fade::Hard => "",
+                    _ => ", annealed gradients",
+                };
+                format!("{words}{by}{fade}")
+            }
+            Regime::Exchange => match self.exchange {
+                Exchange::Gradient => "RigL".to_owned(),
+                Exchange::Random => "SET".to_owned(),
+                Exchange::Never => "fixed random mask".to_owned(),
+            },
+            Regime::Ticket => "lottery ticket".to_owned(),
+            Regime::Sap => "SAP".to_owned(),
+            Regime::Flicker => match self.switching {
+                Switching::Random => "subnetwork annealing, random".to_owned(),
+                Switching::Temperature => "subnetwork annealing, temperature".to_owned(),
+            },
+            Regime::HyperSparse => "HyperSparse".to_owned(),
+        };
+        format!("{how}, {} %", self.sparsity)
+    }
+
+    /// The method of one cut, with its sparsity.
+    pub(super) fn cut_words(&self) -> String {
         let scope = match self.granularity {
             Granularity::Global => "global",
             Granularity::Layer => "per-layer",
@@ -192,6 +430,7 @@ impl Config {
             Method::Obd => "OBD (Fisher)".to_owned(),
             Method::Units => "hidden units, L2 norm".to_owned(),
             Method::JointDp => "joint DP".to_owned(),
+            Method::Movement => "movement".to_owned(),
             Method::Snip => "SNIP".to_owned(),
             Method::Grasp => "GraSP".to_owned(),
             Method::SynFlow => format!("SynFlow {} rounds", self.rounds),
@@ -200,132 +439,3 @@ impl Config {
         format!("{method}, {} %", self.sparsity)
     }
 }
-
-fn trained(c: &Config) -> bool {
-    c.source == Source::Trained
-}
-
-fn not_grouped(c: &Config) -> bool {
-    c.method != Method::NOfM
-}
-
-fn grouped(c: &Config) -> bool {
-    c.method == Method::NOfM
-}
-
-/// The parameters, in the order of the panel.
-pub(super) const PARAMS: &[Param<Config>] = &[
-    Param::float(
-        "sparsity",
-        "Sparsity",
-        [0.0, 99.9],
-        |c: &Config| c.sparsity,
-        |c, v| c.sparsity = v,
-    )
-    .unit("%")
-    .doc("Share of the prunable weights that go: k = s·n, rounded half to even, exactly k are set to 0. The headline numbers are those at this sparsity; the playhead sweeps all of them.")
-    .group("Pruning")
-    .when(not_grouped),
-    Param::choice(
-        "method",
-        "Method",
-        &[
-            "magnitude",
-            "random",
-            "LAMP",
-            "ERK",
-            "N:M",
-            "Wanda",
-            "OBD (Fisher)",
-            "hidden units",
-            "joint DP",
-            "SNIP, at start",
-            "GraSP, at start",
-            "SynFlow, at start",
-        ],
-        |c: &Config| Method::ALL.iter().position(|m| *m == c.method).unwrap_or(0),
-        |c, i| c.method = Method::ALL.get(i).copied().unwrap_or_default(),
-    )
-    .doc("How weights are ranked and how the removals are spread over the layers. Methods at the start prune the untrained network and train what is left; their accuracy is measured at ten sparsities.")
-    .group("Pruning"),
-    Param::choice(
-        "granularity",
-        "Ranking",
-        &["global", "per layer"],
-        |c: &Config| usize::from(c.granularity == Granularity::Layer),
-        |c, i| {
-            c.granularity = if i == 1 {
-                Granularity::Layer
-            } else {
-                Granularity::Global
-            }
-        },
-    )
-    .doc("Global: one ranking over all weights, layers end up with different densities. Per layer: every layer loses the same share.")
-    .group("Pruning")
-    .when(|c| matches!(c.method, Method::Magnitude | Method::Random)),
-    Param::int("keep_n", "Kept per group (N)", [1, 32], |c: &Config| c.keep_n, |c, v| c.keep_n = v)
-        .doc("Weights kept in every group of M neighbours of a row. 2:4 is what current hardware can use. At most M.")
-        .group("Pruning")
-        .when(grouped),
-    Param::int("group_m", "Group size (M)", [2, 32], |c: &Config| c.group_m, |c, v| c.group_m = v)
-        .doc("Neighbouring weights along the input dimension that form one group. A short last group of g keeps min(g, N).")
-        .group("Pruning")
-        .when(grouped),
-    Param::int("rounds", "Rounds", [1, 200], |c: &Config| c.rounds, |c, v| c.rounds = v)
-        .doc("SynFlow scores what is left again in every round; one round is the one-shot form that loses whole layers.")
-        .group("Pruning")
-        .when(|c| c.method == Method::SynFlow),
-    Param::choice(
-        "source",
-        "Weights",
-        &["trained here", "opened file"],
-        |c: &Config| usize::from(c.source == Source::Imported),
-        |c, i| {
-            c.source = if i == 1 {
-                Source::Imported
-            } else {
-                Source::Trained
-            }
-        },
-    )
-    .doc("A small network trained on 8 × 8 digits in this app, or the tensors of a .safetensors or .npy file you open. A file has no task, so no accuracy.")
-    .group("Network"),
-    Param::int("hidden1", "First hidden layer", [4, 512], |c: &Config| c.hidden1, |c, v| c.hidden1 = v)
-        .unit("units")
-        .doc("Units of the first hidden layer; each has one 8 × 8 field of incoming weights.")
-        .group("Network")
-        .log()
-        .when(trained),
-    Param::int("hidden2", "Second hidden layer", [0, 512], |c: &Config| c.hidden2, |c, v| c.hidden2 = v)
-        .unit("units")
-        .doc("Units of the second hidden layer; 0 leaves it out.")
-        .group("Network")
-        .when(trained),
-    Param::int("train_steps", "Training", [20, 2000], |c: &Config| c.train_steps, |c, v| c.train_steps = v)
-        .unit("steps")
-        .doc("Optimizer steps before pruning: SGD, momentum 0.9, weight decay 1e-4, batches of 64, learning rate 0.1 falling to 0 along a cosine. Nothing is trained after pruning.")
-        .group("Network")
-        .log()
-        .when(trained),
-    Param::choice(
-        "nan_policy",
-        "Not-a-number values",
-        &["refuse", "treat as 0", "exclude the tensor"],
-        |c: &Config| c.nan_policy as usize,
-        |c, i| {
-            c.nan_policy = match i {
-                1 => NanPolicy::Zero,
-                2 => NanPolicy::Exclude,
-                _ => NanPolicy::Refuse,
-            }
-        },
-    )
-    .doc("A value that is not a number has no place in a ranking; you decide what happens to it.")
-    .group("Network")
-    .advanced()
-    .when(|c| c.source == Source::Imported),
-    Param::int("seed", "Seed", [0, u64::MAX], |c: &Config| c.seed, |c, v| c.seed = v)
-        .doc("Seed of the initial weights, of the order of the training images and of random masks.")
-        .group("Network"),
-];

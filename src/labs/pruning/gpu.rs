@@ -2,10 +2,11 @@
 //! come back as bits. Integers only, so they are those of the CPU. Training and judging stay on the
 //! CPU; scores of LAMP and densities of ERK too, which say how many weights of each layer go.
 
-use super::config::Method;
-use super::model::{Run, Work};
+use super::config::{Method, Regime};
+use super::model::Work;
 use super::plan::Planner;
 use super::ranks::NEVER;
+use super::results::Run;
 use super::select::Cut;
 use super::{Config, Pruning};
 use crate::core::{Job as _, Result, Step};
@@ -31,7 +32,7 @@ impl GpuLab for Pruning {
         data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
-        if config.method == Method::NOfM {
+        if config.method == Method::NOfM || config.regime != Regime::Cut {
             return Ok(None);
         }
         let work = Work::new(config, data)?;

@@ -17,25 +17,32 @@ pub mod npy;
 pub mod npz;
 #[cfg(feature = "app")]
 mod panels;
+mod params;
 pub mod plan;
 mod product;
 pub mod ranks;
 mod report;
+mod results;
 pub mod rewrite;
 pub mod schedule;
 pub mod score;
 pub mod select;
 pub mod systems;
 mod tally;
+mod training;
 #[cfg(feature = "app")]
 mod view;
 #[cfg(feature = "app")]
 pub use view::View;
 
-pub use config::{Config, Granularity, Method, NanPolicy, Source};
-pub use model::{Results, Run};
+pub use config::{
+    Config, Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source,
+    Switching,
+};
+pub use results::{Cell, Results, Run};
 pub use systems::EXHIBITS;
 pub use tally::{Histogram, Strip};
+pub use training::{Ended, Film, Frame};
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result, validate};
@@ -59,7 +66,7 @@ impl Lab for Pruning {
     const PRODUCT: Option<&'static str> = Some("Save the pruned checkpoint");
 
     fn params() -> &'static [Param<Config>] {
-        config::PARAMS
+        params::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
@@ -71,6 +78,10 @@ impl Lab for Pruning {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        if config.regime != Regime::Cut {
+            let id = systems::while_training(config)?;
+            return EXHIBITS.iter().copied().find(|e| e.id == id);
+        }
         let id = match (config.method, config.granularity) {
             (config::Method::Magnitude, config::Granularity::Global) => "global-magnitude",
             (config::Method::Magnitude, config::Granularity::Layer) => "layer-magnitude",
@@ -82,6 +93,7 @@ impl Lab for Pruning {
             (config::Method::Obd, _) => "optimal-brain-damage",
             (config::Method::Units, _) => "hidden-units",
             (config::Method::JointDp, _) => "joint-dp",
+            (config::Method::Movement, _) => "movement",
             (config::Method::Snip, _) => "snip",
             (config::Method::Grasp, _) => "grasp",
             (config::Method::SynFlow, _) => "synflow",
@@ -100,6 +112,9 @@ impl Lab for Pruning {
 
     fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
+        if config.regime != Regime::Cut {
+            return Ok(Box::new(training::Filming::new(config)?));
+        }
         Ok(Box::new(model::Work::new(config, data)?))
     }
 
@@ -163,6 +178,24 @@ const PRESETS: &[Preset<Config>] = &[
         config: || Config {
             method: Method::Random,
             sparsity: 50.0,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "While it trains",
+        doc: "The cubic schedule to 98 %: many weights go early, and the rest of the training is time to recover. Play, then compare with the linear schedule.",
+        config: || Config {
+            regime: Regime::Gradual,
+            sparsity: 98.0,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "A winning ticket",
+        doc: "Train, cut 30 %, go back to the first weights, train again: down to 1.4 % of the weights. The last stretch is the control, the same mask with other first weights.",
+        config: || Config {
+            regime: Regime::Ticket,
+            sparsity: 98.6,
             ..Config::default()
         },
     },

@@ -21,12 +21,68 @@ pub struct Recipe {
     pub seed: u64,
 }
 
-const BATCH: usize = 64;
+/// Images in a batch.
+pub const BATCH: usize = 64;
+/// Momentum of the optimizer.
+pub const MOMENTUM: f32 = 0.9;
+/// Weight decay, added to the gradient.
+pub const DECAY: f32 = 1e-4;
 const PEAK_RATE: f64 = 0.1;
 const RULE: Optimizer = Optimizer::Sgd {
-    momentum: 0.9,
-    weight_decay: 1e-4,
+    momentum: MOMENTUM,
+    weight_decay: DECAY,
 };
+
+/// Half a cosine from 1 to 0 over a training, at a share of it.
+pub fn falling(progress: f64) -> f64 {
+    0.5 * (1.0 + num::cos(std::f64::consts::PI * progress))
+}
+
+/// The batches of a training, in the order of its seed.
+#[derive(Debug)]
+pub struct Batches {
+    seed: u64,
+    order: Vec<usize>,
+    /// Epochs shuffled so far.
+    epochs: u64,
+}
+
+impl Batches {
+    /// Batches from the first one on.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            order: (0..data().0.len()).collect(),
+            epochs: 0,
+        }
+    }
+
+    /// Optimizer steps in an epoch.
+    pub fn per_epoch() -> u64 {
+        (data().0.len() / BATCH) as u64
+    }
+
+    /// Images and labels of the batch of a step; steps are asked for in ascending order.
+    pub fn at(&mut self, step: u64) -> (Vec<f32>, Vec<u8>) {
+        let train = &data().0;
+        let (epoch, batch) = (
+            step / Self::per_epoch(),
+            (step % Self::per_epoch()) as usize,
+        );
+        while self.epochs <= epoch {
+            Stream::new(self.seed, StreamId::DataOrder)
+                .step(self.epochs as u32)
+                .shuffle(&mut self.order);
+            self.epochs += 1;
+        }
+        let picked = &self.order[batch * BATCH..(batch + 1) * BATCH];
+        let images = picked.iter().flat_map(|&i| train.image(i)).copied();
+        (
+            images.collect(),
+            picked.iter().map(|&i| train.labels[i]).collect(),
+        )
+    }
+}
 /// Trained networks kept, so that another method or sparsity does not train again.
 const REMEMBERED: usize = 8;
 
@@ -53,7 +109,7 @@ pub struct Training {
     state: OptimizerState,
     grad: Vec<f32>,
     work: Workspace,
-    order: Vec<usize>,
+    batches: Batches,
     step: u64,
     known: Option<Arc<Mlp>>,
     /// 1 for parameters that are trained, in their layout.
@@ -80,7 +136,7 @@ impl Training {
             state: RULE.state(n),
             grad: vec![0.0; n],
             work: Workspace::default(),
-            order: (0..data().0.len()).collect(),
+            batches: Batches::new(recipe.seed),
             step: 0,
             net,
             recipe,
@@ -141,23 +197,8 @@ impl Training {
             }
             return Some(net);
         }
-        let train = &data().0;
-        let per_epoch = (train.len() / BATCH) as u64;
-        let (epoch, batch) = (self.step / per_epoch, (self.step % per_epoch) as usize);
-        if batch == 0 {
-            Stream::new(self.recipe.seed, StreamId::DataOrder)
-                .step(epoch as u32)
-                .shuffle(&mut self.order);
-        }
-        let picked = &self.order[batch * BATCH..(batch + 1) * BATCH];
-        let x: Vec<f32> = picked
-            .iter()
-            .flat_map(|&i| train.image(i))
-            .copied()
-            .collect();
-        let y: Vec<u8> = picked.iter().map(|&i| train.labels[i]).collect();
-        let turn = std::f64::consts::PI * self.progress();
-        let rate = PEAK_RATE * 0.5 * (1.0 + num::cos(turn));
+        let (x, y) = self.batches.at(self.step);
+        let rate = PEAK_RATE * falling(self.progress());
         self.net
             .gradient(&x, &y, self.mask.as_deref(), &mut self.grad, &mut self.work);
         RULE.update(

@@ -1,7 +1,7 @@
 //! The pruned checkpoint at a step of the sweep, as a file.
 
 use super::config::{Method, Source};
-use super::model::Results;
+use super::results::Results;
 use super::rewrite::{Request, Rewrite, network_as_safetensors, npy_of_safetensors};
 use crate::core::{Error, Job, Result, Step};
 use crate::labs::Product;
@@ -12,6 +12,12 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
     let Some(point) = r.points.get(step) else {
         return Err(Error::Stuck("there is no such step".to_owned()));
     };
+    if let (Some(_), Some(net)) = (&r.film, &r.net) {
+        return Ok(Product {
+            name: "digits-trained-sparse.safetensors".to_owned(),
+            job: Box::new(Ready(network_as_safetensors(net))),
+        });
+    }
     if !r.config.method.from_weights() {
         return pruned_here(r, step);
     }

@@ -4,10 +4,11 @@ use super::charts;
 use super::checkpoint::{bytes_words, count_words};
 use super::config::{Config, Granularity, Method};
 use super::measure::Bytes;
-use super::model::{Point, Results, Run};
+use super::results::{Point, Results, Run};
 use super::score::{CALIBRATION, key_score};
 use super::select::{Cut, MAGNITUDE_BITS};
 use super::systems::erk::{Kind, densities};
+use super::training;
 use crate::core::{
     Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Result, Story, Table, Timeline,
 };
@@ -19,9 +20,15 @@ const LINES: usize = 12;
 
 /// Closes a run: charts and timeline.
 pub(super) fn run(mut results: Results) -> Run {
-    results.charts = charts::charts(&results);
+    results.charts = match &results.film {
+        Some(film) => training::charts(&results, film),
+        None => charts::charts(&results),
+    };
     Run {
-        timeline: timeline(&results),
+        timeline: match &results.film {
+            Some(film) => training::timeline(&results, film),
+            None => timeline(&results),
+        },
         results: Arc::new(results),
     }
 }
@@ -176,11 +183,28 @@ impl LabRun for Run {
         let mut out = Vec::new();
         if let (Some(now), Some(before)) = (point.judged, dense.judged) {
             let (a, b) = (100.0 * now.accuracy(), 100.0 * before.accuracy());
-            out.extend([
-                metric("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity; nothing is trained after pruning, except by methods that prune at the start."),
-                metric("accuracy_change_points", "Change", "points", a - b, Better::Higher, "Accuracy minus that of the dense network."),
-                metric("loss_nats", "Loss", "nats", now.loss, Better::Lower, "Mean cross-entropy on the test images at the chosen sparsity."),
-            ]);
+            out.push(metric("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity; after one cut nothing is trained, except by methods that prune at the start."));
+            if r.film.is_none() {
+                out.push(metric(
+                    "accuracy_change_points",
+                    "Change",
+                    "points",
+                    a - b,
+                    Better::Higher,
+                    "Accuracy minus that of the dense network.",
+                ));
+            }
+            out.push(metric(
+                "loss_nats",
+                "Loss",
+                "nats",
+                now.loss,
+                Better::Lower,
+                "Mean cross-entropy on the test images at the chosen sparsity.",
+            ));
+        }
+        if let Some(film) = &r.film {
+            out.extend(training::metrics(r, film));
         }
         out.push(metric(
             "sparsity_percent",
@@ -253,7 +277,10 @@ impl LabRun for Run {
     fn tables(&self) -> Vec<(&'static str, Table)> {
         vec![
             ("layers", layer_table(self.results())),
-            ("sweep", sweep_table(self.results())),
+            match &self.results().film {
+                Some(film) => ("training", training::table(self.results(), film)),
+                None => ("sweep", sweep_table(self.results())),
+            },
         ]
     }
 
@@ -281,6 +308,9 @@ impl LabRun for Run {
 
     fn summary(&self) -> String {
         let r = self.results();
+        if let Some(film) = &r.film {
+            return training::summary(r, film);
+        }
         let (Some(point), Some(dense)) = (r.point_at(r.chosen), r.points.first()) else {
             return String::new();
         };
@@ -435,7 +465,10 @@ fn story(r: &Results, l: usize, step: usize) -> Option<Story> {
     Some(Story {
         title: layer.name.clone(),
         facts,
-        why: why(r, l, step),
+        why: match &r.film {
+            Some(film) => training::why(r, film, l, step),
+            None => why(r, l, step),
+        },
     })
 }
 
@@ -495,6 +528,7 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
             "saliency = ½ F w², F = mean squared gradient over {CALIBRATION} training images; k = {} of all layers",
             r.points[step].pruned
         )),
+        (Method::Movement, _) => {}
         (Method::Snip, _) => out.push(format!(
             "score = |w g| at the start, g over {CALIBRATION} training images; k = {} of all layers",
             r.points[step].pruned

@@ -101,7 +101,12 @@ impl Scorer {
                 dense: Vec::new(),
             },
             Method::Units => Stage::Weights,
-            Method::Magnitude | Method::Random | Method::Lamp | Method::Erk | Method::NOfM => {
+            Method::Magnitude
+            | Method::Random
+            | Method::Lamp
+            | Method::Erk
+            | Method::NOfM
+            | Method::Movement => {
                 return None;
             }
         };

@@ -20,6 +20,18 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    /// From counts by the upper 11 bits of the magnitude key.
+    pub(super) fn from_bins(bins: &[u64], zeros: u64, largest: f32) -> Self {
+        let first = bins.iter().position(|c| *c > 0).unwrap_or(0);
+        let last = bins.iter().rposition(|c| *c > 0).unwrap_or(0);
+        Self {
+            zeros,
+            first: first as u32,
+            counts: bins.get(first..=last).unwrap_or(&[]).to_vec(),
+            largest,
+        }
+    }
+
     /// The counts of two layers together.
     pub(super) fn join(&self, other: &Self) -> Self {
         let full = |h: &Self, key: usize| {
@@ -161,15 +173,8 @@ impl Tally {
             }
             out
         };
-        let first = self.bins.iter().position(|c| *c > 0).unwrap_or(0);
-        let last = self.bins.iter().rposition(|c| *c > 0).unwrap_or(0);
         Counts {
-            histogram: Histogram {
-                zeros: self.zeros,
-                first: first as u32,
-                counts: self.bins.get(first..=last).unwrap_or(&[]).to_vec(),
-                largest: self.largest,
-            },
+            histogram: Histogram::from_bins(&self.bins, self.zeros, self.largest),
             strip: Strip {
                 shades: left.iter().map(shade).collect(),
             },

@@ -3,7 +3,8 @@
 
 use super::config::{Method, Source};
 use super::panels::grid::Layout;
-use super::panels::{curve, grid, histogram, strips};
+use super::panels::{curve, film, grid, histogram, strips};
+use super::results::Cell;
 use super::{Config, Pruning, Run};
 use crate::core::EntityId;
 use crate::labs::LabRun as _;
@@ -55,6 +56,11 @@ impl LabView for Pruning {
         }
         let bottom = Rect::from_min_max(pos2(rect.left(), rect.bottom() - low), rect.max);
         let (left, right) = bottom.split_left_right_at_fraction(0.5);
+        if run.results().film.is_some() {
+            film::histogram(run, step, stage, left.with_max_x(left.right() - GAP), ui);
+            film::strip(run, step, stage, right, ui);
+            return;
+        }
         histogram::ui(run, step, stage, left.with_max_x(left.right() - GAP), ui);
         let chart = run.charts().iter().find(|c| {
             let wanted = if run.results().points.iter().any(|p| p.judged.is_some()) {
@@ -133,14 +139,13 @@ fn headline(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) -> f
     );
     if let (Some(now), Some(dense)) = (point.judged, r.points.first().and_then(|p| p.judged)) {
         let lost = 100.0 * (now.accuracy() - dense.accuracy());
-        let text = format!(
-            "accuracy {:.1} % ({lost:+.1} points)",
-            100.0 * now.accuracy()
-        );
-        let colour = match lost {
-            l if l > -1.0 => palette.good,
-            l if l > -10.0 => palette.warning,
-            _ => palette.bad,
+        let reached = format!("accuracy {:.1} %", 100.0 * now.accuracy());
+        let (text, colour) = match lost {
+            // The first moment of a training is an untrained network.
+            _ if r.film.is_some() => (reached, palette.ink),
+            l if l > -1.0 => (format!("{reached} ({l:+.1} points)"), palette.good),
+            l if l > -10.0 => (format!("{reached} ({l:+.1} points)"), palette.warning),
+            l => (format!("{reached} ({l:+.1} points)"), palette.bad),
         };
         let below = drawn.right() + 180.0 > rect.right();
         let at = if below {
@@ -163,6 +168,9 @@ fn headline(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) -> f
 fn legend(run: &Run, palette: &Palette, body: Rect, ui: &Ui) -> f32 {
     let trained = run.results().config.source == Source::Trained;
     let text = match (trained, body.width() < 460.0) {
+        _ if run.results().film.is_some() => {
+            "dark: large and kept; blue: going now; green: back again; blank: pruned"
+        }
         (_, true) => "dark: large and kept; blue: going now; blank: pruned",
         (true, false) => {
             "dark: large and kept; blue: going at this step; blank: pruned; crossed out: no path goes through this unit"
@@ -424,7 +432,7 @@ fn file(
 /// The fields of the first layer alone, and the accuracy as a bar.
 fn miniature(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) {
     let r = run.results();
-    let (Some(layer), Some(at)) = (r.layers.first(), r.plan.pruned_at.first()) else {
+    let Some(layer) = r.layers.first() else {
         return;
     };
     let (across, down) = (8_usize, 4_usize);
@@ -432,18 +440,14 @@ fn miniature(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) {
     let cell =
         (rect.width() / (across * 9) as f32).min((rect.height() - bar - 4.0) / (down * 9) as f32);
     let origin = rect.min + vec2((rect.width() - cell * (across * 9) as f32) / 2.0, 0.0);
-    let top = r.histograms.first().map_or(1.0, |h| h.largest);
     let mut mesh = egui::Mesh::default();
     for unit in 0..(across * down).min(layer.rows) {
         let [x, y] = grid::field(unit, across);
         for p in 0..layer.cols.min(64) {
             let i = unit * layer.cols + p;
-            let (Some(&gone), Some(&value)) = (at.get(i), layer.values.get(i)) else {
-                continue;
-            };
-            if usize::from(gone) > step {
+            if let Cell::Kept(share) | Cell::Back(share) = r.cell(0, i, step) {
                 let min = origin + vec2((x + p % 8) as f32 * cell, (y + p / 8) as f32 * cell);
-                let colour = grid::shade(palette, value.abs() / top);
+                let colour = grid::shade(palette, share);
                 mesh.add_colored_rect(Rect::from_min_size(min, vec2(cell, cell)), colour);
             }
         }

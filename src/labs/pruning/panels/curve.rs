@@ -1,7 +1,7 @@
 //! What is lost (accuracy) or gained (bytes) along the sweep, with the playhead as a marker that
 //! can be dragged.
 
-use super::super::model::Run;
+use super::super::results::Run;
 use crate::core::{Chart, num};
 use crate::ui::Stage;
 use crate::ui::format::number;

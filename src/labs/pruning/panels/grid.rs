@@ -2,7 +2,7 @@
 //! digit reader is drawn as one 8 × 8 field for each hidden unit.
 
 use super::super::config::Source;
-use super::super::model::{Results, Run};
+use super::super::results::{Cell, Results, Run};
 use crate::core::digits::PIXELS;
 use crate::ui::theme::{Palette, mix};
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2, vec2};
@@ -180,17 +180,12 @@ pub(crate) fn shade(palette: &Palette, share: f32) -> Color32 {
 
 fn image(r: &Results, key: &Key, palette: &Palette) -> ColorImage {
     let layer = &r.layers[key.layer];
-    let at = &r.plan.pruned_at[key.layer];
     let [w, h] = size(r, key.layer, key.layout);
-    let top = r.histograms[key.layer].largest;
-    let colour = |i: usize| match (at.get(i), layer.values.get(i)) {
-        (Some(&gone), Some(&value)) if usize::from(gone) > key.step => {
-            shade(palette, value.abs() / top)
-        }
-        (Some(&gone), Some(_)) if usize::from(gone) == key.step && key.step > 0 => {
-            mix(palette.background, palette.accent, 0.55)
-        }
-        _ => palette.background,
+    let colour = |i: usize| match r.cell(key.layer, i, key.step) {
+        Cell::Kept(share) => shade(palette, share),
+        Cell::Going => mix(palette.background, palette.accent, 0.55),
+        Cell::Back(share) => mix(palette.good, palette.ink, 0.3 * share),
+        Cell::Gone => palette.background,
     };
     let mut pixels = vec![palette.background; w * h];
     match key.layout {
@@ -215,9 +210,13 @@ fn image(r: &Results, key: &Key, palette: &Palette) -> ColorImage {
         }
         Layout::Matrix(block) => {
             let mut sums = vec![[0_u32; 2]; w * h];
-            for (i, &gone) in at.iter().enumerate() {
+            for i in 0..layer.values.len() {
                 let cell = &mut sums[i / layer.cols / block * w + i % layer.cols / block];
-                cell[0] += u32::from(usize::from(gone) > key.step);
+                let kept = matches!(
+                    r.cell(key.layer, i, key.step),
+                    Cell::Kept(_) | Cell::Back(_)
+                );
+                cell[0] += u32::from(kept);
                 cell[1] += 1;
             }
             for (pixel, [kept, all]) in pixels.iter_mut().zip(sums) {

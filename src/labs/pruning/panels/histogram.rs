@@ -1,7 +1,7 @@
 //! Weight magnitudes with the threshold, which can be dragged. The axis is logarithmic, the bars
 //! are weights per doubling of the magnitude.
 
-use super::super::model::Run;
+use super::super::results::Run;
 use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
 use crate::core::num;
@@ -9,7 +9,7 @@ use crate::ui::Stage;
 use crate::ui::format::number;
 use egui::{Align2, FontId, Rect, Sense, Stroke, Ui, pos2};
 
-const TICKS: [(f32, &str); 7] = [
+pub(super) const TICKS: [(f32, &str); 7] = [
     (1e-5, "1e-5"),
     (1e-4, "1e-4"),
     (1e-3, "0.001"),
@@ -20,7 +20,7 @@ const TICKS: [(f32, &str); 7] = [
 ];
 
 /// Position of a key on the axis: the binary logarithm of the magnitude, shifted.
-fn place(key: u32) -> f32 {
+pub(super) fn place(key: u32) -> f32 {
     let fraction = f64::from(key & 0x7f_ffff) / f64::from(1_u32 << 23);
     (f64::from(key >> 23) + num::log2(1.0 + fraction)) as f32
 }
@@ -32,7 +32,7 @@ fn key_at(place: f32) -> u32 {
     ((octave as u32) << 23) + (fraction * f64::from(1_u32 << 23)) as u32
 }
 
-fn bin(histogram: &Histogram, i: usize) -> f32 {
+pub(super) fn bin(histogram: &Histogram, i: usize) -> f32 {
     place((histogram.first + i as u32) << 20)
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn ui(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, ui: 
 }
 
 /// Range worth showing: a long thin tail of tiny weights is cut off after twelve doublings.
-fn visible(h: &Histogram) -> (f32, f32) {
+pub(super) fn visible(h: &Histogram) -> (f32, f32) {
     let last = bin(h, h.counts.len());
     (bin(h, 0).max(last - 12.0), last)
 }

@@ -1,6 +1,7 @@
 //! Parts of the picture.
 
 pub(super) mod curve;
+pub(super) mod film;
 pub(super) mod grid;
 pub(super) mod histogram;
 pub(super) mod strips;

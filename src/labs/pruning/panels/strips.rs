@@ -1,7 +1,7 @@
 //! Every tensor of a file as one strip: the density of 96 sections in flat order.
 
 use super::super::View;
-use super::super::model::Run;
+use super::super::results::Run;
 use super::super::tally::SECTIONS;
 use crate::core::EntityId;
 use crate::ui::Stage;

@@ -1,0 +1,214 @@
+//! Below the weights of a network in training: how large kept and pruned weights are now, and the
+//! strip of sparsity and accuracy over the optimizer steps, with a playhead that can be dragged.
+
+use super::super::results::Run;
+use super::super::tally::Histogram;
+use super::histogram::{TICKS, bin, place, visible};
+use crate::core::Chart;
+use crate::labs::LabRun as _;
+use crate::labs::pruning::select::magnitude_key;
+use crate::ui::Stage;
+use crate::ui::format::number;
+use crate::ui::theme::fade;
+use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+/// Magnitudes of kept weights, and of pruned ones as they last were.
+pub(crate) fn histogram(run: &Run, step: usize, stage: &Stage<'_>, rect: Rect, ui: &Ui) {
+    let palette = stage.palette;
+    let film = run.results().film.as_ref();
+    let Some(frame) = film.and_then(|f| f.frames.get(step)) else {
+        return;
+    };
+    let small = FontId::proportional(11.0);
+    let title = if frame.gone.counts.is_empty() || frame.gone.counts == [0] {
+        "How large the weights are"
+    } else {
+        "How large the weights are; grey: pruned, last values"
+    };
+    ui.painter().text(
+        rect.left_top(),
+        Align2::LEFT_TOP,
+        title,
+        small.clone(),
+        palette.muted,
+    );
+    let plot = Rect::from_min_max(rect.min + vec2(0.0, 16.0), rect.max - vec2(0.0, 15.0));
+    let all = frame.kept.join(&frame.gone);
+    let (low, high) = visible(&all);
+    let x_of = |bin: f32| plot.left() + plot.width() * (bin - low) / (high - low).max(1.0);
+    let bins = |h: &Histogram| {
+        (0..h.counts.len())
+            .map(|i| h.density(i))
+            .fold(0.0, f64::max)
+    };
+    let most = bins(&frame.kept).max(bins(&frame.gone)).max(1e-9);
+    for (h, colour) in [
+        (&frame.gone, fade(palette.muted, 0.45)),
+        (&frame.kept, fade(palette.ink, 0.85)),
+    ] {
+        for i in (0..h.counts.len()).filter(|&i| bin(h, i) >= low) {
+            let height = plot.height() * (h.density(i) / most) as f32;
+            let bar = Rect::from_min_max(
+                pos2(x_of(bin(h, i)), plot.bottom() - height),
+                pos2(x_of(bin(h, i + 1)) - 0.5, plot.bottom()),
+            );
+            ui.painter().rect_filled(bar, 0.0, colour);
+        }
+    }
+    ui.painter().hline(
+        plot.x_range(),
+        plot.bottom(),
+        Stroke::new(1.0, palette.grid),
+    );
+    for (value, label) in TICKS {
+        let x = x_of(place(magnitude_key(value)));
+        if x > plot.left() + 8.0 && x < plot.right() - 24.0 {
+            let at = pos2(x, plot.bottom() + 2.0);
+            ui.painter()
+                .text(at, Align2::CENTER_TOP, label, small.clone(), palette.muted);
+        }
+    }
+    ui.painter().text(
+        rect.right_bottom(),
+        Align2::RIGHT_BOTTOM,
+        "|w|",
+        small,
+        palette.muted,
+    );
+}
+
+/// Sparsity and accuracy over the steps; dragging seeks.
+pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
+    let palette = stage.palette;
+    let find = |id: &str| run.charts().iter().find(|c| c.id == id);
+    let (Some(sparsity), Some(accuracy)) = (find("sparsity"), find("accuracy")) else {
+        return;
+    };
+    let small = FontId::proportional(11.0);
+    let plot = Rect::from_min_max(rect.min + vec2(30.0, 16.0), rect.max - vec2(6.0, 15.0));
+    let timeline = run.timeline();
+    let end = timeline.end().max(1.0);
+    let to = |[x, y]: [f64; 2]| -> Pos2 {
+        pos2(
+            plot.left() + plot.width() * (x / end) as f32,
+            plot.bottom() - plot.height() * (y / 100.0) as f32,
+        )
+    };
+    let title = if rect.width() < 300.0 {
+        "accuracy and sparsity, %"
+    } else {
+        "Accuracy (bold) and sparsity (steps) while it trains, %; grey: other schedules"
+    };
+    ui.painter().text(
+        rect.left_top(),
+        Align2::LEFT_TOP,
+        title,
+        small.clone(),
+        palette.muted,
+    );
+    for share in [0.0, 50.0, 100.0] {
+        let y = to([0.0, share]).y;
+        ui.painter()
+            .hline(plot.x_range(), y, Stroke::new(1.0, palette.grid));
+        ui.painter().text(
+            pos2(plot.left() - 4.0, y),
+            Align2::RIGHT_CENTER,
+            number(share),
+            small.clone(),
+            palette.muted,
+        );
+    }
+    for mark in &accuracy.marks {
+        ui.painter().vline(
+            to([mark.x, 0.0]).x,
+            plot.y_range(),
+            Stroke::new(1.0, palette.grid),
+        );
+    }
+    lines(sparsity, accuracy, stage, &to, ui);
+    let ends = [
+        (plot.left_bottom(), Align2::LEFT_TOP, "0".to_owned()),
+        (
+            plot.right_bottom(),
+            Align2::RIGHT_TOP,
+            format!("step {}", number(end)),
+        ),
+    ];
+    for (at, anchor, text) in ends {
+        ui.painter().text(
+            at + vec2(0.0, 2.0),
+            anchor,
+            text,
+            small.clone(),
+            palette.muted,
+        );
+    }
+    let x = to([stage.playhead, 0.0]).x;
+    ui.painter()
+        .vline(x, plot.y_range(), Stroke::new(1.5, palette.accent));
+    let now = |chart: &Chart| {
+        chart
+            .series
+            .first()
+            .and_then(|s| s.points.get(step))
+            .copied()
+    };
+    if let (Some([step, right]), Some([_, pruned])) = (now(accuracy), now(sparsity)) {
+        ui.painter()
+            .circle_filled(to([step, right]), 4.5, palette.accent);
+        let text = format!("step {step}: {right:.1} % right, {pruned:.1} % pruned");
+        let font = FontId::proportional(12.0);
+        let galley = ui.painter().layout_no_wrap(text, font, palette.ink);
+        let size = galley.size();
+        let x = (x - size.x / 2.0).clamp(plot.left() + 2.0, plot.right() - size.x - 2.0);
+        let y = plot.center().y - size.y / 2.0;
+        let back = Rect::from_min_size(pos2(x, y), size).expand(2.0);
+        ui.painter()
+            .rect_filled(back, 2.0, fade(palette.background, 0.85));
+        ui.painter().galley(pos2(x, y), galley, palette.ink);
+    }
+    let response = ui
+        .interact(
+            plot,
+            ui.scope_id().with(("training", stage.slot)),
+            Sense::click_and_drag(),
+        )
+        .on_hover_cursor(egui::CursorIcon::ResizeHorizontal);
+    if let Some(at) = response.interact_pointer_pos()
+        && (response.dragged() || response.clicked())
+    {
+        let share = f64::from((at.x - plot.left()) / plot.width().max(1.0));
+        *stage.seek = Some((share * end).clamp(0.0, end));
+    }
+}
+
+fn lines(
+    sparsity: &Chart,
+    accuracy: &Chart,
+    stage: &Stage<'_>,
+    to: &dyn Fn([f64; 2]) -> Pos2,
+    ui: &Ui,
+) {
+    let palette = stage.palette;
+    for other in sparsity.series.iter().skip(1) {
+        let points = other.points.iter().map(|&p| to(p)).collect();
+        let stroke = Stroke::new(1.0, fade(palette.muted, 0.4));
+        ui.painter().add(Shape::line(points, stroke));
+    }
+    if let Some(own) = sparsity.series.first() {
+        let mut points: Vec<Pos2> = Vec::new();
+        for &p in own.points.iter() {
+            if let Some(before) = points.last() {
+                points.push(pos2(to(p).x, before.y));
+            }
+            points.push(to(p));
+        }
+        ui.painter()
+            .add(Shape::line(points, Stroke::new(1.5, palette.ink)));
+    }
+    if let Some(own) = accuracy.series.first() {
+        let points = own.points.iter().map(|&p| to(p)).collect();
+        let stroke = Stroke::new(2.5, palette.series_at(stage.slot));
+        ui.painter().add(Shape::line(points, stroke));
+    }
+}
