@@ -415,3 +415,36 @@ fn an_embedded_lab_shows_the_picture_and_the_transport_alone() {
             .expect("a writable folder");
     }
 }
+
+#[test]
+fn a_setup_kept_under_a_name_is_on_the_home_page_and_opens() {
+    let mut harness = app([1280.0, 900.0]);
+    open(&mut harness, "#exhibit/switch");
+    let setup = harness.state().snapshot()["setups"][0]["setup"].clone();
+    let name = harness.state().snapshot()["setups"][0]["label"]
+        .as_str()
+        .map(str::to_owned)
+        .expect("a label");
+    harness.key_press(egui::Key::K);
+    harness.step();
+    harness.step();
+    assert!(harness.query_by_label("Keep this setup").is_some());
+    harness.key_press(egui::Key::Enter);
+    harness.step();
+    harness.step();
+    open(&mut harness, "#serving");
+    harness.state_mut().run_command(Command::Home);
+    harness.step();
+    harness.step();
+    assert!(
+        harness.query_by_label("Save all as a file").is_some(),
+        "the shelf"
+    );
+    harness.get_by_label(&name).click();
+    harness.step();
+    harness.step();
+    harness.get_by_label("Open").click();
+    harness.step();
+    settle(&mut harness);
+    assert_eq!(harness.state().snapshot()["setups"][0]["setup"], setup);
+}

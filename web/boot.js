@@ -246,6 +246,27 @@
     await start();
   }
 
+  // ---- without a network ----------------------------------------------------------------------
+
+  async function keepForOffline() {
+    if (!navigator.serviceWorker || !isSecureContext) return;
+    const updated = Boolean(navigator.serviceWorker.controller);
+    try {
+      await navigator.serviceWorker.register("./sw.js");
+    } catch {
+      return; // storage refused or full: the page works, but needs the network
+    }
+    navigator.serviceWorker.addEventListener("controllerchange", () => {
+      if (!updated || over || !element("notice").hidden) return;
+      notice({
+        title: "A newer version of Schedlab is here",
+        text: "What is on screen stays as it is until you load it.",
+        corner: true,
+        actions: [["Load it with this setup", reload], ["Later", hideNotice, true]],
+      });
+    });
+  }
+
   addEventListener("hashchange", () => {
     if (running && !over) bindings.hash_changed();
   });
@@ -256,5 +277,6 @@
     backend = await picking;
     if (backend === "none") return noGraphics("no adapter for WebGPU, no WebGL2 context");
     await start();
+    keepForOffline();
   });
 })();

@@ -48,6 +48,8 @@ pub enum Command {
     Redo,
     /// Copy a link to this setup.
     Share,
+    /// Keep the setup under a name.
+    Keep,
     /// Save the setup as a file.
     SaveSetup,
     /// Save the first table as CSV.
@@ -74,7 +76,7 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of the palette.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -92,6 +94,7 @@ impl Command {
         Self::Undo,
         Self::Redo,
         Self::Share,
+        Self::Keep,
         Self::SaveSetup,
         Self::SaveTable,
         Self::SaveProduct,
@@ -141,6 +144,7 @@ impl Command {
             Self::Undo => "Undo",
             Self::Redo => "Redo",
             Self::Share => "Copy link",
+            Self::Keep => "Keep this setup under a name",
             Self::SaveSetup => "Save setup as a file",
             Self::SaveTable => "Save table as CSV",
             Self::SaveProduct => "Save the pruned checkpoint",
@@ -193,6 +197,7 @@ impl Command {
                 Modifiers::COMMAND.plus(Modifiers::SHIFT),
                 Key::C
             )],
+            Self::Keep => keys![plain(Key::K)],
             Self::SaveTable => keys![plain(Key::E)],
             Self::OpenFile => keys![plain(Key::O)],
             Self::Inspector => keys![plain(Key::I)],

@@ -1,6 +1,7 @@
 //! The home page: five live labs, a few starting points, every system, the user's own files.
 
 use super::command::Command;
+use super::kept::{Shelf, ShelfAction};
 use super::prefs::Prefs;
 use super::screen::Env;
 use super::stories::STORIES;
@@ -26,6 +27,8 @@ pub(crate) enum HomeAction {
     Shared(Box<Shared>),
     /// Go to a step of a story.
     Story(&'static Story, usize),
+    /// Something with the setups kept under a name.
+    Kept(ShelfAction),
     /// Anything else.
     Command(Command),
 }
@@ -118,7 +121,12 @@ impl Home {
         }
     }
 
-    pub(crate) fn ui(&mut self, ui: &mut Ui, env: &mut Env<'_>) -> Option<HomeAction> {
+    pub(crate) fn ui(
+        &mut self,
+        ui: &mut Ui,
+        env: &mut Env<'_>,
+        shelf: &mut Shelf,
+    ) -> Option<HomeAction> {
         let palette = Palette::of(ui.ctx());
         let mut action = None;
         if !env.prefs.reduce_motion {
@@ -137,7 +145,7 @@ impl Home {
                     ui.add_space(indent);
                     ui.vertical(|ui| {
                         ui.set_width(width);
-                        self.page_ui(ui, env, palette, &mut action);
+                        self.page_ui(ui, env, shelf, &mut action);
                     });
                 });
             });
@@ -149,9 +157,10 @@ impl Home {
         &mut self,
         ui: &mut Ui,
         env: &mut Env<'_>,
-        palette: &Palette,
+        shelf: &mut Shelf,
         action: &mut Option<HomeAction>,
     ) {
+        let palette = Palette::of(ui.ctx());
         let narrow = ui.available_width() < 520.0;
         ui.horizontal(|ui| {
             crate::ui::heading(&ui.label(RichText::new("Schedlab").size(30.0).strong()), 1);
@@ -177,6 +186,9 @@ impl Home {
         ui.add_space(16.0);
         Self::own_data_ui(ui, palette, action);
         Self::continue_ui(ui, env.prefs, action);
+        if let Some(asked) = shelf.ui(ui) {
+            *action = Some(HomeAction::Kept(asked));
+        }
         ui.add_space(8.0);
         crate::ui::heading(&ui.label(RichText::new("Start here").heading()), 2);
         ui.horizontal_wrapped(|ui| {

@@ -6,6 +6,7 @@ mod command;
 mod files;
 mod history;
 mod home;
+mod kept;
 mod kernels;
 mod overlay;
 mod place;
@@ -31,6 +32,7 @@ use claims::Claims;
 use claims_page::{ClaimsAction, ClaimsPage};
 use files::Files;
 use home::{Home, HomeAction};
+use kept::{Shelf, ShelfAction};
 use kernels::Kernels;
 use overlay::Overlays;
 use place::Target;
@@ -42,6 +44,8 @@ use story::{StoryAction, Telling};
 
 /// Key of the preferences in the storage.
 const PREFS_KEY: &str = "schedlab.prefs";
+/// Key of the setups kept under a name.
+const KEPT_KEY: &str = "schedlab.kept";
 
 /// The application.
 pub struct App {
@@ -53,6 +57,7 @@ pub struct App {
     kernels: Kernels,
     files: Files,
     home: Home,
+    shelf: Shelf,
     claims_page: ClaimsPage,
     /// The story being told.
     telling: Option<Telling>,
@@ -124,6 +129,10 @@ impl App {
             kernels: Kernels::new(cc, prefs.kernels),
             files: Files::default(),
             home: Home::new(),
+            shelf: cc
+                .storage
+                .and_then(|s| eframe::get_value(s, KEPT_KEY))
+                .unwrap_or_default(),
             claims_page: ClaimsPage::default(),
             telling: None,
             screens: BTreeMap::new(),
@@ -283,7 +292,10 @@ impl App {
     /// Obeys a command, whoever asked for it.
     pub fn execute(&mut self, command: Command, ctx: &egui::Context) {
         if command == Command::Escape
-            && (self.files.cancel() || self.overlays.close_one() || self.leave_story())
+            && (self.files.cancel()
+                || self.shelf.cancel()
+                || self.overlays.close_one()
+                || self.leave_story())
         {
             return;
         }
@@ -308,6 +320,11 @@ impl App {
             Command::OpenLab(kind) => self.open_lab(kind),
             Command::Share => self.share(ctx),
             Command::SaveSetup => self.save_setup(),
+            Command::Keep => {
+                if let Some(shared) = self.current().map(Screen::shared) {
+                    self.shelf.name(&shared);
+                }
+            }
             Command::SaveTable => self.save_table(),
             Command::SaveProduct => match self.current().map(Screen::product) {
                 Some(Ok(product)) => self.saving.push(product),
@@ -469,9 +486,16 @@ impl App {
             self.notices.push(NoticeKind::Error, error.to_string());
         }
         for text in self.files.take_setups() {
-            match Shared::from_json(&text) {
-                Ok(shared) => self.open_shared(&shared),
-                Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
+            let outcome = if Shelf::is_file(&text) {
+                self.shelf.add_file(&text).map(|added| {
+                    let words = format!("{added} setups added to those kept on the home page");
+                    self.notices.push(NoticeKind::Info, words);
+                })
+            } else {
+                Shared::from_json(&text).map(|shared| self.open_shared(&shared))
+            };
+            if let Err(error) = outcome {
+                self.notices.push(NoticeKind::Error, error.to_string());
             }
         }
         if let Some((kind, key, data)) = self.files.preview_ui(ctx) {
@@ -567,16 +591,26 @@ impl eframe::App for App {
                     None => {}
                 }
             }
-            None => match self.home.ui(ui, &mut surroundings!(self)) {
+            None => match self.home.ui(ui, &mut surroundings!(self), &mut self.shelf) {
                 Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
                 Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
                 Some(HomeAction::Shared(shared)) => self.open_shared(&shared),
                 Some(HomeAction::Story(story, step)) => {
                     self.tell(Telling::new(story, step), Telling::scene);
                 }
+                Some(HomeAction::Kept(ShelfAction::Open(link))) => self.follow(&link),
+                Some(HomeAction::Kept(ShelfAction::SaveAll)) => {
+                    let file = self.shelf.to_json();
+                    self.save("schedlab-kept.json", file.as_bytes());
+                }
                 Some(HomeAction::Command(command)) => asked.push(command),
                 None => {}
             },
+        }
+        match self.shelf.naming_ui(&ctx) {
+            Some(Ok(words)) => self.notices.push(NoticeKind::Info, words),
+            Some(Err(error)) => self.notices.push(NoticeKind::Error, error.to_string()),
+            None => {}
         }
         asked.extend(self.overlays.ui(&ctx, &mut self.kernels));
         self.prefs.kernels = self.kernels.wish();
@@ -597,6 +631,7 @@ impl eframe::App for App {
             self.prefs.last.insert(*kind, screen.shared());
         }
         eframe::set_value(storage, PREFS_KEY, &self.prefs);
+        eframe::set_value(storage, KEPT_KEY, &self.shelf);
     }
 }
 

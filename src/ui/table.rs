@@ -67,7 +67,8 @@ pub fn metrics_ui(ui: &mut Ui, columns: &[Column<'_>]) {
     let several = columns.len() > 1;
     egui::Grid::new("metrics")
         .striped(true)
-        .spacing([16.0, 6.0])
+        .spacing([GAP, 6.0])
+        .max_col_width(name_width(ui.available_width(), columns.len()))
         .min_row_height(22.0)
         .show(ui, |ui| {
             head_ui(ui, columns);
@@ -80,6 +81,17 @@ pub fn metrics_ui(ui: &mut Ui, columns: &[Column<'_>]) {
                 ui.end_row();
             }
         });
+}
+
+const GAP: f32 = 12.0;
+
+/// What is left for the names, so that long ones wrap and no value is cut off.
+fn name_width(room: f32, setups: usize) -> f32 {
+    const UNIT: f32 = 56.0;
+    const VALUE: f32 = 58.0;
+    const DIFFERENCE: f32 = 72.0;
+    let more = setups.saturating_sub(1) as f32;
+    (room - UNIT - VALUE - 2.0 * GAP - more * (VALUE + DIFFERENCE + 2.0 * GAP)).max(110.0)
 }
 
 /// The metric with this id, where a setup of another system may list fewer.
@@ -125,7 +137,7 @@ fn row_ui(ui: &mut Ui, metric: &Metric, values: &[f64], several: bool) {
         Better::Higher => " Larger is better.",
         Better::Neither => "",
     };
-    ui.label(metric.name)
+    ui.add(egui::Label::new(metric.name).wrap())
         .on_hover_text(format!("{}{arrow}", metric.doc));
     ui.label(RichText::new(&unit).small().weak());
     let texts: Vec<String> = values

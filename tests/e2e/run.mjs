@@ -33,7 +33,8 @@ for (const needed of [join(args.page, "index.html"), args.schedlab]) {
 }
 const out = join(dirname(fileURLToPath(import.meta.url)), "out");
 mkdirSync(out, { recursive: true });
-const server = await serve(resolve(args.page));
+// WebGL's turn also shows that the site works from any folder of a host.
+const server = await serve(resolve(args.page), graphics === "webgl" ? "/some/folder/" : "/");
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 class Skip extends Error {}
@@ -49,15 +50,16 @@ async function attempt(test) {
   const opened = [];
   // A fresh browser per test: a lost device or a crash must not reach the next one.
   const { browser, end: endBrowser } = await launch(graphics, args.chromium);
-  const openRaw = async (place, query = "") => {
-    const lab = await Lab.open(browser, server.origin, `${query}${place}`);
+  const openRaw = async (place, query = "", root = server.root) => {
+    const lab = await Lab.open(browser, root, `${query}${place}`);
     opened.push(lab);
     return lab;
   };
   const tools = {
     openRaw,
-    open: async (place, query) => (await openRaw(place, query)).started(),
-    origin: server.origin,
+    open: async (place, query, root) => (await openRaw(place, query, root)).started(),
+    root: server.root,
+    page: resolve(args.page),
     schedlab: resolve(args.schedlab),
     graphics,
     skip: (why) => {
@@ -68,9 +70,9 @@ async function attempt(test) {
     await within(TEST_MILLIS, "the test", test.run(tools).then((lab) => lab.close()));
   } catch (error) {
     if (error instanceof Skip) throw error;
-    const lines = [String(error.stack ?? error)];
+    const lines = [String(error.stack ?? error).slice(0, 4000)];
     for (const [i, lab] of opened.entries()) {
-      for (const text of lab.errors) lines.push(`console: ${text}`);
+      for (const text of lab.errors.slice(0, 12)) lines.push(`console: ${text.slice(0, 400)}`);
       const file = join(out, `${graphics}-${test.name.replace(/\W+/g, "-")}-${i}.png`);
       await within(15_000, "a picture", lab.page.screenshot({ path: file })).then(
         () => lines.push(`picture: ${file}`),

@@ -13,10 +13,12 @@ const TYPES = {
   ".css": "text/css; charset=utf-8",
 };
 
-export async function serve(folder) {
+/** Serves a folder under a path, which begins and ends with a slash. */
+export async function serve(folder, under = "/") {
   const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
-    const file = normalize(join(folder, path === "/" ? "index.html" : path));
+    const asked = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
+    const path = asked.startsWith(under) ? asked.slice(under.length) : "\0";
+    const file = normalize(join(folder, path === "" ? "index.html" : path));
     try {
       if (!file.startsWith(normalize(folder) + sep)) throw new Error("outside the folder");
       const { size } = await stat(file);
@@ -31,7 +33,10 @@ export async function serve(folder) {
   });
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
-    origin: `http://127.0.0.1:${server.address().port}`,
-    close: () => new Promise((done) => server.close(done)),
+    root: `http://127.0.0.1:${server.address().port}${under}`,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    },
   };
 }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { textOf } from "./harness.mjs";
+import { serve } from "./server.mjs";
 import { LABS, configs, results } from "./labs.mjs";
 
 /** Results of `schedlab run` for a setup, by metric. */
@@ -140,8 +141,52 @@ export const EVERYWHERE = [
     },
   },
   {
+    name: "after the first visit the page works without a network",
+    async run({ open, page }) {
+      const host = await serve(page, "/offline/");
+      try {
+        const lab = await open("#routing", "", host.root);
+        const first = await runs(lab, "routing");
+        await lab.page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
+        await lab.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+        await host.close();
+        await lab.page.reload();
+        await lab.started();
+        const again = await runs(lab, "routing");
+        assert.deepEqual(results(again), results(first), "the same results");
+        return lab;
+      } finally {
+        await host.close().catch(() => {});
+      }
+    },
+  },
+  {
+    name: "the page's policy stops scripts that are not its own",
+    async run({ open }) {
+      const lab = await open("#serving");
+      await runs(lab, "serving");
+      const stopped = await lab.page.evaluate(async () => {
+        const seen = [];
+        document.addEventListener("securitypolicyviolation", (event) => seen.push(event.effectiveDirective));
+        const script = document.createElement("script");
+        script.textContent = "window.strayed = true";
+        document.body.append(script);
+        await fetch("https://example.org/").catch(() => {});
+        await new Promise((done) => setTimeout(done, 200));
+        return { seen, strayed: Boolean(window.strayed) };
+      });
+      assert.equal(stopped.strayed, false, "an inline script ran");
+      assert.deepEqual(stopped.seen.sort(), ["connect-src", "script-src-elem"]);
+      // The two refusals above are what the console has to say.
+      const [refusals, others] = [/Content.Security.Policy|Refused|violates/i, []];
+      for (const text of lab.errors) if (!refusals.test(text)) others.push(text);
+      lab.errors.splice(0, lab.errors.length, ...others);
+      return lab;
+    },
+  },
+  {
     name: "a share link opens the same setups with the same results",
-    async run({ open, origin }) {
+    async run({ open, root }) {
       const lab = await open("#serving");
       await runs(lab, "serving");
       await lab.press("+ Compare");
@@ -161,7 +206,7 @@ export const EVERYWHERE = [
       await lab.page.waitForTimeout(500);
       const hash = new URL(lab.page.url()).hash;
       assert.match(hash, /^#serving\/\d+\/[\w-]+$/, `a link: ${hash}`);
-      assert.ok((origin + hash).length <= 2000, "short enough");
+      assert.ok((root + hash).length <= 2000, "short enough");
       const other = await open(hash);
       const second = await other.settled();
       assert.deepEqual(configs(second), configs(first), "the same setups");

@@ -323,6 +323,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                 Command::Undo,
                 Command::Redo,
                 Command::OpenFile,
+                Command::Keep,
                 Command::SaveSetup,
                 Command::SaveTable,
                 Command::SaveProduct,

@@ -381,7 +381,10 @@ impl Dom {
         let [x, y, w, h] = node.bounds;
         let (w, h) = (w.max(1), h.max(1));
         let place = format!("left:{x}px;top:{y}px;width:{w}px;height:{h}px");
-        attribute(element, "style", Some(&place));
+        // Through the object model: the page's policy refuses style attributes.
+        if let Some(element) = element.dyn_ref::<HtmlElement>() {
+            element.style().set_css_text(&place);
+        }
     }
 
     fn fill_value(&self, element: &Element, node: &MirrorNode, before: Option<&MirrorNode>) {
