@@ -74,6 +74,10 @@ fn config() -> impl Strategy<Value = Config> {
                 promotion_steps: 1 + seed % 4,
                 rank_tau: 0.5,
                 time_limit_secs: 5000.0,
+                prefill_instances: (seed / 5) % replicas,
+                // From transfers that take seconds to free ones.
+                transfer_gbps: [0.001, 0.05, 10.0][seed as usize % 3],
+                transfer_millis: [0.0, 1.0, 50.0][(seed / 3) as usize % 3],
                 routing: Routing::ALL[seed as usize % Routing::ALL.len()],
                 ..Config::default()
             },
@@ -266,10 +270,11 @@ proptest! {
                 prop_assert!(blocks <= engine.limits().swap.map_or(0, |s| s.blocks), "swap space");
                 if let Some(cache) = &desk.cache {
                     // Shared blocks count once.
-                    prop_assert!(held >= desk.used && desk.used + cache.unused() <= config.limits().num_blocks);
+                    prop_assert!(held + desk.reserved >= desk.used && desk.used + cache.unused() <= config.limits().num_blocks);
                     continue;
                 }
-                prop_assert_eq!(held, desk.used, "blocks of the map are the blocks in use");
+                prop_assert!(desk.used <= config.limits().num_blocks, "pool oversubscribed");
+                prop_assert_eq!(held + desk.reserved, desk.used, "blocks of the map are the blocks in use");
             }
             for i in 0..n {
                 prop_assert_eq!(r.prefill[i] + output(&engine, i), total[i], "prompt and output add up");

@@ -118,6 +118,24 @@ fn a_scheduler_that_looks_ahead_shows_what_it_sees() {
 }
 
 #[test]
+fn pools_show_the_kv_on_its_way_on_both_sides() {
+    let Some(schedlab::labs::Setup::Serving(mut config)) =
+        schedlab::labs::exhibit("distserve").map(|e| (e.setup)())
+    else {
+        panic!("no setup of DistServe");
+    };
+    // A slow link, so that there is always something on its way.
+    config.transfer_gbps = 1.0;
+    let mut h = harness([1100.0, 560.0], screen(&config, 0.5, false));
+    shot("distserve", &mut h);
+    let s = h.state();
+    let snapshot = schedlab::labs::serving::Snapshot::of(&s.run, s.playhead);
+    assert_eq!(snapshot.prefill_instances, 1);
+    let both = (snapshot.holdings[0].iter()).filter(|h| snapshot.holdings[1].contains(h));
+    assert!(both.count() >= 1, "{:?}", snapshot.holdings);
+}
+
+#[test]
 fn many_requests_share_lanes() {
     let config = Config {
         requests: 2000,

@@ -3,7 +3,7 @@
 use super::cost::{
     Choices, CostKind, CostModel, CostPreset, Gpu, Model, Roofline, blocks_that_fit,
 };
-use super::engine::{Limits, SwapSpace};
+use super::engine::{Limits, Pools, SwapSpace};
 pub use super::policies::Scheduler;
 use super::policies::{Feature, Policy};
 use super::routers::Route;
@@ -163,6 +163,12 @@ pub struct Config {
     pub power_exponent: f64,
     /// Instances.
     pub replicas: u64,
+    /// Instances that only compute prompts, the first ones; 0 where every instance does both.
+    pub prefill_instances: u64,
+    /// Bandwidth of the link of an instance, for KV, in GB/s.
+    pub transfer_gbps: f64,
+    /// Time until the first byte of a transfer arrives, in milliseconds.
+    pub transfer_millis: f64,
     /// Where arrivals go.
     pub routing: Routing,
     /// Pipeline stages per instance.
@@ -298,6 +304,9 @@ impl Default for Config {
             clock: 1.0,
             power_exponent: 2.5,
             replicas: 1,
+            prefill_instances: 0,
+            transfer_gbps: 25.0,
+            transfer_millis: 1.0,
             routing: Routing::LeastOutstanding,
             pipeline_stages: 1,
             arrivals: Arrivals::Poisson,
@@ -384,6 +393,19 @@ impl Config {
         self.swaps().then(|| SwapSpace {
             blocks: (self.swap_gib * (1_u64 << 30) as f64 / block_bytes) as u32,
             secs_per_block: block_bytes / (self.swap_gbps * 1e9 * self.swap_share),
+        })
+    }
+
+    /// The split of the instances into those that compute prompts and those that decode, where
+    /// there is one.
+    pub fn pools(&self) -> Option<Pools> {
+        let split = self.scheduler.has(Feature::Pools)
+            && self.prefill_instances > 0
+            && self.prefill_instances < self.replicas;
+        split.then(|| Pools {
+            prefill: self.prefill_instances as u32,
+            latency_secs: self.transfer_millis * 1e-3,
+            secs_per_token: self.kv_bytes_per_token() / (self.transfer_gbps * 1e9),
         })
     }
 
@@ -532,6 +554,19 @@ impl Config {
                     Model::NAMES[self.model as usize],
                     self.roofline_tensor_parallel * self.stages(),
                     Gpu::NAMES[self.roofline_gpu as usize],
+                ),
+            ));
+        }
+        if self.scheduler.has(Feature::Pools)
+            && self.replicas > 1
+            && self.prefill_instances >= self.replicas
+        {
+            return Err(Error::out_of_range(
+                "prefill_instances",
+                self.prefill_instances,
+                format!(
+                    "at most {}: somebody has to decode",
+                    self.replicas.saturating_sub(1)
                 ),
             ));
         }

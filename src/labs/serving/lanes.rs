@@ -48,9 +48,10 @@ impl Lanes {
 }
 
 /// States in the order in which they win a tie.
-const KINDS: [Stretch; 7] = [
+const KINDS: [Stretch; 8] = [
     Stretch::Preempted,
     Stretch::Swapped,
+    Stretch::Transfer,
     Stretch::Stalled,
     Stretch::Prefill,
     Stretch::Decode,
@@ -214,6 +215,8 @@ pub struct Snapshot {
     pub queues: Vec<Vec<(u32, bool)>>,
     /// Requests whose blocks lie in the memory of the host, instance by instance.
     pub swapped: Vec<Vec<u32>>,
+    /// Instances that only compute prompts, the first ones; 0 where every instance does both.
+    pub prefill_instances: usize,
     /// Blocks of one instance.
     pub blocks: u32,
     /// Prompt tokens and decodes of the batches on their way.
@@ -243,6 +246,12 @@ impl Snapshot {
                 holdings[replica].push((i as u32, blocks - shared));
             }
         }
+        // KV on its way has blocks on both sides.
+        for transfer in state.transfers() {
+            let there = &mut holdings[transfer.to as usize];
+            let place = there.partition_point(|h| h.0 < transfer.request);
+            there.insert(place, (transfer.request, transfer.blocks));
+        }
         let cached = (0..state.replicas())
             .map(|d| state.desk(d).cache.as_ref().map(|c| c.unused()))
             .collect();
@@ -260,6 +269,7 @@ impl Snapshot {
             cached,
             queues,
             swapped,
+            prefill_instances: state.pools().map_or(0, |p| p.prefill as usize),
             blocks: state.limits().num_blocks,
             ..Self::default()
         };

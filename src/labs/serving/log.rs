@@ -12,7 +12,7 @@ pub use rows::Iterations;
 pub use sketch::Sketch;
 
 use super::cost::power::prefill_draw;
-use super::engine::{Desk, Emitted, Entry, Formed, Note, Phase, Sink, Swapped};
+use super::engine::{Desk, Emitted, Entry, Formed, Landed, Note, Phase, Sink, Swapped};
 use rows::Counts;
 use spans::Together;
 
@@ -34,6 +34,8 @@ pub enum Stretch {
     Preempted,
     /// Its memory was copied to the host.
     Swapped,
+    /// Its memory is on its way to the instance that decodes it.
+    Transfer,
     /// It is done, but its place is not free yet (static batching).
     Tail,
 }
@@ -97,6 +99,10 @@ pub struct Log {
     pub swaps: Vec<Swap>,
     /// Seconds of one stage spent on copies, summed over iterations.
     pub swap_secs: f64,
+    /// Transfers of KV between instances in order of arrival.
+    pub transfers: Vec<Landed>,
+    /// Seconds between a first token and the start of the transfer, summed over transfers.
+    pub transfer_wait_secs: f64,
     /// All gaps between consecutive tokens of a request.
     pub gaps: Gaps,
     /// Longest gap of each request and when it ended.
@@ -144,6 +150,8 @@ impl Log {
             evictions: Vec::new(),
             swaps: Vec::new(),
             swap_secs: 0.0,
+            transfers: Vec::new(),
+            transfer_wait_secs: 0.0,
             gaps: Gaps::default(),
             longest_gap: vec![(0.0, f64::NAN); n],
             kv_integral: 0.0,
@@ -360,6 +368,22 @@ impl Sink for Log {
         self.iterations.end(iteration, at);
         self.count_blocks(at, replica, desk);
         self.gaps.mark(at, self.out);
+    }
+
+    fn landed(&mut self, landed: &Landed) {
+        let r = landed.request;
+        let Follow { since, doing, .. } = self.follow[r as usize];
+        self.close(r, since, landed.started, doing);
+        self.close(r, landed.started, landed.at, Stretch::Transfer);
+        let follow = &mut self.follow[r as usize];
+        follow.since = landed.at;
+        follow.doing = Stretch::Stalled;
+        self.transfers.push(*landed);
+        self.transfer_wait_secs += landed.started - since;
+    }
+
+    fn resized(&mut self, at: f64, replica: u32, desk: &Desk) {
+        self.count_blocks(at, replica, desk);
     }
 
     fn noted(&mut self, at: f64, note: Note) {

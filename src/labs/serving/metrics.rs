@@ -52,6 +52,9 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
     if config.swaps() {
         out.extend(swapping(log));
     }
+    if config.pools().is_some() {
+        out.extend(transfers(log));
+    }
     if saturated {
         out.push(Metric {
             id: "queue_growth_per_sec",
@@ -63,6 +66,33 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
         });
     }
     out
+}
+
+fn transfers(log: &Log) -> [Metric; 2] {
+    let mean = |sum: f64| sum / log.transfers.len() as f64;
+    let moving = num::sum(log.transfers.iter().map(|t| t.at - t.started));
+    let metric = |id, name, value, doc| Metric {
+        id,
+        name,
+        unit: "s",
+        value,
+        better: Better::Lower,
+        doc,
+    };
+    [
+        metric(
+            "kv_transfer_mean_secs",
+            "KV transfer",
+            mean(moving),
+            "Mean time in which the KV of a request travels from its prefill to its decode instance.",
+        ),
+        metric(
+            "kv_transfer_wait_mean_secs",
+            "Wait for the transfer",
+            mean(log.transfer_wait_secs),
+            "Mean time between the first token and the start of the transfer: for room on the decode instance, and for the link of the sender.",
+        ),
+    ]
 }
 
 fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {

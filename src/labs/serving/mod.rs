@@ -79,7 +79,9 @@ impl Lab for Serving {
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
         let router = config.routing.card().exhibit;
-        let id = if config.replicas > 1 && !router.is_empty() {
+        let id = if config.pools().is_some() {
+            "distserve"
+        } else if config.replicas > 1 && !router.is_empty() {
             router
         } else {
             config.scheduler.card().exhibit
@@ -98,7 +100,14 @@ impl Lab for Serving {
         };
         if config.replicas > 1 {
             let router = config.routing.card().name;
-            label = format!("{label}, {} instances, {router}", config.replicas);
+            label = match config.pools() {
+                Some(pools) => format!(
+                    "{label}, {} prefill and {} decode instances",
+                    pools.prefill,
+                    config.replicas - u64::from(pools.prefill)
+                ),
+                None => format!("{label}, {} instances, {router}", config.replicas),
+            };
         }
         label
     }

@@ -151,7 +151,8 @@ impl Work {
             &*config.policy(),
             config.replicas as u32,
             config.router(),
-        )?;
+        )?
+        .with_pools(config.pools());
         let n = workload.arrival.len();
         let cache = if config.caches_prefixes() {
             (config.num_blocks * config.replicas) as usize * BLOCK_BYTES
@@ -188,7 +189,11 @@ impl Work {
                 .map(|p| {
                     matches!(
                         p,
-                        Phase::Waiting | Phase::Prefill | Phase::Decode | Phase::Swapped
+                        Phase::Waiting
+                            | Phase::Prefill
+                            | Phase::Decode
+                            | Phase::Swapped
+                            | Phase::Transfer
                     )
                 })
                 .collect();

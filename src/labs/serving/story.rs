@@ -52,7 +52,7 @@ fn now_facts(run: &Run, state: &Engine, i: usize) -> Vec<Fact> {
     let left = r.remaining(Oracle::declare(), i as u32);
     let out = match r.phase[i] {
         Phase::Done => w.decode[i],
-        Phase::Swapped => w.decode[i].saturating_sub(left),
+        Phase::Swapped | Phase::Transfer => w.decode[i].saturating_sub(left),
         Phase::Future | Phase::Ignored => 0,
         _ if r.phase[i] == Phase::Decode => w.decode[i].saturating_sub(left),
         // After a preemption the produced tokens stand in the prompt.
@@ -106,6 +106,10 @@ fn words(state: &Engine, i: usize) -> String {
         ),
         Phase::Decode => "decodes".to_owned(),
         Phase::Swapped => "swapped out to the host".to_owned(),
+        Phase::Transfer if state.held_back(i as u32).is_some() => {
+            "waits for room on a decode instance".to_owned()
+        }
+        Phase::Transfer => "its KV is on its way".to_owned(),
         Phase::Done => "finished".to_owned(),
         Phase::Ignored => "set aside at arrival".to_owned(),
     }
@@ -161,8 +165,35 @@ fn why(config: &Config, state: &Engine, r: u32, at: f64) -> Vec<String> {
         )],
         Phase::Waiting => waiting(config, state, r),
         Phase::Swapped => state.why(r),
+        Phase::Transfer => vec![transfer(state, r)],
         Phase::Prefill | Phase::Decode => running(config, state, r),
     }
+}
+
+/// Where the KV of a request with its first token is, and what it waits for.
+fn transfer(state: &Engine, r: u32) -> String {
+    let requests = state.requests();
+    let tokens = requests.processed[r as usize] - 1;
+    if let Some((to, before)) = state.held_back(r) {
+        let (desk, limits) = (state.desk(to), state.limits());
+        return format!(
+            "Room: instance {to} has to give {} blocks above {} in reserve, {} are free; {before} request{} {} for it before this one, and {} preempted there. Its blocks stay taken where its prompt was computed.",
+            limits.blocks_for(tokens),
+            limits.watermark_blocks,
+            desk.free(limits),
+            plural(before as u32),
+            if before == 1 { "waits" } else { "wait" },
+            desk.queue.len() + desk.swapped.len(),
+        );
+    }
+    let transfers = state.transfers();
+    let found = transfers.iter().find(|t| t.request == r);
+    found.map_or(String::new(), |t| {
+        format!(
+            "Transfer: {tokens} tokens of KV from instance {} to instance {}, from {:.3} s to {:.3} s; it decodes after that.",
+            t.from, t.to, t.started, t.at
+        )
+    })
 }
 
 fn never_fits(config: &Config, state: &Engine, i: usize) -> String {

@@ -386,6 +386,9 @@ fn header_ui(
     if !run.log().swaps.is_empty() {
         kinds.push(Stretch::Swapped);
     }
+    if !run.log().transfers.is_empty() {
+        kinds.push(Stretch::Transfer);
+    }
     if run.config().scheduler == super::Scheduler::StaticBatching {
         kinds.push(Stretch::Tail);
     }

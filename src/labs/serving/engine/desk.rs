@@ -132,9 +132,11 @@ pub struct Desk {
     pub blocks: u32,
     /// Blocks in use; shared ones count once.
     pub used: u32,
+    /// The part of them that is kept for requests on their way here from another instance.
+    pub reserved: u32,
     /// Largest number of blocks in use.
     pub peak: u32,
-    /// Requests that hold blocks, in a batch or not.
+    /// Requests that hold blocks, in a batch or not, or that blocks are kept for.
     pub holders: u32,
     /// Blocks in the memory of the host.
     pub swapped_blocks: u32,
@@ -174,6 +176,11 @@ impl Desk {
             self.holders += 1;
         }
         *held += n;
+        self.take(n);
+    }
+
+    /// Counts `n` free blocks as used; what was cached in them is forgotten.
+    pub(super) fn take(&mut self, n: u32) {
         self.used += n;
         self.peak = self.peak.max(self.used);
         if let Some(cache) = &mut self.cache {

@@ -3,6 +3,7 @@
 use super::checks::{refuse_bad_requests, refuse_zero};
 use super::cohort::{Beside, CohortRule};
 use super::desk::{Desk, Entry};
+use super::pools::Between;
 use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Formed, NoSink, Sink};
 use super::{Cluster, Limits, PrefixCache};
@@ -101,11 +102,13 @@ pub struct Engine {
     router: Box<dyn Route>,
     pub(super) requests: Requests,
     pub(super) replicas: Vec<Replica>,
+    /// What is between a prefill and a decode pool, if the instances are split.
+    pub(super) between: Option<Box<Between>>,
     pub(super) flights: Vec<Flight>,
     spare: Vec<u32>,
     ends: BinaryHeap<Reverse<StageEnd>>,
     followups: BinaryHeap<Reverse<Followup>>,
-    created: u64,
+    pub(super) created: u64,
     roots: usize,
     next_arrival: usize,
     pub(super) now: f64,
@@ -156,6 +159,7 @@ impl Engine {
             router: router.into(),
             requests,
             replicas: vec![replica; replicas as usize],
+            between: None,
             flights: Vec::new(),
             spare: Vec::new(),
             ends: BinaryHeap::new(),
@@ -265,7 +269,10 @@ impl Engine {
 
     /// Whether no event is left.
     pub fn idle(&self) -> bool {
-        self.next_arrival == self.roots && self.ends.is_empty() && self.followups.is_empty()
+        self.next_arrival == self.roots
+            && self.ends.is_empty()
+            && self.followups.is_empty()
+            && self.between.as_ref().is_none_or(|b| b.idle())
     }
 
     /// The reason when no event is left although requests are: nothing can ever go on.
@@ -298,7 +305,13 @@ impl Engine {
             .copied();
         let end = self.ends.peek().map(|Reverse(e)| e.at);
         let followup = self.followups.peek().map(|Reverse(f)| f.at);
-        (arrival.into_iter().chain(end).chain(followup)).min_by(f64::total_cmp)
+        let landing = (self.between.as_ref()).and_then(|b| Some(b.next()?.0));
+        (arrival
+            .into_iter()
+            .chain(end)
+            .chain(followup)
+            .chain(landing))
+        .min_by(f64::total_cmp)
     }
 
     /// Processes one event and writes it down; `false` when none is left.
@@ -307,6 +320,15 @@ impl Engine {
             .get(self.next_arrival)
             .copied();
         let end = self.ends.peek().map(|Reverse(e)| *e);
+        if let Some(next) = self.between.as_ref().and_then(|b| b.next())
+            && arrival.is_none_or(|at| next.0 < at)
+            && end.is_none_or(|end| next < (end.at, end.created))
+            && (self.followups.peek()).is_none_or(|Reverse(f)| next < (f.at, f.created))
+        {
+            self.land(sink);
+            self.steps += 1;
+            return true;
+        }
         if let Some(&Reverse(next)) = self.followups.peek()
             && arrival.is_none_or(|at| next.at < at)
             && end.is_none_or(|end| (next.at, next.created) < (end.at, end.created))
@@ -353,12 +375,16 @@ impl Engine {
             sink.arrived(at, r, Phase::Ignored);
             return;
         }
+        let open = match &self.between {
+            Some(between) => &self.replicas[..between.prefill()],
+            None => &self.replicas[..],
+        };
         let cluster = Cluster {
-            replicas: &self.replicas,
+            replicas: open,
             requests: &self.requests,
             limits: &self.limits,
         };
-        let replica = self.router.pick(&cluster, r).min(self.replicas.len() - 1);
+        let replica = self.router.pick(&cluster, r).min(open.len() - 1);
         self.requests.replica[r as usize] = replica as u32;
         self.requests.phase[r as usize] = Phase::Waiting;
         let place = &mut self.replicas[replica];
@@ -393,7 +419,7 @@ impl Engine {
         self.limits.blocks_for(total) > room
     }
 
-    fn form(&mut self, index: usize, sink: &mut dyn Sink) {
+    pub(super) fn form(&mut self, index: usize, sink: &mut dyn Sink) {
         while self.replicas[index].inflight < self.limits.stages {
             self.replicas[index].desk.batch.clear();
             self.replicas[index].desk.now = self.now;
@@ -548,6 +574,7 @@ impl Engine {
         }
         sink.ended(iteration, self.now, index as u32, &replica.desk);
         self.settle(index, cohort, left_out, &entries, sink);
+        self.hand_over(index, &entries, sink);
         ended.clear();
         self.ended = ended;
         entries.clear();

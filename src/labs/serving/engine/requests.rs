@@ -18,6 +18,8 @@ pub enum Phase {
     Decode,
     /// It was preempted while decoding; its blocks lie in the memory of the host.
     Swapped,
+    /// It has its first token; its KV waits for room on a decode instance, or is on its way there.
+    Transfer,
     /// All tokens are out.
     Done,
     /// It can never fit and was set aside at arrival.

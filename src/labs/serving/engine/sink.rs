@@ -27,6 +27,19 @@ pub struct Formed<'a> {
     pub desk: &'a Desk,
 }
 
+/// A request whose KV has arrived on the instance that decodes it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Landed {
+    /// When.
+    pub at: f64,
+    /// When the transfer began; before, the request waited for room or for the link.
+    pub started: f64,
+    /// The request.
+    pub request: u32,
+    /// Tokens of KV that were sent.
+    pub tokens: u32,
+}
+
 /// Someone who writes down what happens. Every method may be left out.
 pub trait Sink {
     /// Whether requests that decode together are reported as one lump ([`Self::joined`],
@@ -51,6 +64,10 @@ pub trait Sink {
     fn ran(&mut self, _iteration: u64, _at: f64, _entry: Entry, _emitted: Emitted) {}
     /// A batch left the last stage, after `ran` for each of its requests.
     fn ended(&mut self, _iteration: u64, _at: f64, _replica: u32, _desk: &Desk) {}
+    /// The KV of a request arrived on another instance.
+    fn landed(&mut self, _landed: &Landed) {}
+    /// Blocks in use on an instance changed between its batches.
+    fn resized(&mut self, _at: f64, _replica: u32, _desk: &Desk) {}
     /// A policy did something else.
     fn noted(&mut self, _at: f64, _note: Note) {}
 }

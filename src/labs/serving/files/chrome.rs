@@ -133,6 +133,7 @@ fn name_of(what: Stretch) -> &'static str {
         Stretch::Stalled => "stalled",
         Stretch::Preempted => "preempted",
         Stretch::Swapped => "swapped out",
+        Stretch::Transfer => "KV transfer",
         Stretch::Tail => "finished, place not free",
     }
 }

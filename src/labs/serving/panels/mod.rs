@@ -20,6 +20,7 @@ pub(super) fn color_of(what: Stretch, palette: &Palette) -> Color32 {
         Stretch::Preempted => palette.states[3],
         // Paler than preempted: nothing is lost.
         Stretch::Swapped => mix(palette.background, palette.states[3], 0.5),
+        Stretch::Transfer => palette.series[3],
         Stretch::Tail => mix(palette.background, palette.states[0], 0.45),
     }
 }
@@ -33,6 +34,7 @@ pub(super) fn name_of(what: Stretch) -> &'static str {
         Stretch::Stalled => "stalled",
         Stretch::Preempted => "preempted",
         Stretch::Swapped => "swapped out",
+        Stretch::Transfer => "KV transfer",
         Stretch::Tail => "done, slot kept",
     }
 }

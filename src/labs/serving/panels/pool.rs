@@ -49,7 +49,14 @@ pub(in super::super) fn draw(
         if part.height() < 2.0 * LINE {
             break;
         }
-        let name = if n > 1 {
+        let name = if snapshot.prefill_instances > 0 {
+            let side = if i < snapshot.prefill_instances {
+                "Prefill"
+            } else {
+                "Decode"
+            };
+            format!("{side} {i}")
+        } else if n > 1 {
             format!("KV pool {i}")
         } else {
             "KV pool".to_owned()

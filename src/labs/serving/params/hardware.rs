@@ -109,10 +109,10 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .unit("B")
-    .doc("Bytes of KV per token: what a swapped request has to copy. 131,072 for Llama-3-8B.")
+    .doc("Bytes of KV per token: what a swapped request has to copy, and what is sent to a decode instance. 131,072 for Llama-3-8B.")
     .group("Hardware")
     .advanced()
-    .when(|c| own(c) && c.swaps()),
+    .when(|c| own(c) && (c.swaps() || c.pools().is_some())),
     Param::choice(
         "model",
         "Model",
@@ -264,6 +264,40 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Which instance an arrival goes to.")
     .group("Hardware")
     .when(|c| c.replicas > 1),
+    Param::int(
+        "prefill_instances",
+        "Prefill instances",
+        [0, 63],
+        |c: &Config| c.prefill_instances,
+        |c, v| c.prefill_instances = v,
+    )
+    .doc("Instances that only compute prompts; the others only decode, and the KV is sent to the one with the fewest requests. 0: every instance does both.")
+    .group("Hardware")
+    .when(|c| c.scheduler.has(Feature::Pools) && c.replicas > 1),
+    Param::float(
+        "transfer_gbps",
+        "Link for KV",
+        [0.01, 10_000.0],
+        |c: &Config| c.transfer_gbps,
+        |c, v| c.transfer_gbps = v,
+    )
+    .log()
+    .unit("GB/s")
+    .doc("Bandwidth of the link of every instance: 25 GB/s is a 200 Gbit/s network, 300 GB/s NVLink of an A100. An instance sends one request after the other.")
+    .group("Hardware")
+    .when(|c| c.pools().is_some()),
+    Param::float(
+        "transfer_millis",
+        "Latency of the link",
+        [0.0, 10_000.0],
+        |c: &Config| c.transfer_millis,
+        |c, v| c.transfer_millis = v,
+    )
+    .unit("ms")
+    .doc("Time until the first byte of a transfer arrives.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| c.pools().is_some()),
     Param::int(
         "pipeline_stages",
         "Pipeline stages",

@@ -63,6 +63,8 @@ pub enum Feature {
     Swap,
     /// Gives every request a fixed slot.
     Slots,
+    /// Can work on instances split into a prefill and a decode pool.
+    Pools,
     /// Can have several batches on their way at once.
     Stages,
     /// Can ask for the blocks of a whole prompt at admission instead of those of a chunk.

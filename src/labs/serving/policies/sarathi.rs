@@ -14,6 +14,7 @@ pub(super) const CARD: Card = Card {
         Feature::Watermark,
         Feature::Stages,
         Feature::InOrder,
+        Feature::Pools,
     ],
     make: |_| Box::new(Sarathi::default()),
 };

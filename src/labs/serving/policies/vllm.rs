@@ -18,6 +18,7 @@ pub(super) const CARD: Card = Card {
         Feature::Watermark,
         Feature::Stages,
         Feature::InOrder,
+        Feature::Pools,
         Feature::Swap,
     ],
     make: |_| Box::new(Vllm),

@@ -14,6 +14,7 @@ pub(super) const CARD: Card = Card {
     features: &[
         Feature::Budget,
         Feature::InOrder,
+        Feature::Pools,
         Feature::Allocation,
         Feature::PrefixCache,
     ],

@@ -1,5 +1,6 @@
 //! The systems of this lab, one file each.
 
+mod distserve;
 mod learning_to_rank;
 mod lightllm;
 mod mlfq;
@@ -33,6 +34,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &mlfq::MLFQ,
     &vtc::VTC,
     &priority::PRIORITY,
+    &distserve::DISTSERVE,
     &power_of_two::POWER_OF_TWO,
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,

@@ -1,0 +1,274 @@
+//! Prefill and decode on instances of their own: the first instances compute prompts, the others
+//! decode, and the KV of a prompt travels over a link between them.
+//!
+//! After "DistServe: disaggregating prefill and decoding for goodput-optimized large language model
+//! serving" (arXiv 2401.09670, repository LLMServe/DistServe, simdistserve): arrivals go to the
+//! prefill pool, and a request with its first token to the decode instance with the fewest
+//! requests. Its KV stays where it is, and keeps its blocks, until that instance has room for it
+//! (first come, first served; behind requests that it has preempted itself). An instance sends one
+//! request after the other. The published simulator charges no time for the transfer.
+
+use super::Limits;
+use super::desk::{Desk, Entry};
+use super::event_loop::Engine;
+use super::requests::{Phase, Requests};
+use super::sink::{Landed, Sink};
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, VecDeque};
+
+/// The split of the instances, and the link between them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pools {
+    /// Instances that compute prompts, the first ones; the others decode.
+    pub prefill: u32,
+    /// Seconds until the first byte of a transfer arrives.
+    pub latency_secs: f64,
+    /// Seconds per token of KV.
+    pub secs_per_token: f64,
+}
+
+/// A request whose KV is on its way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transfer {
+    /// The request.
+    pub request: u32,
+    /// Instance that computed its prompt.
+    pub from: u32,
+    /// Instance that will decode it.
+    pub to: u32,
+    /// Blocks kept for it there.
+    pub blocks: u32,
+    /// When the first byte left, or will leave.
+    pub started: f64,
+    /// When the last one arrives.
+    pub at: f64,
+    created: u64,
+}
+
+impl Eq for Transfer {}
+
+impl PartialOrd for Transfer {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Transfer {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at
+            .total_cmp(&other.at)
+            .then(self.created.cmp(&other.created))
+    }
+}
+
+/// What is between the pools.
+#[derive(Debug, Clone)]
+pub(super) struct Between {
+    pools: Pools,
+    /// When the link of each instance is free.
+    link_free: Vec<f64>,
+    /// Requests that wait for room on each instance, in order.
+    held_back: Vec<VecDeque<u32>>,
+    moving: BinaryHeap<Reverse<Transfer>>,
+}
+
+impl Between {
+    fn new(pools: Pools, instances: usize) -> Self {
+        Self {
+            pools,
+            link_free: vec![0.0; instances],
+            held_back: vec![VecDeque::new(); instances],
+            moving: BinaryHeap::new(),
+        }
+    }
+
+    /// The next transfer to arrive: when, and its creation number.
+    pub(super) fn next(&self) -> Option<(f64, u64)> {
+        self.moving.peek().map(|Reverse(t)| (t.at, t.created))
+    }
+
+    pub(super) fn idle(&self) -> bool {
+        self.moving.is_empty()
+    }
+
+    /// Instances that arrivals may go to.
+    pub(super) fn prefill(&self) -> usize {
+        self.pools.prefill as usize
+    }
+}
+
+impl Desk {
+    /// Whether a request on its way may have `blocks` here: above the watermark, unless nobody is
+    /// here at all, and not before those that were preempted here.
+    fn takes(&self, limits: &Limits, blocks: u32) -> bool {
+        let free = self.free(limits);
+        let reserve = if self.holders == 0 {
+            0
+        } else {
+            limits.watermark_blocks
+        };
+        self.queue.is_empty()
+            && self.swapped.is_empty()
+            && self.holders < limits.batch_cap
+            && free >= blocks.saturating_add(reserve)
+    }
+
+    /// Keeps blocks for a request on its way.
+    fn reserve(&mut self, blocks: u32) {
+        self.reserved += blocks;
+        self.holders += 1;
+        self.take(blocks);
+    }
+}
+
+/// Tokens whose KV exists of a request that has a token to feed.
+fn kv_tokens(requests: &Requests, r: u32) -> u32 {
+    requests.processed[r as usize] - 1
+}
+
+impl Engine {
+    /// The same run with the instances split into a prefill and a decode pool. Without effect
+    /// unless both have an instance.
+    pub fn with_pools(mut self, pools: Option<Pools>) -> Self {
+        let instances = self.replicas.len();
+        let Some(pools) = pools.filter(|p| p.prefill > 0 && (p.prefill as usize) < instances)
+        else {
+            return self;
+        };
+        for replica in &mut self.replicas[..pools.prefill as usize] {
+            // Nobody decodes there.
+            replica.rule = None;
+        }
+        self.between = Some(Box::new(Between::new(pools, instances)));
+        self
+    }
+
+    /// The split of the instances, if there is one.
+    pub fn pools(&self) -> Option<Pools> {
+        self.between.as_ref().map(|b| b.pools)
+    }
+
+    /// Requests whose KV is on its way, by number.
+    pub fn transfers(&self) -> Vec<Transfer> {
+        let mut all: Vec<Transfer> = (self.between.iter())
+            .flat_map(|b| b.moving.iter().map(|Reverse(t)| *t))
+            .collect();
+        all.sort_by_key(|t| t.request);
+        all
+    }
+
+    /// The instance that has no room for a request with its first token, and how many wait for it
+    /// before this one.
+    pub fn held_back(&self, r: u32) -> Option<(usize, usize)> {
+        let between = self.between.as_ref()?;
+        (between.held_back.iter().enumerate())
+            .find_map(|(to, line)| Some((to, line.iter().position(|&h| h == r)?)))
+    }
+
+    /// After a batch: sends on who has a first token, and uses the room that became free.
+    pub(super) fn hand_over(&mut self, index: usize, batch: &[Entry], sink: &mut dyn Sink) {
+        let Some(between) = &mut self.between else {
+            return;
+        };
+        let first_decode = between.prefill();
+        if index >= first_decode {
+            self.let_in(index, sink);
+            return;
+        }
+        let decoding = |r: u32, requests: &Requests| requests.phase[r as usize] == Phase::Decode;
+        if !batch.iter().any(|e| decoding(e.request, &self.requests)) {
+            return;
+        }
+        let requests = &mut self.requests;
+        let held = &mut self.replicas[index].desk.held;
+        held.retain(|&r| !decoding(r, requests));
+        for entry in batch {
+            let r = entry.request;
+            if !decoding(r, requests) {
+                continue;
+            }
+            requests.phase[r as usize] = Phase::Transfer;
+            let tokens = u64::from(requests.prompt[r as usize]);
+            let from = &mut self.replicas[index];
+            from.outstanding -= 1;
+            from.prompt_tokens -= tokens;
+            let to = (first_decode..self.replicas.len())
+                .min_by_key(|&i| self.replicas[i].outstanding)
+                .unwrap_or(first_decode);
+            self.replicas[to].outstanding += 1;
+            self.replicas[to].prompt_tokens += tokens;
+            between.held_back[to].push_back(r);
+        }
+        for to in first_decode..self.replicas.len() {
+            self.let_in(to, sink);
+        }
+    }
+
+    /// Starts the transfers that a decode instance has room for.
+    fn let_in(&mut self, to: usize, sink: &mut dyn Sink) {
+        let Some(between) = &mut self.between else {
+            return;
+        };
+        let desk = &mut self.replicas[to].desk;
+        let mut any = false;
+        while let Some(&request) = between.held_back[to].front() {
+            let tokens = kv_tokens(&self.requests, request);
+            let blocks = self.limits.blocks_for(tokens);
+            if !desk.takes(&self.limits, blocks) {
+                break;
+            }
+            between.held_back[to].pop_front();
+            desk.reserve(blocks);
+            any = true;
+            let from = self.requests.replica[request as usize];
+            let free = &mut between.link_free[from as usize];
+            let started = self.now.max(*free);
+            let Pools {
+                latency_secs,
+                secs_per_token,
+                ..
+            } = between.pools;
+            *free = started + (latency_secs + secs_per_token * f64::from(tokens));
+            between.moving.push(Reverse(Transfer {
+                request,
+                from,
+                to: to as u32,
+                blocks,
+                started,
+                at: *free,
+                created: self.created,
+            }));
+            self.created += 1;
+        }
+        if any {
+            sink.resized(self.now, to as u32, desk);
+        }
+    }
+
+    /// The next transfer arrives: its blocks where it came from are free, and it decodes where it
+    /// is now.
+    pub(super) fn land(&mut self, sink: &mut dyn Sink) {
+        let Some(Reverse(transfer)) = self.between.as_mut().and_then(|b| b.moving.pop()) else {
+            return;
+        };
+        self.now = transfer.at;
+        let r = transfer.request;
+        let (from, to) = (transfer.from as usize, transfer.to as usize);
+        self.replicas[from].desk.release(&mut self.requests, r);
+        self.requests.replica[r as usize] = transfer.to;
+        self.requests.blocks[r as usize] = transfer.blocks;
+        self.requests.phase[r as usize] = Phase::Decode;
+        let desk = &mut self.replicas[to].desk;
+        desk.reserved -= transfer.blocks;
+        desk.held.push_back(r);
+        sink.landed(&Landed {
+            at: transfer.at,
+            started: transfer.started,
+            request: r,
+            tokens: kv_tokens(&self.requests, r),
+        });
+        sink.resized(self.now, transfer.from, &self.replicas[from].desk);
+        self.form(from, sink);
+        self.form(to, sink);
+    }
+}
