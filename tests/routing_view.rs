@@ -3,7 +3,7 @@
 
 use egui_kittest::{Harness, kittest::Queryable as _};
 use schedlab::core::{EntityId, finish};
-use schedlab::labs::routing::{Config, Entity, Routing, Run};
+use schedlab::labs::routing::{BatchRun, Config, Entity, Routing, Run};
 use schedlab::labs::{Lab as _, Library};
 use schedlab::ui::theme::Palette;
 use schedlab::ui::{LabView as _, Stage};
@@ -62,6 +62,10 @@ fn harness(size: [f32; 2], screen: Screen) -> Harness<'static, Screen> {
         .build_ui_state(draw, screen)
 }
 
+fn batches<'a>(h: &'a Harness<'static, Screen>) -> &'a BatchRun {
+    h.state().run.batches().expect("batches of tokens")
+}
+
 fn overflow() -> Config {
     (Routing::presets()[0].config)()
 }
@@ -70,8 +74,8 @@ fn overflow() -> Config {
 fn every_expert_is_a_button_that_tells_its_load_and_can_be_selected() {
     let mut h = harness([820.0, 440.0], screen(overflow(), 1.0));
     h.run_steps(2);
-    let scene = h.state().run.scene(1.0);
-    let capacity = h.state().run.batches()[0].capacity;
+    let scene = batches(&h).scene(1.0);
+    let capacity = batches(&h).batches()[0].capacity;
     let e = scene
         .dropped
         .iter()
@@ -91,7 +95,7 @@ fn every_expert_is_a_button_that_tells_its_load_and_can_be_selected() {
 fn before_the_start_nothing_is_placed_and_the_picture_says_so() {
     let mut h = harness([390.0, 390.0], screen(overflow(), 0.0));
     h.run_steps(2);
-    let scene = h.state().run.scene(0.0);
+    let scene = batches(&h).scene(0.0);
     assert_eq!(scene.inside.iter().sum::<u32>(), 0);
     h.get_by_label("Expert 0: 0 of 80 places taken");
 }

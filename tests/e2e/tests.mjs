@@ -385,6 +385,52 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "a router dump is imported, routed by two policies, exported and shared",
+    async run({ open }) {
+      const lab = await open("#routing");
+      await runs(lab, "routing");
+      // 512 tokens over 8 experts, one layer; the same numbers on every run.
+      const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (512, 8), }".padEnd(117, " ") + "\n";
+      const head = Buffer.alloc(10);
+      head.write("\x93NUMPY\x01\x00", "latin1");
+      head.writeUInt16LE(header.length, 8);
+      const values = Float32Array.from({ length: 512 * 8 }, (_, i) => Math.sin(i * 1.7) + (i % 8 === 3 ? 1.2 : 0));
+      await lab.drop("logits.npy", Buffer.concat([head, Buffer.from(header), Buffer.from(values.buffer)]));
+      await lab.by("button", "Use in the routing lab").waitFor({ state: "attached" });
+      await lab.press("Use in the routing lab");
+      await lab.until("the dump in the setup", (s) => JSON.stringify(s.setups[0].setup).includes("logits.npy"));
+      const alone = await runs(lab, "routing");
+      assert.equal(alone.setups[0].setup.config.experts, 8, "the experts of the file");
+      await lab.key("c");
+      await lab.until("a second setup", (s) => s.setups.length === 2);
+      const differs = (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup);
+      for (let tries = 0; tries < 5 && !differs(await lab.snapshot()); tries++) {
+        await lab.page.waitForTimeout(600);
+        const range = await slider(lab);
+        await range.focus();
+        await range.press("ArrowRight");
+        await lab.page.waitForTimeout(600);
+      }
+      await lab.until("another policy in B", differs);
+      const compared = await runs(lab, "routing");
+      for (const one of compared.setups) {
+        assert.ok(JSON.stringify(one.setup).includes("logits.npy"), "the same tokens in both");
+      }
+      await lab.press("More");
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.press(/^Save table as CSV/, false);
+      const rows = readFileSync(await (await download).path(), "utf8").trim().split("\n");
+      assert.match(rows[0], /token.*expert.*gate/, rows[0]);
+      assert.ok(rows.length > 512, "a row for every pair");
+      await lab.page.waitForTimeout(500);
+      const other = await open(new URL(lab.page.url()).hash);
+      const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 2);
+      assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
+      await other.close();
+      return lab;
+    },
+  },
+  {
     name: "the setup is saved as a file",
     async run({ open }) {
       const lab = await open("#noise");

@@ -1,10 +1,11 @@
 //! The linked charts of a run, as data.
 
-use super::config::Config;
+use super::config::{Config, Router};
 use super::model::Entity;
 use super::route::{Batch, Fate};
 use super::rules::load::{Floor, binomial_quantile};
 use super::tell::has_floor;
+use super::touched::touched_chart;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 
 fn indexed(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 2]> {
@@ -33,6 +34,9 @@ pub(super) fn charts(config: &Config, batches: &[Batch], floor: &Floor) -> Vec<C
         position_chart(batches),
         gate_chart(config, batches),
     ];
+    if config.router != Router::SoftMoe {
+        out.push(touched_chart(config, batches));
+    }
     if config.router.has_bias() {
         out.push(bias_chart(config, batches));
     }

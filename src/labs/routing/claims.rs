@@ -1,7 +1,10 @@
 //! Small experiments over seeds, in the short steps of the runs themselves.
 
 use super::config::Config;
-use super::model::{Run, Work};
+use super::layers::{self, LayerRun};
+use super::model::{self, BatchRun};
+use super::queries::{self, QueryRun};
+use super::training::{self, TrainRun};
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
 
@@ -9,7 +12,28 @@ use crate::labs::Effort;
 pub(super) type Setups = fn(u64, Effort) -> Vec<Config>;
 
 /// What their runs say: the main number, and one for the side condition.
-pub(super) type Measure = fn(&[Run]) -> [f64; 2];
+pub(super) type Measure<R> = fn(&[R]) -> [f64; 2];
+
+/// A run that an experiment can be made of.
+pub(super) trait Ran: Sized + 'static {
+    /// Starts the run of a checked config.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>>;
+}
+
+impl Ran for BatchRun {
+    fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>> {
+        Ok(Box::new(model::Work::batches_only(config)))
+    }
+}
+
+impl Ran for TrainRun {
+    fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>> {
+        Ok(Box::new(training::Work::new(config)))
+    }
+}
 
 /// Turns the measured numbers into a verdict and its reason.
 pub(super) type Judge = fn(&Measured) -> (Verdict, String);
@@ -26,42 +50,59 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// 95 % interval of the mean of the side condition.
+    pub(super) fn side_interval(&self) -> [f64; 2] {
+        stats::mean_interval(&self.side).1
+    }
+
     /// Mean of the side condition.
     pub(super) fn side_mean(&self) -> f64 {
         stats::mean(&self.side)
     }
 }
 
+impl Ran for LayerRun {
+    fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>> {
+        Ok(Box::new(layers::Work::new(config)))
+    }
+}
+
+impl Ran for QueryRun {
+    fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>> {
+        Ok(Box::new(queries::Work::new(config)?))
+    }
+}
+
 /// An experiment as a job.
-pub(super) struct Experiment {
+pub(super) struct Experiment<R: Ran> {
     quantity: &'static str,
     unit: &'static str,
-    plan: Plan,
+    plan: Plan<R>,
     effort: Effort,
     seeds: Vec<u64>,
     values: Vec<[f64; 2]>,
     /// Setups of the current seed that have not run yet, last one first.
     waiting: Vec<Config>,
-    work: Option<Work>,
-    runs: Vec<Run>,
+    work: Option<Box<dyn Job<Out = R>>>,
+    runs: Vec<R>,
 }
 
 /// What an experiment does with each seed and with all of them.
-pub(super) struct Plan {
+pub(super) struct Plan<R> {
     /// The setups of a seed.
     pub(super) setups: Setups,
     /// What their runs say.
-    pub(super) measure: Measure,
+    pub(super) measure: Measure<R>,
     /// What follows from all seeds.
     pub(super) judge: Judge,
 }
 
-impl Experiment {
+impl<R: Ran> Experiment<R> {
     pub(super) fn start(
         quantity: &'static str,
         unit: &'static str,
         effort: Effort,
-        plan: Plan,
+        plan: Plan<R>,
     ) -> Box<dyn Job<Out = ClaimResult>> {
         let count = match effort {
             Effort::Quick => 8,
@@ -81,7 +122,7 @@ impl Experiment {
     }
 }
 
-impl Job for Experiment {
+impl<R: Ran> Job for Experiment<R> {
     type Out = ClaimResult;
 
     fn step(&mut self) -> Result<Step<ClaimResult>> {
@@ -104,7 +145,7 @@ impl Job for Experiment {
         }
         if let Some(config) = self.waiting.pop() {
             config.check()?;
-            self.work = Some(Work::batches_only(&config));
+            self.work = Some(R::begin(&config)?);
             return Ok(Step::Working);
         }
         let main: Vec<f64> = self.values.iter().map(|v| v[0]).collect();
@@ -132,9 +173,9 @@ impl Job for Experiment {
 }
 
 /// A metric of one of the runs by its id; NaN when there is none.
-pub(super) fn metric(runs: &[Run], index: usize, id: &str) -> f64 {
+pub(super) fn metric(runs: &[BatchRun], index: usize, id: &str) -> f64 {
     use crate::labs::LabRun as _;
-    let metrics = runs.get(index).map(Run::metrics).unwrap_or_default();
+    let metrics = runs.get(index).map(BatchRun::metrics).unwrap_or_default();
     metrics
         .iter()
         .find(|m| m.id == id)
@@ -142,13 +183,13 @@ pub(super) fn metric(runs: &[Run], index: usize, id: &str) -> f64 {
 }
 
 /// Mean score of the chosen experts over the tokens of a run.
-pub(super) fn mean_gate(run: &Run) -> f64 {
+pub(super) fn mean_gate(run: &BatchRun) -> f64 {
     let pairs = run.batches().iter().flat_map(|b| b.pairs.iter());
     stats::mean(&pairs.map(|p| p.gate).collect::<Vec<_>>())
 }
 
 /// Mean logit of every token's first expert.
-pub(super) fn mean_logit(run: &Run) -> f64 {
+pub(super) fn mean_logit(run: &BatchRun) -> f64 {
     let mut all = Vec::new();
     for (b, batch) in run.batches().iter().enumerate() {
         for t in 0..batch.clusters.len() {
@@ -161,7 +202,7 @@ pub(super) fn mean_logit(run: &Run) -> f64 {
 }
 
 /// Sum of the gates of every token.
-pub(super) fn token_gates(run: &Run) -> Vec<f64> {
+pub(super) fn token_gates(run: &BatchRun) -> Vec<f64> {
     let of = |b: &super::Batch| {
         (0..b.clusters.len())
             .map(|t| b.of_token(t).iter().map(|p| p.gate).sum())

@@ -1,255 +1,29 @@
 //! Config of the lab.
 
+pub(super) use super::options::{
+    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
+    QueryRule, Renormalise, Router, Score, SecondChoice, Task, World,
+};
 use super::params::PARAMS;
 use super::rules::capacity;
 use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
-/// Which rule sends tokens to experts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Router {
-    /// Softmax over all experts, the k best, weights renormalised over the k (Mixtral).
-    #[default]
-    Mixtral,
-    /// The k best logits, softmax over those k (Granite).
-    Granite,
-    /// One expert per token, weight is the softmax probability (Switch).
-    Switch,
-    /// Two experts per token, first choices served first (GShard).
-    Gshard,
-    /// Each expert takes its best tokens (expert choice).
-    ExpertChoice,
-    /// Sigmoid scores plus a selection bias that follows the load (loss-free balancing).
-    LossFree,
-    /// Sigmoid scores, the best groups of experts first, then the k best inside them, all by score
-    /// plus bias (DeepSeek-V3).
-    DeepseekV3,
-    /// Cosine of projected tokens and expert vectors (X-MoE).
-    Cosine,
-    /// A fixed table from token id to expert (hash layers).
-    Hash,
-    /// Balanced soft assignment, the k best of the plan (S-BASE).
-    Sinkhorn,
-    /// Exact balanced assignment of largest total score (BASE layers).
-    Base,
-    /// Transport with at most C tokens per expert (sparsity-constrained optimal transport).
-    SparseTransport,
-    /// As many experts as a token's entropy asks for (DynMoLE).
-    Dynmole,
-    /// Every expert with a positive score (BlockFFN).
-    Blockffn,
-    /// Every slot takes a weighted mean of all tokens (Soft MoE).
-    SoftMoe,
-    /// Scores averaged over similar tokens before the choice (graph of tokens).
-    TokenGraph,
-    /// The choices of an imported file.
-    Recorded,
-}
-
-impl Router {
-    /// All routers, in the order of the menu.
-    pub const ALL: [Self; 17] = [
-        Self::Mixtral,
-        Self::Granite,
-        Self::Switch,
-        Self::Gshard,
-        Self::ExpertChoice,
-        Self::LossFree,
-        Self::DeepseekV3,
-        Self::Cosine,
-        Self::Hash,
-        Self::Sinkhorn,
-        Self::Base,
-        Self::SparseTransport,
-        Self::Dynmole,
-        Self::Blockffn,
-        Self::SoftMoe,
-        Self::TokenGraph,
-        Self::Recorded,
-    ];
-
-    /// Names in the menu, in the same order.
-    pub const NAMES: &'static [&'static str] = &[
-        "Mixtral: softmax, then top-k",
-        "Granite: top-k, then softmax",
-        "Switch: top-1",
-        "GShard: top-2",
-        "Expert choice",
-        "Loss-free bias",
-        "DeepSeek-V3: grouped sigmoid",
-        "X-MoE: cosine",
-        "Hash of the token id",
-        "S-BASE: Sinkhorn",
-        "BASE: exact assignment",
-        "Sparse optimal transport",
-        "DynMoLE: by entropy",
-        "BlockFFN: ReLU",
-        "Soft MoE",
-        "Graph of tokens",
-        "As recorded in a file",
-    ];
-
-    /// Its name in the menu.
-    pub fn name(self) -> &'static str {
-        let at = Self::ALL.iter().position(|r| *r == self);
-        at.and_then(|i| Self::NAMES.get(i))
-            .copied()
-            .unwrap_or_default()
-    }
-
-    /// Whether a token's experts follow from its own scores alone.
-    pub fn is_local(self) -> bool {
-        !matches!(
-            self,
-            Self::ExpertChoice
-                | Self::Sinkhorn
-                | Self::Base
-                | Self::SparseTransport
-                | Self::SoftMoe
-                | Self::TokenGraph
-        )
-    }
-
-    /// Whether it needs more of a token than its logits: an embedding or an id.
-    pub fn needs_tokens(self) -> bool {
-        matches!(
-            self,
-            Self::Cosine | Self::Hash | Self::SoftMoe | Self::TokenGraph
-        )
-    }
-
-    /// Whether a selection bias follows the load.
-    pub fn has_bias(self) -> bool {
-        matches!(self, Self::LossFree | Self::DeepseekV3)
-    }
-
-    /// Whether the rule itself says how many tokens every expert takes.
-    pub fn fills_experts(self) -> bool {
-        matches!(
-            self,
-            Self::ExpertChoice | Self::SparseTransport | Self::SoftMoe
-        )
-    }
-
-    /// Whether the number of experts differs from token to token by the rule.
-    pub fn is_variable(self) -> bool {
-        self.fills_experts() || matches!(self, Self::Dynmole | Self::Blockffn)
-    }
-}
-
-/// Who keeps a place when an expert is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum DropOrder {
-    /// First come, first served: all first choices by token, then all second choices.
-    #[default]
-    Token,
-    /// The best gates, ties to the lower token.
-    Score,
-    /// Last come, first served.
-    Last,
-    /// A random draw per pair.
-    Random,
-}
-
-/// In which order pairs ask for places.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum BufferOrder {
-    /// All first choices by token, then all second choices (GShard, Tutel, DeepSpeed, NLLB).
-    #[default]
-    ChoiceMajor,
-    /// Token by token (Megatron's permutation).
-    TokenMajor,
-    /// Choice-major, tokens by descending first score (batch-prioritised routing).
-    Prioritised,
-}
-
-/// What happens to pairs that find their expert full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Overflow {
-    /// They are dropped.
-    #[default]
-    Drop,
-    /// They go to the best expert with room (Capacity-Aware Inference, re-route).
-    Reroute,
-    /// They are dropped, and every expert fills its idle places with its best other tokens
-    /// (Capacity-Aware Inference, expanded drop).
-    Expand,
-}
-
-/// How many places an expert has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum CapacityRule {
-    /// max(1, ceil(factor k N / E)) (DeepSpeed, Switch).
-    #[default]
-    Ceil,
-    /// k ceil(N / E), without a factor (NLLB).
-    Nllb,
-    /// k floor(factor ceil(N / E)) (Tutel).
-    Tutel,
-}
-
-/// When GShard sends a token to its second expert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondChoice {
-    /// Always.
-    #[default]
-    Always,
-    /// With probability min(1, 2 g2), g2 renormalised over the pair.
-    Random,
-    /// With probability min(1, 2 g2), g2 the raw probability (NLLB).
-    RandomRaw,
-    /// Always, but chosen by the logits with Gumbel noise (DeepSpeed).
-    Sampled,
-}
-
-/// When GShard's gates are divided by their sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Renormalise {
-    /// Over the choices kept.
-    #[default]
-    AfterDropping,
-    /// Over the pair, before dropping.
-    BeforeDropping,
-}
-
-/// Where hash routing's table comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum HashTable {
-    /// A random expert for every token id.
-    #[default]
-    Random,
-    /// The most frequent ids first, each to the expert with the least expected load.
-    Balanced,
-}
-
-/// How the selection bias follows the load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum BiasRule {
-    /// A fixed step up or down: u sign(mean - load).
-    #[default]
-    Sign,
-    /// A step in proportion: u (mean - load) / mean.
-    Proportional,
-}
-
 /// Every input that changes a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of separate rules, each a field of the JSON config"
+)]
 pub struct Config {
     /// Seed of every random draw.
     pub seed: u64,
     /// File with the logits or choices of a real router; none: synthetic tokens.
     pub data: Option<DataKey>,
+    /// What is looked at.
+    pub world: World,
     /// Layer of the file.
     pub layer: u64,
     /// The routing rule.
@@ -330,6 +104,64 @@ pub struct Config {
     pub token_kib: f64,
     /// Size of an expert's weights, in MiB.
     pub expert_mib: f64,
+    /// What is learnt.
+    pub task: Task,
+    /// Updates of the parameters.
+    pub train_steps: u64,
+    /// Tokens per update.
+    pub train_batch: u64,
+    /// Adam's rate at the start.
+    pub learning_rate: f64,
+    /// How logits become scores in training.
+    pub score: Score,
+    /// Whether a selection bias follows the load in training.
+    pub loss_free: bool,
+    /// Weight of the auxiliary loss.
+    pub aux_weight: f64,
+    /// Weight of the expert-router coupling loss.
+    pub erc_weight: f64,
+    /// Its strictness α.
+    pub erc_alpha: f64,
+    /// Weight of the latency-aware loss.
+    pub latency_weight: f64,
+    /// Time of an even-numbered expert over that of an odd one.
+    pub latency_ratio: f64,
+    /// Weight of the router z-loss.
+    pub z_weight: f64,
+    /// Size of the context's part of an input.
+    pub context: f64,
+    /// Share of the dimensions that two tasks have in common.
+    pub overlap: f64,
+    /// Whether the gate keeps out of the first task's directions.
+    pub protect: bool,
+    /// Which rule decides about layers in the picture.
+    pub layer_rule: LayerRule,
+    /// Residual blocks of the network.
+    pub blocks: u64,
+    /// Standard deviation of the noise on the digits, over that of their pixels.
+    pub noise: f64,
+    /// Dr.LLM's control between skip (-1) and repeat (1); -0.5 is the routers' own decision.
+    pub control: f64,
+    /// Share of block runs that sparsity rules skip.
+    pub skipped: f64,
+    /// Weight of the exit distribution's divergence from its prior.
+    pub halting_weight: f64,
+    /// Exit probability of that prior.
+    pub halting_prior: f64,
+    /// Which rule sends queries to models.
+    pub query_rule: QueryRule,
+    /// Number of queries.
+    pub queries: u64,
+    /// What is known of the models' qualities.
+    pub estimate: Estimate,
+    /// Standard deviation of noisy estimates.
+    pub estimate_noise: f64,
+    /// Answered queries from which estimates are made.
+    pub training_queries: u64,
+    /// Standard deviation of a model's bonus for a topic, in units of difficulty.
+    pub specialisation: f64,
+    /// Weight of a model's age among the goals.
+    pub recency: f64,
 }
 
 impl Default for Config {
@@ -337,6 +169,7 @@ impl Default for Config {
         Self {
             seed: 1,
             data: None,
+            world: World::Batches,
             layer: 0,
             router: Router::Mixtral,
             experts: 8,
@@ -377,6 +210,35 @@ impl Default for Config {
             spare_slots: 0,
             token_kib: 14.0,
             expert_mib: 84.0,
+            task: Task::Digits,
+            train_steps: 500,
+            train_batch: 128,
+            learning_rate: 3e-3,
+            score: Score::Sigmoid,
+            loss_free: false,
+            aux_weight: 0.0,
+            erc_weight: 0.0,
+            erc_alpha: 1.0,
+            latency_weight: 0.0,
+            latency_ratio: 1.5,
+            z_weight: 0.0,
+            context: 0.0,
+            overlap: 0.0,
+            protect: false,
+            layer_rule: LayerRule::Routed,
+            blocks: 6,
+            noise: 1.0,
+            control: -0.5,
+            skipped: 0.3,
+            halting_weight: 0.3,
+            halting_prior: 0.25,
+            query_rule: QueryRule::Carrot,
+            queries: 600,
+            estimate: Estimate::Neighbours,
+            estimate_noise: 0.1,
+            training_queries: 1024,
+            specialisation: 0.15,
+            recency: 0.0,
         }
     }
 }
@@ -385,6 +247,8 @@ impl Default for Config {
 pub(super) const MAX_PAIRS: u64 = 1 << 19;
 /// Parts of a batch by which a file's tokens are coloured.
 const EIGHTHS: usize = 8;
+/// Most work of a training run: some 20 seconds on one core.
+const MAX_TRAINING: u64 = 1 << 27;
 /// Most entries of a token × slot or token × token table.
 const MAX_TABLE: u64 = 1 << 20;
 
@@ -482,10 +346,20 @@ impl Config {
     /// # Errors
     /// The first parameter at fault.
     pub(super) fn check(&self) -> Result<()> {
-        validate(PARAMS, self)?;
-        let k = self.choices() as u64;
+        validate(&PARAMS, self)?;
+        match self.world {
+            World::Layers => return self.check_layers(),
+            World::Queries => return self.check_no_file(),
+            World::Batches | World::Training => {}
+        }
+        let trains = self.world == World::Training;
+        let k = if trains {
+            self.k
+        } else {
+            self.choices() as u64
+        };
         if k > self.experts {
-            let field = if self.router == Router::Gshard {
+            let field = if self.router == Router::Gshard && !trains {
                 "experts"
             } else {
                 "k"
@@ -499,12 +373,65 @@ impl Config {
                 ),
             ));
         }
+        if trains {
+            return self.check_training();
+        }
         self.check_source()?;
         if self.router == Router::DeepseekV3 {
             let [e, g, kept] = [self.experts, self.groups, self.topk_group].map(|v| v as usize);
             capacity::check_groups(e, g, kept, self.choices())?;
         }
         self.check_sizes()
+    }
+
+    /// A file's tokens are for routing alone.
+    fn check_no_file(&self) -> Result<()> {
+        if self.data.is_none() {
+            return Ok(());
+        }
+        let at = World::ALL.iter().position(|w| *w == self.world);
+        let name = at.and_then(|i| World::NAMES.get(i)).unwrap_or(&"");
+        Err(Error::out_of_range(
+            "world",
+            *name,
+            "tokens to experts: a file's tokens are routed, not learnt from",
+        ))
+    }
+
+    fn check_layers(&self) -> Result<()> {
+        self.check_no_file()?;
+        let allowed = 0.9 * (self.blocks - 1) as f64 / self.blocks as f64;
+        if self.skipped > allowed {
+            return Err(Error::out_of_range(
+                "skipped",
+                self.skipped,
+                format!(
+                    "0 to {allowed:.2}: the first of {} blocks is never skipped",
+                    self.blocks
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_training(&self) -> Result<()> {
+        self.check_no_file()?;
+        if self.task == Task::Sequence && self.clusters < 2 {
+            return Err(Error::out_of_range(
+                "clusters",
+                self.clusters,
+                "at least 2 for two tasks",
+            ));
+        }
+        let work = self.train_steps * self.train_batch * (self.experts + 8 * self.k);
+        if work > MAX_TRAINING {
+            return Err(Error::out_of_range(
+                "train_steps",
+                self.train_steps,
+                format!("updates x batch x (experts + 8 k) up to {MAX_TRAINING}, here {work}"),
+            ));
+        }
+        Ok(())
     }
 
     fn check_source(&self) -> Result<()> {
@@ -560,7 +487,7 @@ mod tests {
     fn the_default_config_is_legal_and_every_parameter_round_trips() {
         let config = Config::default();
         assert_eq!(config.check(), Ok(()));
-        for param in PARAMS {
+        for param in PARAMS.iter() {
             let mut copy = config.clone();
             param.copy(&mut copy, &config);
             assert_eq!(copy, config, "{}", param.id);
@@ -591,7 +518,7 @@ mod tests {
     #[test]
     fn parameter_ids_are_field_names() {
         let json = serde_json::to_value(Config::default()).unwrap();
-        for param in PARAMS {
+        for param in PARAMS.iter() {
             assert!(json.get(param.id).is_some(), "{} is not a field", param.id);
         }
     }

@@ -6,8 +6,11 @@
 //! load, stay on the CPU: a last bit of a gate could change who is dropped.
 
 use super::Routing;
-use super::config::{BufferOrder, Config, DropOrder, Overflow, Renormalise, Router, SecondChoice};
-use super::model::{Routed, Run, Work};
+use super::config::{
+    BufferOrder, Config, DropOrder, Overflow, Renormalise, Router, SecondChoice, World,
+};
+use super::model::{Routed, Work};
+use super::world::Run;
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::kernels::{
     CountParams, OffsetParams, PositionParams, RouteCounts, RouteOffsets, RoutePositions,
@@ -24,7 +27,7 @@ impl GpuLab for Routing {
         data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
-        if !has_kernel(config) {
+        if config.world != World::Batches || !has_kernel(config) {
             return Ok(None);
         }
         Ok(Some(Box::new(DeviceWork::new(gpu, config, data)?)))
@@ -240,7 +243,7 @@ impl GpuJob for DeviceWork {
                 self.work.take_routed(&routed);
             } else if self.work.routed() {
                 if let Some(run) = self.work.conclude() {
-                    return Ok(Step::Done(run));
+                    return Ok(Step::Done(Run::Batches(run)));
                 }
             } else if self.work.prepared() {
                 self.draw(gpu)?;
@@ -296,6 +299,7 @@ mod tests {
                 .unwrap();
             let device = finish_gpu(&mut *job, &gpu).unwrap();
             let cpu = finish(&mut *Routing::start(&config, &library).unwrap()).unwrap();
+            let (device, cpu) = (device.batches().unwrap(), cpu.batches().unwrap());
             for (d, c) in device.batches().iter().zip(cpu.batches()) {
                 assert_eq!(d.carried, c.carried, "{router:?}");
                 assert_eq!(d.pairs.len(), c.pairs.len(), "{router:?}");

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct BatchRun {
     inner: Arc<Inner>,
 }
 
@@ -93,7 +93,7 @@ pub struct Scene {
     pub dropped: Vec<u32>,
 }
 
-impl Run {
+impl BatchRun {
     /// Whether both are the very same run.
     pub fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
@@ -352,7 +352,7 @@ impl Work {
     }
 
     /// A slice of what follows the last batch; the run when that is done.
-    pub(super) fn conclude(&mut self) -> Option<Run> {
+    pub(super) fn conclude(&mut self) -> Option<BatchRun> {
         let (config, batches) = (&self.config, &self.batches);
         match &mut self.after {
             After::Nothing => return self.finish(None, None),
@@ -401,7 +401,7 @@ impl Work {
         &mut self,
         frontier: Option<Frontier>,
         deployment: Option<Deployment>,
-    ) -> Option<Run> {
+    ) -> Option<BatchRun> {
         let floor = self.floor.clone()?;
         let batches = std::mem::take(&mut self.batches);
         let mut charts = charts(&self.config, &batches, &floor);
@@ -410,7 +410,7 @@ impl Work {
         if let Some(d) = &deployment {
             charts.extend(deployment_charts(&self.config, d));
         }
-        Some(Run {
+        Some(BatchRun {
             inner: Arc::new(Inner {
                 timeline: timeline(&batches),
                 peak: batches
@@ -510,9 +510,9 @@ fn timeline(batches: &[Batch]) -> Timeline {
 }
 
 impl Job for Work {
-    type Out = Run;
+    type Out = BatchRun;
 
-    fn step(&mut self) -> Result<Step<Run>> {
+    fn step(&mut self) -> Result<Step<BatchRun>> {
         if self.floor.is_none() {
             self.floor = self.chance.step();
             return Ok(Step::Working);

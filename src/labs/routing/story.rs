@@ -2,7 +2,7 @@
 
 use super::config::{BufferOrder, Config, DropOrder, Overflow, Router, SecondChoice};
 use super::gates::{Gated, dynmole};
-use super::model::Run;
+use super::model::BatchRun;
 use super::route::{Batch, Fate, Pair};
 use super::rules::gate::top_k;
 use super::rules::{entropy, families};
@@ -59,7 +59,7 @@ fn verdict(config: &Config, batch: &Batch, pair: &Pair) -> String {
     }
 }
 
-pub(super) fn token_story(run: &Run, batch: usize, token: usize) -> Option<Story> {
+pub(super) fn token_story(run: &BatchRun, batch: usize, token: usize) -> Option<Story> {
     let (logits, gated) = run.gated(batch, token)?;
     let (config, b) = (run.config(), run.batches().get(batch)?);
     let pairs = b.of_token(token);
@@ -202,7 +202,7 @@ fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
     }
 }
 
-pub(super) fn expert_story(run: &Run, e: usize, at: f64) -> Option<Story> {
+pub(super) fn expert_story(run: &BatchRun, e: usize, at: f64) -> Option<Story> {
     let (config, scene) = (run.config(), run.scene(at));
     let b = run.batches().get(scene.batch)?;
     let demand = *b.demand.get(e)?;

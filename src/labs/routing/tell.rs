@@ -1,7 +1,7 @@
 //! What a run tells: metrics and tables.
 
 use super::config::{Config, Router};
-use super::model::{Entity, Run};
+use super::model::{BatchRun, Entity};
 use super::route::{Batch, BatchStats, Fate, Pair};
 use super::rules::load;
 use super::story::{expert_story, token_story};
@@ -19,7 +19,7 @@ pub(super) fn has_floor(config: &Config) -> bool {
 }
 
 /// Normalised mutual information between a token's cluster and its best expert.
-fn specialisation(run: &Run) -> f64 {
+fn specialisation(run: &BatchRun) -> f64 {
     if run.config().data.is_some() {
         // A file says nothing about what its tokens are.
         return f64::NAN;
@@ -74,7 +74,7 @@ fn busiest(loads: &[f64]) -> f64 {
     }
 }
 
-fn system_metrics(run: &Run) -> Vec<Metric> {
+fn system_metrics(run: &BatchRun) -> Vec<Metric> {
     let d = run.deployment();
     let get = |f: &dyn Fn(&super::deploy::Deployment) -> f64| d.map_or(f64::NAN, f);
     // Out and back.
@@ -115,13 +115,13 @@ fn system_metrics(run: &Run) -> Vec<Metric> {
     ]
 }
 
-fn metrics(run: &Run) -> Vec<Metric> {
+fn metrics(run: &BatchRun) -> Vec<Metric> {
     let mut out = routing_metrics(run);
     out.extend(system_metrics(run));
     out
 }
 
-fn routing_metrics(run: &Run) -> Vec<Metric> {
+fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
     let (batches, config) = (run.batches(), run.config());
     let floor = |v: f64| if has_floor(config) { v } else { f64::NAN };
     let tokens = config.tokens as f64;
@@ -286,7 +286,7 @@ fn routing_metrics(run: &Run) -> Vec<Metric> {
     ]
 }
 
-fn token_table(run: &Run) -> Table {
+fn token_table(run: &BatchRun) -> Table {
     let columns = [
         "batch", "token", "cluster", "choice", "expert", "gate", "weight", "position", "kept",
     ];
@@ -315,7 +315,7 @@ fn token_table(run: &Run) -> Table {
     }
 }
 
-fn expert_table(run: &Run) -> Table {
+fn expert_table(run: &BatchRun) -> Table {
     let columns = [
         "batch",
         "expert",
@@ -347,7 +347,7 @@ fn expert_table(run: &Run) -> Table {
     }
 }
 
-fn batch_table(run: &Run) -> Table {
+fn batch_table(run: &BatchRun) -> Table {
     let columns = [
         "batch",
         "max_violation",
@@ -389,7 +389,7 @@ fn batch_table(run: &Run) -> Table {
     }
 }
 
-impl LabRun for Run {
+impl LabRun for BatchRun {
     fn metrics(&self) -> Vec<Metric> {
         metrics(self)
     }

@@ -2,8 +2,8 @@
 
 use super::panels::frame::Frame;
 use super::panels::heat::Heat;
-use super::panels::{bins, links, tokens};
-use super::{Config, Entity, Routing, Run};
+use super::panels::{bins, layers, links, queries, tokens, training};
+use super::{BatchRun, Config, Entity, Routing, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
 use crate::ui::{LabView, Stage, format, picture};
@@ -33,6 +33,12 @@ impl LabView for Routing {
         stage: &mut Stage<'_>,
         ui: &mut egui::Ui,
     ) {
+        let run = match run {
+            Run::Batches(run) => run,
+            Run::Training(run) => return training::show(run, stage, ui),
+            Run::Layers(run) => return layers::show(run, stage, ui),
+            Run::Queries(run) => return queries::show(run, stage, ui),
+        };
         let rect = ui.available_rect_before_wrap();
         if rect.width() < 60.0 || rect.height() < 60.0 {
             return;
@@ -71,6 +77,12 @@ impl LabView for Routing {
     }
 
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut egui::Ui) {
+        let run = match run {
+            Run::Batches(run) => run,
+            Run::Training(run) => return training::miniature(run, phase, palette, ui),
+            Run::Layers(run) => return layers::miniature(run, phase, palette, ui),
+            Run::Queries(run) => return queries::miniature(run, phase, palette, ui),
+        };
         let rect = ui.available_rect_before_wrap();
         ui.allocate_rect(rect, Sense::hover());
         let batches = run.batches().len().min(3) as f64;
@@ -85,7 +97,7 @@ impl LabView for Routing {
 }
 
 /// What the fate of pairs over the capacity is called.
-fn turned_away(run: &Run) -> &'static str {
+fn turned_away(run: &BatchRun) -> &'static str {
     let config = run.config();
     if config.has_second_chance() && config.overflow == super::Overflow::Reroute {
         "turned away, re-routed if there is room"
@@ -95,7 +107,7 @@ fn turned_away(run: &Run) -> &'static str {
 }
 
 /// The moment in words, for the line above the picture and for screen readers.
-fn run_words(run: &Run, at: f64) -> String {
+fn run_words(run: &BatchRun, at: f64) -> String {
     let scene = run.scene(at);
     let inside: u32 = scene.inside.iter().sum();
     let dropped: u32 = scene.dropped.iter().sum();
@@ -129,7 +141,7 @@ fn choose_picture(view: &mut View, rect: Rect, ui: &mut egui::Ui) {
 }
 
 fn heat_map(
-    run: &Run,
+    run: &BatchRun,
     view: &mut View,
     body: Rect,
     response: &egui::Response,
@@ -153,7 +165,7 @@ fn heat_map(
     }
 }
 
-fn header(frame: &Frame<'_>, run: &Run, rect: Rect, painter: &egui::Painter) {
+fn header(frame: &Frame<'_>, run: &BatchRun, rect: Rect, painter: &egui::Painter) {
     let font = FontId::proportional(12.0);
     let inside: u32 = frame.scene.inside.iter().sum();
     let dropped: u32 = frame.scene.dropped.iter().sum();

@@ -1,7 +1,7 @@
 //! What every part of the picture shares: the moment, the colours, and where things are.
 
 use crate::labs::routing::model::Scene;
-use crate::labs::routing::{Batch, Entity, Fate, Pair, Run};
+use crate::labs::routing::{Batch, BatchRun, Entity, Fate, Pair};
 use crate::ui::theme::{Palette, mix};
 use egui::{Color32, Pos2, Rect, pos2};
 
@@ -42,7 +42,7 @@ pub(in crate::labs::routing) struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     pub(in crate::labs::routing) fn new(
-        run: &'a Run,
+        run: &'a BatchRun,
         at: f64,
         rect: Rect,
         palette: &'a Palette,
@@ -60,7 +60,7 @@ impl<'a> Frame<'a> {
     }
 
     pub(in crate::labs::routing) fn miniature(
-        run: &'a Run,
+        run: &'a BatchRun,
         at: f64,
         rect: Rect,
         palette: &'a Palette,
@@ -76,7 +76,7 @@ impl<'a> Frame<'a> {
     }
 
     fn placed(
-        run: &'a Run,
+        run: &'a BatchRun,
         at: f64,
         tokens: Rect,
         bins: Rect,

@@ -1,7 +1,7 @@
 //! Tokens × experts: who was chosen, with which weight, and what became of it.
 
 use crate::core::EntityId;
-use crate::labs::routing::{Batch, Entity, Fate, Pair, Run};
+use crate::labs::routing::{Batch, BatchRun, Entity, Fate, Pair};
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, mix};
 use egui::{
@@ -20,7 +20,7 @@ const LARGE: usize = 200_000;
 /// The picture as last painted, and which tokens are seen.
 #[derive(Clone, Default)]
 pub(in crate::labs::routing) struct Heat {
-    painted: Option<(Run, usize, u32, bool, TextureHandle)>,
+    painted: Option<(BatchRun, usize, u32, bool, TextureHandle)>,
     /// First and last token seen, as shares of the batch; none: all.
     seen: Option<[f32; 2]>,
 }
@@ -45,7 +45,7 @@ impl Heat {
     /// Draws a moment of a run.
     pub(in crate::labs::routing) fn draw<'a>(
         &mut self,
-        run: &'a Run,
+        run: &'a BatchRun,
         body: Rect,
         stage: &Stage<'_>,
         response: &Response,

@@ -3,5 +3,8 @@
 pub(super) mod bins;
 pub(super) mod frame;
 pub(super) mod heat;
+pub(super) mod layers;
 pub(super) mod links;
+pub(super) mod queries;
 pub(super) mod tokens;
+pub(super) mod training;

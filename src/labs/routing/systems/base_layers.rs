@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, mean_logit};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -73,7 +73,7 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
         .to_vec()
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     match runs {
         [exact, free] => [
             super::super::claims::metric(runs, 0, "max_violation"),

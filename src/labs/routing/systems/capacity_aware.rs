@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, DropOrder, Overflow};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -84,7 +84,7 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
     ]
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let kept = |i| metric(runs, i, "retained_gate_mass");
     [kept(0) / kept(1), kept(2) / 100.0]
 }

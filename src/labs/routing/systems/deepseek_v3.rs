@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, mean_gate};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -82,7 +82,7 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
 }
 
 /// Most groups that one token uses.
-fn most_groups(run: &Run) -> f64 {
+fn most_groups(run: &BatchRun) -> f64 {
     let size = run.config().experts / run.config().groups;
     let of_token = |pairs: &[super::super::Pair]| {
         let mut groups: Vec<u64> = pairs.iter().map(|p| u64::from(p.expert) / size).collect();
@@ -97,7 +97,7 @@ fn most_groups(run: &Run) -> f64 {
     tokens.max().unwrap_or(0) as f64
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     match runs {
         [limited, free] => [most_groups(limited), mean_gate(limited) / mean_gate(free)],
         _ => [f64::NAN; 2],

@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -67,7 +67,7 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
     vec![Config { seed, ..config() }]
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     [metric(runs, 0, "load_cv"), metric(runs, 0, "unrouted")]
 }
 

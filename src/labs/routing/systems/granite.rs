@@ -3,7 +3,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use super::super::rules::families;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
@@ -74,7 +74,7 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
     }]
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let (mut worst, mut other_choices) = (0.0_f64, 0.0);
     let Some(run) = runs.first() else {
         return [f64::NAN; 2];

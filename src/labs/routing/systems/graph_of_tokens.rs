@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use super::super::rules::gate;
 use super::super::rules::matrix::Matrix;
 use super::super::solve::mix;
@@ -78,7 +78,7 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
 }
 
 /// Probabilities of the same tokens under the noise of a batch, plain and averaged.
-fn probabilities(run: &Run, noise: usize) -> [Matrix; 2] {
+fn probabilities(run: &BatchRun, noise: usize) -> [Matrix; 2] {
     let (config, population) = (run.config(), run.population());
     let clusters = &run.batches()[0].clusters;
     let rows = |get: &dyn Fn(usize, u8) -> Vec<f64>| {
@@ -105,7 +105,7 @@ fn probabilities(run: &Run, noise: usize) -> [Matrix; 2] {
     [plain, averaged]
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let Some(run) = runs.first() else {
         return [f64::NAN; 2];
     };

@@ -3,7 +3,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, Router, SecondChoice};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -72,7 +72,7 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
         .to_vec()
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let both = |id| metric(runs, 0, id) - metric(runs, 1, id);
     [both("drop_rate"), both("unrouted")]
 }

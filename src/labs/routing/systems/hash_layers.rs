@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, HashTable, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -70,7 +70,7 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
         .to_vec()
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let violation = |i| metric(runs, i, "max_violation");
     [
         violation(0) / violation(1),

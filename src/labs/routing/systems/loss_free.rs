@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -80,8 +80,8 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
         .to_vec()
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
-    let late = |run: &Run| {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
+    let late = |run: &BatchRun| {
         let tail = &run.batches()[run.batches().len() * 3 / 4..];
         tail.iter().map(|b| b.stats.max_violation).sum::<f64>() / tail.len() as f64
     };

@@ -3,7 +3,7 @@
 use super::super::charts::turned_away_by_position;
 use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{BufferOrder, Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -76,8 +76,8 @@ fn setups(seed: u64, effort: Effort) -> Vec<Config> {
         .to_vec()
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
-    let rise = |run: &Run| {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
+    let rise = |run: &BatchRun| {
         let quarters = turned_away_by_position(run.batches(), 4);
         quarters[3] - quarters[0]
     };

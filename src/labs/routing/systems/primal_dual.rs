@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{BiasRule, Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use super::super::rules::assignment;
 use super::super::rules::bias::{self, Rule};
 use super::super::rules::families::biased;
@@ -88,7 +88,7 @@ fn dual(z: &Matrix, b: &[f64]) -> f64 {
     (0..z.rows).map(best).sum::<f64>() - share * b.iter().sum::<f64>()
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let Some(run) = runs.first() else {
         return [f64::NAN; 2];
     };

@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, token_gates};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -71,7 +71,7 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
     }]
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let shares: Vec<f64> = runs.iter().flat_map(token_gates).collect();
     [
         shares.iter().copied().fold(f64::INFINITY, f64::min),

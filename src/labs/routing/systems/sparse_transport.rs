@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan, metric};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -66,10 +66,10 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
     vec![Config { seed, ..config() }]
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let worst = runs
         .iter()
-        .flat_map(Run::batches)
+        .flat_map(BatchRun::batches)
         .map(|b| {
             let most = b.carried.iter().copied().max().unwrap_or(0);
             f64::from(most) / f64::from(b.capacity)

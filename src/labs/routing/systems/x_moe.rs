@@ -2,7 +2,7 @@
 
 use super::super::claims::{Experiment, Measured, Plan};
 use super::super::config::{Config, Router};
-use super::super::model::Run;
+use super::super::model::BatchRun;
 use super::super::rules::gate;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
@@ -75,14 +75,14 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
 }
 
 /// Probabilities of a token, and of the same token three times as long.
-fn both(run: &Run, t: usize) -> [Vec<f64>; 2] {
+fn both(run: &BatchRun, t: usize) -> [Vec<f64>; 2] {
     let cluster = run.batches()[0].clusters[t];
     let x = run.population().embedding(0, t, cluster);
     let long: Vec<f64> = x.iter().map(|v| 3.0 * v).collect();
     [x, long].map(|x| gate::softmax(&run.population().logits_of(&x)))
 }
 
-fn measure(runs: &[Run]) -> [f64; 2] {
+fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let [cosine, linear] = runs else {
         return [f64::NAN; 2];
     };

@@ -1,22 +1,18 @@
-//! The parameters of the lab, in the order of the panel.
+//! Parameters of routers, capacity, tokens and system, some of which training shares.
 
-use super::config::{
+use super::super::config::{
     BiasRule, BufferOrder, CapacityRule, Config, DropOrder, HashTable, Overflow, Renormalise,
-    Router, SecondChoice,
+    Router, SecondChoice, Task,
 };
+use super::{index_of, nth, routes, trains};
 use crate::core::Param;
 
-fn index_of<T: PartialEq>(all: &[T], value: &T) -> usize {
-    all.iter().position(|v| v == value).unwrap_or(0)
+/// Whether tokens are drawn from clusters.
+fn clustered(c: &Config) -> bool {
+    (routes(c) && c.data.is_none()) || (trains(c) && c.task != Task::Digits)
 }
 
-/// The n-th of a menu; the default past its end.
-fn nth<T: Copy + Default>(all: &[T], n: usize) -> T {
-    all.get(n).copied().unwrap_or_default()
-}
-
-/// The parameters, in the order of the panel.
-pub(super) const PARAMS: &[Param<Config>] = &[
+pub(super) static PARAMS: &[Param<Config>] = &[
     Param::choice(
         "router",
         "Router",
@@ -25,32 +21,34 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.router = nth(&Router::ALL, v),
     )
     .group("Router")
+    .when(routes)
     .doc("The rule that sends tokens to experts."),
     Param::int("experts", "Experts", [1, 512], |c: &Config| c.experts, |c, v| c.experts = v)
         .log()
         .group("Router")
-        .when(|c| c.data.is_none())
+        .when(|c| trains(c) || (routes(c) && c.data.is_none()))
         .doc("Number of experts E."),
     Param::int("k", "Experts per token", [1, 8], |c: &Config| c.k, |c, v| c.k = v)
     .group("Router")
     .when(|c| {
-        !matches!(
+        let own = matches!(
             c.router,
             Router::Switch | Router::Gshard | Router::Hash | Router::Base | Router::SparseTransport | Router::Blockffn | Router::Recorded
-        )
+        );
+        trains(c) || (routes(c) && !own)
     })
     .doc("k experts per token; on average for expert choice and Soft MoE, at least for DynMoLE. At most the number of experts."),
     Param::toggle("renormalise", "Renormalise gates", |c: &Config| c.renormalise, |c, v| c.renormalise = v)
         .group("Router")
-        .when(|c| c.router == Router::Mixtral)
+        .when(|c| trains(c) || (routes(c) && c.router == Router::Mixtral))
         .doc("On: softmax gates are divided by their sum over the k chosen (Mixtral). Off: used as they are, so the weights sum to less than 1 (Qwen2-MoE, OLMoE)."),
     Param::int("groups", "Expert groups", [1, 64], |c: &Config| c.groups, |c, v| c.groups = v)
     .group("Router")
-    .when(|c| c.router == Router::DeepseekV3)
+    .when(|c| routes(c) && c.router == Router::DeepseekV3)
     .doc("Experts stand in this many equal groups, one a node. A divisor of the number of experts."),
     Param::int("topk_group", "Groups per token", [1, 64], |c: &Config| c.topk_group, |c, v| c.topk_group = v)
     .group("Router")
-    .when(|c| c.router == Router::DeepseekV3)
+    .when(|c| routes(c) && c.router == Router::DeepseekV3)
     .doc("A token may only use experts of its best groups; a group's score is the sum of its two largest scores."),
     Param::choice(
         "hash_table",
@@ -60,7 +58,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.hash_table = nth(&[HashTable::Random, HashTable::Balanced], v),
     )
     .group("Router")
-    .when(|c| c.router == Router::Hash)
+    .when(|c| routes(c) && c.router == Router::Hash)
     .doc("How token ids are spread over the experts: at random, or the most frequent ids first, each to the expert with the least expected load."),
     Param::float(
         "temperature",
@@ -71,7 +69,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .group("Router")
-    .when(|c| matches!(c.router, Router::Cosine | Router::Sinkhorn | Router::TokenGraph))
+    .when(|c| routes(c) && matches!(c.router, Router::Cosine | Router::Sinkhorn | Router::TokenGraph))
     .doc("Divides the scores: cosines of X-MoE (0.5 at the start of its training), logits before Sinkhorn's normalisation, similarities of the graph of tokens."),
     Param::float(
         "transport_gamma",
@@ -82,12 +80,12 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .group("Router")
-    .when(|c| c.router == Router::SparseTransport)
+    .when(|c| routes(c) && c.router == Router::SparseTransport)
     .doc("Weight of the quadratic term of the transport problem."),
     Param::int("transport_steps", "Ascent steps", [1, 500], |c: &Config| c.transport_steps, |c, v| c.transport_steps = v)
     .log()
     .group("Router")
-    .when(|c| c.router == Router::SparseTransport)
+    .when(|c| routes(c) && c.router == Router::SparseTransport)
     .doc("Adam steps of 0.01 on the dual. The released router takes 20, which is not enough to converge: see the row error."),
     Param::float(
         "entropy_threshold",
@@ -97,7 +95,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.entropy_threshold = v,
     )
     .group("Router")
-    .when(|c| c.router == Router::Dynmole)
+    .when(|c| routes(c) && c.router == Router::Dynmole)
     .doc("Above this normalised entropy a token uses all experts."),
     Param::float(
         "top_p",
@@ -107,7 +105,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.top_p = v,
     )
     .group("Router")
-    .when(|c| c.router == Router::Dynmole)
+    .when(|c| routes(c) && c.router == Router::Dynmole)
     .doc("Below the threshold: experts while their cumulated probability, their own included, stays within this."),
     Param::float(
         "tsallis_q",
@@ -117,7 +115,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.tsallis_q = v,
     )
     .group("Router")
-    .when(|c| c.router == Router::Dynmole)
+    .when(|c| routes(c) && c.router == Router::Dynmole)
     .doc("Index of the entropy; 1 is Shannon's."),
     Param::float(
         "relu_shift",
@@ -128,7 +126,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("logits")
     .group("Router")
-    .when(|c| c.router == Router::Blockffn)
+    .when(|c| routes(c) && c.router == Router::Blockffn)
     .doc("Taken off the raw scores before the ReLU: the larger, the fewer experts are active."),
     Param::choice(
         "second_choice",
@@ -138,7 +136,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.second_choice = nth(&[SecondChoice::Always, SecondChoice::Random, SecondChoice::RandomRaw, SecondChoice::Sampled], v),
     )
     .group("Router")
-    .when(|c| c.router == Router::Gshard)
+    .when(|c| routes(c) && c.router == Router::Gshard)
     .doc("Three rules go by the name of random second. Share: sent when u < min(1, 2 g2), g2 over the pair (GShard). Raw: the same with the plain probability (NLLB). Sampled: Gumbel noise on the logits before the second choice (DeepSpeed)."),
     Param::choice(
         "gshard_weights",
@@ -148,7 +146,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.gshard_weights = nth(&[Renormalise::AfterDropping, Renormalise::BeforeDropping], v),
     )
     .group("Router")
-    .when(|c| c.router == Router::Gshard)
+    .when(|c| routes(c) && c.router == Router::Gshard)
     .doc("After: over the choices kept, so a token with one place left gives it weight 1. Before: over the pair, a dropped share is lost."),
     Param::choice(
         "bias_rule",
@@ -158,7 +156,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.bias_rule = nth(&[BiasRule::Sign, BiasRule::Proportional], v),
     )
     .group("Router")
-    .when(|c| c.router.has_bias())
+    .when(|c| (routes(c) && c.router.has_bias()) || (trains(c) && c.loss_free))
     .doc("After each batch: b += u sign(mean - load), or b += u (mean - load) / mean."),
     Param::float(
         "bias_rate",
@@ -169,7 +167,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .group("Router")
-    .when(|c| c.router.has_bias())
+    .when(|c| (routes(c) && c.router.has_bias()) || (trains(c) && c.loss_free))
     .doc("Size of the bias step. Small settles slowly, large keeps hunting."),
     Param::float(
         "bias_decay",
@@ -179,11 +177,11 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.bias_decay = v,
     )
     .group("Router")
-    .when(|c| c.router.has_bias())
+    .when(|c| (routes(c) && c.router.has_bias()) || (trains(c) && c.loss_free))
     .doc("The step of batch t is u / (1 + t)^decay: 0 keeps it constant, 1 is the step for which theory gives logarithmic regret."),
     Param::toggle("limited", "Capacity limit", |c: &Config| c.limited, |c, v| c.limited = v)
         .group("Capacity")
-        .when(|c| !c.router.fills_experts())
+        .when(|c| trains(c) || (routes(c) && !c.router.fills_experts()))
         .doc("Whether an expert refuses tokens over its capacity (off: dropless)."),
     Param::choice(
         "capacity_rule",
@@ -193,7 +191,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.capacity_rule = nth(&[CapacityRule::Ceil, CapacityRule::Nllb, CapacityRule::Tutel], v),
     )
     .group("Capacity")
-    .when(Config::has_capacity)
+    .when(|c| routes(c) && c.has_capacity())
     .doc("Places per expert, at least 1: DeepSpeed's and Switch's formula, NLLB's (without a factor), Tutel's."),
     Param::float(
         "capacity_factor",
@@ -204,7 +202,10 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .group("Capacity")
-    .when(|c| (c.has_capacity() || c.router == Router::SoftMoe) && c.capacity_rule != CapacityRule::Nllb)
+    .when(|c| {
+        let counts = c.has_capacity() || c.router == Router::SoftMoe;
+        (trains(c) && c.limited) || (routes(c) && counts && c.capacity_rule != CapacityRule::Nllb)
+    })
     .doc("Places per expert over the balanced load; slots per expert of Soft MoE."),
     Param::choice(
         "drop_order",
@@ -214,7 +215,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.drop_order = nth(&[DropOrder::Token, DropOrder::Score, DropOrder::Last, DropOrder::Random], v),
     )
     .group("Capacity")
-    .when(|c| c.limited && !c.router.fills_experts())
+    .when(|c| routes(c) && c.limited && !c.router.fills_experts())
     .doc("Which of an expert's tokens stay when there are too many. Equal gates: the lower token stays."),
     Param::choice(
         "buffer_order",
@@ -225,7 +226,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .group("Capacity")
     .when(|c| {
-        c.limited && !c.router.fills_experts() && matches!(c.drop_order, DropOrder::Token | DropOrder::Last)
+        routes(c) && (c.limited && !c.router.fills_experts() && matches!(c.drop_order, DropOrder::Token | DropOrder::Last))
     })
     .doc("In which order pairs ask for places: all first choices before any second choice (GShard, Tutel, DeepSpeed), token by token (Megatron's permutation), or choice by choice with the surest tokens first (batch-prioritised routing)."),
     Param::choice(
@@ -236,24 +237,26 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.overflow = nth(&[Overflow::Drop, Overflow::Reroute, Overflow::Expand], v),
     )
     .group("Capacity")
-    .when(|c| c.limited && !c.router.fills_experts())
+    .when(|c| routes(c) && c.limited && !c.router.fills_experts())
     .doc("Pairs over the capacity are dropped; or go, surest first, to their best expert with room; or are dropped while every idle place takes the best token it can get."),
     Param::int("tokens", "Tokens per batch", [1, 4096], |c: &Config| c.tokens, |c, v| c.tokens = v)
         .log()
         .unit("tokens")
         .group("Tokens")
-        .doc("Tokens routed together; capacity is per batch."),
+        .when(routes)
+    .doc("Tokens routed together; capacity is per batch."),
     Param::int("batches", "Batches", [1, 400], |c: &Config| c.batches, |c, v| c.batches = v)
         .log()
         .group("Tokens")
-        .doc("Batches routed one after the other."),
+        .when(routes)
+    .doc("Batches routed one after the other."),
     Param::int("layer", "Layer of the file", [0, 4095], |c: &Config| c.layer, |c, v| c.layer = v)
         .group("Tokens")
-        .when(|c| c.data.is_some())
+        .when(|c| routes(c) && c.data.is_some())
         .doc("Which layer of the imported file is routed, from 0."),
     Param::int("clusters", "Token clusters", [1, 24], |c: &Config| c.clusters, |c, v| c.clusters = v)
         .group("Tokens")
-        .when(|c| c.data.is_none())
+        .when(clustered)
         .doc("Tokens come from this many Gaussian clusters: topics, languages, word classes."),
     Param::float(
         "cluster_skew",
@@ -263,7 +266,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.cluster_skew = v,
     )
     .group("Tokens")
-    .when(|c| c.data.is_none())
+    .when(clustered)
     .doc("Zipf exponent of the cluster sizes: 0 makes them equal."),
     Param::float(
         "router_skew",
@@ -274,11 +277,11 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("logits")
     .group("Tokens")
-    .when(|c| c.data.is_none())
+    .when(|c| routes(c) && c.data.is_none())
     .doc("Standard deviation of a fixed preference for some experts, whatever the token."),
     Param::float("spread", "Cluster spread", [0.0, 4.0], |c: &Config| c.spread, |c, v| c.spread = v)
         .group("Tokens")
-        .when(|c| c.data.is_none())
+        .when(clustered)
         .advanced()
         .doc("Distance of tokens from their cluster's centre, in units of the centres' own spread."),
     Param::float(
@@ -290,7 +293,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .unit("logits")
     .group("Tokens")
-    .when(|c| c.data.is_none())
+    .when(|c| routes(c) && c.data.is_none())
     .advanced()
     .doc("Standard deviation of the logits that come from the token: 0 ignores the token."),
     Param::float(
@@ -301,18 +304,18 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.correlation = v,
     )
     .group("Tokens")
-    .when(|c| c.data.is_none())
+    .when(|c| routes(c) && c.data.is_none())
     .advanced()
     .doc("How much a token resembles the one before it: its cluster stays with this probability, and its deviation is a moving average over 16 tokens with these weights."),
     Param::float("drift", "Topic drift", [0.0, 0.5], |c: &Config| c.drift, |c, v| c.drift = v)
         .unit("turns per batch")
         .group("Tokens")
-        .when(|c| c.data.is_none())
+        .when(|c| routes(c) && c.data.is_none())
         .advanced()
         .doc("How fast the popular clusters change places over the batches."),
     Param::int("dim", "Embedding width", [1, 64], |c: &Config| c.dim, |c, v| c.dim = v)
         .group("Tokens")
-        .when(|c| c.data.is_none())
+        .when(clustered)
         .advanced()
         .doc("Width D of the token embeddings."),
     Param::int("seed", "Seed", [0, u32::MAX as u64], |c: &Config| c.seed, |c, v| c.seed = v)
@@ -321,18 +324,21 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     Param::int("devices", "Devices", [1, 64], |c: &Config| c.devices, |c, v| c.devices = v)
         .log()
         .group("System")
-        .doc("Devices that share the experts and the tokens (expert parallelism)."),
+        .when(routes)
+    .doc("Devices that share the experts and the tokens (expert parallelism)."),
     Param::int("spare_slots", "Spare expert slots", [0, 256], |c: &Config| c.spare_slots, |c, v| {
         c.spare_slots = v;
     })
     .group("System")
+    .when(routes)
     .doc("Room for second copies of busy experts, over all devices; rounded up to a multiple of the devices."),
     Param::float("token_kib", "Size of a token", [0.1, 256.0], |c: &Config| c.token_kib, |c, v| c.token_kib = v)
         .log()
         .unit("KiB")
         .group("System")
         .advanced()
-        .doc("What travels for one token: width times bytes per element; 7,168 × 2 bytes is 14 KiB."),
+        .when(routes)
+    .doc("What travels for one token: width times bytes per element; 7,168 × 2 bytes is 14 KiB."),
     Param::float("expert_mib", "Size of an expert", [0.1, 4096.0], |c: &Config| c.expert_mib, |c, v| {
         c.expert_mib = v;
     })
@@ -340,5 +346,6 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .unit("MiB")
     .group("System")
     .advanced()
+    .when(routes)
     .doc("Weights of one expert: 3 × 7,168 × 2,048 × 2 bytes is 84 MiB."),
 ];

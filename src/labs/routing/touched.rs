@@ -1,0 +1,88 @@
+//! How many experts a few tokens touch: what must be read from memory to decode them together
+//! (MoE-CAP, arXiv 2412.07067).
+
+use super::config::Config;
+use super::route::Batch;
+use crate::core::{Axis, Chart, Series, num};
+
+/// Mean number of distinct experts that keep a token of a window of consecutive tokens; NaN when no
+/// batch holds a whole window.
+pub(super) fn touched(batches: &[Batch], experts: usize, window: usize) -> f64 {
+    let (mut total, mut windows) = (0_usize, 0_usize);
+    for batch in batches {
+        let tokens = batch.clusters.len();
+        for start in (0..tokens).step_by(window).filter(|s| s + window <= tokens) {
+            let mut seen = vec![false; experts];
+            for t in start..start + window {
+                for pair in batch.of_token(t).iter().filter(|p| p.kept()) {
+                    seen[usize::from(pair.expert)] = true;
+                }
+            }
+            total += seen.iter().filter(|s| **s).count();
+            windows += 1;
+        }
+    }
+    total as f64 / windows as f64
+}
+
+/// The same for tokens that choose k of E experts uniformly and independently:
+/// E (1 - (1 - k/E)^B).
+pub(super) fn expected(experts: usize, k: f64, window: usize) -> f64 {
+    let e = experts as f64;
+    e * (1.0 - num::pow(1.0 - (k / e).min(1.0), window as f64))
+}
+
+/// Windows compared: powers of two up to this.
+const WIDEST: usize = 256;
+
+/// Experts read against tokens decoded together.
+pub(super) fn touched_chart(config: &Config, batches: &[Batch]) -> Chart {
+    let experts = config.experts as usize;
+    let tokens = batches.first().map_or(0, |b| b.clusters.len());
+    let windows: Vec<usize> = (0..=WIDEST.ilog2())
+        .map(|i| 1 << i)
+        .filter(|w| *w <= tokens)
+        .collect();
+    let line = |get: &dyn Fn(usize) -> f64| -> Vec<[f64; 2]> {
+        windows.iter().map(|&w| [w as f64, get(w)]).collect()
+    };
+    // Rules that choose a varying number are held against what they choose on average.
+    let per_token = touched_pairs(batches);
+    Chart {
+        id: "touched",
+        title: "Experts read by tokens decoded together",
+        doc: "Distinct experts that consecutive tokens use: the weights that a step of decoding must read. A utilisation of memory bandwidth that counts all experts is too high by the number of experts over this (S-MBU counts only these). The reference is independent uniform routing.",
+        x: Axis::log("tokens together", ""),
+        y: Axis::zero_based("experts read", "per layer"),
+        series: vec![
+            Series::line("this router", line(&|w| touched(batches, experts, w))),
+            Series::line(
+                "independent uniform routing",
+                line(&|w| expected(experts, per_token, w)),
+            )
+            .as_reference(),
+        ],
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+/// Experts that keep a token, on average.
+pub(super) fn touched_pairs(batches: &[Batch]) -> f64 {
+    let tokens: usize = batches.iter().map(|b| b.clusters.len()).sum();
+    let pairs: u32 = batches.iter().flat_map(|b| b.carried.iter()).sum();
+    f64::from(pairs) / tokens as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_token_touches_its_own_experts_and_many_touch_all() {
+        assert!((expected(8, 2.0, 1) - 2.0).abs() < 1e-12);
+        assert!((expected(64, 8.0, 256) - 64.0).abs() < 1e-9);
+        // 8 (1 - 0.75²) = 3.5
+        assert!((expected(8, 2.0, 2) - 3.5).abs() < 1e-12);
+    }
+}
