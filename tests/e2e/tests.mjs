@@ -444,6 +444,28 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "a setup kept under a name is there after a reload",
+    async run({ open }) {
+      const lab = await open("#exhibit/switch");
+      const kept = configs(await runs(lab, "routing"));
+      await lab.key("k");
+      await lab.by("textbox", "Name").fill("my router");
+      await lab.press("Keep");
+      await lab.message(/Kept as/);
+      await lab.press("Home");
+      await lab.until("the home page", (s) => s?.lab === null);
+      await lab.by("button", "my router").waitFor({ state: "attached" });
+      // The storage is written when the page is hidden, as when it is left.
+      await lab.page.goto("about:blank");
+      await lab.page.goto(`${lab.root}#home`);
+      await lab.started();
+      await lab.press("my router");
+      await lab.press("Open");
+      assert.deepEqual(configs(await runs(lab, "routing")), kept, "the same setup");
+      return lab;
+    },
+  },
+  {
     name: "text typed into the mirror filters the gallery",
     async run({ open }) {
       const lab = await open("");

@@ -72,11 +72,13 @@ fn act(action: MirrorAction) {
     super::wake();
 }
 
-/// The node of an event's target, with its element.
+/// The node of an event's target, with its element; `None` while the mirror is being changed: a
+/// browser says at once that a removed field has lost its focus and its text, which no user did.
 fn target(event: &Event) -> Option<(MirrorNode, Element)> {
     let element: Element = event.target()?.dyn_into().ok()?;
     let id: u64 = element.get_attribute("data-node")?.parse().ok()?;
-    DOM.with_borrow(|slot| {
+    DOM.with(|slot| {
+        let slot = slot.try_borrow().ok()?;
         let node = slot.as_ref()?.nodes.iter().find(|n| n.id == id)?.clone();
         Some((node, element))
     })
