@@ -2,6 +2,7 @@
 //! simulated colour-vision deficiencies, at least 3:1 against the background.
 
 use egui::style::{HandleShape, ScrollStyle, Selection, Spacing, WidgetVisuals};
+use egui::text::{LayoutJob, TextWrapping};
 use egui::{
     Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, RichText, Shadow,
     Stroke, Style, TextStyle, Theme, Vec2, Visuals, vec2,
@@ -200,6 +201,16 @@ fn fonts() -> FontDefinitions {
         .font_data
         .insert(SIGNS.to_owned(), Arc::new(FontData::from_static(signs)));
     fonts
+}
+
+/// The title of a drawing at its top left corner: small, muted, and cut short where the drawing ends.
+pub fn caption(ui: &egui::Ui, rect: egui::Rect, text: &str) {
+    let palette = Palette::of(ui.ctx());
+    let font = FontId::proportional(11.0);
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, palette.muted);
+    job.wrap = TextWrapping::truncate_at_width(rect.width() - 4.0);
+    let galley = ui.painter().layout_job(job);
+    ui.painter().galley(rect.left_top(), galley, palette.muted);
 }
 
 /// The family of headings and best values; the plain one while the fonts are not loaded.

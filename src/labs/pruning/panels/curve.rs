@@ -5,7 +5,7 @@ use super::super::results::Run;
 use crate::core::{Chart, num};
 use crate::ui::Stage;
 use crate::ui::format::number;
-use crate::ui::theme::fade;
+use crate::ui::theme::{self, fade};
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 /// Sparsities written on the axis, in per cent.
@@ -53,13 +53,7 @@ pub(crate) fn ui(
         "; grey: the others"
     };
     let title = format!("{}, {}{others}", chart.title, chart.y.unit);
-    ui.painter().text(
-        rect.left_top(),
-        Align2::LEFT_TOP,
-        title,
-        small.clone(),
-        palette.muted,
-    );
+    theme::caption(ui, rect, &title);
     let highest = chart
         .series
         .iter()

@@ -9,7 +9,7 @@ use crate::labs::LabRun as _;
 use crate::labs::pruning::select::magnitude_key;
 use crate::ui::Stage;
 use crate::ui::format::number;
-use crate::ui::theme::fade;
+use crate::ui::theme::{self, fade};
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 /// Magnitudes of kept weights, and of pruned ones as they last were.
@@ -25,13 +25,7 @@ pub(crate) fn histogram(run: &Run, step: usize, stage: &Stage<'_>, rect: Rect, u
     } else {
         "How large the weights are; grey: pruned, last values"
     };
-    ui.painter().text(
-        rect.left_top(),
-        Align2::LEFT_TOP,
-        title,
-        small.clone(),
-        palette.muted,
-    );
+    theme::caption(ui, rect, title);
     let plot = Rect::from_min_max(rect.min + vec2(0.0, 16.0), rect.max - vec2(0.0, 15.0));
     let all = frame.kept.join(&frame.gone);
     let (low, high) = visible(&all);
@@ -99,13 +93,7 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
     } else {
         "Accuracy (bold) and sparsity (steps) while it trains, %; grey: other schedules"
     };
-    ui.painter().text(
-        rect.left_top(),
-        Align2::LEFT_TOP,
-        title,
-        small.clone(),
-        palette.muted,
-    );
+    theme::caption(ui, rect, title);
     for share in [0.0, 50.0, 100.0] {
         let y = to([0.0, share]).y;
         ui.painter()

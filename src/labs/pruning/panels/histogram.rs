@@ -7,6 +7,7 @@ use super::super::tally::Histogram;
 use crate::core::num;
 use crate::ui::Stage;
 use crate::ui::format::number;
+use crate::ui::theme;
 use egui::{Align2, FontId, Rect, Sense, Stroke, Ui, pos2};
 
 pub(super) const TICKS: [(f32, &str); 7] = [
@@ -60,13 +61,7 @@ pub(crate) fn ui(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, ui: 
         _ => format!("How large the weights are, {}", r.layers[of].name),
     };
     let small = FontId::proportional(11.0);
-    ui.painter().text(
-        rect.left_top(),
-        Align2::LEFT_TOP,
-        title,
-        small.clone(),
-        palette.muted,
-    );
+    theme::caption(ui, rect, &title);
     let (low, high) = visible(histogram);
     let x_of = |bin: f32| plot.left() + plot.width() * (bin - low) / (high - low).max(1.0);
     let threshold = r
