@@ -35,6 +35,11 @@ impl Style {
         }
     }
 
+    /// The unit in which the ticks count.
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
     /// Title with the unit: "Time (ms)".
     pub fn title(&self) -> String {
         if self.unit.is_empty() {

@@ -96,6 +96,9 @@ fn polygon(at: egui::Pos2, r: f32, corners: u8, color: Color32) -> Shape {
     Shape::convex_polygon(points, color, Stroke::NONE)
 }
 
+/// Room that the ticks and the title of the x axis take, about.
+const X_AXIS: f32 = 32.0;
+
 /// A series of a layer with its looks.
 #[derive(Clone, Copy)]
 struct Drawn<'a> {
@@ -276,11 +279,25 @@ fn plot_ui<'a>(
     let has_focus = ui.memory(|m| m.has_focus(id));
     let font = FontId::proportional(11.0);
     let caption = |text: String| RichText::new(text).size(11.5).color(palette.muted);
+    // Beside a low chart a long title would run into what is above it: the unit alone then.
+    let fits = |title: &str| {
+        let font = FontId::proportional(11.5);
+        let text = ui
+            .painter()
+            .layout_no_wrap(title.to_owned(), font, palette.muted);
+        text.size().x <= height - X_AXIS
+    };
+    let titles = [
+        styles[0].title(),
+        Some(styles[1].title())
+            .filter(|title| styles[1].unit().is_empty() || fits(title))
+            .unwrap_or_else(|| styles[1].unit().to_owned()),
+    ];
     let shown: [Shown; 2] = Default::default();
     let tick_axis = |i: usize, hints: egui_plot::AxisHints<'a>| {
         let shown = Rc::clone(&shown[i]);
         hints
-            .label(caption(styles[i].title()))
+            .label(caption(titles[i].clone()))
             .tick_label_font(font.clone())
             .tick_label_color(palette.muted)
             .label_spacing(egui::Rangef::new(1.0, 2.0))

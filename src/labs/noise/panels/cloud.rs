@@ -255,7 +255,7 @@ pub(crate) fn frame(
             palette,
         );
     }
-    if rect.width() > 330.0 {
+    if rect.width() > 420.0 {
         let words = "position (data units, at constant spread)";
         label(
             painter,
