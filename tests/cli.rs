@@ -694,6 +694,67 @@ fn sweep_works_in_every_lab_and_refuses_bad_input_in_one_line() {
 }
 
 #[test]
+fn phase_names_the_better_setup_for_every_pair_of_targets() {
+    let folder = Folder::new();
+    let out = folder.path("p.json");
+    let path = out.display().to_string();
+    let args = [
+        "phase",
+        "--set",
+        "replicas=2",
+        "--set",
+        "requests=40",
+        "--vary",
+        "prefill_instances=0,1",
+        "--ttft",
+        "0.5:4:2",
+        "--tpot",
+        "0.02:0.2:3",
+        "--loads",
+        "0.5:8:4",
+        "--seeds",
+        "1",
+        "--out",
+        &path,
+    ];
+    let output = schedlab(&args);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let words = stdout(&output);
+    assert!(
+        words.contains("1 prefill and 1 decode instances"),
+        "{words}"
+    );
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(out).unwrap()).unwrap();
+    let cells = report["load_per_gpu"].as_array().unwrap();
+    assert_eq!(cells.len(), 2);
+    for (row, looser) in cells[0]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(cells[1].as_array().unwrap())
+    {
+        for (value, more) in row
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(looser.as_array().unwrap())
+        {
+            assert!(value.as_f64() <= more.as_f64(), "{words}");
+        }
+    }
+    let bad = schedlab(&[
+        "phase",
+        "--vary",
+        "prefill_instances=0,1",
+        "--ttft",
+        "3:1:2",
+    ]);
+    assert_eq!(code(&bad), 2);
+    assert!(stderr(&bad).contains("3:1:2"), "{}", stderr(&bad));
+}
+
+#[test]
 fn capacity_compares_setups_on_the_same_requests() {
     let folder = Folder::new();
     let out = folder.path("c.json");

@@ -56,9 +56,9 @@ pub(super) struct CapacityArgs {
 }
 
 /// One compared setup.
-struct Side {
-    label: String,
-    config: Config,
+pub(super) struct Side {
+    pub(super) label: String,
+    pub(super) config: Config,
 }
 
 /// One point of a curve.
@@ -129,7 +129,7 @@ fn bounds(args: &CapacityArgs) -> Result<Vec<Bound>> {
 }
 
 /// Every combination of the varied fields.
-fn sides(base: &Config, vary: &[String]) -> Result<Vec<Side>> {
+pub(super) fn sides(base: &Config, vary: &[String]) -> Result<Vec<Side>> {
     let mut setups = vec![(String::new(), Setup::Serving(base.clone()))];
     for text in vary {
         let (name, values) = text.split_once('=').ok_or_else(|| {

@@ -10,6 +10,7 @@ mod gpu;
 mod lr;
 mod noise;
 mod parallel;
+mod phase;
 mod prune;
 mod route;
 mod run;
@@ -49,6 +50,7 @@ const UNSUPPORTED: u8 = 3;
         schedlab simulate --config s.json --out m.json --requests r.csv\n  \
         schedlab sweep --vary scheduler=vllm,sarathi --vary rate=1:4:7 --seeds 5\n  \
         schedlab capacity --vary scheduler=vllm,sarathi --tbt-p99 0.1\n  \
+        schedlab phase --set replicas=2 --vary prefill_instances=0,1\n  \
         schedlab run setup.json                      any lab; the JSON a share link holds\n  \
         schedlab prune --in a.safetensors --out b.safetensors --sparsity 0.5\n  \
         schedlab lr fit log.csv --out fit.json       a loss law from your own training log\n  \
@@ -111,6 +113,15 @@ enum Command {
         logarithm, seed by seed with the same random numbers at every load. A run is as long as \
         its requests: too few of them and an overload ends before it is felt.")]
     Capacity(capacity::CapacityArgs),
+    /// Which setup serves most per GPU, for every pair of targets: the phase diagram of serving
+    #[command(after_long_help = "\
+        Examples:\n  \
+          schedlab phase --config azure.json --set replicas=2 --vary prefill_instances=0,1\n  \
+          schedlab phase --set replicas=4 --vary prefill_instances=0,1,2,3 --tpot 0.02:0.1:8 --out p.json\n\n\
+        Every setup is run at every load once; targets change no run, so all pairs are judged on \
+        the same requests. Between two loads the share of requests within targets is taken as a \
+        straight line.")]
+    Phase(phase::PhaseArgs),
     /// Prune a checkpoint: `.safetensors` of any size in bounded memory, or one `.npy` array
     #[command(after_long_help = "\
         The file is read in pieces and never held whole. Names, order, formats and free texts \
@@ -300,6 +311,7 @@ pub fn main() -> ExitCode {
         Some(Command::Noise(args)) => noise::noise(&args),
         Some(Command::Sweep(args)) => sweep::sweep(&args),
         Some(Command::Capacity(args)) => capacity::capacity(&args),
+        Some(Command::Phase(args)) => phase::phase(&args),
         Some(Command::Route(args)) => route::route(&args),
         Some(Command::Lr(command)) => lr::lr(&command),
         Some(Command::Claims(args)) => claims::claims(&args),

@@ -26,6 +26,7 @@ mod presets;
 pub mod queueing;
 mod results;
 pub mod routers;
+mod slowdown;
 mod story;
 pub mod systems;
 mod tables;

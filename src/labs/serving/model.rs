@@ -214,6 +214,7 @@ impl Work {
         }
         if closing.metrics.is_none() {
             let mut metrics = metrics::metrics(config, results, log);
+            metrics.extend(super::slowdown::metrics(config, workload, results));
             metrics.extend(super::predictions::metric(config, workload));
             metrics.extend(prefix_hits(closing.recording.last()));
             if workload.tags.users() > 1 {

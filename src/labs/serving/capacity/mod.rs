@@ -8,11 +8,13 @@
 mod bound;
 mod compare;
 mod load;
+mod phase;
 mod search;
 
 pub use bound::Bound;
 pub use compare::{Capacity, Compared, Comparison};
 pub use load::{Load, curve_loads};
+pub use phase::{goodput, latencies, winner};
 pub use search::{Found, Question, Search, Tried};
 
 #[cfg(test)]
