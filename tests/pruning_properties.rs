@@ -7,7 +7,7 @@ use schedlab::labs::pruning::mask::Mask;
 use schedlab::labs::pruning::measure::effective;
 use schedlab::labs::pruning::plan::{Known, Layer, Rule, plan};
 use schedlab::labs::pruning::select::{count_rule, magnitude_key, prune_by_magnitude};
-use schedlab::labs::pruning::{Granularity, Method};
+use schedlab::labs::pruning::{Config, Granularity, Method};
 use std::sync::Arc;
 
 fn config(cases: u32) -> ProptestConfig {
@@ -96,7 +96,6 @@ proptest! {
     #[test]
     fn a_sound_file_is_read_whole_and_comes_out_of_pruning_nothing_unchanged(bytes in sound_file()) {
         use schedlab::core::Step;
-        use schedlab::labs::pruning::Config;
         use schedlab::labs::pruning::rewrite::{Request, Rewrite};
         let read = checkpoint::read("w.safetensors", &bytes);
         let held = read.map(|c| 8 + c.header_length + c.tensors.iter().map(|t| t.bytes).sum::<u64>());
@@ -145,7 +144,7 @@ proptest! {
         let steps = [0.0, 10.0, 33.0, 50.0, 90.0, 99.0];
         let layers = layers(&t);
         let n: usize = t.iter().map(Vec::len).sum();
-        let rule = Rule { method: Method::Magnitude, granularity: Granularity::Global, group_m: 4, rounds: 1, seed: 0 };
+        let rule = Rule::of(&Config::default());
         let swept = plan(&layers, rule, Known::default(), &steps);
         for (i, s) in steps.iter().enumerate() {
             for (l, mask) in masks_of(&t, count_rule(s / 100.0, n)).iter().enumerate() {
@@ -160,7 +159,7 @@ proptest! {
     fn every_method_gives_nested_masks(t in tensors(), seed in any::<u64>()) {
         let layers = layers(&t);
         for method in Method::ALL.into_iter().filter(|m| m.from_weights()) {
-            let rule = Rule { method, granularity: Granularity::Layer, group_m: 4, rounds: 1, seed };
+            let rule = Rule { method, granularity: Granularity::Layer, seed, ..Rule::of(&Config::default()) };
             let swept = plan(&layers, rule, Known::default(), &[0.0, 25.0, 50.0, 75.0]);
             for kept in &swept.kept {
                 prop_assert!(kept.windows(2).all(|w| w[0] >= w[1]), "{:?} {:?}", method, kept);

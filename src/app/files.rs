@@ -6,9 +6,6 @@ use crate::labs::{DataKey, Dataset, LabKind, Opening};
 use crate::platform;
 use crate::ui::import::{ImportAction, preview_ui, progress_ui};
 
-/// Largest file read into the page.
-const MAX_BYTES: usize = 1 << 30;
-
 /// Files on their way in.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
@@ -22,34 +19,23 @@ impl Files {
     pub(crate) fn poll(&mut self, ctx: &egui::Context) -> Vec<Error> {
         let dropped = ctx.input(|i| i.raw.dropped_files.clone());
         platform::read_dropped(&dropped);
-        let mut problems = platform::take_problems();
+        let problems = platform::take_problems();
         for (name, bytes) in platform::take_files() {
-            problems.extend(self.receive(&name, bytes).err());
+            self.receive(&name, bytes);
         }
         problems
     }
 
-    fn receive(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), Error> {
-        if bytes.len() > MAX_BYTES {
-            return Err(Error::import(
-                name,
-                "size",
-                format!(
-                    "{} bytes; at most {MAX_BYTES} fit into the page",
-                    bytes.len()
-                ),
-            ));
-        }
+    fn receive(&mut self, name: &str, bytes: Vec<u8>) {
         if std::path::Path::new(name)
             .extension()
             .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
             && let Ok(text) = std::str::from_utf8(&bytes)
         {
             self.setups.push(text.to_owned());
-            return Ok(());
+            return;
         }
         self.opening = Some(Opening::new(name, bytes));
-        Ok(())
     }
 
     /// Reads on until `more` says stop; `true` while a file is on its way in.

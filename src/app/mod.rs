@@ -116,6 +116,7 @@ impl App {
     /// The app with stored preferences, at the place the address names.
     pub fn new(cc: &eframe::CreationContext<'_>) -> Self {
         theme::install(&cc.egui_ctx);
+        crate::platform::set_reader(crate::labs::reading);
         let prefs: Prefs = cc
             .storage
             .and_then(|s| eframe::get_value(s, PREFS_KEY))

@@ -2,7 +2,7 @@
 //! it by [`DataKey`]; the data itself never travels in a link.
 
 use super::{LabKind, lr, pruning, routing, serving};
-use crate::core::{Error, Job, Result, Step, finish};
+use crate::core::{Error, Job, Reading, Result, Step, finish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -114,6 +114,36 @@ impl Dataset {
             Self::LossLog(log) => log.remarks.clone(),
         }
     }
+}
+
+/// Largest file that is read whole, in bytes.
+const MOST_WHOLE: u64 = 1 << 29;
+/// Tensors kept of a larger one, in bytes.
+const MOST_OF_PART: u64 = 1 << 28;
+
+/// What to read of a file of `total` bytes, of which `start` is known so far. Large checkpoints are
+/// opened in part.
+///
+/// # Errors
+/// A file that is too large, or whose header is broken.
+pub fn reading(name: &str, total: u64, start: &[u8]) -> Result<Reading> {
+    if total <= MOST_WHOLE {
+        return Ok(Reading::whole(total));
+    }
+    let path = std::path::Path::new(name);
+    if path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("safetensors"))
+    {
+        return pruning::part::reading(name, total, start, MOST_OF_PART);
+    }
+    Err(Error::import(
+        name,
+        "size",
+        format!(
+            "{total} bytes; at most {MOST_WHOLE} are read, and of a larger file only .safetensors in part"
+        ),
+    ))
 }
 
 /// Recognises a file by its content and reads it.
@@ -271,6 +301,20 @@ mod tests {
             "{}",
             data.words()
         );
+    }
+
+    #[test]
+    fn large_files_are_read_in_part_or_refused() {
+        assert_eq!(reading("t.csv", 100, &[]), Ok(Reading::whole(100)));
+        let error = reading("t.csv", MOST_WHOLE + 1, &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("t.csv") && error.contains("in part"),
+            "{error}"
+        );
+        let first = reading("a.SafeTensors", 20 << 30, &[]);
+        assert_eq!(first, Ok(Reading::Start(8)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub mod pruning;
 pub mod routing;
 pub mod serving;
 
-pub use data::{DataKey, Dataset, Library, Opening, sniff};
+pub use data::{DataKey, Dataset, Library, Opening, reading, sniff};
 pub use exhibit::{Basis, Claim, Effort, Exhibit, Paper, exhibit, exhibits};
 pub use fields::metrics_of;
 pub use setup::{Outcome, Setup, outcome_of};

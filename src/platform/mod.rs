@@ -12,7 +12,7 @@ use native as imp;
 #[cfg(target_arch = "wasm32")]
 use web as imp;
 
-use crate::core::{Error, Result};
+use crate::core::{Error, Reading, Result};
 
 #[cfg(target_arch = "wasm32")]
 pub use web::{frames_drawn, hash_changed, lose_device, snapshot_json};
@@ -46,6 +46,14 @@ pub fn copy_text(text: &str) -> bool {
 /// Text that the browser would not put on the clipboard, to be shown for copying by hand.
 pub fn take_refused_copy() -> Option<String> {
     imp::take_refused_copy()
+}
+
+/// Decides what is read of a file, from its name, size and as much of its start as is known.
+pub type Reader = fn(name: &str, total: u64, start: &[u8]) -> Result<Reading>;
+
+/// Sets how files that the user brings are read; without one they are read whole.
+pub fn set_reader(reader: Reader) {
+    imp::set_reader(reader);
 }
 
 /// Asks the user for files. In the page, call it from a click. The files turn up in

@@ -1,10 +1,15 @@
 //! The native side: file dialogs, the file system and the environment.
 
-use super::{MirrorAction, MirrorNode};
+use super::{MirrorAction, MirrorNode, Reader};
 use crate::core::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
+#[cfg(feature = "app")]
+use {
+    crate::core::Reading,
+    std::io::{Read as _, Seek as _, SeekFrom},
+};
 
 type Waker = Box<dyn Fn() + Send + Sync>;
 
@@ -13,12 +18,16 @@ type Waker = Box<dyn Fn() + Send + Sync>;
 struct Inbox {
     files: Vec<(String, Vec<u8>)>,
     problems: Vec<Error>,
+    #[cfg(feature = "app")]
+    reader: Option<Reader>,
     waker: Option<Waker>,
 }
 
 static INBOX: Mutex<Inbox> = Mutex::new(Inbox {
     files: Vec::new(),
     problems: Vec::new(),
+    #[cfg(feature = "app")]
+    reader: None,
     waker: None,
 });
 
@@ -80,11 +89,56 @@ pub(super) fn write_path(path: &Path, bytes: &[u8]) -> Result<()> {
 
 #[cfg(feature = "app")]
 fn open(path: &Path) {
-    match read_path(path) {
+    match bytes_of(path) {
         Ok(bytes) => arrived(|inbox| inbox.files.push((name_of(path), bytes))),
         Err(error) => arrived(|inbox| inbox.problems.push(error)),
     }
 }
+
+/// Reads a file, or those parts of it that the reader asks for.
+#[cfg(feature = "app")]
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
+    let Some(reader) = inbox().reader else {
+        return read_path(path);
+    };
+    let fail = |error: std::io::Error| io_error(path, &error);
+    let mut file = std::fs::File::open(path).map_err(fail)?;
+    let total = file.metadata().map_err(fail)?.len();
+    let mut part = |[from, to]: [u64; 2], into: &mut Vec<u8>| -> Result<()> {
+        let before = into.len();
+        into.resize(before + (to - from) as usize, 0);
+        file.seek(SeekFrom::Start(from)).map_err(fail)?;
+        file.read_exact(&mut into[before..]).map_err(fail)
+    };
+    let mut start = Vec::new();
+    loop {
+        match reader(&name_of(path), total, &start)? {
+            Reading::Start(n) if n > start.len() as u64 => {
+                let known = start.len() as u64;
+                part([known, n], &mut start)?;
+            }
+            Reading::Start(_) => {
+                let problem = "its beginning is asked for again and again".to_owned();
+                return Err(Error::Stuck(problem));
+            }
+            Reading::Parts { mut head, parts } => {
+                for range in parts {
+                    part(range, &mut head)?;
+                }
+                return Ok(head);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "app")]
+pub(super) fn set_reader(reader: Reader) {
+    inbox().reader = Some(reader);
+}
+
+/// Without the window no files are brought.
+#[cfg(not(feature = "app"))]
+pub(super) fn set_reader(_reader: Reader) {}
 
 /// A dialog runs beside the window, so that the picture goes on meanwhile.
 #[cfg(feature = "app")]
@@ -155,6 +209,9 @@ pub(super) fn take_problems() -> Vec<Error> {
 #[cfg(feature = "app")]
 pub(super) fn read_dropped(file: &egui::DroppedFileHandle) {
     let path = file.path();
+    if path.is_absolute() {
+        return open(path);
+    }
     match file.bytes() {
         Ok(bytes) => arrived(|inbox| inbox.files.push((name_of(path), bytes))),
         Err(_) => open(path),

@@ -5,7 +5,7 @@ mod dom;
 mod start;
 
 use super::{MirrorAction, MirrorNode};
-use crate::core::{Error, Result};
+use crate::core::{Error, Reading, Result};
 use js_sys::{Array, Function, Reflect, Uint8Array};
 use std::cell::RefCell;
 use std::path::Path;
@@ -21,6 +21,7 @@ pub use start::{start, start_page, stop};
 struct Inbox {
     files: Vec<(String, Vec<u8>)>,
     problems: Vec<Error>,
+    reader: Option<super::Reader>,
     refused_copy: Option<String>,
     hash: Option<String>,
     waker: Option<Box<dyn Fn() + Send + Sync>>,
@@ -129,18 +130,79 @@ pub(super) fn take_refused_copy() -> Option<String> {
     INBOX.with_borrow_mut(|inbox| inbox.refused_copy.take())
 }
 
+pub(super) fn set_reader(reader: super::Reader) {
+    INBOX.with_borrow_mut(|inbox| inbox.reader = Some(reader));
+}
+
+/// Bytes of a file that are asked of the browser at once.
+const SLICE: u64 = 16 << 20;
+
+/// Adds a part of a file, slice by slice: the browser holds one slice beside what is read.
+async fn read_part(
+    file: &File,
+    [from, to]: [u64; 2],
+    into: &mut Vec<u8>,
+) -> std::result::Result<(), JsValue> {
+    let mut at = from;
+    while at < to {
+        let end = (at + SLICE).min(to);
+        let blob: &Blob = file.unchecked_ref();
+        let slice = blob.slice_with_f64_and_f64(at as f64, end as f64)?;
+        let array = Uint8Array::new(&JsFuture::from(slice.array_buffer()).await?);
+        let before = into.len();
+        into.resize(before + array.length() as usize, 0);
+        array.copy_to(&mut into[before..]);
+        if array.length() == 0 {
+            return Err(JsValue::from_str(
+                "the file became shorter while it was read",
+            ));
+        }
+        at = end;
+    }
+    Ok(())
+}
+
+/// Reads a file, or those parts of it that the reader asks for.
+async fn bytes_of(file: &File, name: &str) -> Result<Vec<u8>> {
+    let total = file.unchecked_ref::<Blob>().size() as u64;
+    let reader = INBOX.with_borrow(|inbox| inbox.reader);
+    let mut start = Vec::new();
+    loop {
+        let reading = match reader {
+            Some(reader) => reader(name, total, &start)?,
+            None => Reading::whole(total),
+        };
+        let fail = |error: JsValue| Error::Io {
+            path: name.to_owned(),
+            problem: words(&error),
+        };
+        match reading {
+            Reading::Start(n) if n > start.len() as u64 => {
+                let known = start.len() as u64;
+                read_part(file, [known, n], &mut start)
+                    .await
+                    .map_err(fail)?;
+            }
+            Reading::Start(_) => {
+                let problem = "its beginning is asked for again and again".to_owned();
+                return Err(Error::Stuck(problem));
+            }
+            Reading::Parts { mut head, parts } => {
+                for part in parts {
+                    read_part(file, part, &mut head).await.map_err(fail)?;
+                }
+                return Ok(head);
+            }
+        }
+    }
+}
+
 async fn read_file(file: File) {
     let name = file.name();
-    let outcome = JsFuture::from(file.unchecked_ref::<Blob>().array_buffer()).await;
+    let outcome = bytes_of(&file, &name).await;
     arrived(|inbox| match outcome {
-        Ok(buffer) => {
-            let bytes = Uint8Array::new(&buffer).to_vec();
-            inbox.files.push((name, bytes));
-        }
-        Err(error) => inbox.problems.push(Error::Io {
-            path: name,
-            problem: words(&error),
-        }),
+        Ok(bytes) => inbox.files.push((name, bytes)),
+        Err(error) => inbox.problems.push(error),
     });
 }
 
@@ -188,6 +250,9 @@ pub(super) fn take_problems() -> Vec<Error> {
 pub(super) fn read_dropped(file: &egui::DroppedFileHandle) {
     let file = file.clone();
     spawn_local(async move {
+        if let Some(file) = file.web_file() {
+            return read_file(file.clone()).await;
+        }
         let name = file.path().to_string_lossy().into_owned();
         let outcome = file.bytes_async().await;
         arrived(|inbox| match outcome {

@@ -55,16 +55,21 @@ export async function launch(graphics, executablePath) {
   }
 }
 
-/** The text of a file that the page gives to the user. */
-export async function textOf(download) {
+/** Bytes of a download. */
+export async function bytesOf(download) {
   const folder = mkdtempSync(join(tmpdir(), "schedlab-"));
   try {
     const file = join(folder, "download");
     await (await download).saveAs(file);
-    return readFileSync(file, "utf8");
+    return readFileSync(file);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Text of a download. */
+export async function textOf(download) {
+  return (await bytesOf(download)).toString("utf8");
 }
 
 /** A page of the application, watched. */

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { textOf } from "./harness.mjs";
+import { bytesOf, textOf } from "./harness.mjs";
 import { serve } from "./server.mjs";
 import { LABS, configs, results } from "./labs.mjs";
 
@@ -313,6 +313,61 @@ export const WITH_WEBGPU = [
       const words = await lab.message(/cut\.safetensors/);
       assert.match(words, /64|84|20|bytes|byte/, words);
       assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      return lab;
+    },
+  },
+  {
+    name: "a checkpoint is opened, pruned, saved, opened again and shared",
+    async run({ open }) {
+      const lab = await open("#pruning");
+      await runs(lab, "pruning");
+      const weights = Float32Array.from({ length: 2000 }, (_, i) => Math.sin(i + 1));
+      const header = JSON.stringify({
+        __metadata__: { by: "a test" },
+        "fc.bias": { dtype: "F32", shape: [2], data_offsets: [8000, 8008] },
+        "fc.weight": { dtype: "F32", shape: [40, 50], data_offsets: [0, 8000] },
+      });
+      const size = Buffer.alloc(8);
+      size.writeBigUInt64LE(BigInt(header.length));
+      const bias = Buffer.from(Float32Array.of(1, 2).buffer);
+      const use = async (name, bytes) => {
+        await lab.drop(name, bytes);
+        await lab.by("button", "Use in the pruning lab").waitFor({ state: "attached" });
+        await lab.press("Use in the pruning lab");
+        await lab.until("the file in the setup", (s) => JSON.stringify(s.setups[0].setup).includes(name));
+        return runs(lab, "pruning");
+      };
+      await use("small.safetensors", Buffer.concat([size, Buffer.from(header), Buffer.from(weights.buffer), bias]));
+      await lab.press("To end");
+      await lab.until("the end", (s) => s.playhead === s.end);
+      await lab.press("More");
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.press(/^Save the pruned checkpoint/, false);
+      const saved = await bytesOf(download);
+      const length = Number(saved.readBigUInt64LE(0));
+      const found = JSON.parse(saved.subarray(8, 8 + length).toString());
+      assert.equal(found.__metadata__.by, "a test", "the free texts stay");
+      assert.ok(found.__metadata__.pruning, "the recipe is noted");
+      const [from, to] = found["fc.weight"].data_offsets;
+      const data = Buffer.from(saved.subarray(8 + length + from, 8 + length + to));
+      const kept = [];
+      for (let i = 0; i < 2000; i += 1) {
+        const value = data.readFloatLE(4 * i);
+        if (value !== 0) {
+          assert.equal(value, weights[i], "a kept weight has its bits");
+          kept.push(Math.abs(value));
+        }
+      }
+      // The sweep ends at 99.9 %: round(0.999 · 2000) = 1998 of 2000 go.
+      assert.equal(kept.length, 2, "exactly the count asked for");
+      const largest = Array.from(weights, Math.abs).sort((a, b) => b - a);
+      assert.ok(Math.min(...kept) >= largest[1], "the largest are kept");
+      const again = await use("again.safetensors", saved);
+      await lab.page.waitForTimeout(500);
+      const other = await open(new URL(lab.page.url()).hash);
+      const shared = await other.until("the setup of the link", (s) => s?.setups?.length === 1);
+      assert.deepEqual(configs(shared), configs(again), "the link holds the setup");
+      await other.close();
       return lab;
     },
   },

@@ -138,22 +138,29 @@ fn magnitude_chart(r: &Results) -> Chart {
 }
 
 fn bytes_chart(r: &Results) -> Chart {
-    let kib = |f: fn(&Point) -> f64| sweep(r, |p| Some(f(p) / 1024.0));
+    let kib = |f: fn(&Point) -> f64| sweep(r, |p| Some(f(p) / 1024.0).filter(|v| v.is_finite()));
+    let two_four = kib(|p| p.bytes.two_four);
+    let packs = (!two_four.is_empty()).then(|| Series::line("2:4", two_four));
     Chart {
         id: "bytes",
         title: "Bytes by storage format",
-        doc: "Size of the prunable weights. Sparse row storage (CSR) pays two bytes of index for every kept weight, a bitmap one bit for every weight; no lossless code of masks and byte planes goes below the entropy bound.",
+        doc: "Size of the prunable weights. Sparse row storage (CSR) pays two bytes of index for every kept weight, a bitmap one bit for every weight, blocks keep all 16 weights of a block of which one is kept; 2:4 is drawn where the mask allows it in every group. No lossless code of masks and byte planes goes below the entropy bound.",
         x: SPARSITY,
         y: Axis::zero_based("size", "KiB"),
         series: vec![
             Series::line("CSR", kib(|p| p.bytes.csr)),
             Series::line("bitmap + values", kib(|p| p.bytes.bitmap)),
+            Series::line("4 × 4 blocks", kib(|p| p.bytes.blocks)),
             Series::line("entropy bound", kib(|p| p.bytes.bound)),
             Series::line("dense", kib(|p| p.bytes.dense)).as_reference(),
-        ],
+        ]
+        .into_iter()
+        .chain(packs)
+        .collect(),
         marks: mark(r)
             .into_iter()
             .chain(pays(r, "CSR pays", |p| p.bytes.csr))
+            .chain(pays(r, "blocks pay", |p| p.bytes.blocks))
             .collect(),
         on_timeline: true,
     }

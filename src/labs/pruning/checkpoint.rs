@@ -1,6 +1,7 @@
 //! Weight tensors from a user's file: `.safetensors`, or arrays as `.npy` and `.npz`.
 
 use super::header::{self, Entry, Strictness, shape_words};
+use super::part::LEFT_OUT;
 use super::{npy, npz};
 use crate::core::{Error, Result};
 use std::collections::BTreeMap;
@@ -174,6 +175,10 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
     } else {
         read_safetensors(name, bytes, Strictness::Ours)?
     };
+    if let Some(words) = checkpoint.metadata.get(LEFT_OUT) {
+        checkpoint.remarks.insert(0, words.clone());
+        checkpoint.raw = Arc::from([]);
+    }
     for t in &checkpoint.tensors {
         if t.nan > 0 {
             checkpoint.remarks.push(format!(

@@ -37,6 +37,12 @@ pub enum Method {
     Units,
     /// Magnitude, layer rates by dynamic programming over output distortions.
     JointDp,
+    /// Mean share of a weight's term in the input of its unit.
+    Contribution,
+    /// Whole blocks of the matrix, by the mean square of their weights.
+    Block,
+    /// Magnitude inside each layer, at rates of one's own.
+    Manual,
     /// What training moves away from zero: the sum of -w ∂L/∂w over its steps.
     Movement,
     /// At initialisation: weight times gradient.
@@ -49,7 +55,7 @@ pub enum Method {
 
 impl Method {
     /// All methods in the order of the menu.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Magnitude,
         Self::Random,
         Self::Lamp,
@@ -59,6 +65,9 @@ impl Method {
         Self::Obd,
         Self::Units,
         Self::JointDp,
+        Self::Contribution,
+        Self::Block,
+        Self::Manual,
         Self::Movement,
         Self::Snip,
         Self::Grasp,
@@ -82,7 +91,7 @@ impl Method {
     pub fn by_magnitude(self) -> bool {
         matches!(
             self,
-            Self::Magnitude | Self::Lamp | Self::Erk | Self::NOfM | Self::JointDp
+            Self::Magnitude | Self::Lamp | Self::Erk | Self::NOfM | Self::JointDp | Self::Manual
         )
     }
 
@@ -273,6 +282,18 @@ pub struct Config {
     pub group_m: u64,
     /// Rounds of SynFlow.
     pub rounds: u64,
+    /// Rows of a block.
+    pub block_rows: u64,
+    /// Columns of a block.
+    pub block_cols: u64,
+    /// Sparsity of the first layer, in per cent.
+    pub rate1: f64,
+    /// Sparsity of the second layer, in per cent.
+    pub rate2: f64,
+    /// Sparsity of the third layer, in per cent.
+    pub rate3: f64,
+    /// Standard deviations of the contribution added to its mean.
+    pub spread: f64,
     /// What to do with values that are not numbers.
     pub nan_policy: NanPolicy,
     /// When and how the network becomes sparse.
@@ -339,6 +360,12 @@ impl Default for Config {
             keep_n: 2,
             group_m: 4,
             rounds: 100,
+            block_rows: 4,
+            block_cols: 4,
+            rate1: 95.0,
+            rate2: 90.0,
+            rate3: 50.0,
+            spread: 0.0,
             nan_policy: NanPolicy::Refuse,
             regime: Regime::Cut,
             shape: Shape::Cubic,
@@ -377,6 +404,29 @@ impl Config {
         }
         sizes.push(crate::core::digits::CLASSES);
         sizes
+    }
+
+    /// Sparsities of one's own, in per cent, one a layer of the trained network.
+    pub fn rates(&self) -> Vec<f64> {
+        let mut rates = vec![self.rate1, self.rate2, self.rate3];
+        rates.truncate(self.sizes().len() - 1);
+        rates
+    }
+
+    /// Sparsity of the whole network, in per cent: that of the config, or what one's own rates come
+    /// to, counted in weights.
+    pub fn total_sparsity(&self) -> f64 {
+        if self.regime != Regime::Cut || self.method != Method::Manual {
+            return self.sparsity;
+        }
+        let sizes = self.sizes();
+        let (mut gone, mut all) = (0, 0);
+        for (pair, rate) in sizes.windows(2).zip(self.rates()) {
+            let n = pair[0] * pair[1];
+            gone += super::select::count_rule(rate / 100.0, n);
+            all += n;
+        }
+        100.0 * gone as f64 / all.max(1) as f64
     }
 
     /// What the config runs, in a few words.
@@ -430,6 +480,12 @@ impl Config {
             Method::Obd => "OBD (Fisher)".to_owned(),
             Method::Units => "hidden units, L2 norm".to_owned(),
             Method::JointDp => "joint DP".to_owned(),
+            Method::Contribution => "relative contribution".to_owned(),
+            Method::Block => format!("blocks {} × {}", self.block_rows, self.block_cols),
+            Method::Manual => {
+                let rates: Vec<String> = self.rates().iter().map(f64::to_string).collect();
+                return format!("own rates {} %", rates.join(" / "));
+            }
             Method::Movement => "movement".to_owned(),
             Method::Snip => "SNIP".to_owned(),
             Method::Grasp => "GraSP".to_owned(),

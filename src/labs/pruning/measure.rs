@@ -104,6 +104,19 @@ pub fn mask_entropy(density: f64) -> f64 {
     term(density) + term(1.0 - density)
 }
 
+/// What is left of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Left {
+    /// Kept weights.
+    pub kept: u64,
+    /// Blocks of 4 × 4 with a kept weight in them.
+    pub blocks: u64,
+    /// Share of the groups of four neighbours that keep at most two.
+    pub two_four: f64,
+    /// Bits of information in a kept value, its byte planes apart.
+    pub plane_bits: f64,
+}
+
 /// Bytes of one layer in the storage formats, biases and other tensors left out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Bytes {
@@ -113,29 +126,47 @@ pub struct Bytes {
     pub bitmap: f64,
     /// Row starts (u32), column of every kept value (u16, or u32 past 65,536 columns), values.
     pub csr: f64,
+    /// Row starts (u32), column of every block of 4 × 4 with a kept weight, all its values.
+    pub blocks: f64,
+    /// Two values of every four neighbours and two bits for the place of each; infinite where a
+    /// group keeps more.
+    pub two_four: f64,
     /// No lossless code that sees masks and byte planes as independent draws can be shorter.
     pub bound: f64,
 }
 
 impl Bytes {
-    /// Bytes of `kept` of `rows × cols` weights of `width` bytes whose byte planes hold
-    /// `plane_bits` of information per value.
-    pub fn of([rows, cols]: [usize; 2], width: u64, kept: u64, plane_bits: f64) -> Self {
-        let (n, kept, width) = ((rows * cols) as f64, kept as f64, width as f64);
+    /// Bytes of what is left of `rows × cols` weights of `width` bytes.
+    pub fn of([rows, cols]: [usize; 2], width: u64, left: Left) -> Self {
+        let (n, kept, width) = ((rows * cols) as f64, left.kept as f64, width as f64);
         let index = if cols > 1 << 16 { 4.0 } else { 2.0 };
+        let slots = (rows * 2 * cols.div_ceil(4)) as f64;
         Self {
             dense: n * width,
             bitmap: (n / 8.0).ceil() + kept * width,
             csr: 4.0 * (rows + 1) as f64 + kept * (index + width),
-            bound: n * mask_entropy(kept / n.max(1.0)) / 8.0 + kept * plane_bits / 8.0,
+            blocks: 4.0 * (rows.div_ceil(4) + 1) as f64
+                + left.blocks as f64 * (index + 16.0 * width),
+            two_four: if left.two_four < 1.0 {
+                f64::INFINITY
+            } else {
+                slots * width + (slots / 4.0).ceil()
+            },
+            bound: n * mask_entropy(kept / n.max(1.0)) / 8.0 + kept * left.plane_bits / 8.0,
         }
     }
 
     /// Densities below which bitmap and CSR are smaller than the dense form, for `rows × cols`
     /// weights of `width` bytes; at most 1, 0 where a format never pays.
     pub fn pays_below([rows, cols]: [usize; 2], width: u64) -> [f64; 2] {
-        let all = Self::of([rows, cols], width, (rows * cols) as u64, 0.0);
-        let none = Self::of([rows, cols], width, 0, 0.0);
+        let with = |kept: u64| {
+            let left = Left {
+                kept,
+                ..Left::default()
+            };
+            Self::of([rows, cols], width, left)
+        };
+        let (all, none) = (with((rows * cols) as u64), with(0));
         // Both sizes are linear in the density.
         let meets = |none: f64, full: f64| ((all.dense - none) / (full - none)).clamp(0.0, 1.0);
         [meets(none.bitmap, all.bitmap), meets(none.csr, all.csr)]
@@ -146,6 +177,8 @@ impl Bytes {
         self.dense += other.dense;
         self.bitmap += other.bitmap;
         self.csr += other.csr;
+        self.blocks += other.blocks;
+        self.two_four += other.two_four;
         self.bound += other.bound;
     }
 }
@@ -222,7 +255,13 @@ mod tests {
         for (dims, width) in [([128, 64], 4), ([10, 64], 2), ([7, 70_000], 2)] {
             let n = dims[0] * dims[1];
             let [bitmap, csr] = Bytes::pays_below(dims, width);
-            let size = |density: f64| Bytes::of(dims, width, (density * n as f64) as u64, 0.0);
+            let size = |density: f64| {
+                let left = Left {
+                    kept: (density * n as f64) as u64,
+                    ..Left::default()
+                };
+                Bytes::of(dims, width, left)
+            };
             assert!(size(bitmap - 0.02).bitmap < size(0.0).dense);
             assert!(size(bitmap + 0.02).bitmap > size(0.0).dense);
             assert!(size(csr - 0.02).csr < size(0.0).dense);

@@ -15,9 +15,11 @@ mod model;
 pub mod network;
 pub mod npy;
 pub mod npz;
+mod packing;
 #[cfg(feature = "app")]
 mod panels;
 mod params;
+pub mod part;
 pub mod plan;
 mod product;
 pub mod ranks;
@@ -93,6 +95,9 @@ impl Lab for Pruning {
             (config::Method::Obd, _) => "optimal-brain-damage",
             (config::Method::Units, _) => "hidden-units",
             (config::Method::JointDp, _) => "joint-dp",
+            (config::Method::Contribution, _) => "relative-contribution",
+            (config::Method::Block, _) => "block-pruning",
+            (config::Method::Manual, _) => return None,
             (config::Method::Movement, _) => "movement",
             (config::Method::Snip, _) => "snip",
             (config::Method::Grasp, _) => "grasp",

@@ -11,11 +11,19 @@ fn trained(c: &Config) -> bool {
 }
 
 fn not_grouped(c: &Config) -> bool {
-    c.regime != Regime::Cut || c.method != Method::NOfM
+    c.regime != Regime::Cut || !matches!(c.method, Method::NOfM | Method::Manual)
 }
 
 fn grouped(c: &Config) -> bool {
-    !not_grouped(c)
+    c.regime == Regime::Cut && c.method == Method::NOfM
+}
+
+fn by_hand(c: &Config) -> bool {
+    c.regime == Regime::Cut && c.method == Method::Manual
+}
+
+fn in_blocks(c: &Config) -> bool {
+    c.regime == Regime::Cut && c.method == Method::Block
 }
 
 fn ranked(c: &Config) -> bool {
@@ -72,6 +80,9 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "OBD (Fisher)",
             "hidden units",
             "joint DP",
+            "relative contribution",
+            "blocks",
+            "own rates",
             "movement",
             "SNIP, at start",
             "GraSP, at start",
@@ -114,6 +125,33 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("SynFlow scores what is left again in every round; one round is the one-shot form that loses whole layers.")
         .group("Pruning")
         .when(|c| c.regime == Regime::Cut && c.method == Method::SynFlow),
+    Param::float("rate1", "First layer", [0.0, 99.9], |c: &Config| c.rate1, |c, v| c.rate1 = v)
+        .unit("%")
+        .doc("Share of this layer's weights that go, the smallest first. The total stands at the top; along the playhead all rates grow together and meet yours at the chosen sparsity.")
+        .group("Pruning")
+        .when(by_hand),
+    Param::float("rate2", "Second layer", [0.0, 99.9], |c: &Config| c.rate2, |c, v| c.rate2 = v)
+        .unit("%")
+        .doc("Share of this layer's weights that go, the smallest first. The total stands at the top; along the playhead all rates grow together and meet yours at the chosen sparsity.")
+        .group("Pruning")
+        .when(by_hand),
+    Param::float("rate3", "Third layer", [0.0, 99.9], |c: &Config| c.rate3, |c, v| c.rate3 = v)
+        .unit("%")
+        .doc("Share of this layer's weights that go, the smallest first. The total stands at the top; along the playhead all rates grow together and meet yours at the chosen sparsity.")
+        .group("Pruning")
+        .when(|c| by_hand(c) && c.hidden2 > 0),
+    Param::int("block_rows", "Block rows", [1, 32], |c: &Config| c.block_rows, |c, v| c.block_rows = v)
+        .doc("Outputs in a block. Blocks start at the first weight; those at the edge are smaller.")
+        .group("Pruning")
+        .when(in_blocks),
+    Param::int("block_cols", "Block columns", [1, 32], |c: &Config| c.block_cols, |c, v| c.block_cols = v)
+        .doc("Inputs in a block.")
+        .group("Pruning")
+        .when(in_blocks),
+    Param::float("spread", "Spread", [-3.0, 3.0], |c: &Config| c.spread, |c, v| c.spread = v)
+        .doc("Standard deviations of the contribution over the images that are added to its mean (λ); 0 ranks by the mean alone.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Cut && c.method == Method::Contribution),
     Param::choice(
         "regime",
         "When",

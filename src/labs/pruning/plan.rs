@@ -70,6 +70,12 @@ pub struct Rule {
     pub group_m: usize,
     /// Rounds of SynFlow.
     pub rounds: usize,
+    /// Rows and columns of a block.
+    pub block: [usize; 2],
+    /// Rates of one's own in per cent, and what they come to.
+    pub own: Option<(Vec<f64>, f64)>,
+    /// Standard deviations of the contribution added to its mean.
+    pub spread: f64,
     /// Seed of random masks.
     pub seed: u64,
 }
@@ -91,6 +97,10 @@ impl Rule {
             granularity: config.granularity,
             group_m: config.group_m.max(1) as usize,
             rounds: config.rounds as usize,
+            block: [config.block_rows.max(1), config.block_cols.max(1)].map(|v| v as usize),
+            own: (config.method == Method::Manual)
+                .then(|| (config.rates(), config.total_sparsity())),
+            spread: config.spread,
             seed: config.seed,
         }
     }
@@ -270,6 +280,8 @@ impl Planner {
                     densities.iter().zip(&sizes).map(gone).collect()
                 }
                 Method::Units => self.units(s),
+                Method::Block => self.blocks(s),
+                Method::Manual => self.by_hand(&sizes, s),
                 Method::JointDp => self.joint(&sizes, s, &mut rates),
                 _ if self.rule.global() => vec![count_rule(s, total) as u64],
                 _ => sizes.iter().map(|&n| count_rule(s, n) as u64).collect(),
@@ -294,6 +306,38 @@ impl Planner {
             (count_rule(sparsity, rows) * layer.cols) as u64
         };
         self.layers.iter().enumerate().map(of).collect()
+    }
+
+    /// Whole blocks of every layer: keys are the places of the blocks in their order of going.
+    fn blocks(&self, sparsity: f64) -> Vec<u64> {
+        let Some(keys) = &self.known.keys else {
+            return vec![0; self.layers.len()];
+        };
+        let of = |keys: &Arc<[u32]>| {
+            let blocks = keys.iter().max().map_or(0, |&last| last as usize + 1);
+            let gone = count_rule(sparsity, blocks) as u32;
+            keys.iter().filter(|&&place| place < gone).count() as u64
+        };
+        keys.iter().map(of).collect()
+    }
+
+    /// One's own rates where the sweep meets their total; before it all are smaller by the same
+    /// factor, after it the kept shares are.
+    fn by_hand(&self, sizes: &[usize], sparsity: f64) -> Vec<u64> {
+        let Some((rates, total)) = &self.rule.own else {
+            return vec![0; sizes.len()];
+        };
+        let total = total / 100.0;
+        let rate = |own: f64| {
+            if sparsity <= total {
+                // Exactly the own rate at the total: x · 1.
+                own * if total > 0.0 { sparsity / total } else { 0.0 }
+            } else {
+                1.0 - (1.0 - own) * ((1.0 - sparsity) / (1.0 - total))
+            }
+        };
+        let gone = |(n, own): (&usize, &f64)| count_rule(rate(own / 100.0), *n) as u64;
+        sizes.iter().zip(rates).map(gone).collect()
     }
 
     /// Rates by the exact knapsack over the distortions. Along a sweep they only grow, as in the

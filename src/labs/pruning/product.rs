@@ -32,6 +32,11 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
             "digits.safetensors".to_owned(),
             network_as_safetensors(net).into(),
         ),
+        (_, Some(_)) if r.raw.is_empty() => {
+            return Err(Error::Unsupported(
+                "saving a file of which only a part is open, or an .npz; `schedlab prune` writes a .safetensors file whole".to_owned(),
+            ));
+        }
         (_, Some(key)) => (key.name.clone(), r.raw.clone()),
         _ => return Err(Error::Stuck("the network is not trained yet".to_owned())),
     };

@@ -252,6 +252,8 @@ impl LabRun for Run {
             "Bytes of a bitmap plus the kept values, over the dense bytes.",
         ));
         out.push(metric("csr_ratio", "Size, CSR", "× dense", ratio(point.bytes.csr), Better::Lower, "Bytes of compressed sparse rows (u32 row starts, u16 or u32 columns, values), over the dense bytes."));
+        out.push(metric("block_ratio", "Size, 4 × 4 blocks", "× dense", ratio(point.bytes.blocks), Better::Lower, "Bytes of the blocks of 4 × 4 with a kept weight in them (u32 row starts, u16 or u32 columns, all 16 values), over the dense bytes."));
+        out.push(metric("two_four_percent", "Fits 2:4", "%", 100.0 * point.two_four, Better::Higher, "Share of the groups of four neighbours in a row that keep at most two weights; only at 100 % can the 2:4 format hold the mask, in just over half of the dense bytes."));
         out.push(metric("bound_ratio", "Size, bound", "× dense", ratio(point.bytes.bound), Better::Lower, "Entropy of the mask bits plus that of the kept values' byte planes, over the dense bytes."));
         out.push(metric(
             "collapsed_layers",
@@ -384,6 +386,8 @@ fn sweep_table(r: &Results) -> Table {
         "dense_bytes",
         "bitmap_bytes",
         "csr_bytes",
+        "block_bytes",
+        "two_four_bytes",
         "bound_bytes",
     ];
     let row = |p: &Point| {
@@ -399,6 +403,12 @@ fn sweep_table(r: &Results) -> Table {
             p.bytes.dense,
             p.bytes.bitmap,
             p.bytes.csr,
+            p.bytes.blocks,
+            if p.bytes.two_four.is_finite() {
+                p.bytes.two_four
+            } else {
+                f64::NAN
+            },
             p.bytes.bound,
         ]
     };
@@ -529,6 +539,17 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
             r.points[step].pruned
         )),
         (Method::Movement, _) => {}
+        (Method::Contribution, _) => out.push(format!(
+            "score = mean over {CALIBRATION} training images of |w x| / Σ |w x| in the weight's row; k = round_half_to_even({s} · {n}) = {gone} in this layer"
+        )),
+        (Method::Block, _) => out.push(format!(
+            "whole blocks of {} × {} go, the smallest mean squares first: {gone} of {n} weights",
+            r.config.block_rows, r.config.block_cols
+        )),
+        (Method::Manual, _) => out.push(format!(
+            "your rates, met at {:.2} % in all: k = {gone} of {n} in this layer",
+            r.config.total_sparsity()
+        )),
         (Method::Snip, _) => out.push(format!(
             "score = |w g| at the start, g over {CALIBRATION} training images; k = {} of all layers",
             r.points[step].pruned
@@ -551,7 +572,7 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
     };
     let key = match r.config.method {
         Method::Random => format!("random key {}", cut.key),
-        Method::SynFlow => format!("place {} in the order of going", cut.key),
+        Method::SynFlow | Method::Block => format!("place {} in the order of going", cut.key),
         m if m.by_magnitude() => format!("|w| = {:.6e}", cut.magnitude()),
         _ => format!("score {:.6e}", key_score(cut.key)),
     };

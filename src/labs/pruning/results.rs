@@ -22,6 +22,8 @@ pub struct Point {
     pub effective: Option<Effective>,
     /// Bytes in the storage formats.
     pub bytes: Bytes,
+    /// Share of the groups of four neighbours that keep at most two weights.
+    pub two_four: f64,
 }
 
 /// Accuracy of another method at some sparsities.

@@ -3,10 +3,12 @@
 
 use super::config::Method;
 use super::criteria::at_init::{Net, PerWeight, join};
+use super::criteria::wanda::contribution;
 use super::mask::Mask;
 use super::network;
 use super::plan::{Known, Rule};
 use super::select::{count_rule, prune_by_magnitude};
+use super::systems::n_of_m::{block_means, block_places};
 use crate::core::digits::PIXELS;
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::num;
@@ -75,6 +77,8 @@ pub(super) struct Scorer {
     net: Net,
     stage: Stage,
     sums: PerWeight,
+    /// Mean squares, for scores that need a spread.
+    squares: PerWeight,
     keys: Vec<Vec<u32>>,
     distortion: Distortion,
     work: Workspace,
@@ -84,10 +88,12 @@ impl Scorer {
     /// A scorer, for methods that need one.
     pub(super) fn new(mlp: &Arc<Mlp>, rule: &Rule) -> Option<Self> {
         let stage = match rule.method {
-            Method::Wanda | Method::Obd | Method::Snip | Method::Grasp => Stage::Images {
-                next: 0,
-                second: None,
-            },
+            Method::Wanda | Method::Contribution | Method::Obd | Method::Snip | Method::Grasp => {
+                Stage::Images {
+                    next: 0,
+                    second: None,
+                }
+            }
             Method::SynFlow => Stage::Rounds {
                 next: 1,
                 left: (0..mlp.layers())
@@ -100,12 +106,13 @@ impl Scorer {
                 rate: 0,
                 dense: Vec::new(),
             },
-            Method::Units => Stage::Weights,
+            Method::Units | Method::Block => Stage::Weights,
             Method::Magnitude
             | Method::Random
             | Method::Lamp
             | Method::Erk
             | Method::NOfM
+            | Method::Manual
             | Method::Movement => {
                 return None;
             }
@@ -118,6 +125,7 @@ impl Scorer {
         };
         Some(Self {
             sums: net.weights.iter().map(|w| vec![0.0; w.len()]).collect(),
+            squares: net.weights.iter().map(|w| vec![0.0; w.len()]).collect(),
             keys: net.weights.iter().map(|w| vec![0; w.len()]).collect(),
             distortion: Distortion {
                 grid: (0..=GRID).map(|j| j as f64 / GRID as f64).collect(),
@@ -167,6 +175,7 @@ impl Scorer {
                 None
             }
             Stage::Rates { layer, rate, dense } => self.rate(layer, rate, dense),
+            Stage::Weights if self.rule.method == Method::Block => Some(self.blocks()),
             Stage::Weights => Some(self.units()),
         }
     }
@@ -200,6 +209,16 @@ impl Scorer {
                         }
                     }
                 }
+                Method::Contribution => {
+                    let inputs = self.net.inputs(&x);
+                    for (l, a) in inputs.iter().enumerate() {
+                        let shares = contribution(&self.net.weights[l], a);
+                        for (i, c) in shares.into_iter().enumerate() {
+                            self.sums[l][i] += c * share;
+                            self.squares[l][i] += c * c * share;
+                        }
+                    }
+                }
                 Method::Obd => {
                     let g = self.net.gradient(&x, &label);
                     join(&mut self.sums, &g, |s, g| s + g * g * share);
@@ -226,6 +245,10 @@ impl Scorer {
                 let score = match method {
                     // w² Σx² has the order of |w| ‖x‖ and needs no root.
                     Method::Wanda => w[i] * w[i] * sums[i % cols],
+                    Method::Contribution => {
+                        let spread = (self.squares[l][i] - sums[i] * sums[i]).max(0.0).sqrt();
+                        sums[i] + self.rule.spread * spread
+                    }
                     Method::Obd => 0.5 * sums[i] * w[i] * w[i],
                     Method::Grasp => w[i] * sums[i],
                     _ => (w[i] * sums[i]).abs(),
@@ -304,6 +327,26 @@ impl Scorer {
         }
         self.stage = Stage::Rates { layer, rate, dense };
         None
+    }
+
+    /// Every weight has the place of its block in the order of going: by the mean square over the
+    /// block's weights, equal ones by their place in the matrix.
+    fn blocks(&mut self) -> Known {
+        for (l, keys) in self.keys.iter_mut().enumerate() {
+            let (cols, weights) = (self.net.dims[l], &self.net.weights[l]);
+            let means = block_means(weights, cols, self.rule.block);
+            let mut order: Vec<usize> = (0..means.len()).collect();
+            order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
+            let mut turn = vec![0; order.len()];
+            for (at, &block) in order.iter().enumerate() {
+                turn[block] = at as u32;
+            }
+            let places = block_places(weights.len(), cols, self.rule.block);
+            for (key, block) in keys.iter_mut().zip(places) {
+                *key = turn[block];
+            }
+        }
+        self.keyed()
     }
 
     /// Every weight has the mean square of its row: whole rows go.

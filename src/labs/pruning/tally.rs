@@ -2,6 +2,7 @@
 //! information in its bytes, at every step of the sweep.
 
 use super::measure::Planes;
+use super::packing::{Packed, Packing};
 use super::plan::Layer;
 use super::select::magnitude_key;
 use crate::core::num;
@@ -96,6 +97,7 @@ pub(super) struct Counts {
     pub(super) strip: Strip,
     /// Per step, bits of information in a kept value, its byte planes apart.
     pub(super) plane_bits: Vec<f64>,
+    pub(super) packed: Packed,
 }
 
 /// Counts one layer in short steps.
@@ -109,10 +111,11 @@ pub(super) struct Tally {
     /// Per step (and one more for what is never pruned), the weights that go at it.
     falls: Vec<[u32; SECTIONS]>,
     planes: Vec<Planes>,
+    packing: Packing,
 }
 
 impl Tally {
-    pub(super) fn new(layer: usize, width: u64, steps: usize) -> Self {
+    pub(super) fn new(layer: usize, dims: [usize; 2], width: u64, steps: usize) -> Self {
         Self {
             layer,
             offset: 0,
@@ -121,6 +124,7 @@ impl Tally {
             largest: f32::MIN_POSITIVE,
             falls: vec![[0; SECTIONS]; steps + 1],
             planes: vec![Planes::new(width as usize); steps + 1],
+            packing: Packing::new(dims),
         }
     }
 
@@ -138,6 +142,7 @@ impl Tally {
                 self.largest = self.largest.max(w.abs());
             }
             self.falls[step][i * SECTIONS / n] += 1;
+            self.packing.push(pruned_at[i]);
             let planes = &mut self.planes[step];
             match layer.dtype.as_str() {
                 "F16" => planes.add(&half::f16::from_f32(w).to_le_bytes()),
@@ -179,6 +184,7 @@ impl Tally {
                 shades: left.iter().map(shade).collect(),
             },
             plane_bits,
+            packed: self.packing.finish(steps),
         }
     }
 }

@@ -71,7 +71,8 @@ impl LabView for Pruning {
             c.id == wanted
         });
         if let Some(chart) = chart {
-            let chosen = (config.method != Method::NOfM).then_some(&mut config.sparsity);
+            let chosen = !matches!(config.method, Method::NOfM | Method::Manual);
+            let chosen = chosen.then_some(&mut config.sparsity);
             curve::ui(run, chart, step, chosen, stage, right, ui);
         }
     }

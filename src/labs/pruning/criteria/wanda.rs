@@ -55,24 +55,30 @@ pub fn row_mask(scores: &[f64], cols: usize, share: Share) -> Mask {
     }
 }
 
+/// Relative contribution of every weight on one sample: |w_ij x_j| / Σ_j |w_ij x_j|, 0 where the sum
+/// is.
+pub fn contribution(w: &[f64], sample: &[f64]) -> Vec<f64> {
+    let cols = sample.len().max(1);
+    let part = |(i, w): (usize, &f64)| (w * sample[i % cols]).abs();
+    let parts: Vec<f64> = w.iter().enumerate().map(part).collect();
+    let sums: Vec<f64> = parts.chunks(cols).map(|row| row.iter().sum()).collect();
+    let share = |(i, p): (usize, &f64)| {
+        if sums[i / cols] > 0.0 {
+            p / sums[i / cols]
+        } else {
+            0.0
+        }
+    };
+    parts.iter().enumerate().map(share).collect()
+}
+
 /// Mean and population standard deviation over samples of the relative contribution.
 pub fn relative_contribution(w: &[f64], x: &[f64], inputs: usize) -> (Vec<f64>, Vec<f64>) {
     let cols = inputs.max(1);
-    let samples: Vec<&[f64]> = x.chunks_exact(cols).collect();
-    let shares = |sample: &&[f64]| -> Vec<f64> {
-        let part = |(i, w): (usize, &f64)| (w * sample[i % cols]).abs();
-        let parts: Vec<f64> = w.iter().enumerate().map(part).collect();
-        let sums: Vec<f64> = parts.chunks(cols).map(|row| row.iter().sum()).collect();
-        let share = |(i, p): (usize, &f64)| {
-            if sums[i / cols] > 0.0 {
-                p / sums[i / cols]
-            } else {
-                0.0
-            }
-        };
-        parts.iter().enumerate().map(share).collect()
-    };
-    let all: Vec<Vec<f64>> = samples.iter().map(shares).collect();
+    let all: Vec<Vec<f64>> = x
+        .chunks_exact(cols)
+        .map(|sample| contribution(w, sample))
+        .collect();
     let n = all.len().max(1) as f64;
     let mean: Vec<f64> = (0..w.len())
         .map(|i| all.iter().map(|s| s[i]).sum::<f64>() / n)

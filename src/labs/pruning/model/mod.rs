@@ -8,8 +8,9 @@ pub(super) use source::{check, layers_of};
 use super::config::{Config, Granularity, Method, Source};
 use super::judge::{Judge, coarse_to_fine};
 use super::mask::Mask;
-use super::measure::{Bytes, Overlap, effective, overlap};
+use super::measure::{Bytes, Left, Overlap, effective, overlap};
 use super::network::{Recipe, Training};
+use super::packing::Packed;
 use super::plan::{Known, Layer, Plan, Planner, Rule, group_steps};
 use super::results::{Point, Results, Rival, Run};
 use super::score::Scorer;
@@ -29,9 +30,10 @@ fn sweep_steps(config: &Config) -> Vec<f64> {
     steps.extend((0..10).map(|i| 90.0 + 0.5 * f64::from(i)));
     steps.extend((0..16).map(|i| 95.0 + 0.25 * f64::from(i)));
     steps.extend((0..10).map(|i| (990.0 + f64::from(i)) / 10.0));
-    let at = steps.partition_point(|&s| s < config.sparsity);
-    if steps.get(at) != Some(&config.sparsity) {
-        steps.insert(at, config.sparsity);
+    let chosen = config.total_sparsity();
+    let at = steps.partition_point(|&s| s < chosen);
+    if steps.get(at) != Some(&chosen) {
+        steps.insert(at, chosen);
     }
     steps
 }
@@ -75,6 +77,8 @@ pub(super) struct Work {
     points: Vec<Point>,
     /// Per layer and step, bits of information in a kept value, its byte planes apart.
     plane_bits: Vec<Vec<f64>>,
+    /// Per layer, how well its masks pack.
+    packed: Vec<Packed>,
     histograms: Vec<Histogram>,
     strips: Vec<Strip>,
     remarks: Vec<String>,
@@ -136,6 +140,7 @@ impl Work {
             rivals: Vec::new(),
             points: Vec::new(),
             plane_bits: Vec::new(),
+            packed: Vec::new(),
             histograms: Vec::new(),
             strips: Vec::new(),
             remarks: Vec::new(),
@@ -272,14 +277,18 @@ impl Work {
         }
         let counts = tally.finish();
         self.plane_bits.push(counts.plane_bits);
+        self.packed.push(counts.packed);
         self.histograms.push(counts.histogram);
         self.strips.push(counts.strip);
         self.counting(l + 1)
     }
 
     fn counting(&self, l: usize) -> Phase {
-        let width = self.layers.get(l).map_or(0, Layer::width);
-        Phase::Tally(Tally::new(l, width, self.steps.len()))
+        let (dims, width) = match self.layers.get(l) {
+            Some(layer) => ([layer.rows, layer.cols], layer.width()),
+            None => ([0, 0], 0),
+        };
+        Phase::Tally(Tally::new(l, dims, width, self.steps.len()))
     }
 
     /// Counts one point of the sweep; accuracy comes later.
@@ -294,13 +303,18 @@ impl Work {
             return Ok(self.judging());
         };
         let mut bytes = Bytes::default();
-        let (mut kept, mut total) = (0, 0);
+        let (mut kept, mut total, mut fitting) = (0, 0, 0.0);
         for (l, layer) in self.layers.iter().enumerate() {
-            let left = plan.kept[l][step];
-            let bits = self.plane_bits[l][step];
-            let dims = [layer.rows, layer.cols];
-            bytes.add(Bytes::of(dims, layer.width(), left, bits));
-            kept += left;
+            let left = Left {
+                kept: plan.kept[l][step],
+                blocks: self.packed[l].blocks[step],
+                two_four: self.packed[l].two_four[step],
+                plane_bits: self.plane_bits[l][step],
+            };
+            let n = layer.values.len() as u64;
+            bytes.add(Bytes::of([layer.rows, layer.cols], layer.width(), left));
+            fitting += left.two_four * n as f64;
+            kept += left.kept;
             total += layer.values.len() as u64;
         }
         let dims: Vec<[usize; 2]> = self.layers.iter().map(|l| [l.rows, l.cols]).collect();
@@ -312,6 +326,7 @@ impl Work {
             judged: None,
             effective: follow.then(|| effective(&dims, &stays)),
             bytes,
+            two_four: fitting / total.max(1) as f64,
         });
         Ok(Phase::Measure(step + 1))
     }
@@ -349,7 +364,8 @@ impl Work {
         if self.config.method == Method::NOfM {
             return (self.config.group_m - self.config.keep_n.min(self.config.group_m)) as usize;
         }
-        let found = self.steps.iter().position(|&s| s == self.config.sparsity);
+        let chosen = self.config.total_sparsity();
+        let found = self.steps.iter().position(|&s| s == chosen);
         found.unwrap_or(0)
     }
 

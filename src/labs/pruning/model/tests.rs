@@ -131,7 +131,7 @@ fn every_method_prunes_exactly_the_count_it_promises_and_masks_are_nested() {
                         Method::Lamp | Method::Obd | Method::Snip | Method::Grasp | Method::SynFlow,
                         _,
                     ) => 0,
-                    (Method::NOfM | Method::Units, _) => r.total,
+                    (Method::NOfM | Method::Units | Method::Block | Method::Manual, _) => r.total,
                     // The budget is an upper bound: more may go where that costs less.
                     (Method::JointDp, _) if point.pruned as usize >= exact => r.total,
                     _ => r.layers.len() as u64,
@@ -212,4 +212,54 @@ fn values_that_are_not_numbers_wait_for_a_decision() {
     assert!(run(&config, &library).is_err(), "nothing is left");
     config.file = None;
     assert!(run(&config, &library).is_err());
+}
+
+#[test]
+fn own_rates_are_met_exactly_where_the_sweep_reaches_their_total() {
+    let config = Config {
+        method: Method::Manual,
+        rate1: 90.0,
+        rate2: 25.0,
+        rate3: 0.0,
+        ..small()
+    };
+    let run = run(&config, &Library::default()).unwrap();
+    let r = run.results();
+    let kept: Vec<u64> = r.plan.kept.iter().map(|k| k[r.chosen]).collect();
+    let sizes = [64 * 24, 24 * 12, 12 * 10].map(|n: u64| n);
+    let gone = crate::labs::pruning::select::count_rule(0.9, 64 * 24) as u64;
+    assert_eq!(kept, [sizes[0] - gone, sizes[1] - 72, sizes[2]]);
+    let point = &r.points[r.chosen];
+    assert_eq!(point.pruned, gone + 72);
+    assert!((r.sparsity(point) - config.total_sparsity()).abs() < 1e-12);
+    assert!(point.judged.is_some());
+    let first = &r.plan.kept.iter().map(|k| k[0]).sum::<u64>();
+    assert_eq!(*first, r.total, "nothing goes at 0 %");
+}
+
+#[test]
+fn blocks_go_whole() {
+    let config = Config {
+        method: Method::Block,
+        block_rows: 4,
+        block_cols: 8,
+        sparsity: 50.0,
+        hidden1: 10,
+        hidden2: 0,
+        train_steps: 20,
+        ..Config::default()
+    };
+    let run = run(&config, &Library::default()).unwrap();
+    let r = run.results();
+    for (layer, at) in r.layers.iter().zip(&r.plan.pruned_at) {
+        let mut of_block = std::collections::BTreeMap::new();
+        for (i, &step) in at.iter().enumerate() {
+            let block = (i / layer.cols / 4, i % layer.cols / 8);
+            assert_eq!(*of_block.entry(block).or_insert(step), step, "{block:?}");
+        }
+        let gone = of_block.values().filter(|&&s| usize::from(s) <= r.chosen);
+        // 10 rows are three blocks high, the last one two rows.
+        let want = crate::labs::pruning::select::count_rule(0.5, of_block.len());
+        assert_eq!(gone.count(), want);
+    }
 }

@@ -5,156 +5,30 @@
 //! The ranking is that of the lab (`select`): integer keys of the magnitudes in single precision,
 //! k by the count rule, ties by file order.
 
+mod io;
 mod keys;
 mod network;
 mod npy;
 mod report;
+mod request;
 #[cfg(test)]
 mod tests;
+mod write;
 
+pub use io::{Sink, Source};
 pub use network::network_as_safetensors;
 pub use npy::{npy_as_safetensors, npy_of_safetensors};
 pub use report::{Recipe, Report, TensorReport};
+pub use request::Request;
 
-use super::checkpoint::is_prunable;
-use super::config::{Config, Granularity, Method, NanPolicy};
+use super::config::{Granularity, Method, NanPolicy};
 use super::header::{self, Entry, Header, Strictness, bits_of};
-use super::mask::Mask;
-use super::ranks::{Assign, NEVER, Ranks};
+use super::ranks::{Assign, Ranks};
 use super::select::{Cut, count_rule, magnitude_key};
 use super::systems::erk::{Kind, densities};
-use super::systems::{lamp, n_of_m, random};
+use super::systems::{lamp, random};
 use crate::core::{Error, Result, Step};
 use keys::{Stats, each_value};
-
-/// Bytes that can be read at any place.
-pub trait Source {
-    /// Number of bytes.
-    fn len(&self) -> u64;
-
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Fills `into` from byte `at` on.
-    ///
-    /// # Errors
-    /// When the bytes cannot be read.
-    fn read(&mut self, at: u64, into: &mut [u8]) -> Result<()>;
-}
-
-impl Source for &[u8] {
-    fn len(&self) -> u64 {
-        <[u8]>::len(self) as u64
-    }
-
-    fn read(&mut self, at: u64, into: &mut [u8]) -> Result<()> {
-        let start = usize::try_from(at).unwrap_or(usize::MAX);
-        let found = self.get(start..start.saturating_add(into.len()));
-        let found = found.ok_or_else(|| Error::Stuck(format!("no bytes at {at}")))?;
-        into.copy_from_slice(found);
-        Ok(())
-    }
-}
-
-/// Bytes kept and shared.
-impl Source for std::sync::Arc<[u8]> {
-    fn len(&self) -> u64 {
-        <[u8]>::len(self) as u64
-    }
-
-    fn read(&mut self, at: u64, into: &mut [u8]) -> Result<()> {
-        (&**self).read(at, into)
-    }
-}
-
-/// Where bytes go, one after the other.
-pub trait Sink {
-    /// Adds some bytes.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    fn write(&mut self, bytes: &[u8]) -> Result<()>;
-}
-
-impl Sink for Vec<u8> {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
-/// What to prune, and how.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// How weights are ranked.
-    pub method: Method,
-    /// Over which weights one ranking runs (magnitude and random).
-    pub granularity: Granularity,
-    /// Share of the prunable weights that go, 0 to 1; N:M has its own.
-    pub sparsity: f64,
-    /// Weights kept of every group.
-    pub keep_n: usize,
-    /// Weights in a group.
-    pub group_m: usize,
-    /// Seed of random masks.
-    pub seed: u64,
-    /// What to do with values that are not numbers.
-    pub nan_policy: NanPolicy,
-    /// Only tensors whose name contains one of these; all if there are none.
-    pub only: Vec<String>,
-    /// Tensors whose name contains one of these stay as they are.
-    pub exclude: Vec<String>,
-    /// Bytes that LAMP's scores may take.
-    pub memory: u64,
-}
-
-impl Request {
-    /// The request of a setup of the lab.
-    pub fn of(config: &Config) -> Self {
-        Self {
-            method: config.method,
-            granularity: config.granularity,
-            sparsity: config.sparsity / 100.0,
-            keep_n: config.keep_n as usize,
-            group_m: config.group_m as usize,
-            seed: config.seed,
-            nan_policy: config.nan_policy,
-            only: Vec::new(),
-            exclude: Vec::new(),
-            memory: 4 << 30,
-        }
-    }
-
-    fn check(&self) -> Result<()> {
-        if !self.method.from_weights() {
-            let problem = "this method, for a file: it needs the network and its inputs";
-            return Err(Error::Unsupported(problem.to_owned()));
-        }
-        if !(0.0..=1.0).contains(&self.sparsity) {
-            return Err(Error::out_of_range("sparsity", self.sparsity, "0 to 1"));
-        }
-        if !(1..=64).contains(&self.group_m) {
-            return Err(Error::out_of_range("group_m", self.group_m, "1 to 64"));
-        }
-        if self.method == Method::NOfM && !(1..=self.group_m).contains(&self.keep_n) {
-            return Err(Error::out_of_range(
-                "keep_n",
-                self.keep_n,
-                format!("1 to {} (the group size M)", self.group_m),
-            ));
-        }
-        Ok(())
-    }
-
-    fn chooses(&self, entry: &Entry) -> bool {
-        let has = |part: &String| entry.name.contains(part.as_str());
-        is_prunable(&entry.name, &entry.dtype, &entry.shape)
-            && (self.only.is_empty() || self.only.iter().any(has))
-            && !self.exclude.iter().any(has)
-    }
-}
 
 /// Weights looked at in one step; few in tests, so that every tensor is cut.
 const CHUNK: u64 = if cfg!(test) { 37 } else { 1 << 18 };
@@ -483,113 +357,6 @@ impl<S: Source, W: Sink> Rewrite<S, W> {
         }
         self.group += 1;
         Ok(self.ranking())
-    }
-
-    /// Writes the headers.
-    fn start(&mut self) -> Result<Phase> {
-        (self.tensor, self.at) = (0, 0);
-        let cuts = self.chosen.iter().any(|c| c.cut.k > 0 || c.stats.nan > 0);
-        let groups =
-            self.request.method == Method::NOfM && self.request.keep_n < self.request.group_m;
-        if cuts || groups {
-            let recipe = Recipe::of(&self.request).to_json();
-            self.out
-                .write(&report::header_bytes(&self.header, &recipe))?;
-        } else {
-            // Nothing changes: neither does the header.
-            let mut text = vec![0; (8 + self.header.length) as usize];
-            self.source.read(0, &mut text)?;
-            self.out.write(&text)?;
-        }
-        if let Some(masks) = &mut self.masks {
-            let tensors = self.chosen.iter().map(|c| &self.header.entries[c.entry]);
-            masks.write(&report::mask_header(tensors))?;
-        }
-        Ok(Phase::Write(Assign::new(self.first_cuts())))
-    }
-
-    fn first_cuts(&self) -> Vec<Cut> {
-        self.chosen.first().map(|c| vec![c.cut]).unwrap_or_default()
-    }
-
-    /// Copies one chunk, without the weights that go.
-    fn write(&mut self, mut assign: Assign) -> Result<Phase> {
-        let Some(entry) = self.header.entries.get(self.tensor) else {
-            return Ok(Phase::Done);
-        };
-        let Some(c) = self.chosen.iter().position(|c| c.entry == self.tensor) else {
-            self.copy([entry.span[0], entry.span[1]])?;
-            return Ok(Phase::Write(assign));
-        };
-        if entry.elements() == 0 {
-            self.tensor += 1;
-            return Ok(Phase::Write(assign));
-        }
-        if self.at == 0 && !self.global() {
-            assign = Assign::new(vec![self.chosen[c].cut]);
-        }
-        let (cols, width) = (columns(entry), width(entry) as usize);
-        let range = self.next_chunk(self.tensor)?;
-        let keys = self.keys(c, range.start);
-        let kept = if self.request.method == Method::NOfM {
-            self.groups(&keys, range.start % cols, cols)
-        } else {
-            Mask::from_fn(keys.len(), |i| assign.next(keys[i]) == NEVER)
-        };
-        let dtype = self.header.entries[self.tensor].dtype.clone();
-        let mut values = Vec::with_capacity(keys.len());
-        each_value(&dtype, &self.buffer, |v| values.push(v));
-        for (i, v) in values.into_iter().enumerate() {
-            let gone = !kept.kept(i);
-            if gone || v.is_nan() {
-                self.buffer[i * width..(i + 1) * width].fill(0);
-            }
-            if gone && v.is_finite() {
-                self.chosen[c].lost += f64::from(v) * f64::from(v);
-            }
-        }
-        self.chosen[c].pruned += (keys.len() - kept.count()) as u64;
-        self.out.write(&self.buffer)?;
-        if let Some(masks) = &mut self.masks {
-            let bytes: Vec<u8> = kept.iter().map(u8::from).collect();
-            masks.write(&bytes)?;
-        }
-        if self.at == 0 {
-            self.tensor += 1;
-        }
-        Ok(Phase::Write(assign))
-    }
-
-    /// N:M within a chunk that starts at a column of its row.
-    fn groups(&self, keys: &[u32], column: u64, cols: u64) -> Mask {
-        let mut mask = Mask::none(keys.len());
-        let (mut at, mut column) = (0, column);
-        while at < keys.len() {
-            let left = (cols - column) as usize;
-            let size = self.request.group_m.min(left).min(keys.len() - at).max(1);
-            let group = &keys[at..at + size];
-            for i in 0..size {
-                mask.set(at + i, n_of_m::place(group, i) < self.request.keep_n);
-            }
-            at += size;
-            column = (column + size as u64) % cols.max(1);
-        }
-        mask
-    }
-
-    /// Copies some bytes of a tensor that stays as it is.
-    fn copy(&mut self, [start, end]: [u64; 2]) -> Result<()> {
-        let size = (end - start - self.at).min(4 * CHUNK);
-        self.buffer.resize(size as usize, 0);
-        let place = 8 + self.header.length + start + self.at;
-        self.source.read(place, &mut self.buffer)?;
-        self.out.write(&self.buffer)?;
-        self.at += size;
-        if start + self.at == end {
-            self.at = 0;
-            self.tensor += 1;
-        }
-        Ok(())
     }
 
     fn report(&self) -> Report {

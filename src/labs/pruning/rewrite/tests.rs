@@ -1,3 +1,4 @@
+use super::super::config::Config;
 use super::*;
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::pruning::checkpoint;
@@ -114,9 +115,7 @@ fn a_file_is_pruned_as_the_lab_prunes_it_and_kept_weights_keep_their_bits() {
         let rule = Rule {
             method,
             granularity,
-            group_m: 4,
-            rounds: 1,
-            seed: 0,
+            ..Rule::of(&Config::default())
         };
         let (steps, step) = match method {
             Method::NOfM => (vec![0.0, 25.0, 50.0], 2),

@@ -3,7 +3,7 @@
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
-use crate::labs::pruning::config::{Granularity, Method};
+use crate::labs::pruning::config::{Config, Granularity, Method};
 use crate::labs::pruning::judge::Judge;
 use crate::labs::pruning::model::layers_of;
 use crate::labs::pruning::network::{Recipe, Training};
@@ -140,6 +140,7 @@ impl Contest {
             group_m: e.group.map_or(4, |g| g.1),
             rounds: e.rounds,
             seed,
+            ..Rule::of(&Config::default())
         };
         // One step for all but N:M, whose steps are n = m, m - 1, …
         let steps = match e.group {

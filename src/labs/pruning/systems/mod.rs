@@ -1,6 +1,8 @@
 //! The systems of this lab, one file each.
 
 pub mod auto_sparse;
+pub mod blocks;
+pub mod contribution;
 pub mod erk;
 mod experiment;
 pub mod gradual;
@@ -38,7 +40,9 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &joint_dp::JOINT_DP,
     &n_of_m::N_OF_M,
     &units::UNITS,
+    &blocks::BLOCKS,
     &wanda::WANDA,
+    &contribution::CONTRIBUTION,
     &obd::OBD,
     &snip::SNIP,
     &grasp::GRASP,

@@ -76,22 +76,44 @@ pub fn mask_of_scores(scores: &[f64], cols: usize, n: usize, m: usize) -> Mask {
     mask
 }
 
-/// Prunes whole blocks of `height × width`: the count-rule number of `level` times the number of
-/// blocks, those with the smallest mean of squares.
-pub fn block_mask(weights: &[f64], cols: usize, [height, width]: [usize; 2], level: f64) -> Mask {
+/// Number of blocks of `height × width` side by side in a row of `cols` weights, and the block of a
+/// flat index.
+fn blocks_of(cols: usize, [height, width]: [usize; 2]) -> (usize, impl Fn(usize) -> usize) {
     let (cols, height, width) = (cols.max(1), height.max(1), width.max(1));
-    let rows = weights.len() / cols;
-    let (down, across) = (rows.div_ceil(height), cols.div_ceil(width));
-    let mut sums = vec![(0.0, 0.0); down * across];
-    let block_of = |i: usize| i / cols / height * across + i % cols / width;
+    let across = cols.div_ceil(width);
+    let of = move |i: usize| i / cols / height * across + i % cols / width;
+    (across, of)
+}
+
+/// Mean of squares of every block of `height × width`, row after row of blocks; blocks at the edge
+/// over the weights they have.
+pub fn block_means(weights: &[f64], cols: usize, block: [usize; 2]) -> Vec<f64> {
+    let (across, block_of) = blocks_of(cols, block);
+    let down = (weights.len() / cols.max(1)).div_ceil(block[0].max(1));
+    let mut sums = vec![(0.0, 0_usize); across * down];
     for (i, w) in weights.iter().enumerate() {
         if let Some((sum, count)) = sums.get_mut(block_of(i)) {
             *sum += w * w;
-            *count += 1.0;
+            *count += 1;
         }
     }
-    let means: Vec<f64> = sums.iter().map(|(sum, count)| sum / count).collect();
+    sums.iter()
+        .map(|(sum, count)| sum / *count as f64)
+        .collect()
+}
+
+/// The block of every flat index of `count` weights.
+pub fn block_places(count: usize, cols: usize, block: [usize; 2]) -> Vec<usize> {
+    let (_, block_of) = blocks_of(cols, block);
+    (0..count).map(block_of).collect()
+}
+
+/// Prunes whole blocks of `height × width`: the count-rule number of `level` times the number of
+/// blocks, those with the smallest mean of squares.
+pub fn block_mask(weights: &[f64], cols: usize, block: [usize; 2], level: f64) -> Mask {
+    let means = block_means(weights, cols, block);
     let kept = prune_by_score(&means, None, count_rule(level, means.len()));
+    let (_, block_of) = blocks_of(cols, block);
     Mask::from_fn(weights.len(), |i| kept.kept(block_of(i)))
 }
 

@@ -2,10 +2,12 @@
 
 use super::super::config::Config;
 use super::super::mask::Mask;
-use super::super::measure::{Bytes, Planes, effective};
+use super::super::measure::{Bytes, Left, Planes, effective};
 use super::super::model::layers_of;
 use super::super::network::{self, EVAL_PARTS};
+use super::super::packing::Packing;
 use super::super::plan::{Layer, Plan};
+use super::super::ranks::NEVER;
 use super::super::results::{Cell, Point, Results, Run};
 use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
@@ -174,17 +176,27 @@ impl Filming {
         };
         let (kept, gone) = (chosen(true), chosen(false));
         let mut bytes = Bytes::default();
-        let mut left = 0;
+        let (mut left, mut fitting) = (0, 0.0);
         for (l, layer) in self.layers.iter().enumerate() {
             let mut planes = Planes::new(4);
             for i in (0..masks[l].len()).filter(|&i| masks[l].kept(i)) {
                 planes.add(&weights(l)[i].to_le_bytes());
             }
-            let count = masks[l].count() as u64;
-            let bits = planes.entropies().iter().sum();
-            bytes.add(Bytes::of([layer.rows, layer.cols], 4, count, bits));
-            self.kept[l].push(count);
-            left += count;
+            let mut packing = Packing::new([layer.rows, layer.cols]);
+            for kept in masks[l].iter() {
+                packing.push(if kept { NEVER } else { 0 });
+            }
+            let packed = packing.finish(1);
+            let here = Left {
+                kept: masks[l].count() as u64,
+                blocks: packed.blocks[0],
+                two_four: packed.two_four[0],
+                plane_bits: planes.entropies().iter().sum(),
+            };
+            bytes.add(Bytes::of([layer.rows, layer.cols], 4, here));
+            fitting += here.two_four * masks[l].len() as f64;
+            self.kept[l].push(here.kept);
+            left += here.kept;
         }
         let dims: Vec<[usize; 2]> = self.layers.iter().map(|l| [l.rows, l.cols]).collect();
         let paths = effective(&dims, &|l, i| masks[l].kept(i));
@@ -194,6 +206,7 @@ impl Filming {
             judged: Some(judged),
             effective: Some(paths),
             bytes,
+            two_four: fitting / course.size().max(1) as f64,
         });
         self.film.frames.push(Frame {
             step: course.step_number(),
