@@ -5,7 +5,7 @@ use egui_kittest::{Harness, kittest::Queryable as _};
 use schedlab::core::{EntityId, finish};
 use schedlab::labs::routing::{BatchRun, Config, Entity, Routing, Run};
 use schedlab::labs::{Lab as _, Library};
-use schedlab::ui::theme::Palette;
+use schedlab::ui::theme::{self, Palette};
 use schedlab::ui::{LabView as _, Stage};
 
 /// What the screen around the picture would hold.
@@ -58,6 +58,7 @@ fn draw(ui: &mut egui::Ui, s: &mut Screen) {
 fn harness(size: [f32; 2], screen: Screen) -> Harness<'static, Screen> {
     Harness::builder()
         .with_size(size)
+        .with_context_setup(theme::install)
         .wgpu()
         .build_ui_state(draw, screen)
 }
@@ -122,12 +123,27 @@ fn a_token_under_the_pointer_is_hovered_and_a_click_pins_it() {
 #[test]
 fn every_preset_draws_at_three_sizes_and_in_both_themes() {
     for preset in Routing::presets() {
+        // Training is cut short: what is drawn does not depend on how well a network has learnt.
+        let config = (preset.config)();
+        let run = screen(
+            Config {
+                train_steps: config.train_steps.min(20),
+                blocks: config.blocks.min(3),
+                ..config
+            },
+            0.6,
+        );
         for (size, dark) in [
             ([820.0, 440.0], false),
             ([390.0, 390.0], true),
             ([70.0, 70.0], false),
         ] {
-            let mut screen = screen((preset.config)(), 0.6);
+            let mut screen = Screen {
+                run: run.run.clone(),
+                config: run.config.clone(),
+                view: <Routing as schedlab::ui::LabView>::View::default(),
+                ..run
+            };
             screen.dark = dark;
             screen.selected = Some(Entity::Token { batch: 0, token: 5 }.id());
             let mut h = harness(size, screen);

@@ -2,7 +2,7 @@
 
 use crate::core::EntityId;
 use crate::labs::routing::QueryRun;
-use crate::ui::theme::{Palette, fade, mix};
+use crate::ui::theme::{Palette, mix};
 use crate::ui::{Stage, picture};
 use egui::{Align2, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
@@ -175,9 +175,9 @@ fn draw(run: &QueryRun, map: &Map, at: f64, palette: &Palette, painter: &Painter
         let place = map.place(run, i, usize::from(m));
         let quality = run.quality(i, usize::from(m)) as f32;
         let fill = mix(
-            fade(palette.series_at(0), 0.18),
+            palette.background,
             palette.series_at(0),
-            quality,
+            0.2 + 0.8 * quality,
         );
         shapes.push(Shape::circle_filled(place, 3.2, fill));
         if m != best {
