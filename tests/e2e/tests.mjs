@@ -481,6 +481,50 @@ export const WITH_WEBGPU = [
       const other = await open(new URL(lab.page.url()).hash);
       const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 2);
       assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
+    name: "a loss log is fitted, its schedule optimised, exported and shared",
+    async run({ open }) {
+      const lab = await open("#lr", "?kernels=cpu");
+      await runs(lab, "lr");
+      // Two runs of one law: a constant rate, and one that cools down.
+      const log = ["run,step,lr,loss"];
+      for (const cooled of [false, true]) {
+        let [sum, fallen, momentum, last] = [0, 0, 0, 3e-4];
+        for (let step = 0; step < 3000; step += 1) {
+          const rate = 3e-4 * Math.min(1, (step + 1) / 200) * (cooled && step > 1800 ? (3000 - step) / 1200 : 1);
+          sum += rate;
+          momentum = 0.99 * momentum + (step < 200 ? 0 : last - rate);
+          fallen += momentum;
+          last = rate;
+          if (step >= 300 && step % 25 === 0) {
+            const loss = 2.6 + 0.6 * sum ** -0.45 - 3 * fallen;
+            log.push(`${cooled ? "cooled" : "flat"},${step},${rate.toPrecision(8)},${loss.toFixed(6)}`);
+          }
+        }
+      }
+      await lab.drop("loss.csv", Buffer.from(`${log.join("\n")}\n`));
+      await lab.by("button", "Use in the lr lab").waitFor({ state: "attached" });
+      await lab.press("Use in the lr lab");
+      await lab.until("the log in the setup", (s) => JSON.stringify(s.setups[0].setup).includes("loss.csv"));
+      const fitted = await lab.settled("the fit");
+      assert.equal(fitted.setups[0].error, null, "it fits");
+      const { final_loss: before, fit_error: error } = fitted.setups[0].results;
+      assert.ok(error < 0.02, `the law fits its own data: ${error}`);
+      assert.ok(before > 2 && before < 4, `a plausible loss: ${before}`);
+      await lab.by("combobox", "Schedule").first().dispatchEvent("click");
+      await lab.press("law optimum");
+      await lab.until("the optimum in the setup", (s) => s.setups[0].setup.config.shape === "law_optimal");
+      const optimised = await lab.settled("the optimum");
+      assert.equal(optimised.setups[0].error, null, "it is found");
+      const after = optimised.setups[0].results.final_loss;
+      assert.ok(after <= before + 1e-3, `the optimum ends at ${after}, WSD at ${before}`);
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.key("e");
+      const table = readFileSync(await (await download).path(), "utf8");
+      assert.match(table.split("\n")[0], /schedule|step/, "a table with a header");
+      await lab.page.waitForTimeout(500);
+      const other = await open(new URL(lab.page.url()).hash);
+      const shared = await other.until("the setup of the link", (s) => s?.setups?.length === 1);
+      assert.deepEqual(configs(shared), configs(optimised), "the link holds the setup, not the data");
       await other.close();
       return lab;
     },

@@ -10,7 +10,7 @@ const POINTS: usize = 400;
 
 /// The rates that every library with this schedule uses, at the config's peak.
 pub(super) fn dialects(config: &Config) -> Vec<(Dialect, Vec<f64>)> {
-    if config.shape.is_computed() || config.problem == Problem::Log {
+    if config.shape.is_computed() || config.shape.is_guided() || config.problem == Problem::Log {
         return Vec::new();
     }
     Dialect::ALL

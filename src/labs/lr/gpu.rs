@@ -45,6 +45,7 @@ impl GpuLab for Lr {
         Self::check(config)?;
         if config.problem != Problem::Digits
             || config.shape.is_computed()
+            || config.shape.is_guided()
             || config.batch > u64::from(MLP_MAX_BATCH)
         {
             return Ok(None);

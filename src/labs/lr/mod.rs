@@ -2,6 +2,7 @@
 //! on an exact noisy quadratic, and in real training runs.
 
 mod annealing_fit;
+mod average;
 pub mod bound;
 mod claims;
 mod config;
@@ -20,26 +21,30 @@ pub mod laws;
 pub mod log;
 pub mod minimise;
 mod model;
+mod more_charts;
 mod optimal;
 pub mod optimizers;
 #[cfg(feature = "app")]
 mod panels;
+mod plateau;
 pub mod quadratic;
 mod report;
 pub mod schedule;
 mod shape;
+mod steer;
 mod story;
 pub mod systems;
 mod theory;
 pub mod training;
 #[cfg(feature = "app")]
 mod view;
+mod words;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, ModelSize, Problem, Rule};
+pub use config::{Config, Fed, Growth, Hyper, ModelSize, Problem, Rule};
 use continuation::Continuation;
 pub use continuation::LogFacts;
 pub use law_optimum::optimised_rates;
@@ -130,7 +135,7 @@ impl Lab for Lr {
     };
 
     fn params() -> &'static [Param<Config>] {
-        config::PARAMS
+        config::params()
     }
 
     fn presets() -> &'static [Preset<Config>] {
@@ -147,9 +152,16 @@ impl Lab for Lr {
             Problem::Bound => Some("convex-bound"),
             Problem::Law if config.law == LawChoice::Annealing => Some("annealing-law"),
             Problem::Law => Some("multi-power-law"),
+            Problem::Valley => Some("river-valley"),
             _ => None,
         }
-        .filter(|_| Shape::RIVALS.contains(&config.shape));
+        .filter(|_| Shape::RIVALS.contains(&config.shape))
+        .or(match config.problem {
+            Problem::Sparse => Some("large-steps"),
+            Problem::Relabel => Some("nap"),
+            Problem::Growing => Some("adadagrad"),
+            _ => None,
+        });
         let id = theory.unwrap_or(match config.shape {
             Shape::Constant => "constant-lr",
             Shape::Linear => "linear-to-zero",
@@ -171,6 +183,13 @@ impl Lab for Lr {
             Shape::Refined => "refined-schedule",
             Shape::BoundOptimal => "bound-optimum",
             Shape::LawOptimal => "mpl-optimum",
+            Shape::Plateau => "plateau",
+            Shape::Hypergradient => "hypergradient",
+            Shape::VolSched => "volsched",
+            Shape::AutoLrs => "autolrs",
+            Shape::ScheduleFree => "schedule-free",
+            Shape::FedHyper => "fedhyper",
+            Shape::DriftOptimal => "drift-schedule",
         });
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }

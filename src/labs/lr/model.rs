@@ -5,6 +5,7 @@ use super::continuation::LogFacts;
 use super::dialects::Dialect;
 use super::law::Law;
 use super::schedule::{Schedule, Shape};
+use super::steer::Probe;
 use super::training::Trainer;
 use super::{report, work};
 use crate::core::{
@@ -25,6 +26,8 @@ pub struct Run {
     pub recording: Option<Arc<Recording<Trainer>>>,
     /// What is known of the log that is continued (own log only).
     pub log: Option<Arc<LogFacts>>,
+    /// Probes of the chosen schedule at the set peak rate, first seed (AutoLRS).
+    pub(super) probes: Arc<[Probe]>,
     /// What every library that has the chosen schedule uses, the lab first.
     pub dialects: Arc<[(Dialect, Vec<f64>)]>,
     timeline: Timeline,
@@ -60,6 +63,10 @@ pub struct Curve {
     pub final_loss: f64,
     /// Held-out accuracy, 0 to 1; NaN where there is none.
     pub accuracy: f64,
+    /// Sizes of what the run ends with, the largest first (sparse features).
+    pub profile: Vec<f64>,
+    /// Updates of probes that were thrown away (AutoLRS).
+    pub rewound: u64,
     /// The update at which the loss stopped being usable, and the loss there.
     pub diverged: Option<(u64, f64)>,
 }
@@ -164,11 +171,22 @@ impl Run {
             cells: cells.into(),
             recording: recording.map(Arc::new),
             log: None,
+            probes: Arc::from([]),
             dialects,
             timeline,
             charts: Arc::from([]),
         };
         run.charts = report::charts(&run).into();
+        run
+    }
+
+    /// A run that was steered, with the probes of its search.
+    pub(super) fn steered(config: Config, cells: Vec<Cell>, probes: Vec<Probe>) -> Self {
+        let mut run = Self::new(config, cells, None);
+        if !probes.is_empty() {
+            run.probes = probes.into();
+            run.charts = report::charts(&run).into();
+        }
         run
     }
 
@@ -231,7 +249,7 @@ impl Run {
 
     /// Whether losses span decades and are drawn on a logarithmic axis.
     pub fn log_loss(&self) -> bool {
-        matches!(self.config.problem, Problem::Quadratic | Problem::Bound)
+        self.config.problem == Problem::Bound || self.config.problem.is_exact()
     }
 
     /// The cell of an entity.
@@ -271,6 +289,7 @@ fn timeline(config: &Config, cells: &[Cell]) -> Timeline {
     }
     let decays = schedule.shape != Shape::Constant
         && !schedule.shape.rises_itself()
+        && !schedule.shape.is_guided()
         && schedule.decay_start() < schedule.updates;
     if decays {
         let word = if schedule.shape.cools() {

@@ -38,6 +38,11 @@ pub(super) fn check(config: &Config) -> Result<()> {
         (Shape::Refined, Problem::Law | Problem::Log) => {
             unfit("a problem with gradients: the law predicts losses alone")
         }
+        (Shape::Refined, p)
+            if !matches!(p, Problem::Quadratic | Problem::Digits | Problem::Bound) =>
+        {
+            unfit("the digits network, the noisy quadratic or the bound")
+        }
         (Shape::BoundOptimal, Problem::Log) => unfit("a schedule that the fitted law can continue"),
         _ => Ok(()),
     }

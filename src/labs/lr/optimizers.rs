@@ -213,8 +213,13 @@ impl ScheduleFree {
 
     /// One update with the gradient at y.
     pub fn update(&mut self, gradient: &[f64]) {
-        let config = self.config;
         let (gamma, raw) = self.rate();
+        self.update_at(gradient, gamma, raw);
+    }
+
+    /// One update at rate `gamma`; `raw` leaves the gradient undivided.
+    pub(super) fn update_at(&mut self, gradient: &[f64], gamma: f64, raw: bool) {
+        let config = self.config;
         let t = f64::from(self.updates) + 1.0;
         self.largest = self.largest.max(gamma);
         let weight = num::pow(t, config.r) * num::pow(self.largest, config.weight_lr_power);

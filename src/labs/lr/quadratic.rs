@@ -80,17 +80,37 @@ impl Sgd {
     }
 }
 
-impl Simulation for Sgd {
-    fn advance(&mut self) -> bool {
-        let Some(&eta) = self.rates.get(self.done as usize) else {
-            return false;
-        };
+impl Sgd {
+    /// One update at rate `eta`.
+    pub fn update(&mut self, eta: f64) {
         let noise = self.problem.noise;
         for (m, &l) in self.moments.iter_mut().zip(self.problem.lambda.iter()) {
             let shrink = 1.0 - eta * l;
             *m = shrink * shrink * *m + eta * eta * noise * l;
         }
         self.done += 1;
+    }
+
+    /// Expected inner product of the gradient now and the one after an update at rate `eta`:
+    /// Σ λᵢ² (mᵢ - η (λᵢ mᵢ + s2)).
+    pub fn next_alignment(&self, eta: f64) -> f64 {
+        let noise = self.problem.noise;
+        num::sum(
+            self.problem
+                .lambda
+                .iter()
+                .zip(&self.moments)
+                .map(|(l, m)| l * l * (m - eta * (l * m + noise))),
+        )
+    }
+}
+
+impl Simulation for Sgd {
+    fn advance(&mut self) -> bool {
+        let Some(&eta) = self.rates.get(self.done as usize) else {
+            return false;
+        };
+        self.update(eta);
         true
     }
 
@@ -126,37 +146,68 @@ pub fn heavy_ball_losses(problem: &Problem, rates: &[f64], mu: f64) -> Vec<f64> 
     out
 }
 
-/// Expected losses of Schedule-Free SGD at its average x: `rate` after a linear warmup, weights
-/// by the squared largest rate so far.
-pub fn schedule_free_losses(
-    problem: &Problem,
-    updates: usize,
-    rate: f64,
-    warmup: usize,
+/// Schedule-Free SGD on the quadratic (arXiv 2405.15682), weights by the squared largest rate so
+/// far.
+#[derive(Debug, Clone)]
+pub struct Free {
+    problem: Problem,
     beta: f64,
-) -> Vec<f64> {
-    // E z², E zx, E x² of every mode.
-    let mut modes: Vec<[f64; 3]> = problem.start.iter().map(|&m| [m; 3]).collect();
-    let loss = |modes: &[[f64; 3]]| half_sum(&problem.lambda, modes.iter().map(|m| m[2]));
-    let mut out = vec![loss(&modes)];
-    let (mut largest, mut weights) = (0.0_f64, 0.0);
-    for t in 0..updates {
-        let ramp = if warmup == 0 {
-            1.0
+    /// E z², E zx, E x² of every mode.
+    modes: Vec<[f64; 3]>,
+    largest: f64,
+    weights: f64,
+}
+
+impl Free {
+    /// At the start, with interpolation β.
+    pub fn new(problem: Problem, beta: f64) -> Self {
+        Self {
+            modes: problem.start.iter().map(|&m| [m; 3]).collect(),
+            problem,
+            beta,
+            largest: 0.0,
+            weights: 0.0,
+        }
+    }
+
+    /// Expected losses at the average x, at the gradient's place y and at the base iterate z.
+    pub fn losses(&self) -> [f64; 3] {
+        let b = self.beta;
+        let of =
+            |f: &dyn Fn(&[f64; 3]) -> f64| half_sum(&self.problem.lambda, self.modes.iter().map(f));
+        [
+            of(&|m| m[2]),
+            of(&|[zz, zx, xx]| (1.0 - b) * (1.0 - b) * zz + 2.0 * b * (1.0 - b) * zx + b * b * xx),
+            of(&|m| m[0]),
+        ]
+    }
+
+    /// Expected squared norm of the stochastic gradient at y.
+    pub fn gradient_square(&self) -> f64 {
+        let b = self.beta;
+        num::sum(self.problem.lambda.iter().zip(&self.modes).map(|(l, m)| {
+            let [zz, zx, xx] = *m;
+            let yy = (1.0 - b) * (1.0 - b) * zz + 2.0 * b * (1.0 - b) * zx + b * b * xx;
+            l * l * yy + self.problem.noise * l
+        }))
+    }
+
+    /// One update at rate `gamma`.
+    pub fn update(&mut self, gamma: f64) {
+        self.largest = self.largest.max(gamma);
+        let weight = self.largest * self.largest;
+        self.weights += weight;
+        let c = if self.weights > 0.0 {
+            weight / self.weights
         } else {
-            ((t + 1) as f64 / warmup as f64).min(1.0)
+            0.0
         };
-        let gamma = rate * ramp;
-        largest = largest.max(gamma);
-        let weight = largest * largest;
-        weights += weight;
-        let c = if weights > 0.0 { weight / weights } else { 0.0 };
-        for (mode, &l) in modes.iter_mut().zip(problem.lambda.iter()) {
+        let noise = self.problem.noise;
+        for (mode, &l) in self.modes.iter_mut().zip(self.problem.lambda.iter()) {
             let [zz, zx, xx] = *mode;
-            let p = 1.0 - gamma * l * (1.0 - beta);
-            let r = -gamma * l * beta;
-            let zz2 =
-                p * p * zz + 2.0 * p * r * zx + r * r * xx + gamma * gamma * problem.noise * l;
+            let p = 1.0 - gamma * l * (1.0 - self.beta);
+            let r = -gamma * l * self.beta;
+            let zz2 = p * p * zz + 2.0 * p * r * zx + r * r * xx + gamma * gamma * noise * l;
             let u = p * zx + r * xx;
             *mode = [
                 zz2,
@@ -164,7 +215,27 @@ pub fn schedule_free_losses(
                 (1.0 - c) * (1.0 - c) * xx + 2.0 * c * (1.0 - c) * u + c * c * zz2,
             ];
         }
-        out.push(loss(&modes));
+    }
+}
+
+/// Expected losses of Schedule-Free SGD at its average x: `rate` after a linear warmup.
+pub fn schedule_free_losses(
+    problem: &Problem,
+    updates: usize,
+    rate: f64,
+    warmup: usize,
+    beta: f64,
+) -> Vec<f64> {
+    let mut run = Free::new(problem.clone(), beta);
+    let mut out = vec![run.losses()[0]];
+    for t in 0..updates {
+        let ramp = if warmup == 0 {
+            1.0
+        } else {
+            ((t + 1) as f64 / warmup as f64).min(1.0)
+        };
+        run.update(rate * ramp);
+        out.push(run.losses()[0]);
     }
     out
 }

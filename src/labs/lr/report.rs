@@ -5,6 +5,7 @@ use super::config::Problem;
 use super::continuation::LogFacts;
 use super::law::Law;
 use super::model::{Cell, Run, parabola_minimum};
+use super::words::words;
 use crate::core::{Axis, Better, Chart, Mark, Metric, Series, SeriesKind, Table, stats};
 
 /// Points of a drawn schedule.
@@ -28,32 +29,6 @@ pub(super) fn rate_points(cell: &Cell) -> Vec<[f64; 2]> {
     at.into_iter().map(|i| [i as f64, s.rate(i)]).collect()
 }
 
-fn loss_name(problem: Problem) -> &'static str {
-    match problem {
-        Problem::Law => "predicted loss",
-        Problem::Quadratic => "expected loss",
-        Problem::Digits => "training loss",
-        Problem::Bound => "bound on the loss",
-        Problem::Log => "loss",
-    }
-}
-
-fn final_name(problem: Problem) -> &'static str {
-    match problem {
-        Problem::Law | Problem::Log => "predicted final loss",
-        Problem::Quadratic => "expected final loss",
-        Problem::Digits => "held-out loss",
-        Problem::Bound => "bound at the end",
-    }
-}
-
-fn loss_unit(problem: Problem) -> &'static str {
-    match problem {
-        Problem::Quadratic | Problem::Bound => "",
-        Problem::Law | Problem::Digits | Problem::Log => "nats",
-    }
-}
-
 /// The linked charts.
 pub(super) fn charts(run: &Run) -> Vec<Chart> {
     let mut charts = vec![sweep_chart(run), loss_chart(run), rate_chart(run)];
@@ -67,10 +42,11 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
     } else {
         charts.push(gradient_chart(run));
     }
+    charts.extend(super::more_charts::charts(run));
     charts
 }
 
-fn phase_marks(run: &Run) -> Vec<Mark> {
+pub(super) fn phase_marks(run: &Run) -> Vec<Mark> {
     let Some(s) = run.chosen().map(|c| &c.schedule) else {
         return Vec::new();
     };
@@ -156,32 +132,17 @@ fn loss_chart(run: &Run) -> Chart {
         let points = log.measured.clone();
         series.push(Series::new("logged", SeriesKind::Points, points).as_reference());
     }
-    let name = loss_name(problem);
+    let words = words(problem);
+    let name = words.curve;
     Chart {
         id: "loss",
         title: "Loss",
-        doc: match problem {
-            Problem::Law => {
-                "Loss that the chosen law predicts, and what the other laws say of the same schedule. It falls faster as the rate falls. Two real runs of the same schedule differ by up to 0.023."
-            }
-            Problem::Quadratic => {
-                "Exact expected loss. It flattens while the rate is high and drops as the rate falls."
-            }
-            Problem::Log => {
-                "What was logged, and what the law fitted to it predicts for the rest; the band covers the bootstrap refits."
-            }
-            Problem::Bound => {
-                "What convex theory promises if training stopped there, for gradients of norm 1 and a start 1 away from the optimum. Right for shapes and best rates, not a loss predictor."
-            }
-            Problem::Digits => {
-                "Mean loss of the training batches since the last point; the band covers all seeds."
-            }
-        },
+        doc: words.doc,
         x: Axis::linear("optimizer step", ""),
         y: if run.log_loss() {
-            Axis::log(name, loss_unit(problem))
+            Axis::log(name, words.unit)
         } else {
-            Axis::linear(name, loss_unit(problem))
+            Axis::linear(name, words.unit)
         },
         series,
         marks: phase_marks(run),
@@ -191,6 +152,7 @@ fn loss_chart(run: &Run) -> Chart {
 
 fn sweep_chart(run: &Run) -> Chart {
     let problem = run.config.problem;
+    let words = words(problem);
     let (mut series, mut minima) = (Vec::new(), Vec::new());
     let mut marks = vec![Mark {
         x: run.config.peak,
@@ -230,9 +192,9 @@ fn sweep_chart(run: &Run) -> Chart {
         doc: "One curve per schedule with its minimum marked: schedules that decay further want a higher peak. Compare minima, not one column.",
         x: Axis::log("peak learning rate", ""),
         y: if run.log_loss() {
-            Axis::log(final_name(problem), loss_unit(problem))
+            Axis::log(words.last, words.unit)
         } else {
-            Axis::linear(final_name(problem), loss_unit(problem))
+            Axis::linear(words.last, words.unit)
         },
         series,
         marks,
@@ -425,18 +387,14 @@ pub(super) fn against_rivals(run: &Run) -> Option<(&Cell, &Cell, f64, [f64; 2])>
 /// Headline numbers.
 pub(super) fn metrics(run: &Run) -> Vec<Metric> {
     let problem = run.config.problem;
-    let unit = loss_unit(problem);
+    let words = words(problem);
+    let unit = words.unit;
     let chosen = run.chosen();
     let best = run.best(run.config.shape);
     let mut out = vec![
         Metric {
             id: "final_loss",
-            name: match problem {
-                Problem::Law | Problem::Log => "Predicted final loss",
-                Problem::Quadratic => "Expected final loss",
-                Problem::Digits => "Held-out loss",
-                Problem::Bound => "Bound at the end",
-            },
+            name: words.headline,
             unit,
             value: chosen.map_or(f64::NAN, Cell::final_loss),
             better: Better::Lower,
@@ -499,6 +457,18 @@ pub(super) fn metrics(run: &Run) -> Vec<Metric> {
                 doc: "Largest difference at equal steps between two logged runs that had the same rates until then: gains below it are not certain.",
             });
         }
+    }
+    if let Some(curve) = chosen.and_then(|c| c.curves.first())
+        && curve.rewound > 0
+    {
+        out.push(Metric {
+            id: "rewound_updates",
+            name: "Updates of probes",
+            unit: "updates",
+            value: curve.rewound as f64,
+            better: Better::Lower,
+            doc: "Updates that the search trained and threw away, first seed. They cost as much as the others.",
+        });
     }
     out.push(Metric {
         id: "mean_rate",
@@ -610,7 +580,7 @@ pub(super) fn summary(run: &Run) -> String {
             "{} over {} updates ends at a {} of {:.4}",
             cell.name(),
             run.config.horizon,
-            final_name(run.config.problem),
+            words(run.config.problem).last,
             cell.final_loss()
         ),
     };

@@ -126,7 +126,7 @@ impl Schedule {
     /// First update of the decay: T for a constant rate, T - D with a cooldown, W otherwise.
     pub fn decay_start(&self) -> usize {
         match self.shape {
-            Shape::Constant => self.updates,
+            shape if shape == Shape::Constant || shape.is_guided() => self.updates,
             shape if shape.cools() => self.updates - self.cooldown.min(self.updates),
             _ => self.warmup,
         }

@@ -48,11 +48,25 @@ pub enum Shape {
     BoundOptimal,
     /// The minimiser of the multi-power law.
     LawOptimal,
+    /// Drops by a factor when the loss stops falling (ReduceLROnPlateau).
+    Plateau,
+    /// Follows the angle between neighbouring gradients.
+    Hypergradient,
+    /// Follows the volatility of the accuracy (VolSched).
+    VolSched,
+    /// Searches the rate of every stage with short probes (AutoLRS).
+    AutoLrs,
+    /// A constant rate under a Schedule-Free optimizer.
+    ScheduleFree,
+    /// A constant rate whose server or clients follow the hypergradient (FedHyper).
+    FedHyper,
+    /// The optimum under drift, from the state of the run.
+    DriftOptimal,
 }
 
 impl Shape {
     /// All shapes, in the order of the menu.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 27] = [
         Self::Constant,
         Self::Linear,
         Self::Cosine,
@@ -73,9 +87,16 @@ impl Shape {
         Self::Refined,
         Self::BoundOptimal,
         Self::LawOptimal,
+        Self::Plateau,
+        Self::Hypergradient,
+        Self::VolSched,
+        Self::AutoLrs,
+        Self::ScheduleFree,
+        Self::FedHyper,
+        Self::DriftOptimal,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 20] = [
+    pub const NAMES: [&'static str; 27] = [
         "constant",
         "linear",
         "cosine",
@@ -96,6 +117,13 @@ impl Shape {
         "refined",
         "bound optimum",
         "law optimum",
+        "plateau",
+        "hypergradient",
+        "VolSched",
+        "AutoLRS",
+        "Schedule-Free",
+        "FedHyper",
+        "drift optimum",
     ];
     /// The shapes every run can be compared with.
     pub const RIVALS: [Self; 5] = [
@@ -125,6 +153,12 @@ impl Shape {
                 | Self::Drawn
                 | Self::Refined
                 | Self::BoundOptimal
+                | Self::Hypergradient
+                | Self::VolSched
+                | Self::AutoLrs
+                | Self::ScheduleFree
+                | Self::FedHyper
+                | Self::DriftOptimal
         )
     }
 
@@ -132,13 +166,35 @@ impl Shape {
     pub fn rises_itself(self) -> bool {
         matches!(
             self,
-            Self::OneCycle | Self::Cyclic | Self::Drawn | Self::Refined | Self::BoundOptimal
+            Self::OneCycle
+                | Self::Cyclic
+                | Self::Drawn
+                | Self::Refined
+                | Self::BoundOptimal
+                | Self::Hypergradient
+                | Self::AutoLrs
+                | Self::FedHyper
+                | Self::DriftOptimal
         )
     }
 
     /// Whether its values have to be computed before a run.
     pub fn is_computed(self) -> bool {
         matches!(self, Self::Refined | Self::BoundOptimal | Self::LawOptimal)
+    }
+
+    /// Whether its rates come out of the run itself.
+    pub fn is_guided(self) -> bool {
+        matches!(
+            self,
+            Self::Plateau
+                | Self::Hypergradient
+                | Self::VolSched
+                | Self::AutoLrs
+                | Self::ScheduleFree
+                | Self::FedHyper
+                | Self::DriftOptimal
+        )
     }
 
     /// Its place in [`Shape::ALL`].

@@ -3,6 +3,7 @@
 use super::config::{Problem, Rule};
 use super::law::Law;
 use super::model::{Cell, Run, last_before};
+use super::steer::{Drift, STEEP};
 use crate::core::{Fact, Simulation as _, Story};
 
 /// The story of `cell` after `at` updates.
@@ -57,6 +58,11 @@ pub(super) fn story(run: &Run, cell: &Cell, at: f64) -> Story {
         Problem::Quadratic => quadratic_reasons(run, cell, update),
         Problem::Digits => digits_reasons(run, cell, update),
         Problem::Bound => bound_reasons(cell, at),
+        Problem::Valley => valley_reasons(run, cell, update),
+        Problem::Drift => drift_reasons(cell, update),
+        Problem::Sparse | Problem::Federated | Problem::Relabel | Problem::Growing => {
+            trace_reasons(cell, at)
+        }
     });
     if let Some(log) = &run.log {
         why.extend(log.fit.remarks.iter().cloned());
@@ -129,6 +135,52 @@ fn law_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
         }
     }
     why
+}
+
+fn trace_reasons(cell: &Cell, at: f64) -> Vec<String> {
+    let traces = cell.curves.first().map_or(&[][..], |c| &c.traces);
+    traces
+        .iter()
+        .map(|t| (t.name, last_before(&t.points, at)))
+        .filter(|t| t.1.is_finite())
+        .map(|(name, value)| format!("{name}: {value:.4}"))
+        .collect()
+}
+
+fn valley_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
+    let eta = cell.schedule.rate(update);
+    let (a, noise) = (STEEP, run.config.noise);
+    let keep = (1.0 - a * eta) * (1.0 - a * eta);
+    let mut why = vec![format!(
+        "across the river: E y² ← (1 - {a} × {eta:.3e})² E y² + {eta:.3e}² × {noise} = {keep:.4} E y² + {:.2e}",
+        eta * eta * noise
+    )];
+    if eta > 0.0 && a * eta < 2.0 {
+        why.push(format!(
+            "at this rate the run floats ½ η σ² / (2 - a η) = {:.3e} above the river",
+            0.5 * eta * noise / (2.0 - a * eta)
+        ));
+    }
+    why
+}
+
+fn drift_reasons(cell: &Cell, update: usize) -> Vec<String> {
+    let eta = cell.schedule.rate(update);
+    let v = cell
+        .curves
+        .first()
+        .map_or(f64::NAN, |c| c.loss_at(update as f64));
+    let mut run = Drift::at(v);
+    let best = run.best();
+    let next = |run: &mut Drift, rate: f64| {
+        run.advance(rate);
+        run.distance()
+    };
+    vec![format!(
+        "squared distance {v:.4}: at rate {eta:.4} the next one is {:.4}, at the best rate {best:.4} it would be {:.4} (before any drift)",
+        next(&mut run.clone(), eta),
+        next(&mut run, best)
+    )]
 }
 
 fn bound_reasons(cell: &Cell, at: f64) -> Vec<String> {

@@ -213,15 +213,22 @@ fn a_claim_reports_what_it_measured_with_its_seeds() {
 
 #[test]
 fn every_shape_runs_on_the_exact_quadratic_and_tells_its_rule() {
-    for shape in Shape::ALL.into_iter().filter(|s| *s != Shape::LawOptimal) {
+    let mut refused = Vec::new();
+    for shape in Shape::ALL {
         let config = Config {
             shape,
             rivals: false,
             dims: 24,
             horizon: 90,
             grid: 1,
+            stage: 20,
             ..Config::default().with_problem(Problem::Quadratic)
         };
+        if let Err(error) = config.check() {
+            assert_eq!(error.field(), Some("shape"), "{shape:?}");
+            refused.push(shape);
+            continue;
+        }
         let run = run(&config);
         let cell = run.chosen().unwrap();
         assert!(cell.final_loss() < 0.5, "{shape:?}: {}", cell.final_loss());
@@ -234,6 +241,89 @@ fn every_shape_runs_on_the_exact_quadratic_and_tells_its_rule() {
             "{shape:?}"
         );
     }
+    // Another problem has what these need: a law, an accuracy, clients, a drift.
+    let elsewhere = [
+        Shape::LawOptimal,
+        Shape::VolSched,
+        Shape::FedHyper,
+        Shape::DriftOptimal,
+    ];
+    assert_eq!(refused, elsewhere);
+}
+
+#[test]
+fn guided_schedules_train_the_digits_and_show_the_rates_they_used() {
+    for shape in Shape::ALL.into_iter().filter(|s| s.is_guided()) {
+        let config = Config {
+            shape,
+            seeds: 1,
+            grid: 0,
+            stage: 10,
+            looks: 20,
+            gamma: 0.5,
+            patience: 0,
+            rivals: shape == Shape::Plateau,
+            ..small_digits()
+        };
+        if config.check().is_err() {
+            continue;
+        }
+        let run = run(&config);
+        let cell = run.chosen().unwrap();
+        assert!(cell.final_loss() < 2.3, "{shape:?} {}", cell.final_loss());
+        let rates: Vec<f64> = (0..60).map(|i| cell.schedule.rate(i)).collect();
+        assert!(
+            rates.iter().all(|r| *r > 0.0 && *r <= config.peak),
+            "{shape:?} {rates:?}"
+        );
+        let last = cell.schedule.warmup.max(1);
+        let moves = rates[last..].iter().any(|r| *r != rates[last]);
+        assert_eq!(moves, shape != Shape::ScheduleFree, "{shape:?} {rates:?}");
+        let chart = |id: &str| run.charts().iter().any(|c| c.id == id);
+        assert_eq!(chart("probes"), shape == Shape::AutoLrs);
+        assert_eq!(chart("iterates"), shape == Shape::ScheduleFree);
+        assert_eq!(run.cells.len(), if config.rivals { 6 } else { 1 });
+    }
+}
+
+#[test]
+fn schedule_free_on_the_quadratic_is_the_plain_recursion() {
+    let config = Config {
+        shape: Shape::ScheduleFree,
+        rivals: false,
+        dims: 40,
+        warmup: 0.1,
+        beta: 0.7,
+        grid: 0,
+        horizon: 200,
+        ..Config::default().with_problem(Problem::Quadratic)
+    };
+    let run = run(&config);
+    let problem = quadratic::Problem::new(40, 1.0, 0.6, 0.05);
+    let want = quadratic::schedule_free_losses(&problem, 200, 0.5, 20, 0.7);
+    let curve = &run.chosen().unwrap().curves[0];
+    for p in &curve.loss {
+        assert_eq!(p[1], want[p[0] as usize], "after {}", p[0]);
+    }
+    assert_eq!(curve.final_loss, want[200]);
+}
+
+#[test]
+fn a_search_counts_what_it_throws_away() {
+    let config = Config {
+        shape: Shape::AutoLrs,
+        rivals: false,
+        dims: 24,
+        grid: 0,
+        horizon: 70,
+        stage: 10,
+        probes: 4,
+        ..Config::default().with_problem(Problem::Quadratic)
+    };
+    let run = run(&config);
+    // Stages of 10, 20 and 40 updates, four probes of a tenth of each, at least two updates.
+    assert_eq!(run.chosen().unwrap().curves[0].rewound, 4 * (2 + 2 + 4));
+    assert_eq!(run.probes.iter().filter(|p| p.won).count(), 3);
 }
 
 #[test]
@@ -339,4 +429,64 @@ fn an_imported_log_is_fitted_and_continued() {
     .err()
     .unwrap();
     assert!(missing.to_string().contains("made.csv"), "{missing}");
+}
+
+#[test]
+fn problems_of_their_own_run_every_schedule_they_allow() {
+    for problem in [
+        Problem::Valley,
+        Problem::Drift,
+        Problem::Sparse,
+        Problem::Federated,
+        Problem::Relabel,
+        Problem::Growing,
+    ] {
+        let config = Config {
+            horizon: 12,
+            grid: 0,
+            seeds: 2,
+            batch: 8,
+            local_steps: 1,
+            task_length: 10,
+            ..Config::default().with_problem(problem)
+        };
+        let config = Config {
+            horizon: 12,
+            grid: 0,
+            ..config
+        };
+        assert_eq!(config.check(), Ok(()), "{problem:?}");
+        let run = run(&config);
+        assert_eq!(run.cells.len(), 5, "{problem:?}");
+        for cell in run.cells.iter() {
+            let seeds = if problem.is_exact() { 1 } else { 2 };
+            assert_eq!(cell.curves.len(), seeds, "{problem:?}");
+            assert!(cell.final_loss().is_finite(), "{problem:?} {}", cell.name());
+        }
+        let story = run.story(run.cells[0].entity(), 6.0).unwrap();
+        assert!(story.why.len() >= 2, "{problem:?}: {story:?}");
+        for chart in run.charts() {
+            let filled = chart.series.iter().any(|s| !s.points.is_empty());
+            assert!(filled, "{problem:?} {}", chart.id);
+        }
+    }
+    for config in [
+        Config {
+            shape: Shape::DriftOptimal,
+            ..Config::default().with_problem(Problem::Drift)
+        },
+        Config {
+            shape: Shape::FedHyper,
+            ..Config::default().with_problem(Problem::Federated)
+        },
+    ] {
+        let config = Config {
+            horizon: 12,
+            grid: 0,
+            rivals: false,
+            ..config
+        };
+        let cell = run(&config).chosen().unwrap().clone();
+        assert!(cell.final_loss().is_finite(), "{:?}", config.shape);
+    }
 }

@@ -38,7 +38,7 @@ impl Batches {
 }
 
 /// `n` augmented samples of the given images.
-fn augment(images: &[usize], n: usize, seed: u64, step: u32) -> Samples {
+pub(super) fn augment(images: &[usize], n: usize, seed: u64, step: u32) -> Samples {
     let mut pick = Stream::new(seed, StreamId::DataOrder).step(step);
     let mut noise = Stream::new(seed, StreamId::Noise).step(step);
     let mut out = Samples {
@@ -113,6 +113,12 @@ impl Trainer {
         let Some(&rate) = self.rates.get(self.done as usize) else {
             return false;
         };
+        self.train_at(batch, rate);
+        true
+    }
+
+    /// One update on a batch at a rate given from outside.
+    pub fn train_at(&mut self, batch: &Samples, rate: f64) {
         self.loss = self.net.gradient(
             &batch.x,
             &batch.labels,
@@ -127,7 +133,11 @@ impl Trainer {
             rate as f32,
         );
         self.done += 1;
-        true
+    }
+
+    /// The last gradient.
+    pub fn gradient(&self) -> &[f32] {
+        &self.grad
     }
 
     /// Loss of the last batch before its update.

@@ -7,6 +7,7 @@ use super::model::{Cell, Curve, Run, Trace};
 use super::optimal::Prepared;
 use super::quadratic;
 use super::schedule::Factors;
+use super::steer::SteeredWork;
 use super::theory::BoundWork;
 use super::training::{Batches, Trainer};
 use crate::core::digits::Samples;
@@ -79,6 +80,9 @@ pub(super) fn cells_of(config: &Config) -> Vec<Cell> {
 /// Checks a config and starts its job.
 pub(super) fn start(config: &Config) -> Result<Box<dyn Job<Out = Run>>> {
     config.check()?;
+    if super::steer::steers(config) && !config.shape.is_computed() {
+        return Ok(Box::new(SteeredWork::new(config)?));
+    }
     if config.shape.is_computed() {
         return Ok(Box::new(Prepared::new(config)?));
     }
@@ -109,6 +113,12 @@ pub(super) fn start_with(
             cells,
             next: 0,
         }),
+        Problem::Valley
+        | Problem::Drift
+        | Problem::Sparse
+        | Problem::Federated
+        | Problem::Relabel
+        | Problem::Growing => Box::new(SteeredWork::of_cells(config, cells)),
         Problem::Quadratic => Box::new(QuadraticWork::new(config.clone(), cells)?),
         Problem::Digits => Box::new(DigitsWork::new(config.clone(), cells)?),
     })

@@ -1,12 +1,14 @@
 //! Experiments behind the claims: every arm is tuned on its own seeds (the grid moves until the
 //! best peak rate lies inside it), then measured on other seeds, paired between the arms.
 
+pub(super) mod guided;
 pub(super) mod laws;
+pub(super) mod neighbours;
 pub(super) mod theory;
 pub(super) mod versus;
 
 use super::config::{Config, Problem};
-use super::model::{Run, parabola_minimum};
+use super::model::{Curve, Run, parabola_minimum};
 use super::schedule::{Cooldown, Shape};
 use super::work;
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, num, stats};
@@ -24,6 +26,9 @@ struct Arm {
     config: Config,
     /// Final losses over the measured seeds.
     finals: Vec<f64>,
+    /// Held-out accuracies, and the last values of the first trace, over the measured seeds.
+    accuracies: Vec<f64>,
+    last: Vec<f64>,
     /// Best peak rate per measured seed (experiments about the best rate).
     peaks: Vec<f64>,
     moves: usize,
@@ -35,6 +40,8 @@ impl Arm {
         Self {
             config,
             finals: Vec::new(),
+            accuracies: Vec::new(),
+            last: Vec::new(),
             peaks: Vec::new(),
             moves: 0,
             tried: 0,
@@ -128,9 +135,12 @@ impl Experiment {
         }
         match measure {
             Measure::Loss => {
-                arm.finals = run
-                    .chosen()
-                    .map_or_else(Vec::new, super::model::Cell::finals);
+                if let Some(cell) = run.chosen() {
+                    arm.finals = cell.finals();
+                    arm.accuracies = cell.curves.iter().map(|c| c.accuracy).collect();
+                    let last = |c: &Curve| c.traces.first()?.points.last().map(|p| p[1]);
+                    arm.last = cell.curves.iter().filter_map(last).collect();
+                }
             }
             Measure::BestPeak => arm.peaks = best_peaks(run),
         }
@@ -238,8 +248,7 @@ fn quadratic(shape: Shape, horizon: u64, floor: f64) -> Config {
 
 /// Mean of a - b over the seeds, with its interval.
 fn paired(a: &Arm, b: &Arm) -> (f64, [f64; 2]) {
-    let pairs: Vec<f64> = a.finals.iter().zip(&b.finals).map(|(a, b)| a - b).collect();
-    stats::mean_interval(&pairs)
+    differences(&a.finals, &b.finals)
 }
 
 /// A measured loss difference in nats, with its interval.
@@ -259,6 +268,12 @@ fn result(
         verdict,
         why,
     }
+}
+
+/// Mean of a - b over pairs, with its interval.
+fn differences(a: &[f64], b: &[f64]) -> (f64, [f64; 2]) {
+    let pairs: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    stats::mean_interval(&pairs)
 }
 
 fn conditions(arms: &[Arm]) -> String {

@@ -1,8 +1,9 @@
 //! Config of the lab.
 
+mod guided;
 mod params;
 
-pub(super) use params::PARAMS;
+pub(super) use params::params;
 
 use super::dialects::{Dialect, Settings, named};
 use super::law::LawChoice;
@@ -26,6 +27,115 @@ pub enum Problem {
     Bound,
     /// The user's own run, by a law fitted to its log.
     Log,
+    /// A river valley: steep across, gently falling along.
+    Valley,
+    /// Online linear regression whose optimum drifts.
+    Drift,
+    /// A diagonal network that may become sparse.
+    Sparse,
+    /// The digits network trained by clients of a server.
+    Federated,
+    /// The digits network, normalised, under labels that change.
+    Relabel,
+    /// The digits network with a batch that grows.
+    Growing,
+}
+
+/// What makes a batch grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Growth {
+    /// Nothing.
+    Fixed,
+    /// The norm test: variance of the gradients over their squared mean.
+    Norm,
+    /// The inner-product test: variance of the products with the mean.
+    InnerProduct,
+}
+
+/// Where `FedHyper` acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fed {
+    /// On the server's step (G).
+    Server,
+    /// On the server's step, with momentum (GM).
+    ServerMomentum,
+    /// On all clients' rate, set by the server (SL).
+    ClientsByServer,
+    /// On each client's rate, set by the client (CL).
+    Client,
+}
+
+impl Fed {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 4] = [
+        Self::Server,
+        Self::ServerMomentum,
+        Self::ClientsByServer,
+        Self::Client,
+    ];
+
+    /// Its place in [`Fed::ALL`].
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|f| *f == self).unwrap_or(0)
+    }
+}
+
+impl Problem {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 11] = [
+        Self::Law,
+        Self::Quadratic,
+        Self::Digits,
+        Self::Bound,
+        Self::Log,
+        Self::Valley,
+        Self::Drift,
+        Self::Sparse,
+        Self::Federated,
+        Self::Relabel,
+        Self::Growing,
+    ];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 11] = [
+        "predicted language model",
+        "noisy quadratic (exact)",
+        "digits network (trained)",
+        "convex bound (theory)",
+        "your own log (fitted law)",
+        "river valley (exact)",
+        "drifting regression (exact)",
+        "diagonal network (trained)",
+        "federated digits (trained)",
+        "digits with changing labels (trained)",
+        "digits with a growing batch (trained)",
+    ];
+
+    /// Its place in [`Problem::ALL`].
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|p| *p == self).unwrap_or(0)
+    }
+
+    /// Whether losses are expectations in closed form: a seed changes nothing.
+    pub fn is_exact(self) -> bool {
+        matches!(self, Self::Quadratic | Self::Valley | Self::Drift)
+    }
+
+    /// Whether every run is trained, or its moments followed, one update at a time.
+    pub fn trains(self) -> bool {
+        !matches!(self, Self::Law | Self::Bound | Self::Log)
+    }
+}
+
+/// Form of the hypergradient rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hyper {
+    /// η ← η (1 + κ cos(g_t, g_(t-1))).
+    Multiplicative,
+    /// η ← η + κ g_t · g_(t-1).
+    Additive,
 }
 
 /// The update rule of the digits network.
@@ -117,6 +227,42 @@ pub struct Config {
     pub knee: u64,
     /// Exponent of the power law (power).
     pub exponent: f64,
+    /// Observations over the run that feed a rule (plateau, VolSched).
+    pub looks: u64,
+    /// Bad observations borne before a drop (plateau).
+    pub patience: u64,
+    /// First rate as a share of the largest (hypergradient).
+    pub first_rate: f64,
+    /// Form of the rule (hypergradient).
+    pub hyper: Hyper,
+    /// Step of the rule, κ (hypergradient).
+    pub kappa: f64,
+    /// Updates of the first stage (AutoLRS); each is twice as long as the one before, up to 8 times.
+    pub stage: u64,
+    /// Probes per stage (AutoLRS).
+    pub probes: u64,
+    /// Lowest rate tried as a share of the largest (AutoLRS).
+    pub lowest: f64,
+    /// Weight of the uncertainty when the next probe is chosen (AutoLRS).
+    pub explore: f64,
+    /// Interpolation between base iterate and average (Schedule-Free).
+    pub beta: f64,
+    /// Mean squared step of the optimum per update, while it drifts (drift).
+    pub drift: f64,
+    /// Share of the run after which the optimum drifts (drift).
+    pub drift_from: f64,
+    /// Where `FedHyper` acts (federated).
+    pub fed: Fed,
+    /// Updates of every client in a round (federated).
+    pub local_steps: u64,
+    /// Updates until the labels change (changing labels).
+    pub task_length: u64,
+    /// Whether weights are projected to their first norm after every update (changing labels).
+    pub project: bool,
+    /// What makes the batch grow (growing batch).
+    pub growth: Growth,
+    /// Largest noise of the mean gradient that is tolerated, over its norm (growing batch).
+    pub tolerance: f64,
     /// Points of a drawn schedule: (share of the run, share of the peak).
     pub knots: Vec<[f64; 2]>,
     /// Whether the other shapes run as well.
@@ -181,6 +327,24 @@ impl Default for Config {
             phi: 1.0,
             knee: 100,
             exponent: -0.51,
+            looks: 40,
+            patience: 3,
+            first_rate: 0.1,
+            hyper: Hyper::Multiplicative,
+            kappa: 0.02,
+            stage: 100,
+            probes: 8,
+            lowest: 0.01,
+            explore: 1.0,
+            beta: 0.9,
+            drift: 0.05,
+            drift_from: 0.5,
+            fed: Fed::ServerMomentum,
+            local_steps: 5,
+            task_length: 500,
+            project: false,
+            growth: Growth::Norm,
+            tolerance: 0.5,
             knots: vec![
                 [0.0, 0.0],
                 [0.1, 1.0],
@@ -216,6 +380,12 @@ impl Config {
             Problem::Digits => (300, 2e-2, 2),
             Problem::Bound => (400, 0.05, 5),
             Problem::Log => (self.horizon, self.peak, 0),
+            Problem::Valley => (400, 0.2, 4),
+            Problem::Drift => (300, 0.24, 4),
+            Problem::Sparse => (20_000, 0.25, 1),
+            Problem::Federated => (30, 0.1, 1),
+            Problem::Relabel => (5000, 0.5, 0),
+            Problem::Growing => (600, 0.5, 2),
         };
         Self {
             problem,
@@ -296,6 +466,9 @@ impl Config {
         }
         if s.shape.is_computed() {
             return Ok(Some(super::optimal::pending(s.updates)));
+        }
+        if s.shape.is_guided() {
+            return Ok(None);
         }
         let dialect = self.dialect_of(s.shape);
         let Some(named) = named(s, &self.settings(), dialect) else {
@@ -417,7 +590,7 @@ impl Config {
     /// # Errors
     /// The first parameter out of range.
     pub fn check(&self) -> Result<()> {
-        validate(PARAMS, self)?;
+        validate(params(), self)?;
         if self.wsd() && self.warmup + self.cooldown > 1.0 + 1e-9 {
             return Err(Error::out_of_range(
                 "cooldown",
@@ -434,8 +607,15 @@ impl Config {
             plain.check()?;
             self.factors(&plain)?;
         }
-        let updates = self.horizon * self.cells() as u64;
+        let per = match self.problem {
+            Problem::Federated => 10 * self.local_steps * super::steer::CLIENTS as u64,
+            // A tenth of the work of the digits network.
+            Problem::Sparse => 1,
+            _ => 10,
+        };
+        let updates = self.horizon * self.cells() as u64 * per / 10;
         super::optimal::check(self)?;
+        super::steer::check(self)?;
         if self.problem == Problem::Log && self.log.is_none() {
             return Err(Error::out_of_range(
                 "problem",
@@ -450,7 +630,7 @@ impl Config {
                 format!("10 to {MOST_UPDATES} without a log of your own"),
             ));
         }
-        if self.problem == Problem::Digits && updates > 4_000_000 {
+        if self.sampled() && updates > 4_000_000 {
             return Err(Error::out_of_range(
                 "horizon",
                 self.horizon,
@@ -462,12 +642,22 @@ impl Config {
 
     /// Number of training runs.
     pub fn cells(&self) -> usize {
-        let seeds = if self.problem == Problem::Digits {
+        let seeds = if self.sampled() {
             self.seeds as usize
         } else {
             1
         };
         self.shapes().len() * (2 * self.grid as usize + 1) * seeds
+    }
+
+    /// Number of seeds that run; exact problems need one.
+    pub fn seeds_run(&self) -> u64 {
+        if self.sampled() { self.seeds } else { 1 }
+    }
+
+    /// Whether the runs draw random numbers.
+    pub(super) fn sampled(&self) -> bool {
+        self.problem.trains() && !self.problem.is_exact()
     }
 
     /// Whether any run has a warmup.

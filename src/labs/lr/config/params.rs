@@ -5,15 +5,7 @@ use crate::core::Param;
 use crate::labs::lr::dialects::Dialect;
 use crate::labs::lr::law::LawChoice;
 use crate::labs::lr::schedule::{Cooldown, Shape, Warmup};
-
-/// Names of the problems, in order.
-const PROBLEMS: [&str; 5] = [
-    "predicted language model",
-    "noisy quadratic (exact)",
-    "digits network (trained)",
-    "convex bound (theory)",
-    "your own log (fitted law)",
-];
+use std::sync::OnceLock;
 
 fn digits(c: &Config) -> bool {
     c.problem == Problem::Digits
@@ -23,31 +15,31 @@ fn quadratic(c: &Config) -> bool {
     c.problem == Problem::Quadratic
 }
 
-const SCHEDULE: &str = "Schedule";
+pub(super) const SCHEDULE: &str = "Schedule";
 const RUNS: &str = "Runs";
-const TASK: &str = "Problem";
+pub(super) const TASK: &str = "Problem";
 
-/// The parameters.
-pub(in crate::labs::lr) const PARAMS: &[Param<Config>] = &[
+/// All parameters.
+pub(in crate::labs::lr) fn params() -> &'static [Param<Config>] {
+    static ALL: OnceLock<Vec<Param<Config>>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        COMMON
+            .iter()
+            .chain(super::guided::PARAMS)
+            .copied()
+            .collect()
+    })
+}
+
+/// The parameters of schedules that are known before a run, and of the common problems.
+const COMMON: &[Param<Config>] = &[
     Param::choice(
         "problem",
         "Problem",
-        &PROBLEMS,
-        |c: &Config| match c.problem {
-            Problem::Law => 0,
-            Problem::Quadratic => 1,
-            Problem::Digits => 2,
-            Problem::Bound => 3,
-            Problem::Log => 4,
-        },
+        &Problem::NAMES,
+        |c: &Config| c.problem.index(),
         |c, v| {
-            let problem = [
-                Problem::Law,
-                Problem::Quadratic,
-                Problem::Digits,
-                Problem::Bound,
-                Problem::Log,
-            ][v.min(4)];
+            let problem = Problem::ALL[v.min(Problem::ALL.len() - 1)];
             if problem != c.problem {
                 *c = c.clone().with_problem(problem);
             }
@@ -75,7 +67,7 @@ pub(in crate::labs::lr) const PARAMS: &[Param<Config>] = &[
         |c, v| c.gamma = v,
     )
     .group(SCHEDULE)
-    .when(|c| matches!(c.shape, Shape::Step | Shape::MultiStep))
+    .when(|c| matches!(c.shape, Shape::Step | Shape::MultiStep | Shape::Plateau))
     .doc("What every drop multiplies the rate with."),
     Param::int(
         "drops",
@@ -353,7 +345,7 @@ pub(in crate::labs::lr) const PARAMS: &[Param<Config>] = &[
         |c, v| c.seeds = v,
     )
     .group(RUNS)
-    .when(digits)
+    .when(Config::sampled)
     .doc("Training runs of every schedule and rate, each with its own weights and data."),
     Param::choice(
         "law",
@@ -432,7 +424,7 @@ pub(in crate::labs::lr) const PARAMS: &[Param<Config>] = &[
     .log()
     .unit("samples")
     .group(TASK)
-    .when(digits)
+    .when(|c| digits(c) || matches!(c.problem, Problem::Relabel | Problem::Growing))
     .advanced()
     .doc("Samples per update."),
     Param::float(
@@ -486,6 +478,6 @@ pub(in crate::labs::lr) const PARAMS: &[Param<Config>] = &[
         |c, v| c.noise = v,
     )
     .group(TASK)
-    .when(quadratic)
-    .doc("s2: the gradient of mode i has variance s2 λᵢ. A batch b times larger divides it by b."),
+    .when(|c| quadratic(c) || c.problem == Problem::Valley)
+    .doc("Quadratic: the gradient of mode i has variance s2 λᵢ, and a batch b times larger divides s2 by b. Valley: variance of the gradient across it."),
 ];

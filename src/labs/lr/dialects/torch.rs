@@ -1,5 +1,6 @@
 //! `torch.optim.lr_scheduler` (2.15).
 
+use super::super::plateau::Plateau;
 use super::super::schedule::half_cosine;
 use super::{Params, Values, each, unknown};
 use crate::core::golden::flat_floats;
@@ -205,7 +206,7 @@ pub(super) fn one_cycle(p: Params<'_>, n: usize) -> Result<Values> {
 }
 
 pub(super) fn plateau(p: Params<'_>, n: usize, metric: &[f64]) -> Result<Vec<f64>> {
-    let mut lr = p.rate("lr")?;
+    let lr = p.rate("lr")?;
     let (factor, patience) = (p.rate("factor")?, p.count("patience")?);
     let (threshold, cooldown) = (p.rate("threshold")?, p.count("cooldown")?);
     let (min_lr, eps) = (p.rate("min_lr")?, p.rate("eps")?);
@@ -228,39 +229,25 @@ pub(super) fn plateau(p: Params<'_>, n: usize, metric: &[f64]) -> Result<Vec<f64
             format!("{} values, want {n}", metric.len()),
         ));
     }
-    let mut best = if min {
-        f64::INFINITY
-    } else {
-        f64::NEG_INFINITY
+    let mut state = Plateau {
+        lr,
+        factor,
+        patience,
+        threshold,
+        relative,
+        min,
+        cooldown,
+        min_lr,
+        eps,
+        ..Plateau::default()
     };
-    let (mut bad, mut cooling) = (0, 0);
-    let mut rates = Vec::with_capacity(n);
-    for &m in &metric[..n] {
-        rates.push(lr);
-        // A NaN metric is never better, so it counts as a bad step.
-        let better = match (min, relative) {
-            (true, true) => m < best * (1.0 - threshold),
-            (true, false) => m < best - threshold,
-            (false, true) => m > best * (1.0 + threshold),
-            (false, false) => m > best + threshold,
-        };
-        if better {
-            (best, bad) = (m, 0);
-        } else {
-            bad += 1;
-        }
-        if cooling > 0 {
-            cooling -= 1;
-            bad = 0;
-        }
-        if bad > patience {
-            let new = (lr * factor).max(min_lr);
-            if lr - new > eps {
-                lr = new;
-            }
-            cooling = cooldown;
-            bad = 0;
-        }
-    }
+    let rates = metric[..n]
+        .iter()
+        .map(|m| {
+            let used = state.lr;
+            state.observe(*m);
+            used
+        })
+        .collect();
     Ok(rates)
 }

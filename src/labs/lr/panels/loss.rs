@@ -1,7 +1,8 @@
 //! The loss on the same horizontal axis as the schedule.
 
 use super::super::model::last_before;
-use super::super::{Cell, Problem, Run};
+use super::super::words::words;
+use super::super::{Cell, Run};
 use super::frame::{Frame, stroke_line};
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, fade};
@@ -40,25 +41,18 @@ pub(crate) fn range(run: &Run) -> [f64; 2] {
     }
 }
 
-fn title(problem: Problem) -> &'static str {
-    match problem {
-        Problem::Law => "predicted loss, nats",
-        Problem::Quadratic => "expected loss, log scale",
-        Problem::Digits => "training loss, nats; band over seeds",
-        Problem::Bound => "convex bound on the loss, log scale",
-        Problem::Log => {
-            "logged (dots) and predicted loss, nats; hatched: rates below every logged one"
-        }
-    }
-}
-
 /// Draws the panel; a press or drag moves the playhead, a click pins the nearest curve.
 pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     let log = run.log_loss();
     let frame = Frame::new(rect, run.config.horizon, range(run), log);
     let painter = ui.painter().with_clip_rect(rect);
     let font = TextStyle::Small.resolve(ui.style());
-    frame.backdrop(title(run.config.problem), &font, stage.palette, &painter);
+    frame.backdrop(
+        words(run.config.problem).picture,
+        &font,
+        stage.palette,
+        &painter,
+    );
     frame.foot(&font, stage.palette, &painter);
     let id = ui.scope_id().with(("loss", stage.slot));
     let response = ui.interact(frame.plot, id, Sense::click_and_drag());

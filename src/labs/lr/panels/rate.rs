@@ -174,7 +174,11 @@ pub(crate) fn show(
 fn shown_schedule(run: &Run, config: &Config) -> Schedule {
     match run.chosen() {
         // A computed schedule is known only with the run.
-        Some(cell) if run.config == *config || config.shape.is_computed() => cell.schedule.clone(),
+        Some(cell)
+            if run.config == *config || config.shape.is_computed() || config.shape.is_guided() =>
+        {
+            cell.schedule.clone()
+        }
         _ => config.chosen(),
     }
 }

@@ -1,27 +1,38 @@
 //! The systems of this lab, one file each.
 
+mod adadagrad;
 mod annealing;
+mod autolrs;
 mod bound_optimum;
 mod constant;
 mod convex_bound;
 mod cosine;
 mod cyclic;
 mod drawn;
+mod drift;
 mod exponential;
+mod fedhyper;
+mod hypergradient;
 mod inverse_sqrt;
+mod large_steps;
 mod linear;
 mod mpl_optimum;
 mod multi_power;
 mod multi_step;
+mod nap;
 mod one_cycle;
+mod plateau;
 mod polynomial;
 mod power;
 mod refined;
 mod rex;
+mod river_valley;
+mod schedule_free;
 mod sgdr;
 mod step;
 mod trapezoid;
 mod uba;
+mod volsched;
 mod wsd;
 
 use crate::labs::Exhibit;
@@ -51,4 +62,15 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &multi_power::MULTI_POWER,
     &annealing::ANNEALING,
     &mpl_optimum::MPL_OPTIMUM,
+    &river_valley::RIVER_VALLEY,
+    &schedule_free::SCHEDULE_FREE,
+    &plateau::PLATEAU,
+    &hypergradient::HYPERGRADIENT,
+    &autolrs::AUTOLRS,
+    &volsched::VOLSCHED,
+    &drift::DRIFT,
+    &fedhyper::FEDHYPER,
+    &large_steps::LARGE_STEPS,
+    &nap::NAP,
+    &adadagrad::ADADAGRAD,
 ];

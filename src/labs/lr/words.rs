@@ -1,0 +1,113 @@
+//! What the numbers of a problem are called.
+
+use super::config::Problem;
+
+/// Names and sentences of one problem.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words {
+    /// The loss along the run.
+    pub(super) curve: &'static str,
+    /// The loss that a run is judged by, in a sentence and as a headline.
+    pub(super) last: &'static str,
+    pub(super) headline: &'static str,
+    /// Unit of both.
+    pub(super) unit: &'static str,
+    /// What the chart of the loss shows.
+    pub(super) doc: &'static str,
+    /// Title of the picture's lower half.
+    pub(super) picture: &'static str,
+}
+
+/// The words of a problem.
+pub(super) fn words(problem: Problem) -> Words {
+    match problem {
+        Problem::Law => Words {
+            curve: "predicted loss",
+            last: "predicted final loss",
+            headline: "Predicted final loss",
+            unit: "nats",
+            doc: "Loss that the chosen law predicts, and what the other laws say of the same schedule. It falls faster as the rate falls. Two real runs of the same schedule differ by up to 0.023.",
+            picture: "predicted loss, nats",
+        },
+        Problem::Quadratic => Words {
+            curve: "expected loss",
+            last: "expected final loss",
+            headline: "Expected final loss",
+            unit: "",
+            doc: "Exact expected loss. It flattens while the rate is high and drops as the rate falls.",
+            picture: "expected loss, log scale",
+        },
+        Problem::Digits => Words {
+            curve: "training loss",
+            last: "held-out loss",
+            headline: "Held-out loss",
+            unit: "nats",
+            doc: "Mean loss of the training batches since the last point; the band covers all seeds.",
+            picture: "training loss, nats; band over seeds",
+        },
+        Problem::Bound => Words {
+            curve: "bound on the loss",
+            last: "bound at the end",
+            headline: "Bound at the end",
+            unit: "",
+            doc: "What convex theory promises if training stopped there, for gradients of norm 1 and a start 1 away from the optimum. Right for shapes and best rates, not a loss predictor.",
+            picture: "convex bound on the loss, log scale",
+        },
+        Problem::Log => Words {
+            curve: "loss",
+            last: "predicted final loss",
+            headline: "Predicted final loss",
+            unit: "nats",
+            doc: "What was logged, and what the law fitted to it predicts for the rest; the band covers the bootstrap refits.",
+            picture: "logged (dots) and predicted loss, nats; hatched: rates below every logged one",
+        },
+        Problem::Valley => Words {
+            curve: "expected loss",
+            last: "expected final loss",
+            headline: "Expected final loss",
+            unit: "",
+            doc: "Height above the river plus the river's own height. A constant rate floats above the river; a cooldown lets the run down to it, but hardly moves it along.",
+            picture: "expected height, log scale",
+        },
+        Problem::Drift => Words {
+            curve: "squared distance to the optimum",
+            last: "mean squared distance over the run",
+            headline: "Mean squared distance",
+            unit: "",
+            doc: "Exact expected squared distance to the moving optimum. Where the optimum starts to drift, small rates are left behind.",
+            picture: "squared distance to the optimum, log scale",
+        },
+        Problem::Sparse => Words {
+            curve: "training loss",
+            last: "test loss",
+            headline: "Test loss",
+            unit: "",
+            doc: "Loss of the samples drawn since the last point. Large rates keep it up while weights die; it falls when the rate drops.",
+            picture: "training loss; band over seeds",
+        },
+        Problem::Federated => Words {
+            curve: "clients' training loss",
+            last: "held-out loss",
+            headline: "Held-out loss",
+            unit: "nats",
+            doc: "Mean loss of the clients' batches in every round; the band covers all seeds.",
+            picture: "clients' training loss, nats; band over seeds",
+        },
+        Problem::Relabel => Words {
+            curve: "training loss",
+            last: "loss over the last quarter",
+            headline: "Loss over the last quarter",
+            unit: "nats",
+            doc: "Mean loss of the training batches since the last point. It jumps when the labels change; a network that has lost its plasticity recovers more and more slowly.",
+            picture: "training loss, nats; band over seeds",
+        },
+        Problem::Growing => Words {
+            curve: "training loss",
+            last: "held-out loss",
+            headline: "Held-out loss",
+            unit: "nats",
+            doc: "Mean loss of the batches since the last point, by samples seen.",
+            picture: "training loss, nats, by base batches of samples",
+        },
+    }
+}
