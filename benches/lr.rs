@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use schedlab::core::mlp::Optimizer;
-use schedlab::core::{Simulation as _, finish};
+use schedlab::core::{Simulation as _, finish, num};
 use schedlab::labs::lr::bound::Bound;
 use schedlab::labs::lr::law_fit::{LawFit, LawKind, Measured};
 use schedlab::labs::lr::laws::{PUBLISHED, Prepared};
@@ -40,7 +40,8 @@ fn curves() -> Vec<Measured> {
                     let down = match k {
                         0 => 1.0,
                         1 => {
-                            0.1 + 0.45 * (1.0 + (std::f64::consts::PI * i as f64 / n as f64).cos())
+                            0.1 + 0.45
+                                * (1.0 + num::cos(std::f64::consts::PI * i as f64 / n as f64))
                         }
                         _ => {
                             if i < n / 2 {

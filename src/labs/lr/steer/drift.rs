@@ -20,7 +20,7 @@ pub(in crate::labs::lr) struct Drift {
     /// Expected squared distance to the optimum.
     distance: f64,
     done: u64,
-    drift: f64,
+    moves: f64,
     from: u64,
     regret: f64,
 }
@@ -38,7 +38,7 @@ impl Drift {
         Self {
             distance: START,
             done: 0,
-            drift,
+            moves: drift,
             from,
             regret: 0.0,
         }
@@ -61,7 +61,7 @@ impl Drift {
     pub(in crate::labs::lr) fn advance(&mut self, rate: f64) {
         let grow = 1.0 - 2.0 * rate + rate * rate * (1.0 + (DIMS + 1.0) / BATCH);
         let moved = if self.done >= self.from {
-            self.drift
+            self.moves
         } else {
             0.0
         };

@@ -95,13 +95,12 @@ impl Growing {
         }
         let below = (n - 1) as f64;
         let limit = self.tolerance * self.tolerance;
-        let wanted = match self.growth {
+        let wanted = if self.growth == Growth::Norm {
             // Summed over coordinates, Σ g² - n ḡ² is the whole sample variance times n - 1.
-            Growth::Norm => (squares - n as f64 * square) / below / (limit * square),
-            _ => {
-                let spread = products.iter().map(|p| (p - square) * (p - square));
-                num::sum(spread) / below / (limit * square * square)
-            }
+            (squares - n as f64 * square) / below / (limit * square)
+        } else {
+            let spread = products.iter().map(|p| (p - square) * (p - square));
+            num::sum(spread) / below / (limit * square * square)
         };
         (mean, square, wanted)
     }

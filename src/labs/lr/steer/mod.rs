@@ -62,12 +62,13 @@ pub(super) fn check(config: &Config) -> Result<()> {
         (_, p) if !p.trains() => {
             unfit("a problem that is trained: digits network, noisy quadratic")
         }
-        (Shape::DriftOptimal, Problem::Drift) | (Shape::Plateau, _) => Ok(()),
+        (Shape::DriftOptimal, Problem::Drift)
+        | (Shape::FedHyper, Problem::Federated)
+        | (Shape::VolSched, Problem::Digits)
+        | (Shape::Plateau, _) => Ok(()),
         (Shape::DriftOptimal, _) => unfit("on the drifting regression only"),
-        (Shape::VolSched, Problem::Digits) => Ok(()),
-        (Shape::VolSched, _) => unfit("on a problem with an accuracy: digits network"),
-        (Shape::FedHyper, Problem::Federated) => Ok(()),
         (Shape::FedHyper, _) => unfit("on the federated digits only"),
+        (Shape::VolSched, _) => unfit("on a problem with an accuracy: digits network"),
         (_, Problem::Quadratic | Problem::Digits) => Ok(()),
         _ => unfit("on the digits network or the noisy quadratic"),
     }
