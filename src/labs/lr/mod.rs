@@ -10,6 +10,7 @@ mod continuation;
 pub mod curves;
 mod dialect_report;
 pub mod dialects;
+mod extension;
 pub mod fit;
 pub mod golden;
 #[cfg(feature = "gpu")]
@@ -190,6 +191,7 @@ impl Lab for Lr {
             Shape::ScheduleFree => "schedule-free",
             Shape::FedHyper => "fedhyper",
             Shape::DriftOptimal => "drift-schedule",
+            Shape::Extended => "schedule-extension",
         });
         EXHIBITS.iter().copied().find(|e| e.id == id)
     }

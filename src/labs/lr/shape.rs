@@ -62,11 +62,13 @@ pub enum Shape {
     FedHyper,
     /// The optimum under drift, from the state of the run.
     DriftOptimal,
+    /// A finished WSD run that goes on at a lower stable rate.
+    Extended,
 }
 
 impl Shape {
     /// All shapes, in the order of the menu.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Constant,
         Self::Linear,
         Self::Cosine,
@@ -94,9 +96,10 @@ impl Shape {
         Self::ScheduleFree,
         Self::FedHyper,
         Self::DriftOptimal,
+        Self::Extended,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 28] = [
         "constant",
         "linear",
         "cosine",
@@ -124,6 +127,7 @@ impl Shape {
         "Schedule-Free",
         "FedHyper",
         "drift optimum",
+        "extended WSD",
     ];
     /// The shapes every run can be compared with.
     pub const RIVALS: [Self; 5] = [
@@ -175,6 +179,7 @@ impl Shape {
                 | Self::AutoLrs
                 | Self::FedHyper
                 | Self::DriftOptimal
+                | Self::Extended
         )
     }
 

@@ -1,4 +1,5 @@
-//! Parameters of schedules that come out of the run itself, and of the problems made for them.
+//! Parameters of schedules that come out of the run or of another run, and of the problems made
+//! for them.
 
 use super::params::{SCHEDULE, TASK};
 use super::{Config, Fed, Growth, Hyper, Problem};
@@ -10,6 +11,17 @@ fn drifts(c: &Config) -> bool {
 }
 
 pub(super) const PARAMS: &[Param<Config>] = &[
+    Param::float(
+        "short",
+        "Extended from",
+        [0.05, 1.0],
+        |c: &Config| c.short,
+        |c, v| c.short = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(|c| c.shape == Shape::Extended)
+    .doc("Length of the shorter run, whose rate was tuned. Its stable rate is kept for 0.8 of that; then the convex bound says how much lower the run goes on."),
     Param::int(
         "looks",
         "Observations",

@@ -6,6 +6,7 @@ mod params;
 pub(super) use params::params;
 
 use super::dialects::{Dialect, Settings, named};
+use super::extension::Extension;
 use super::law::LawChoice;
 use super::schedule::{Cooldown, Factors, Knobs, Schedule, Shape, Warmup};
 use crate::core::mlp::Optimizer;
@@ -227,6 +228,8 @@ pub struct Config {
     pub knee: u64,
     /// Exponent of the power law (power).
     pub exponent: f64,
+    /// Length of the run that is extended, as a share of the whole (extended WSD).
+    pub short: f64,
     /// Observations over the run that feed a rule (plateau, VolSched).
     pub looks: u64,
     /// Bad observations borne before a drop (plateau).
@@ -327,6 +330,7 @@ impl Default for Config {
             phi: 1.0,
             knee: 100,
             exponent: -0.51,
+            short: 0.4,
             looks: 40,
             patience: 3,
             first_rate: 0.1,
@@ -470,6 +474,14 @@ impl Config {
         if s.shape.is_guided() {
             return Ok(None);
         }
+        if s.shape == Shape::Extended {
+            let extension = self.extension();
+            let rho = extension.rho()?;
+            return Ok(Some(Factors {
+                values: extension.factors(rho).into(),
+                rule: format!("the short run's rate, then {rho:.3} times it").into(),
+            }));
+        }
         let dialect = self.dialect_of(s.shape);
         let Some(named) = named(s, &self.settings(), dialect) else {
             if dialect == Dialect::Lab {
@@ -510,6 +522,17 @@ impl Config {
             values: values.into_iter().step_by(calls).collect(),
             rule: rule.into(),
         }))
+    }
+
+    /// The extension of a shorter run.
+    pub(super) fn extension(&self) -> Extension {
+        Extension {
+            short: ((self.short * self.horizon as f64).round() as usize).max(1),
+            updates: self.horizon as usize,
+            cooldown: self.cooldown,
+            floor: self.floor,
+            norm_decay: self.norm_decay,
+        }
     }
 
     /// The line through the drawn points.
@@ -675,7 +698,7 @@ impl Config {
 
     /// Whether any run has a cooldown.
     pub fn wsd(&self) -> bool {
-        self.shape.cools() || self.rivals
+        self.shape.cools() || self.shape == Shape::Extended || self.rivals
     }
 }
 

@@ -11,6 +11,7 @@ mod cyclic;
 mod drawn;
 mod drift;
 mod exponential;
+mod extension;
 mod fedhyper;
 mod hypergradient;
 mod inverse_sqrt;
@@ -58,6 +59,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &drawn::DRAWN,
     &convex_bound::CONVEX_BOUND,
     &bound_optimum::BOUND_OPTIMUM,
+    &extension::EXTENSION,
     &refined::REFINED,
     &multi_power::MULTI_POWER,
     &annealing::ANNEALING,
