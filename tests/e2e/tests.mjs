@@ -481,6 +481,11 @@ export const WITH_WEBGPU = [
       const other = await open(new URL(lab.page.url()).hash);
       const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 2);
       assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
+      await other.close();
+      return lab;
+    },
+  },
+  {
     name: "a loss log is fitted, its schedule optimised, exported and shared",
     async run({ open }) {
       const lab = await open("#lr", "?kernels=cpu");

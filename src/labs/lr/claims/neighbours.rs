@@ -168,7 +168,7 @@ pub(crate) fn nap(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
                 interval,
                 seeds,
                 verdict: match verdict(interval, true) {
-                    Verdict::NotReproduced if grown > 1.5 => Verdict::Partly,
+                    Verdict::NotReproduced if grown > 1.5 && interval[1] >= 0.0 => Verdict::Partly,
                     other => other,
                 },
                 why: format!(
