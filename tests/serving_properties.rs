@@ -314,6 +314,18 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_arrival_is_that_of_vllm_v1(config in config()) {
+        let told = |scheduler| {
+            let start = run(&Config { scheduler, ..config.clone() }).recording().at(0);
+            let (mut engine, mut tell) = (start, Tell::default());
+            engine.advance_all(u64::MAX, &mut tell);
+            tell.0
+        };
+        prop_assume!(Serving::check(&Config { scheduler: Scheduler::Fcfs, ..config.clone() }).is_ok());
+        prop_assert_eq!(told(Scheduler::Fcfs), told(Scheduler::VllmV1));
+    }
+
+    #[test]
     fn only_an_oracle_sees_output_lengths_before_the_last_token(config in config(), pick in 0_usize..1000) {
         prop_assume!(Serving::check(&config).is_ok() && !config.scheduler.has(Feature::Oracle));
         let w = workload(&config, &Library::default()).unwrap();

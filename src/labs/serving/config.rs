@@ -3,7 +3,7 @@
 use super::cost::{
     Choices, CostKind, CostModel, CostPreset, Gpu, Model, Roofline, blocks_that_fit,
 };
-use super::engine::{Limits, Pools, SwapSpace};
+use super::engine::{Limits, Pools, Quirks, SwapSpace};
 pub use super::policies::Scheduler;
 use super::policies::{Feature, Policy};
 use super::routers::Route;
@@ -73,8 +73,18 @@ pub struct Config {
     pub scheduler: Scheduler,
     /// Tokens of one iteration (Sarathi's chunk, the budget of vLLM v1 and SRPT).
     pub chunk_size: u64,
-    /// Tokens of a prefill batch (vLLM v0: padded; LightLLM: real).
+    /// Tokens of a prefill batch.
     pub max_tokens_in_batch: u64,
+    /// Whether vLLM v0 counts them padded to the longest prompt.
+    pub padded_prefill: bool,
+    /// Whether a partly prefilled victim restarts as if it had been decoding.
+    pub quirk_partial_restart: bool,
+    /// Whether requests that end before their static batch keep their slots for ever.
+    pub quirk_slot_leak: bool,
+    /// Whether a lone request that evicts itself waits for the next arrival.
+    pub quirk_lone_waits: bool,
+    /// Whether the least outstanding router counts only the requests that wait.
+    pub quirk_waiting_only: bool,
     /// Requests that may run at once.
     pub batch_size_cap: u64,
     /// Decode iterations between two tries of LightLLM to admit.
@@ -260,6 +270,11 @@ impl Default for Config {
             scheduler: Scheduler::Vllm,
             chunk_size: 512,
             max_tokens_in_batch: 8192,
+            padded_prefill: true,
+            quirk_partial_restart: false,
+            quirk_slot_leak: false,
+            quirk_lone_waits: false,
+            quirk_waiting_only: false,
             batch_size_cap: 128,
             max_waiting_iters: 10,
             admission: Admission::PastFuture,
@@ -502,8 +517,20 @@ impl Config {
             stages: self.stages() as u32,
             cost: self.cost_model(),
             swap: self.swap_space(block_size),
-            quirks: false,
+            quirks: self.quirks(),
+            padded: self.padded_prefill,
             ignore_misfits: true,
+        }
+    }
+
+    /// Oddities of the reference simulator in use: those that this scheduler and router can have.
+    fn quirks(&self) -> Quirks {
+        let (scheduler, routing) = (self.scheduler, self.routing);
+        Quirks {
+            partial_restart: self.quirk_partial_restart && scheduler == Scheduler::Sarathi,
+            slot_leak: self.quirk_slot_leak && scheduler == Scheduler::StaticBatching,
+            lone_waits: self.quirk_lone_waits && scheduler == Scheduler::Vllm && !self.swaps(),
+            waiting_only: self.quirk_waiting_only && routing == Routing::LeastOutstanding,
         }
     }
 

@@ -99,6 +99,9 @@ impl Lab for Serving {
         } else {
             name.to_owned()
         };
+        if config.swaps() {
+            label.push_str(", swapping");
+        }
         if config.replicas > 1 {
             let router = config.routing.card().name;
             label = match config.pools() {

@@ -256,7 +256,7 @@ fn stop_words(head: &str, stop: Stop, config: &Config) -> String {
         Stop::Tokens { with, limit } => format!(
             "Prefill limit: with {} the batch would have {with} tokens{}; {limit} are allowed.",
             head.to_lowercase(),
-            if config.scheduler == Scheduler::Vllm { ", padded to the longest prompt" } else { "" }
+            if config.scheduler == Scheduler::Vllm && config.padded_prefill { ", padded to the longest prompt" } else { "" }
         ),
         Stop::Budget(budget) => format!("Budget: all {budget} tokens of this iteration went to requests before it."),
         Stop::StaticBatch(n) => format!("Order: a static batch runs with {n} unfinished request{}; nobody joins before it ends.", plural(n)),

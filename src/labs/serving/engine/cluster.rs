@@ -35,7 +35,7 @@ impl Cluster<'_> {
     /// Requests of an instance that wait or run. With the quirks of the reference simulator only
     /// those that wait.
     pub fn outstanding(&self, instance: usize) -> usize {
-        if self.limits.quirks {
+        if self.limits.quirks.waiting_only {
             self.waiting(instance)
         } else {
             self.replicas[instance].outstanding as usize

@@ -60,6 +60,8 @@ pub struct Cohort {
     due: Vec<u32>,
     /// Sum of `processed` over members.
     tokens: u64,
+    /// Members by user.
+    users: Vec<u32>,
     ends: BinaryHeap<Reverse<(u64, u64)>>,
     in_batch: bool,
 }
@@ -103,6 +105,12 @@ impl Cohort {
             .filter(|&r| r != GONE)
     }
 
+    /// Users with the number of their members, where there are any.
+    pub fn by_user(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let counts = self.users.iter().enumerate();
+        counts.filter_map(|(user, &n)| (n > 0).then_some((user as u32, n)))
+    }
+
     /// The last member.
     pub fn last(&self) -> Option<u32> {
         self.members().next_back()
@@ -127,6 +135,11 @@ impl Cohort {
         let place = self.due_phase(processed, block_size);
         self.due[place] += 1;
         self.tokens += u64::from(processed);
+        let user = requests.tags.user(r) as usize;
+        if user >= self.users.len() {
+            self.users.resize(user + 1, 0);
+        }
+        self.users[user] += 1;
         self.live += 1;
         self.ends.push(Reverse((
             self.steps + u64::from(requests.left(r)),
@@ -174,6 +187,7 @@ impl Cohort {
         let place = self.due_phase(processed, limits.block_size);
         self.due[place] -= 1;
         self.tokens -= u64::from(processed);
+        self.users[requests.tags.user(member.request) as usize] -= 1;
         self.live -= 1;
         self.members[slot].request = GONE;
         while self.members.last().is_some_and(|m| m.request == GONE) {
@@ -215,6 +229,7 @@ impl Cohort {
         let members = std::mem::take(&mut self.members);
         for member in members.iter().filter(|m| m.request != GONE) {
             self.write_back(*member, requests, limits, rule);
+            self.users[requests.tags.user(member.request) as usize] -= 1;
             each(member.request, self.steps - member.joined);
         }
         self.members = members;

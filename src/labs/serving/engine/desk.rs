@@ -250,7 +250,7 @@ impl Desk {
     /// Preemption by recomputation: blocks freed, request restarted, to the front of the queue.
     pub fn evict(&mut self, requests: &mut Requests, limits: &Limits, r: u32) {
         self.release(requests, r);
-        let partly = requests.restart(r, limits.quirks);
+        let partly = requests.restart(r, limits.quirks.partial_restart);
         self.evictions += 1;
         self.partly_evictions += u64::from(partly);
         self.queue.push_front(r);

@@ -71,10 +71,48 @@ pub struct Limits {
     pub cost: CostModel,
     /// Memory of the host for the blocks of preempted requests; without it they compute again.
     pub swap: Option<SwapSpace>,
-    /// Whether the known oddities Q1 to Q3 of the reference simulator are reproduced.
-    pub quirks: bool,
+    /// Which oddities of the reference simulator are reproduced.
+    pub quirks: Quirks,
+    /// Whether the tokens of a prefill batch are counted padded to the longest prompt (vLLM v0).
+    pub padded: bool,
     /// Whether requests that can never fit are set aside at arrival instead of blocking the queue.
     pub ignore_misfits: bool,
+}
+
+/// Oddities of the simulator that the reference values come from (microsoft/vidur). None of them
+/// is a rule of a server.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent oddities, each switched on its own"
+)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Quirks {
+    /// A victim whose prompt is not finished restarts as if it had been decoding: the rest of the
+    /// prompt is decoded token by token, and its first token comes too early.
+    pub partial_restart: bool,
+    /// A request that ends before its static batch never gives its slot back.
+    pub slot_leak: bool,
+    /// When the only running request evicts itself, the scheduler waits for the next arrival.
+    pub lone_waits: bool,
+    /// The least outstanding router counts the requests that wait, not those that run.
+    pub waiting_only: bool,
+}
+
+impl Quirks {
+    /// As the reference simulator has them.
+    pub const ALL: Self = Self {
+        partial_restart: true,
+        slot_leak: true,
+        lone_waits: true,
+        waiting_only: true,
+    };
+    /// Without any.
+    pub const NONE: Self = Self {
+        partial_restart: false,
+        slot_leak: false,
+        lone_waits: false,
+        waiting_only: false,
+    };
 }
 
 impl Limits {

@@ -197,11 +197,11 @@ impl Requests {
     }
 
     /// Restart by recomputation: produced tokens become prompt. A request whose prompt is not done
-    /// keeps its lengths, except under quirk Q1. Returns whether the prompt was not done.
-    pub(super) fn restart(&mut self, r: u32, quirks: bool) -> bool {
+    /// keeps its lengths, unless it is treated as if it had been decoding. Returns whether the prompt was not done.
+    pub(super) fn restart(&mut self, r: u32, as_decoding: bool) -> bool {
         let i = r as usize;
         let partly = self.phase[i] != Phase::Decode;
-        if !partly || quirks {
+        if !partly || as_decoding {
             let total = self.prefill[i] + self.decode[i];
             self.prefill[i] = self.processed[i];
             self.decode[i] = total - self.processed[i];

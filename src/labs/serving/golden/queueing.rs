@@ -6,7 +6,7 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_floats, float, float_field, floats_field, usize_field,
 };
 use crate::core::{Error, Result, Simulation as _};
-use crate::labs::serving::engine::{Engine, Limits, Requests};
+use crate::labs::serving::engine::{Engine, Limits, Quirks, Requests};
 use crate::labs::serving::policies::Vllm;
 use crate::labs::serving::queueing as forms;
 use crate::labs::serving::routers::Routing;
@@ -235,7 +235,8 @@ fn alone(cost: [f64; 5], arrival: &[f64], prefill: &[u32], decode: &[u32]) -> Re
         stages: 1,
         cost: cost.into(),
         swap: None,
-        quirks: false,
+        quirks: Quirks::NONE,
+        padded: true,
         ignore_misfits: false,
     };
     let requests = Requests::new(arrival.into(), prefill, decode);

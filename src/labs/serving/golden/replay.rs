@@ -5,7 +5,7 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_integers, float_field, floats_field, str_field, usize_field,
 };
 use crate::core::{Error, Result};
-use crate::labs::serving::engine::{Column, Engine, Entry, Formed, Limits, Requests, Sink};
+use crate::labs::serving::engine::{Column, Engine, Entry, Formed, Limits, Quirks, Requests, Sink};
 use crate::labs::serving::policies::{
     LightLlm, Orca, Policy, Sarathi, Srpt, StaticBatching, Vllm, VllmV1,
 };
@@ -115,7 +115,8 @@ pub(super) fn vidur(file: &Value) -> Result<Vec<Case>> {
         stages: optional("pipeline_stages", 1)?,
         cost: cost(params)?.into(),
         swap: None,
-        quirks: true,
+        quirks: Quirks::ALL,
+        padded: true,
         ignore_misfits: false,
     };
     let router = match params.get("global_scheduler").and_then(Value::as_str) {
@@ -168,7 +169,8 @@ pub(super) fn engine(file: &Value) -> Result<Vec<Case>> {
         stages: 1,
         cost: cost(params)?.into(),
         swap: None,
-        quirks: false,
+        quirks: Quirks::NONE,
+        padded: true,
         ignore_misfits: false,
     };
     let engine = Engine::new(limits, requests(file)?, &*policy, 1, Routing::RoundRobin)?;

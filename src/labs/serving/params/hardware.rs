@@ -264,6 +264,16 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Which instance an arrival goes to.")
     .group("Hardware")
     .when(|c| c.replicas > 1),
+    Param::toggle(
+        "quirk_waiting_only",
+        "Quirk: count the waiting only",
+        |c: &Config| c.quirk_waiting_only,
+        |c, v| c.quirk_waiting_only = v,
+    )
+    .doc("As in the reference simulator: least outstanding counts the requests that wait, not those that run, so an instance with a full batch and an empty queue looks idle.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| c.replicas > 1 && c.routing == Routing::LeastOutstanding),
     Param::int(
         "prefill_instances",
         "Prefill instances",

@@ -40,9 +40,49 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .unit("tok")
-    .doc("Most tokens of a prefill batch. vLLM v0 counts them padded to the longest prompt, as its reference simulator does.")
+    .doc("Most tokens of a prefill batch.")
     .group("Scheduler")
     .when(|c| c.scheduler.has(Feature::PrefillLimit)),
+    Param::toggle(
+        "padded_prefill",
+        "Count padded",
+        |c: &Config| c.padded_prefill,
+        |c, v| c.padded_prefill = v,
+    )
+    .doc("The prefill batch limit counts every prompt as long as the longest of the batch, as vLLM v0's reference simulator does. Off: the real sum, as the server itself does; more short prompts start together.")
+    .group("Scheduler")
+    .advanced()
+    .when(|c| c.scheduler == Scheduler::Vllm),
+    Param::toggle(
+        "quirk_partial_restart",
+        "Quirk: restart as decoding",
+        |c: &Config| c.quirk_partial_restart,
+        |c, v| c.quirk_partial_restart = v,
+    )
+    .doc("As in the reference simulator: a victim whose prompt is not finished restarts as if it had been decoding. The rest of its prompt is then decoded one token at a time, and its first token counts too early.")
+    .group("Scheduler")
+    .advanced()
+    .when(|c| c.scheduler == Scheduler::Sarathi),
+    Param::toggle(
+        "quirk_slot_leak",
+        "Quirk: slots leak",
+        |c: &Config| c.quirk_slot_leak,
+        |c, v| c.quirk_slot_leak = v,
+    )
+    .doc("As in the reference simulator: a request that ends before its batch never gives its slot back, so that batches shrink until one slot is left.")
+    .group("Scheduler")
+    .advanced()
+    .when(|c| c.scheduler == Scheduler::StaticBatching),
+    Param::toggle(
+        "quirk_lone_waits",
+        "Quirk: a lone victim waits",
+        |c: &Config| c.quirk_lone_waits,
+        |c, v| c.quirk_lone_waits = v,
+    )
+    .doc("As in the reference simulator: when the only running request evicts itself, nothing runs before the next arrival; after the last arrival the run hangs, which is reported.")
+    .group("Scheduler")
+    .advanced()
+    .when(|c| c.scheduler == Scheduler::Vllm && !c.swaps()),
     Param::int(
         "batch_size_cap",
         "Batch cap",

@@ -143,14 +143,14 @@ impl Policy for LearnedRank {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::labs::serving::engine::Tags;
+    use crate::labs::serving::engine::{Quirks, Tags};
     use crate::labs::serving::policies::tests::{limits, run_tagged};
 
     /// One request at a time; the scores put the last first.
     fn run(threshold: u32, outputs: [u32; 3]) -> (Vec<Vec<u32>>, u64) {
         let limits = Limits {
             batch_cap: 1,
-            quirks: false,
+            quirks: Quirks::NONE,
             ..limits()
         };
         let tags = Tags {

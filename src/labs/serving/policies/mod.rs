@@ -1,5 +1,6 @@
 //! The batch-forming policies, one file each, behind one small trait.
 
+mod fcfs;
 mod learned_rank;
 mod lightllm;
 mod mlfq;
@@ -21,6 +22,7 @@ mod vllm;
 mod vllm_v1;
 mod vtc;
 
+pub use fcfs::Fcfs;
 pub use learned_rank::LearnedRank;
 pub use lightllm::LightLlm;
 pub use mlfq::Mlfq;
@@ -146,6 +148,8 @@ registry! {
     Lightllm => lightllm::CARD,
     /// Past-Future: admission by the peak of memory that past output lengths foretell.
     PastFuture => past_future::CARD,
+    /// First come, first served.
+    Fcfs => fcfs::CARD,
     /// Shortest remaining processing time, with true or predicted lengths.
     Srpt => srpt::CARD,
     /// Learning to rank: a noisy ranking of output lengths, with a guard against starvation.

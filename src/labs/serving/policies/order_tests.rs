@@ -5,7 +5,7 @@ use super::tests::{limits, run_tagged};
 use super::*;
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::serving::config::SglangOrder;
-use crate::labs::serving::engine::{Engine, NoSink, Piece, Tags};
+use crate::labs::serving::engine::{Engine, NoSink, Piece, Quirks, Tags};
 use crate::labs::serving::routers::Routing;
 
 fn firsts(engine: &Engine) -> Vec<u32> {
@@ -125,7 +125,7 @@ fn non_preemptive_priorities_wait_as_long_as_cobham_says() {
         token_budget: 100_000,
         batch_cap: 1,
         cost: [0.0, 1e-3, 0.0, 0.0, 0.0].into(),
-        quirks: false,
+        quirks: Quirks::NONE,
         ..limits()
     };
     let mut engine = Engine::new(limits, requests, &policy, 1, Routing::RoundRobin).unwrap();
@@ -198,7 +198,7 @@ fn admission_by_the_whole_prompt_waits_for_its_blocks() {
         token_budget: 40,
         whole_prompt,
         watermark_blocks: 1,
-        quirks: false,
+        quirks: Quirks::NONE,
         ..limits()
     };
     let (by_chunk, _) = run_tagged(&VllmV1, limits(false), &requests, Tags::default());
@@ -225,7 +225,7 @@ fn cached(batch_cap: u32) -> Limits {
         batch_cap,
         prefix_caching: true,
         max_new_tokens: 10,
-        quirks: false,
+        quirks: Quirks::NONE,
         ..limits()
     }
 }

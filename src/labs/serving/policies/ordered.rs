@@ -2,7 +2,7 @@
 //! then waiting ones in the order of a policy.
 
 use super::vllm_v1::{admit, missing_blocks, wanted_tokens};
-use crate::labs::serving::engine::{Desk, Limits, Requests, Stop};
+use crate::labs::serving::engine::{Beside, CohortRule, Desk, Limits, Place, Requests, Stop};
 
 /// Which requests go first.
 pub(super) trait Order {
@@ -42,6 +42,38 @@ fn before(a: (f64, u32), b: (f64, u32)) -> bool {
     a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)).is_lt()
 }
 
+/// Running requests stay where they are, so those that decode may be kept together.
+pub(super) const COHORT: CohortRule = CohortRule {
+    place: Place::Front,
+    grows: true,
+};
+
+/// One step beside the cohort. Wherever somebody might have to give memory back, the plain rules
+/// decide: the victim may be a member.
+pub(super) fn beside(
+    order: &mut impl Order,
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+) -> Beside {
+    let size = desk.cohort.len() as u32;
+    if size > limits.token_budget || order.preemptive() && !desk.queue.is_empty() {
+        return Beside::Plain;
+    }
+    let due = desk.cohort.blocks_due();
+    let mut need = due;
+    for &r in &desk.held {
+        let q = wanted_tokens(requests, r, limits.token_budget - size);
+        need += missing_blocks(requests, limits, r, q);
+    }
+    if desk.free(limits) < need {
+        return Beside::Plain;
+    }
+    desk.run_cohort(due);
+    step_within(order, desk, requests, limits, limits.token_budget - size);
+    Beside::Formed
+}
+
 /// One step.
 pub(super) fn step(
     order: &mut impl Order,
@@ -49,15 +81,25 @@ pub(super) fn step(
     requests: &mut Requests,
     limits: &Limits,
 ) {
+    step_within(order, desk, requests, limits, limits.token_budget);
+}
+
+fn step_within(
+    order: &mut impl Order,
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+    budget: u32,
+) {
     let before = desk.evictions;
-    let budget = running(order, desk, requests, limits);
+    let budget = running(order, desk, requests, limits, budget);
     let preempted = desk.evictions > before;
     if preempted {
         sort(order, desk, requests);
         desk.stop = Stop::Preempted;
     }
     // A lone request that preempted itself would otherwise wait for an event that may never come.
-    if !preempted || desk.batch.is_empty() {
+    if !preempted || desk.batch_len() == 0 {
         waiting(order, desk, requests, limits, budget);
     }
 }
@@ -85,8 +127,13 @@ fn evict(
     Some(victim)
 }
 
-fn running(order: &impl Order, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> u32 {
-    let mut budget = limits.token_budget;
+fn running(
+    order: &impl Order,
+    desk: &mut Desk,
+    requests: &mut Requests,
+    limits: &Limits,
+    mut budget: u32,
+) -> u32 {
     let mut i = 0;
     'next: while budget > 0 && i < desk.held.len() {
         let r = desk.held[i];
@@ -126,10 +173,10 @@ fn waiting(
     };
     while let Some(place) = order.pick(desk, requests) {
         let r = desk.queue[place];
-        let admitted = if desk.held.len() >= limits.batch_cap as usize {
-            Err(Stop::Holders(limits.batch_cap))
-        } else if budget == 0 {
+        let admitted = if budget == 0 {
             Err(Stop::Budget(limits.token_budget))
+        } else if desk.cohort.len() + desk.held.len() >= limits.batch_cap as usize {
+            Err(Stop::Holders(limits.batch_cap))
         } else {
             admit(desk, requests, limits, r, budget)
         };

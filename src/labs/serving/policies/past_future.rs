@@ -324,6 +324,7 @@ impl Policy for PastFuture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labs::serving::engine::Quirks;
     use crate::labs::serving::policies::tests::{limits, run_tagged};
 
     #[test]
@@ -344,7 +345,7 @@ mod tests {
             num_blocks: 100,
             max_new_tokens: 40,
             max_waiting_iters: 0,
-            quirks: false,
+            quirks: Quirks::NONE,
             ..limits()
         };
         let together = |admission| {
@@ -373,7 +374,7 @@ mod tests {
             num_blocks: 200,
             max_new_tokens: 150,
             max_waiting_iters: 0,
-            quirks: false,
+            quirks: Quirks::NONE,
             ..limits()
         };
         let policy = PastFuture::new(Admission::PastFuture, 1);

@@ -5,7 +5,7 @@
 use super::ordered::{self, Order};
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Entry, Limits, Requests};
+use crate::labs::serving::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -69,6 +69,14 @@ impl Policy for Priority {
         batch: &[Entry],
     ) {
         retire(desk, requests, batch);
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(ordered::COHORT)
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        ordered::beside(self, desk, requests, limits)
     }
 
     fn why(&self, desk: &Desk, requests: &Requests, _limits: &Limits, r: u32) -> Vec<String> {

@@ -69,8 +69,8 @@ impl Policy for StaticBatching {
         }
         for &r in &members {
             let in_last = batch.iter().any(|e| e.request == r);
-            // Quirk Q2: requests that ended earlier keep their slots for ever.
-            if in_last || !limits.quirks {
+            // The reference simulator's leak: requests that ended earlier keep their slots for ever.
+            if in_last || !limits.quirks.slot_leak {
                 desk.release(requests, r);
             }
             if !in_last {

@@ -4,7 +4,7 @@
 use super::*;
 use crate::core::Simulation as _;
 use crate::labs::serving::engine::{
-    Chains, Engine, Formed, NO_REQUEST, Requests, Sink, SwapSpace, Tags,
+    Chains, Engine, Formed, NO_REQUEST, Quirks, Requests, Sink, SwapSpace, Tags,
 };
 use crate::labs::serving::routers::Routing;
 
@@ -37,7 +37,8 @@ pub(super) fn limits() -> Limits {
         stages: 1,
         cost: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
         swap: None,
-        quirks: true,
+        quirks: Quirks::ALL,
+        padded: true,
         ignore_misfits: false,
     }
 }
@@ -179,7 +180,7 @@ fn nobody_joins_a_static_batch_and_the_quirk_keeps_early_slots() {
     assert_eq!(batches, want);
     assert_eq!(odd.desk(0).used, 10, "the slot of request 1 is never freed");
     let clean = Limits {
-        quirks: false,
+        quirks: Quirks::NONE,
         ..limits()
     };
     let (same, engine) = run(&StaticBatching::default(), clean, &requests);
@@ -268,13 +269,13 @@ fn a_lone_request_that_evicts_itself_goes_on_unless_the_quirk_is_on() {
         quirks,
         ..limits()
     };
-    let (_, odd) = run(&Vllm, pool(true), &[(4, 4)]);
+    let (_, odd) = run(&Vllm, pool(Quirks::ALL), &[(4, 4)]);
     let stuck = odd.deadlock().map(|e| e.to_string()).unwrap_or_default();
     assert!(
         stuck.starts_with("deadlock: request 0 needs 2 blocks, pool has 2"),
         "{stuck:?}"
     );
-    let (batches, engine) = run(&Vllm, pool(false), &[(4, 4)]);
+    let (batches, engine) = run(&Vllm, pool(Quirks::NONE), &[(4, 4)]);
     let tokens: Vec<u32> = batches.iter().map(|b| b.1[0].1).collect();
     assert_eq!(tokens, [4, 1, 6, 7], "two re-prefills");
     assert_eq!(engine.finished(), 1);
@@ -293,7 +294,7 @@ fn a_swapped_request_keeps_its_tokens_and_comes_back_before_anybody_is_admitted(
     let pool = |swap| Limits {
         block_size: 2,
         num_blocks: 5,
-        quirks: false,
+        quirks: Quirks::NONE,
         swap,
         ..limits()
     };
@@ -326,7 +327,7 @@ fn a_lone_request_that_swaps_itself_out_comes_back_at_once() {
     let limits = Limits {
         block_size: 4,
         num_blocks: 2,
-        quirks: false,
+        quirks: Quirks::NONE,
         swap: Some(SwapSpace {
             blocks: 2,
             secs_per_block: 0.5,
@@ -430,4 +431,18 @@ fn chains_that_do_not_make_sense_are_refused() {
         start(chain([1, NO_REQUEST], [0.0, f64::NAN])).is_err(),
         "no thinking time"
     );
+}
+
+#[test]
+fn prompts_count_padded_or_as_they_are() {
+    let limits = |padded| Limits {
+        max_tokens_in_batch: 20,
+        padded,
+        ..limits()
+    };
+    // The first runs alone; then 12 and 4 are 24 padded and 16 in fact.
+    let requests = [(1, 1), (12, 1), (4, 1)];
+    let second = |padded| run(&Vllm, limits(padded), &requests).0[1].1.clone();
+    assert_eq!(second(true), [(1, 12)]);
+    assert_eq!(second(false), [(1, 12), (2, 4)]);
 }

@@ -37,7 +37,7 @@ impl Policy for Vllm {
         }
         let preempted = desk.preemptions() > before;
         // The only running request preempted itself: its blocks are free now, so try once more.
-        let again = desk.batch.is_empty() && preempted && !limits.quirks;
+        let again = desk.batch.is_empty() && preempted && !limits.quirks.lone_waits;
         if !preempted || again {
             swap_in(desk, requests, limits);
         }
@@ -111,22 +111,26 @@ impl Policy for Vllm {
     }
 }
 
-/// Prefill-only batch: queue heads under blocks, padded token count, holders and batch size.
+/// Prefill-only batch: queue heads under blocks, token count (padded or real), holders and batch size.
 fn admit(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
     if !desk.swapped.is_empty() {
         desk.stop = Stop::Swapped(desk.swapped.len() as u32);
         return;
     }
-    let mut longest = 0;
+    let (mut longest, mut tokens) = (0, 0);
     while let Some(&r) = desk.queue.front() {
         let Some(need) = whole_prompt_blocks(desk, requests, limits, r) else {
             break;
         };
         let prompt = requests.prefill[r as usize];
-        let padded = (desk.batch.len() as u64 + 1) * u64::from(prompt.max(longest));
-        if padded > limits.max_tokens_in_batch {
+        let with = if limits.padded {
+            (desk.batch.len() as u64 + 1) * u64::from(prompt.max(longest))
+        } else {
+            tokens + u64::from(prompt)
+        };
+        if with > limits.max_tokens_in_batch {
             desk.stop = Stop::Tokens {
-                with: padded,
+                with,
                 limit: limits.max_tokens_in_batch,
             };
             break;
@@ -143,6 +147,7 @@ fn admit(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
         desk.allocate(requests, r, need);
         desk.run(requests, r, prompt);
         longest = longest.max(prompt);
+        tokens += u64::from(prompt);
     }
 }
 

@@ -5,7 +5,7 @@
 use super::ordered::{self, Order};
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests};
+use crate::labs::serving::engine::{Beside, CohortRule, Desk, Entry, Limits, Phase, Requests};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -20,10 +20,15 @@ pub(super) const CARD: Card = Card {
     make: |config| Box::new(Vtc::new(config.vtc_input_weight, config.vtc_output_weight)),
 };
 
-/// One user as the policy sees it.
+/// One user as the policy sees it. Tokens are counted whole, so that it does not matter whether
+/// they are charged one by one or together.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Account {
-    counter: f64,
+    /// The counter when the user was lifted last.
+    lifted: f64,
+    /// Prompt and output tokens since.
+    input: u64,
+    output: u64,
     waiting: u32,
 }
 
@@ -33,6 +38,8 @@ pub struct Vtc {
     input_weight: f64,
     output_weight: f64,
     accounts: Vec<Account>,
+    /// Whether the cohort runs in the batch that is on its way.
+    together: bool,
 }
 
 impl Vtc {
@@ -43,7 +50,15 @@ impl Vtc {
             input_weight,
             output_weight,
             accounts: Vec::new(),
+            together: false,
         }
+    }
+
+    /// Service of a user in weighted tokens, with what it was lifted to.
+    fn counter(&self, account: &Account) -> f64 {
+        account.lifted
+            + (self.input_weight * account.input as f64
+                + self.output_weight * account.output as f64)
     }
 
     fn account(&mut self, user: u32) -> &mut Account {
@@ -58,7 +73,7 @@ impl Vtc {
     fn lowest(&self) -> Option<(usize, f64)> {
         (self.accounts.iter().enumerate())
             .filter(|(_, a)| a.waiting > 0)
-            .map(|(user, a)| (user, a.counter))
+            .map(|(user, a)| (user, self.counter(a)))
             .min_by(|a, b| a.1.total_cmp(&b.1))
     }
 
@@ -88,17 +103,18 @@ impl Order for Vtc {
 
     fn admitted(&mut self, requests: &Requests, r: u32) {
         let again = requests.restarts[r as usize] > 0;
-        let charge = self.input_weight * f64::from(requests.prompt[r as usize]);
+        let prompt = u64::from(requests.prompt[r as usize]);
         let account = self.account(requests.tags.user(r));
         account.waiting = account.waiting.saturating_sub(1);
         if !again {
-            account.counter += charge;
+            account.input += prompt;
         }
     }
 }
 
 impl Policy for Vtc {
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+        self.together = false;
         let before = desk.evictions;
         ordered::step(self, desk, requests, limits);
         if desk.evictions > before {
@@ -111,11 +127,13 @@ impl Policy for Vtc {
     fn arrived(&mut self, desk: &mut Desk, requests: &Requests, _limits: &Limits, r: u32) {
         let user = requests.tags.user(r);
         let others = self.lowest().map(|(_, counter)| counter);
+        let own = *self.account(user);
+        let behind = others.filter(|&lowest| self.counter(&own) < lowest);
         let account = self.account(user);
         if account.waiting == 0
-            && let Some(lowest) = others
+            && let Some(lowest) = behind
         {
-            account.counter = account.counter.max(lowest);
+            (account.lifted, account.input, account.output) = (lowest, 0, 0);
         }
         account.waiting += 1;
         ordered::enqueue(self, desk, requests, r);
@@ -131,11 +149,25 @@ impl Policy for Vtc {
         for entry in batch {
             // A batch that ends gives a token to everyone whose prompt is done.
             if requests.phase[entry.request as usize] != Phase::Prefill {
-                let weight = self.output_weight;
-                self.account(requests.tags.user(entry.request)).counter += weight;
+                self.account(requests.tags.user(entry.request)).output += 1;
+            }
+        }
+        if std::mem::take(&mut self.together) {
+            for (user, count) in desk.cohort.by_user() {
+                self.account(user).output += u64::from(count);
             }
         }
         retire(desk, requests, batch);
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(ordered::COHORT)
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        let beside = ordered::beside(self, desk, requests, limits);
+        self.together = beside == Beside::Formed;
+        beside
     }
 
     fn why(&self, desk: &Desk, requests: &Requests, _limits: &Limits, r: u32) -> Vec<String> {
@@ -145,7 +177,7 @@ impl Policy for Vtc {
         };
         let mut text = format!(
             "Fair share: user {user} has had service for {:.0} weighted tokens",
-            own.counter
+            self.counter(own)
         );
         let ahead = (desk.queue.iter())
             .take_while(|&&q| q != r)

@@ -1,7 +1,7 @@
 //! Where requests go, worked out by hand.
 
 use super::*;
-use crate::labs::serving::engine::{Engine, Limits, NoSink, Requests, Tags};
+use crate::labs::serving::engine::{Engine, Limits, NoSink, Quirks, Requests, Tags};
 use crate::labs::serving::policies::VllmV1;
 use std::sync::Arc;
 
@@ -21,7 +21,8 @@ fn routed(routing: Routing, replicas: u32, requests: Requests) -> Vec<u32> {
         stages: 1,
         cost: [1.0, 0.0, 0.0, 0.0, 0.0].into(),
         swap: None,
-        quirks: false,
+        quirks: Quirks::NONE,
+        padded: true,
         ignore_misfits: true,
     };
     let mut engine = Engine::new(limits, requests, &VllmV1, replicas, routing).unwrap();
