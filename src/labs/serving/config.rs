@@ -1,7 +1,8 @@
 //! Config of the lab.
 
 use super::cost::{
-    Choices, CostKind, CostModel, CostPreset, Gpu, Model, Roofline, blocks_that_fit,
+    Choices, CostKind, CostModel, CostPreset, Experts, Gpu, GpuSpec, Model, Roofline, Shape,
+    blocks_that_fit,
 };
 use super::engine::{Limits, Pools, Quirks, SwapSpace};
 pub use super::policies::Scheduler;
@@ -153,6 +154,32 @@ pub struct Config {
     pub model: Model,
     /// GPU of the roofline.
     pub roofline_gpu: Gpu,
+    /// Figures of a GPU of one's own: dense bf16 peak in TFLOP/s.
+    pub own_gpu_tflops: f64,
+    /// Its memory bandwidth in TB/s.
+    pub own_gpu_tbps: f64,
+    /// Its memory in GiB.
+    pub own_gpu_gib: f64,
+    /// Its link to other GPUs, one way, in GB/s.
+    pub own_gpu_link_gbps: f64,
+    /// Its thermal design power in watts.
+    pub own_gpu_watts: f64,
+    /// Shape of a model of one's own: layers.
+    pub own_model_layers: u64,
+    /// Its width.
+    pub own_model_width: u64,
+    /// Its query heads times their width.
+    pub own_model_attention: u64,
+    /// Its parameters in billions.
+    pub own_model_params: f64,
+    /// Those that a token uses, in billions.
+    pub own_model_active: f64,
+    /// Its experts per layer; 0 without any.
+    pub own_model_experts: u64,
+    /// Experts per token.
+    pub own_model_topk: u64,
+    /// Width of an expert.
+    pub own_model_expert_width: u64,
     /// GPUs that share every layer in the roofline.
     pub roofline_tensor_parallel: u64,
     /// Share of the peak FLOP/s that is reached.
@@ -309,6 +336,19 @@ impl Default for Config {
             kv_bytes: 131_072.0,
             model: Model::Llama3_8b,
             roofline_gpu: Gpu::A100,
+            own_gpu_tflops: 312.0,
+            own_gpu_tbps: 2.039,
+            own_gpu_gib: 80.0,
+            own_gpu_link_gbps: 300.0,
+            own_gpu_watts: 400.0,
+            own_model_layers: 32,
+            own_model_width: 4096,
+            own_model_attention: 4096,
+            own_model_params: 8.03,
+            own_model_active: 8.03,
+            own_model_experts: 0,
+            own_model_topk: 2,
+            own_model_expert_width: 14_336,
             roofline_tensor_parallel: 1,
             flops_share: 0.65,
             bandwidth_share: 0.78,
@@ -390,7 +430,7 @@ impl Config {
     pub fn kv_bytes_per_token(&self) -> f64 {
         match self.cost_kind {
             CostKind::Preset => self.cost.kv_bytes(),
-            CostKind::Roofline => self.model.shape().kv_bytes,
+            CostKind::Roofline => self.shape().kv_bytes,
             CostKind::Linear | CostKind::Hinge => self.kv_bytes,
         }
     }
@@ -432,10 +472,74 @@ impl Config {
         }
     }
 
+    /// The figures of the GPU.
+    pub fn gpu_spec(&self) -> GpuSpec {
+        self.gpu().spec().unwrap_or(GpuSpec {
+            tflops: self.own_gpu_tflops,
+            tbps: self.own_gpu_tbps,
+            gib: self.own_gpu_gib,
+            link_gbps: self.own_gpu_link_gbps,
+            watts: self.own_gpu_watts,
+        })
+    }
+
+    /// The shape of the roofline's model.
+    pub fn shape(&self) -> Shape {
+        let layers = self.own_model_layers as f64;
+        self.model.shape().unwrap_or(Shape {
+            layers,
+            width: self.own_model_width as f64,
+            attention: [self.own_model_attention as f64; 2],
+            params: [self.own_model_params * 1e9, self.own_model_active * 1e9],
+            kv_bytes: self.kv_bytes,
+            experts: (self.own_model_experts > 0).then_some(Experts {
+                layers,
+                count: self.own_model_experts as u32,
+                active: self.own_model_topk as u32,
+                ffn: self.own_model_expert_width as f64,
+            }),
+        })
+    }
+
+    /// Makes the figures of the GPU in use one's own, to be changed.
+    pub fn adopt_gpu(&mut self) {
+        let spec = self.gpu_spec();
+        self.own_gpu_tflops = spec.tflops;
+        self.own_gpu_tbps = spec.tbps;
+        self.own_gpu_gib = spec.gib;
+        self.own_gpu_link_gbps = spec.link_gbps;
+        self.own_gpu_watts = spec.watts;
+    }
+
+    /// Makes the shape of the model in use one's own, to be changed. Of an attention whose decode
+    /// differs from its prefill the prefill is kept.
+    pub fn adopt_model(&mut self) {
+        let shape = self.shape();
+        self.own_model_layers = shape.layers as u64;
+        self.own_model_width = shape.width as u64;
+        self.own_model_attention = shape.attention[0] as u64;
+        [self.own_model_params, self.own_model_active] = shape.params.map(|p| p / 1e9);
+        self.kv_bytes = shape.kv_bytes;
+        self.own_model_experts = shape.experts.map_or(0, |e| u64::from(e.count));
+        if let Some(experts) = shape.experts {
+            self.own_model_topk = u64::from(experts.active);
+            self.own_model_expert_width = experts.ffn as u64;
+        }
+    }
+
+    /// Makes the coefficients in use one's own, to be changed, where they are those of a preset.
+    pub fn adopt_coefficients(&mut self) {
+        if self.cost_kind == CostKind::Preset {
+            self.roofline_gpu = self.cost.gpu();
+            self.kv_bytes = self.cost.kv_bytes();
+            [self.c0, self.c1, self.c2, self.c3, self.c4] = self.cost.coefficients();
+        }
+    }
+
     fn roofline(&self) -> Choices {
         Choices {
-            model: self.model,
-            gpu: self.roofline_gpu,
+            shape: self.shape(),
+            gpu: self.gpu_spec(),
             tensor_parallel: self.roofline_tensor_parallel,
             flops_share: self.flops_share,
             bandwidth_share: self.bandwidth_share,
@@ -564,6 +668,40 @@ impl Config {
         (self.routing.card().make)(self.seed)
     }
 
+    /// Refuses a shape whose parts do not add up.
+    fn check_own_model(&self) -> Result<()> {
+        if self.own_model_active > self.own_model_params {
+            return Err(Error::out_of_range(
+                "own_model_active",
+                self.own_model_active,
+                format!("at most all {} billion", self.own_model_params),
+            ));
+        }
+        let Some(experts) = self.shape().experts else {
+            return Ok(());
+        };
+        if experts.active > experts.count {
+            return Err(Error::out_of_range(
+                "own_model_topk",
+                experts.active,
+                format!("at most the {} experts", experts.count),
+            ));
+        }
+        let all = experts.layers
+            * f64::from(experts.count)
+            * 3.0
+            * self.own_model_width as f64
+            * experts.ffn;
+        if all > self.own_model_params * 1e9 {
+            return Err(Error::out_of_range(
+                "own_model_params",
+                self.own_model_params,
+                format!("at least the {:.1} billion of the experts", all / 1e9),
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks every parameter, and those that depend on each other.
     ///
     /// # Errors
@@ -596,6 +734,9 @@ impl Config {
                     self.replicas.saturating_sub(1)
                 ),
             ));
+        }
+        if self.cost_kind == CostKind::Roofline && self.model == Model::Own {
+            self.check_own_model()?;
         }
         if self.batch_size_cap < self.stages() {
             return Err(Error::out_of_range(
@@ -695,5 +836,38 @@ mod tests {
             Some(2048),
             "4 GiB"
         );
+    }
+
+    #[test]
+    fn own_hardware_begins_with_the_preset_and_can_be_changed() {
+        let roofline = Config {
+            cost_kind: CostKind::Roofline,
+            model: Model::Qwen3_30bA3b,
+            roofline_gpu: Gpu::H100,
+            ..Config::default()
+        };
+        let mut own = roofline.clone();
+        own.adopt_model();
+        own.adopt_gpu();
+        (own.model, own.roofline_gpu) = (Model::Own, Gpu::Own);
+        assert_eq!(own.check(), Ok(()));
+        assert_eq!(own.cost_model(), roofline.cost_model());
+        assert_eq!(own.kv_blocks(), roofline.kv_blocks());
+        let more = Config {
+            own_gpu_gib: 141.0,
+            ..own.clone()
+        };
+        assert!(more.kv_blocks() > own.kv_blocks(), "more memory");
+        let small = Config {
+            own_model_params: 5.0,
+            own_model_active: 3.0,
+            ..own
+        };
+        let error = small.check().unwrap_err().to_string();
+        assert!(error.contains("experts"), "{error}");
+        let mut linear = Config::default();
+        linear.adopt_coefficients();
+        linear.cost_kind = CostKind::Linear;
+        assert_eq!(linear.cost_model(), Config::default().cost_model());
     }
 }

@@ -17,64 +17,77 @@ pub enum Gpu {
     B200,
     /// L40S on PCIe.
     L40s,
+    /// With figures of one's own.
+    Own,
 }
 
 impl Gpu {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 5] = [Self::A100, Self::H100, Self::H200, Self::B200, Self::L40s];
+    pub const ALL: [Self; 6] = [
+        Self::A100,
+        Self::H100,
+        Self::H200,
+        Self::B200,
+        Self::L40s,
+        Self::Own,
+    ];
     /// Names in the menu, in the order of [`Self::ALL`].
-    pub const NAMES: [&'static str; 5] = ["A100 80 GB", "H100", "H200", "B200", "L40S"];
+    pub const NAMES: [&'static str; 6] = ["A100 80 GB", "H100", "H200", "B200", "L40S", "Own"];
 
+    /// Its published figures; `None` for a GPU of one's own.
+    pub fn spec(self) -> Option<GpuSpec> {
+        let spec = |tflops, tbps, gib, link_gbps, watts| GpuSpec {
+            tflops,
+            tbps,
+            gib,
+            link_gbps,
+            watts,
+        };
+        Some(match self {
+            Self::A100 => spec(312.0, 2.039, 80.0, 300.0, 400.0),
+            Self::H100 => spec(989.0, 3.35, 80.0, 450.0, 700.0),
+            Self::H200 => spec(989.0, 4.80, 141.0, 450.0, 700.0),
+            Self::B200 => spec(2250.0, 7.70, 180.0, 900.0, 1000.0),
+            Self::L40s => spec(362.0, 0.864, 45.0, 32.0, 350.0),
+            Self::Own => return None,
+        })
+    }
+}
+
+/// Figures of a GPU.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GpuSpec {
+    /// Dense bf16 peak in TFLOP/s.
+    pub tflops: f64,
+    /// Memory bandwidth in TB/s.
+    pub tbps: f64,
+    /// Memory in GiB.
+    pub gib: f64,
+    /// Link to other GPUs, one way, in GB/s.
+    pub link_gbps: f64,
+    /// Thermal design power in watts.
+    pub watts: f64,
+}
+
+impl GpuSpec {
     /// Dense bf16 peak in FLOP/s.
-    pub fn flops(self) -> f64 {
-        1e12 * match self {
-            Self::A100 => 312.0,
-            Self::H100 | Self::H200 => 989.0,
-            Self::B200 => 2250.0,
-            Self::L40s => 362.0,
-        }
+    pub fn flops(&self) -> f64 {
+        1e12 * self.tflops
     }
 
     /// Memory bandwidth in bytes per second.
-    pub fn bandwidth(self) -> f64 {
-        1e12 * match self {
-            Self::A100 => 2.039,
-            Self::H100 => 3.35,
-            Self::H200 => 4.80,
-            Self::B200 => 7.70,
-            Self::L40s => 0.864,
-        }
+    pub fn bandwidth(&self) -> f64 {
+        1e12 * self.tbps
     }
 
     /// Memory in bytes.
-    pub fn memory(self) -> f64 {
-        (1_u64 << 30) as f64
-            * match self {
-                Self::A100 | Self::H100 => 80.0,
-                Self::H200 => 141.0,
-                Self::B200 => 180.0,
-                Self::L40s => 45.0,
-            }
+    pub fn memory(&self) -> f64 {
+        (1_u64 << 30) as f64 * self.gib
     }
 
     /// Link to other GPUs, one way, in bytes per second.
-    pub fn link(self) -> f64 {
-        1e9 * match self {
-            Self::A100 => 300.0,
-            Self::H100 | Self::H200 => 450.0,
-            Self::B200 => 900.0,
-            Self::L40s => 32.0,
-        }
-    }
-
-    /// Thermal design power in watts.
-    pub fn tdp_watts(self) -> f64 {
-        match self {
-            Self::A100 => 400.0,
-            Self::H100 | Self::H200 => 700.0,
-            Self::B200 => 1000.0,
-            Self::L40s => 350.0,
-        }
+    pub fn link(&self) -> f64 {
+        1e9 * self.link_gbps
     }
 }
 
@@ -97,6 +110,8 @@ pub enum Model {
     Qwen3_30bA3b,
     /// DeepSeek-V3.
     DeepseekV3,
+    /// With a shape of one's own.
+    Own,
 }
 
 /// The shape of a model.
@@ -131,7 +146,7 @@ pub struct Experts {
 
 impl Model {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Llama3_8b,
         Self::Llama3_70b,
         Self::Qwen2_5_7b,
@@ -139,9 +154,10 @@ impl Model {
         Self::Mixtral8x7b,
         Self::Qwen3_30bA3b,
         Self::DeepseekV3,
+        Self::Own,
     ];
     /// Names in the menu, in the order of [`Self::ALL`].
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "Llama-3-8B",
         "Llama-3-70B",
         "Qwen2.5-7B",
@@ -149,10 +165,11 @@ impl Model {
         "Mixtral-8x7B",
         "Qwen3-30B-A3B",
         "DeepSeek-V3",
+        "Own",
     ];
 
-    /// Its shape.
-    pub fn shape(self) -> Shape {
+    /// Its shape; `None` for a model of one's own.
+    pub fn shape(self) -> Option<Shape> {
         let dense = |layers, width, heads: f64, params: f64, kv_bytes| Shape {
             layers,
             width,
@@ -161,7 +178,7 @@ impl Model {
             kv_bytes,
             experts: None,
         };
-        match self {
+        Some(match self {
             Self::Llama3_8b => dense(32.0, 4096.0, 32.0, 8.03, 131_072.0),
             Self::Llama3_70b => dense(80.0, 8192.0, 64.0, 70.6, 327_680.0),
             Self::Qwen2_5_7b => dense(28.0, 3584.0, 28.0, 7.6, 57_344.0),
@@ -200,6 +217,7 @@ impl Model {
                     ffn: 2048.0,
                 }),
             },
-        }
+            Self::Own => return None,
+        })
     }
 }

@@ -17,7 +17,7 @@ mod profile;
 mod roofline;
 
 pub use fit::{Fit, Measured, fit, fit_hinge, looks_like_profile, read_profile};
-pub use hardware::{Gpu, Model};
+pub use hardware::{Experts, Gpu, GpuSpec, Model, Shape};
 pub use presets::CostPreset;
 pub use profile::Profile;
 pub use roofline::{Choices, Roofline, blocks_that_fit};

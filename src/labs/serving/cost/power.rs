@@ -25,7 +25,7 @@ pub fn prefill_draw(prefill: u64) -> f64 {
 
 /// Joules of a run and its mean power in watts, all GPUs together.
 pub fn energy(config: &Config, log: &Log, end: f64) -> (f64, f64) {
-    let gpu = config.gpu().tdp_watts();
+    let gpu = config.gpu_spec().watts;
     let dynamic = num::pow(config.clock, config.power_exponent);
     // Every stage runs its part of an iteration on its own GPUs.
     let gpus = (config.tensor_parallel() * config.stages()) as f64;

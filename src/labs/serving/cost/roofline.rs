@@ -1,7 +1,7 @@
 //! Iteration time without a profile: the larger of computing and moving bytes, apart for the linear
 //! layers and for attention.
 
-use super::hardware::{Experts, Gpu, Model, Shape};
+use super::hardware::{Experts, GpuSpec, Shape};
 use crate::core::num;
 use crate::labs::serving::engine::Work;
 
@@ -26,9 +26,9 @@ pub struct Roofline {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choices {
     /// The model.
-    pub model: Model,
+    pub shape: Shape,
     /// The GPU.
-    pub gpu: Gpu,
+    pub gpu: GpuSpec,
     /// GPUs that share every layer.
     pub tensor_parallel: u64,
     /// Share of the peak FLOP/s that is reached: 0.65 on an A100 with 2048 tokens.
@@ -48,7 +48,7 @@ pub struct Choices {
 impl Roofline {
     /// Puts model and GPU together.
     pub fn new(choices: &Choices) -> Self {
-        let shape = choices.model.shape();
+        let shape = choices.shape;
         let n = choices.tensor_parallel.max(1) as f64;
         // bf16; gate, up and down matrix of an expert.
         let expert_bytes = shape
@@ -145,7 +145,7 @@ pub fn blocks_that_fit(
     block_size: u64,
     margin: f64,
 ) -> Option<u64> {
-    let shape = choices.model.shape();
+    let shape = choices.shape;
     let gpus = (choices.tensor_parallel * stages).max(1) as f64;
     let free = gpus * choices.gpu.memory() * (1.0 - margin) - 2.0 * shape.params[0];
     let blocks = (free / (block_size as f64 * shape.kv_bytes)).floor();
@@ -155,11 +155,12 @@ pub fn blocks_that_fit(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::labs::serving::cost::{Gpu, Model};
 
     fn choices(model: Model, gpu: Gpu) -> Choices {
         Choices {
-            model,
-            gpu,
+            shape: model.shape().unwrap(),
+            gpu: gpu.spec().unwrap(),
             tensor_parallel: 1,
             flops_share: 0.65,
             bandwidth_share: 0.78,

@@ -6,6 +6,18 @@ use super::super::policies::Feature;
 use super::{choose, own, roofline};
 use crate::core::Param;
 
+fn own_gpu(c: &Config) -> bool {
+    c.cost_kind != CostKind::Preset && c.roofline_gpu == Gpu::Own
+}
+
+fn own_gpu_in_roofline(c: &Config) -> bool {
+    own_gpu(c) && roofline(c)
+}
+
+fn own_model(c: &Config) -> bool {
+    roofline(c) && c.model == Model::Own
+}
+
 pub(super) const PARAMS: &[Param<Config>] = &[
     Param::choice(
         "cost_kind",
@@ -14,6 +26,9 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c: &Config| c.cost_kind as usize,
         |c, i| {
             if let Some(v) = choose(&CostKind::ALL, i) {
+                if matches!(v, CostKind::Linear | CostKind::Hinge) {
+                    c.adopt_coefficients();
+                }
                 c.cost_kind = v;
             }
         },
@@ -112,7 +127,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Bytes of KV per token: what a swapped request has to copy, and what is sent to a decode instance. 131,072 for Llama-3-8B.")
     .group("Hardware")
     .advanced()
-    .when(|c| own(c) && (c.swaps() || c.pools().is_some())),
+    .when(|c| own(c) && (c.swaps() || c.pools().is_some()) || own_model(c)),
     Param::choice(
         "model",
         "Model",
@@ -120,11 +135,14 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c: &Config| c.model as usize,
         |c, i| {
             if let Some(v) = choose(&Model::ALL, i) {
+                if v == Model::Own {
+                    c.adopt_model();
+                }
                 c.model = v;
             }
         },
     )
-    .doc("Shape of the model, from its published config; weights and KV in bf16.")
+    .doc("Shape of the model, from its published config; weights and KV in bf16. Own: begins with the shape that was chosen before.")
     .group("Hardware")
     .when(roofline),
     Param::choice(
@@ -134,13 +152,165 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c: &Config| c.roofline_gpu as usize,
         |c, i| {
             if let Some(v) = choose(&Gpu::ALL, i) {
+                if v == Gpu::Own {
+                    c.adopt_gpu();
+                }
                 c.roofline_gpu = v;
             }
         },
     )
-    .doc("Peaks, memory, link and power of the GPU. With own coefficients only its power counts.")
+    .doc("Peaks, memory, link and power of the GPU. With own coefficients only its power counts. Own: begins with the figures that were chosen before.")
     .group("Hardware")
     .when(|c| c.cost_kind != CostKind::Preset),
+    Param::float(
+        "own_gpu_tflops",
+        "GPU, peak",
+        [0.1, 100_000.0],
+        |c: &Config| c.own_gpu_tflops,
+        |c, v| c.own_gpu_tflops = v,
+    )
+    .log()
+    .unit("TFLOP/s")
+    .doc("Dense bf16 peak without sparsity.")
+    .group("Hardware")
+    .when(own_gpu_in_roofline),
+    Param::float(
+        "own_gpu_tbps",
+        "GPU, bandwidth",
+        [0.01, 1000.0],
+        |c: &Config| c.own_gpu_tbps,
+        |c, v| c.own_gpu_tbps = v,
+    )
+    .log()
+    .unit("TB/s")
+    .doc("Bandwidth of its memory.")
+    .group("Hardware")
+    .when(own_gpu_in_roofline),
+    Param::float(
+        "own_gpu_gib",
+        "GPU, memory",
+        [1.0, 10_000.0],
+        |c: &Config| c.own_gpu_gib,
+        |c, v| c.own_gpu_gib = v,
+    )
+    .log()
+    .unit("GiB")
+    .doc("Its memory.")
+    .group("Hardware")
+    .when(own_gpu_in_roofline),
+    Param::float(
+        "own_gpu_link_gbps",
+        "GPU, link",
+        [0.1, 10_000.0],
+        |c: &Config| c.own_gpu_link_gbps,
+        |c, v| c.own_gpu_link_gbps = v,
+    )
+    .log()
+    .unit("GB/s")
+    .doc("To other GPUs, one way.")
+    .group("Hardware")
+    .when(own_gpu_in_roofline),
+    Param::float(
+        "own_gpu_watts",
+        "GPU, power",
+        [1.0, 10_000.0],
+        |c: &Config| c.own_gpu_watts,
+        |c, v| c.own_gpu_watts = v,
+    )
+    .log()
+    .unit("W")
+    .doc("Thermal design power.")
+    .group("Hardware")
+    .when(own_gpu),
+    Param::int(
+        "own_model_layers",
+        "Model, layers",
+        [1, 1000],
+        |c: &Config| c.own_model_layers,
+        |c, v| c.own_model_layers = v,
+    )
+    .log()
+    .doc("Layers of the model.")
+    .group("Hardware")
+    .when(own_model),
+    Param::int(
+        "own_model_width",
+        "Model, width",
+        [16, 1_000_000],
+        |c: &Config| c.own_model_width,
+        |c, v| c.own_model_width = v,
+    )
+    .log()
+    .doc("Width of the residual stream.")
+    .group("Hardware")
+    .when(own_model),
+    Param::int(
+        "own_model_attention",
+        "Model, heads × width",
+        [16, 1_000_000],
+        |c: &Config| c.own_model_attention,
+        |c, v| c.own_model_attention = v,
+    )
+    .log()
+    .doc("Query heads times the width of a head: what attention computes.")
+    .group("Hardware")
+    .when(own_model),
+    Param::float(
+        "own_model_params",
+        "Model, parameters",
+        [0.001, 100_000.0],
+        |c: &Config| c.own_model_params,
+        |c, v| c.own_model_params = v,
+    )
+    .log()
+    .unit("10⁹")
+    .doc("All parameters, in billions; two bytes each.")
+    .group("Hardware")
+    .when(own_model),
+    Param::float(
+        "own_model_active",
+        "Model, active",
+        [0.001, 100_000.0],
+        |c: &Config| c.own_model_active,
+        |c, v| c.own_model_active = v,
+    )
+    .log()
+    .unit("10⁹")
+    .doc("Parameters that a token uses, in billions; all of them without experts.")
+    .group("Hardware")
+    .when(own_model),
+    Param::int(
+        "own_model_experts",
+        "Model, experts",
+        [0, 4096],
+        |c: &Config| c.own_model_experts,
+        |c, v| c.own_model_experts = v,
+    )
+    .doc("Experts per layer; 0 without any.")
+    .group("Hardware")
+    .when(own_model),
+    Param::int(
+        "own_model_topk",
+        "Model, experts per token",
+        [1, 4096],
+        |c: &Config| c.own_model_topk,
+        |c, v| c.own_model_topk = v,
+    )
+    .log()
+    .doc("Experts that a token chooses per layer.")
+    .group("Hardware")
+    .when(|c| own_model(c) && c.own_model_experts > 0),
+    Param::int(
+        "own_model_expert_width",
+        "Model, width of an expert",
+        [1, 1_000_000],
+        |c: &Config| c.own_model_expert_width,
+        |c, v| c.own_model_expert_width = v,
+    )
+    .log()
+    .doc("Inner width of one expert.")
+    .group("Hardware")
+    .when(|c| own_model(c) && c.own_model_experts > 0),
     Param::int(
         "roofline_tensor_parallel",
         "Tensor parallel",
@@ -209,7 +379,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("0: tokens choose experts uniformly; 1: by Zipf's law, so that a batch touches fewer of them.")
     .group("Hardware")
     .advanced()
-    .when(|c| roofline(c) && c.model.shape().experts.is_some()),
+    .when(|c| roofline(c) && c.shape().experts.is_some()),
     Param::toggle(
         "blocks_from_memory",
         "KV blocks from memory",
