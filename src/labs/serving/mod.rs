@@ -3,6 +3,7 @@
 pub mod capacity;
 mod charts;
 mod claims;
+mod classes;
 mod config;
 pub mod cost;
 pub mod engine;

@@ -216,6 +216,7 @@ impl Work {
             let mut metrics = metrics::metrics(config, results, log);
             metrics.extend(super::slowdown::metrics(config, workload, results));
             metrics.extend(super::predictions::metric(config, workload));
+            metrics.extend(super::classes::metrics(config, workload, results));
             metrics.extend(prefix_hits(closing.recording.last()));
             if workload.tags.users() > 1 {
                 let last = workload.arrival.iter().copied().fold(0.0, f64::max);

@@ -1,0 +1,113 @@
+//! Headline numbers by class of service, each class against its own targets.
+
+use super::config::Config;
+use super::metrics::few_samples;
+use super::results::Results;
+use super::workload::Workload;
+use crate::core::stats::percentile_sorted;
+use crate::core::{Better, Metric};
+
+/// Ids and names of a class: requests, targets met, first token.
+struct Names {
+    attainment: [&'static str; 2],
+    ttft: [&'static str; 3],
+}
+
+/// The class that answers people, and the one that works in the background.
+const NAMES: [Names; 2] = [
+    Names {
+        attainment: ["interactive_attainment_percent", "Targets met, interactive"],
+        ttft: [
+            "interactive_ttft_p99_secs",
+            "TTFT p99, interactive",
+            "TTFT p99, interactive (few samples)",
+        ],
+    },
+    Names {
+        attainment: ["batch_attainment_percent", "Targets met, batch class"],
+        ttft: [
+            "batch_ttft_p99_secs",
+            "TTFT p99, batch class",
+            "TTFT p99, batch class (few samples)",
+        ],
+    },
+];
+
+/// Share of the requests of each class that meet the targets of that class, and the tail of their
+/// first tokens; nothing where all requests are of one class.
+pub(super) fn metrics(config: &Config, workload: &Workload, results: &Results) -> Vec<Metric> {
+    let class = |r: usize| usize::from(workload.tags.class(r as u32) > 0);
+    if config.batch_share == 0.0 {
+        return Vec::new();
+    }
+    let (from, to) = results.counted;
+    let mut out = Vec::new();
+    for (k, names) in NAMES.iter().enumerate() {
+        let members: Vec<usize> = (0..results.len()).filter(|&r| class(r) == k).collect();
+        let met = members.iter().filter(|&&r| results.meets_slo[r]).count();
+        let counted = members.iter().filter(|&&r| (from..to).contains(&r));
+        let mut ttft: Vec<f64> = (counted.map(|&r| results.ttft[r]))
+            .filter(|t| t.is_finite())
+            .collect();
+        ttft.sort_by(f64::total_cmp);
+        out.push(Metric {
+            id: names.attainment[0],
+            name: names.attainment[1],
+            unit: "%",
+            value: 100.0 * met as f64 / members.len() as f64,
+            better: Better::Higher,
+            doc: "Share of the requests of this class that meet the targets of this class; requests set aside count as missed.",
+        });
+        out.push(Metric {
+            id: names.ttft[0],
+            name: names.ttft[1 + usize::from(few_samples(99.0, ttft.len()))],
+            unit: "s",
+            value: if results.saturated {
+                f64::NAN
+            } else {
+                percentile_sorted(&ttft, 99.0)
+            },
+            better: Better::Lower,
+            doc: "Time from arrival to the first token, over the finished requests of this class inside the counted range.",
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::finish;
+    use crate::labs::serving::Serving;
+    use crate::labs::{Lab as _, LabRun as _, Library};
+
+    #[test]
+    fn classes_make_up_the_whole_and_are_judged_by_their_own_targets() {
+        let config = Config {
+            batch_share: 0.4,
+            batch_slo_ttft_secs: 1000.0,
+            batch_slo_tpot_secs: 1000.0,
+            slo_ttft_secs: 0.001,
+            ..Config::default()
+        };
+        let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+        let value = |id: &str| {
+            let metrics = run.metrics();
+            metrics.iter().find(|m| m.id == id).map(|m| m.value)
+        };
+        assert_eq!(value("interactive_attainment_percent"), Some(0.0));
+        assert_eq!(value("batch_attainment_percent"), Some(100.0));
+        let batch = (0..60)
+            .filter(|&r| run.workload().tags.class(r) > 0)
+            .count();
+        let whole = value("slo_attainment_percent").unwrap();
+        assert!(
+            (whole - 100.0 * batch as f64 / 60.0).abs() < 1e-9,
+            "{whole}"
+        );
+        let plain = Config::default();
+        let run = finish(&mut *Serving::start(&plain, &Library::default()).unwrap()).unwrap();
+        let metrics = run.metrics();
+        assert!(metrics.iter().all(|m| m.id != "batch_attainment_percent"));
+    }
+}
