@@ -7,7 +7,7 @@ use schedlab::core::{EntityId, finish};
 use schedlab::labs::lr::schedule::Shape;
 use schedlab::labs::lr::{Config, Lr, Problem, Run};
 use schedlab::labs::{DataKey, Lab, Library, sniff};
-use schedlab::ui::theme::Palette;
+use schedlab::ui::theme::{self, Palette};
 use schedlab::ui::{LabView, Stage};
 
 type View = <Lr as LabView>::View;
@@ -66,6 +66,7 @@ fn quadratic() -> Config {
 fn harness(config: Config, size: [f32; 2]) -> Harness<'static, Screen> {
     Harness::builder()
         .with_size(size)
+        .with_context_setup(theme::install)
         .build_ui_state(draw, screen(config, 60.0))
 }
 
@@ -198,6 +199,7 @@ fn every_problem_draws_something_in_both_themes_and_small() {
         ] {
             let mut h = Harness::builder()
                 .with_size(size)
+                .with_context_setup(theme::install)
                 .with_theme(theme)
                 .wgpu()
                 .build_ui_state(draw, screen(config.clone(), 60.0));
@@ -251,6 +253,7 @@ fn a_continued_log_is_drawn_and_its_cooldown_can_be_dragged() {
     let before = config.cooldown;
     let mut h = Harness::builder()
         .with_size([1000.0, 620.0])
+        .with_context_setup(theme::install)
         .wgpu()
         .build_ui_state(draw, screen_with(config, 3000.0, &library));
     h.run_steps(2);

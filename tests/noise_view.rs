@@ -7,7 +7,7 @@ use schedlab::core::{EntityId, finish};
 use schedlab::labs::noise::schedule::ScheduleKind;
 use schedlab::labs::noise::{Config, Noise, Run};
 use schedlab::labs::{Lab, LabRun, Library};
-use schedlab::ui::theme::Palette;
+use schedlab::ui::theme::{self, Palette};
 use schedlab::ui::{LabView, Stage};
 
 type View = <Noise as LabView>::View;
@@ -58,6 +58,7 @@ fn draw(ui: &mut egui::Ui, s: &mut Screen) {
 fn harness(size: [f32; 2], playhead: f64) -> Harness<'static, Screen> {
     Harness::builder()
         .with_size(size)
+        .with_context_setup(theme::install)
         .build_ui_state(draw, screen(playhead))
 }
 

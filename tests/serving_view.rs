@@ -66,9 +66,9 @@ fn draw(ui: &mut egui::Ui, s: &mut Screen) {
 fn harness(size: [f32; 2], screen: Screen) -> Harness<'static, Screen> {
     let mut harness = Harness::builder()
         .with_size(size)
+        .with_context_setup(theme::install)
         .wgpu()
         .build_ui_state(draw, screen);
-    theme::install(&harness.ctx);
     harness.run_steps(3);
     harness
 }
