@@ -114,9 +114,9 @@ need_display_and_vulkan() {
   have brotli || packages+=(brotli)
   if [ "$(uname -s)" = Linux ]; then
     compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null || packages+=(mesa-vulkan-drivers libvulkan1)
-    ldconfig -p 2>/dev/null | grep -q libxkbcommon-x11 || packages+=(libxkbcommon-x11-0)
-    ldconfig -p 2>/dev/null | grep -q libXcursor || packages+=(libxcursor1)
-    ldconfig -p 2>/dev/null | grep -q libXi.so || packages+=(libxi6)
+    ldconfig -p 2>/dev/null | grep libxkbcommon-x11 >/dev/null || packages+=(libxkbcommon-x11-0)
+    ldconfig -p 2>/dev/null | grep libXcursor >/dev/null || packages+=(libxcursor1)
+    ldconfig -p 2>/dev/null | grep libXi.so >/dev/null || packages+=(libxi6)
   fi
   [ ${#packages[@]} -eq 0 ] || need_packages "${packages[@]}"
 }
