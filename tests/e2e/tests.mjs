@@ -474,7 +474,7 @@ export const WITH_WEBGPU = [
       await lab.press("More");
       const download = lab.page.waitForEvent("download", { timeout: 60_000 });
       await lab.press(/^Save table as CSV/, false);
-      const rows = readFileSync(await (await download).path(), "utf8").trim().split("\n");
+      const rows = (await textOf(download)).trim().split("\n");
       assert.match(rows[0], /token.*expert.*gate/, rows[0]);
       assert.ok(rows.length > 512, "a row for every pair");
       await lab.page.waitForTimeout(500);
@@ -524,7 +524,7 @@ export const WITH_WEBGPU = [
       assert.ok(after <= before + 1e-3, `the optimum ends at ${after}, WSD at ${before}`);
       const download = lab.page.waitForEvent("download", { timeout: 60_000 });
       await lab.key("e");
-      const table = readFileSync(await (await download).path(), "utf8");
+      const table = (await textOf(download));
       assert.match(table.split("\n")[0], /schedule|step/, "a table with a header");
       await lab.page.waitForTimeout(500);
       const other = await open(new URL(lab.page.url()).hash);
