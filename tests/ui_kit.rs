@@ -798,3 +798,40 @@ fn a_heat_map_is_driven_by_keys_and_says_its_values() {
             .expect("a writable folder");
     }
 }
+
+#[test]
+fn a_long_name_pushes_no_value_out_of_a_narrow_table() {
+    let metric = |id, name, unit| Metric {
+        id,
+        name,
+        unit,
+        value: 0.049_482_1,
+        better: Better::Lower,
+        doc: "Definition.",
+    };
+    let metrics = [
+        metric(
+            "a",
+            "Distance of a fresh draw of the same size",
+            "data units",
+        ),
+        metric("b", "Loss", "nats"),
+    ];
+    let width = 280.0;
+    let mut h = Harness::builder()
+        .with_size([width, 300.0])
+        .with_context_setup(theme::install)
+        .build_ui(move |ui| {
+            let column = Column {
+                label: "A",
+                metrics: &metrics,
+            };
+            metrics_ui(ui, &[column]);
+        });
+    h.run_steps(3);
+    for node in h.query_all_by_label_contains(": 0.04948") {
+        let rect = node.rect();
+        assert!(rect.left() > 0.0 && rect.right() <= width, "{rect:?}");
+    }
+    assert_eq!(h.query_all_by_label_contains(": 0.04948").count(), 2);
+}

@@ -65,10 +65,10 @@ pub fn metrics_ui(ui: &mut Ui, columns: &[Column<'_>]) {
         return;
     };
     let several = columns.len() > 1;
+    let width = name_width(ui.available_width(), columns.len());
     egui::Grid::new("metrics")
         .striped(true)
         .spacing([GAP, 6.0])
-        .max_col_width(name_width(ui.available_width(), columns.len()))
         .min_row_height(22.0)
         .show(ui, |ui| {
             head_ui(ui, columns);
@@ -77,7 +77,7 @@ pub fn metrics_ui(ui: &mut Ui, columns: &[Column<'_>]) {
                     .iter()
                     .map(|c| value_of(c, metric.id, row))
                     .collect();
-                row_ui(ui, metric, &values, several);
+                row_ui(ui, metric, &values, several, width);
                 ui.end_row();
             }
         });
@@ -126,7 +126,7 @@ fn head_ui(ui: &mut Ui, columns: &[Column<'_>]) {
     ui.end_row();
 }
 
-fn row_ui(ui: &mut Ui, metric: &Metric, values: &[f64], several: bool) {
+fn row_ui(ui: &mut Ui, metric: &Metric, values: &[f64], several: bool, name_width: f32) {
     let largest = values
         .iter()
         .filter(|v| v.is_finite())
@@ -137,8 +137,11 @@ fn row_ui(ui: &mut Ui, metric: &Metric, values: &[f64], several: bool) {
         Better::Higher => " Larger is better.",
         Better::Neither => "",
     };
-    ui.add(egui::Label::new(metric.name).wrap())
-        .on_hover_text(format!("{}{arrow}", metric.doc));
+    ui.vertical(|ui| {
+        ui.set_max_width(name_width);
+        ui.add(egui::Label::new(metric.name).wrap())
+            .on_hover_text(format!("{}{arrow}", metric.doc));
+    });
     ui.label(RichText::new(&unit).small().weak());
     let texts: Vec<String> = values
         .iter()
