@@ -30,6 +30,27 @@ pub struct Metric {
     pub doc: &'static str,
 }
 
+impl Metric {
+    /// A headline number; the arguments are the fields in their order.
+    pub const fn new(
+        id: &'static str,
+        name: &'static str,
+        unit: &'static str,
+        value: f64,
+        better: Better,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            unit,
+            value,
+            better,
+            doc,
+        }
+    }
+}
+
 /// Identity of a thing in a run (a request, a particle, an expert, a layer, an optimizer run). The
 /// same id means the same thing in every setup of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,6 +9,41 @@ mod setup;
 mod share;
 mod stored;
 
+/// Implements [`LabRun`] for an enum of runs by asking the run inside.
+macro_rules! either_run {
+    ($run:ident: $($arm:ident),+) => {
+        impl $crate::labs::LabRun for $run {
+            fn metrics(&self) -> Vec<$crate::core::Metric> {
+                match self { $(Self::$arm(run) => run.metrics(),)+ }
+            }
+
+            fn timeline(&self) -> &$crate::core::Timeline {
+                match self { $(Self::$arm(run) => run.timeline(),)+ }
+            }
+
+            fn charts(&self) -> &[$crate::core::Chart] {
+                match self { $(Self::$arm(run) => run.charts(),)+ }
+            }
+
+            fn tables(&self) -> Vec<(&'static str, $crate::core::Table)> {
+                match self { $(Self::$arm(run) => run.tables(),)+ }
+            }
+
+            fn story(&self, entity: $crate::core::EntityId, at: f64) -> Option<$crate::core::Story> {
+                match self { $(Self::$arm(run) => run.story(entity, at),)+ }
+            }
+
+            fn notable(&self) -> Vec<($crate::core::EntityId, String)> {
+                match self { $(Self::$arm(run) => run.notable(),)+ }
+            }
+
+            fn summary(&self) -> String {
+                match self { $(Self::$arm(run) => run.summary(),)+ }
+            }
+        }
+    };
+}
+
 pub mod lr;
 pub mod noise;
 pub mod pruning;

@@ -139,29 +139,11 @@ impl PlaneRun {
     }
 }
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 impl LabRun for PlaneRun {
     fn metrics(&self) -> Vec<Metric> {
         let h = &self.headline;
         let mut metrics = vec![
-            metric(
+            Metric::new(
                 "sliced_w2",
                 "Distance to the truth",
                 "data units",
@@ -169,7 +151,7 @@ impl LabRun for PlaneRun {
                 Better::Lower,
                 "Sliced 2-Wasserstein distance of the final particles from an equally large stratified draw of the true mixture, 128 directions.",
             ),
-            metric(
+            Metric::new(
                 "sliced_w2_floor",
                 "Distance of a fresh draw",
                 "data units",
@@ -177,7 +159,7 @@ impl LabRun for PlaneRun {
                 Better::Neither,
                 "The same distance for an independent draw of the truth: nothing below it can be told from perfect.",
             ),
-            metric(
+            Metric::new(
                 "paired_rmse",
                 "Error to the exact flow",
                 "data units",
@@ -185,7 +167,7 @@ impl LabRun for PlaneRun {
                 Better::Lower,
                 "Root mean square distance of the first 128 particles from where their start noise goes with very small steps. Not defined for samplers that add noise.",
             ),
-            metric(
+            Metric::new(
                 "nfe",
                 "Denoiser calls (NFE)",
                 "",
@@ -193,7 +175,7 @@ impl LabRun for PlaneRun {
                 Better::Lower,
                 "Calls of the denoiser per particle: the cost of sampling.",
             ),
-            metric(
+            Metric::new(
                 "modes_covered",
                 "Modes covered",
                 "",
@@ -201,7 +183,7 @@ impl LabRun for PlaneRun {
                 Better::Higher,
                 "Modes that hold at least a quarter of the particles their weight asks for.",
             ),
-            metric(
+            Metric::new(
                 "mode_imbalance",
                 "Misplaced mass",
                 "%",
@@ -209,7 +191,7 @@ impl LabRun for PlaneRun {
                 Better::Lower,
                 "Half the summed difference between the share of particles in each mode and the mode's weight.",
             ),
-            metric(
+            Metric::new(
                 "astray",
                 "Off every mode",
                 "%",
@@ -217,7 +199,7 @@ impl LabRun for PlaneRun {
                 Better::Lower,
                 "Particles further than 4 standard deviations from every mode (the truth has 0.03 %).",
             ),
-            metric(
+            Metric::new(
                 "nll",
                 "Negative log-likelihood",
                 "nats",
@@ -229,7 +211,7 @@ impl LabRun for PlaneRun {
         if h.round_trip.is_finite() {
             metrics.insert(
                 0,
-                metric(
+                Metric::new(
                     "round_trip",
                     "Round-trip error",
                     "data units",

@@ -5,8 +5,7 @@ use super::images::{self, ImageRun};
 use super::model;
 use super::run::PlaneRun;
 use super::tokens::{self, TokenRun};
-use crate::core::{Chart, EntityId, Job, Metric, Result, Step, Story, Table, Timeline};
-use crate::labs::LabRun;
+use crate::core::{Job, Result, Step};
 
 /// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -64,43 +63,4 @@ impl<J: Job> Job for Wrapped<J> {
     }
 }
 
-/// Calls the same method of either run.
-macro_rules! either {
-    ($self:ident, $run:ident => $body:expr) => {
-        match $self {
-            Run::Plane($run) => $body,
-            Run::Tokens($run) => $body,
-            Run::Images($run) => $body,
-        }
-    };
-}
-
-impl LabRun for Run {
-    fn metrics(&self) -> Vec<Metric> {
-        either!(self, run => run.metrics())
-    }
-
-    fn timeline(&self) -> &Timeline {
-        either!(self, run => run.timeline())
-    }
-
-    fn charts(&self) -> &[Chart] {
-        either!(self, run => run.charts())
-    }
-
-    fn tables(&self) -> Vec<(&'static str, Table)> {
-        either!(self, run => run.tables())
-    }
-
-    fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
-        either!(self, run => run.story(entity, at))
-    }
-
-    fn notable(&self) -> Vec<(EntityId, String)> {
-        either!(self, run => run.notable())
-    }
-
-    fn summary(&self) -> String {
-        either!(self, run => run.summary())
-    }
-}
+either_run!(Run: Plane, Tokens, Images);

@@ -156,24 +156,6 @@ impl Config {
     }
 }
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 impl LabRun for Run {
     fn metrics(&self) -> Vec<Metric> {
         let r = self.results();
@@ -183,9 +165,9 @@ impl LabRun for Run {
         let mut out = Vec::new();
         if let (Some(now), Some(before)) = (point.judged, dense.judged) {
             let (a, b) = (100.0 * now.accuracy(), 100.0 * before.accuracy());
-            out.push(metric("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity; after one cut nothing is trained, except by methods that prune at the start."));
+            out.push(Metric::new("accuracy_percent", "Accuracy", "%", a, Better::Higher, "Share of the 500 test images classified correctly at the chosen sparsity; after one cut nothing is trained, except by methods that prune at the start."));
             if r.film.is_none() {
-                out.push(metric(
+                out.push(Metric::new(
                     "accuracy_change_points",
                     "Change",
                     "points",
@@ -194,7 +176,7 @@ impl LabRun for Run {
                     "Accuracy minus that of the dense network.",
                 ));
             }
-            out.push(metric(
+            out.push(Metric::new(
                 "loss_nats",
                 "Loss",
                 "nats",
@@ -206,7 +188,7 @@ impl LabRun for Run {
         if let Some(film) = &r.film {
             out.extend(training::metrics(r, film));
         }
-        out.push(metric(
+        out.push(Metric::new(
             "sparsity_percent",
             "Sparsity",
             "%",
@@ -214,7 +196,7 @@ impl LabRun for Run {
             Better::Higher,
             "Pruned weights over prunable weights, counted, not asked for.",
         ));
-        out.push(metric(
+        out.push(Metric::new(
             "pruned_weights",
             "Pruned",
             "weights",
@@ -225,7 +207,7 @@ impl LabRun for Run {
         if let Some(e) = &point.effective {
             let on_path: u64 = e.kept.iter().sum();
             let share = 100.0 * (1.0 - on_path as f64 / r.total.max(1) as f64);
-            out.push(metric(
+            out.push(Metric::new(
                 "effective_sparsity_percent",
                 "Effective sparsity",
                 "%",
@@ -233,7 +215,7 @@ impl LabRun for Run {
                 Better::Neither,
                 "Sparsity when only weights on a path from an input to an output count as present.",
             ));
-            out.push(metric(
+            out.push(Metric::new(
                 "dead_units",
                 "Dead units",
                 "units",
@@ -243,7 +225,7 @@ impl LabRun for Run {
             ));
         }
         let ratio = |bytes: f64| bytes / point.bytes.dense;
-        out.push(metric(
+        out.push(Metric::new(
             "bitmap_ratio",
             "Size, bitmap",
             "× dense",
@@ -251,11 +233,11 @@ impl LabRun for Run {
             Better::Lower,
             "Bytes of a bitmap plus the kept values, over the dense bytes.",
         ));
-        out.push(metric("csr_ratio", "Size, CSR", "× dense", ratio(point.bytes.csr), Better::Lower, "Bytes of compressed sparse rows (u32 row starts, u16 or u32 columns, values), over the dense bytes."));
-        out.push(metric("block_ratio", "Size, 4 × 4 blocks", "× dense", ratio(point.bytes.blocks), Better::Lower, "Bytes of the blocks of 4 × 4 with a kept weight in them (u32 row starts, u16 or u32 columns, all 16 values), over the dense bytes."));
-        out.push(metric("two_four_percent", "Fits 2:4", "%", 100.0 * point.two_four, Better::Higher, "Share of the groups of four neighbours in a row that keep at most two weights; only at 100 % can the 2:4 format hold the mask, in just over half of the dense bytes."));
-        out.push(metric("bound_ratio", "Size, bound", "× dense", ratio(point.bytes.bound), Better::Lower, "Entropy of the mask bits plus that of the kept values' byte planes, over the dense bytes."));
-        out.push(metric(
+        out.push(Metric::new("csr_ratio", "Size, CSR", "× dense", ratio(point.bytes.csr), Better::Lower, "Bytes of compressed sparse rows (u32 row starts, u16 or u32 columns, values), over the dense bytes."));
+        out.push(Metric::new("block_ratio", "Size, 4 × 4 blocks", "× dense", ratio(point.bytes.blocks), Better::Lower, "Bytes of the blocks of 4 × 4 with a kept weight in them (u32 row starts, u16 or u32 columns, all 16 values), over the dense bytes."));
+        out.push(Metric::new("two_four_percent", "Fits 2:4", "%", 100.0 * point.two_four, Better::Higher, "Share of the groups of four neighbours in a row that keep at most two weights; only at 100 % can the 2:4 format hold the mask, in just over half of the dense bytes."));
+        out.push(Metric::new("bound_ratio", "Size, bound", "× dense", ratio(point.bytes.bound), Better::Lower, "Entropy of the mask bits plus that of the kept values' byte planes, over the dense bytes."));
+        out.push(Metric::new(
             "collapsed_layers",
             "Collapsed layers",
             "layers",

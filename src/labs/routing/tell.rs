@@ -46,24 +46,6 @@ fn specialisation(run: &BatchRun) -> f64 {
     load::mutual_information(&joint) / num::ln(labels as f64)
 }
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 /// Largest over mean.
 fn busiest(loads: &[f64]) -> f64 {
     let mean = stats::mean(loads);
@@ -80,7 +62,7 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
     // Out and back.
     let mib = 2.0 * run.config().token_kib / 1024.0;
     vec![
-        metric(
+        Metric::new(
             "device_straggler",
             "Device straggler",
             "×",
@@ -88,7 +70,7 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Largest load of a device over the mean, experts placed in their order.",
         ),
-        metric(
+        Metric::new(
             "device_straggler_packed",
             "Device straggler, packed",
             "×",
@@ -96,7 +78,7 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "The same with experts packed by load, and busy ones copied into the spare slots (EPLB's global policy).",
         ),
-        metric(
+        Metric::new(
             "all_to_all",
             "All-to-all per batch",
             "MiB",
@@ -104,7 +86,7 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Bytes of the pairs whose expert lives on another device, there and back.",
         ),
-        metric(
+        Metric::new(
             "all_to_all_once",
             "All-to-all, once per device",
             "MiB",
@@ -127,7 +109,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
     let tokens = config.tokens as f64;
     let last = batches.last().map_or(f64::NAN, |b| b.stats.max_violation);
     vec![
-        metric(
+        Metric::new(
             "drop_rate",
             "Dropped pairs",
             "%",
@@ -135,7 +117,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Share of the (token, expert) pairs sent that found no place, mean over batches.",
         ),
-        metric(
+        Metric::new(
             "max_violation",
             "MaxVio",
             "",
@@ -143,7 +125,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Largest load asked of an expert over the mean load, minus 1; mean over batches.",
         ),
-        metric(
+        Metric::new(
             "max_violation_floor",
             "MaxVio floor",
             "",
@@ -151,7 +133,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Mean MaxVio of uniformly random routing with the same N, k and E: no balanced router does better on average. Exact for k = 1, from 400 balanced draws otherwise.",
         ),
-        metric(
+        Metric::new(
             "max_violation_last",
             "MaxVio, last batch",
             "",
@@ -159,7 +141,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "MaxVio of the last batch: where a balancing rule has got to.",
         ),
-        metric(
+        Metric::new(
             "load_cv",
             "Load CV",
             "",
@@ -167,7 +149,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Standard deviation of the loads asked for over their mean, mean over batches.",
         ),
-        metric(
+        Metric::new(
             "load_cv_floor",
             "Load CV floor",
             "",
@@ -175,7 +157,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Root mean square load CV of uniformly random routing, exact: sqrt((1 - k/E) E / (N k)).",
         ),
-        metric(
+        Metric::new(
             "straggler",
             "Straggler",
             "×",
@@ -183,7 +165,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Largest load carried over the balanced load N k / E: how much longer the layer takes when time follows the busiest expert.",
         ),
-        metric(
+        Metric::new(
             "retained_gate_mass",
             "Gate mass kept",
             "%",
@@ -191,7 +173,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Higher,
             "Gate mass of the pairs kept over that of the pairs sent.",
         ),
-        metric(
+        Metric::new(
             "rerouted",
             "Re-routed pairs",
             "%",
@@ -203,7 +185,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Share of the pairs sent that found their expert full and a place with another one.",
         ),
-        metric(
+        Metric::new(
             "added",
             "Added pairs",
             "%",
@@ -215,7 +197,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Pairs nobody asked for that fill idle places, over the pairs sent: extra work in the same time.",
         ),
-        metric(
+        Metric::new(
             "per_token",
             "Experts per token",
             "",
@@ -223,7 +205,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Experts that process a token, mean over tokens and batches: what the layer costs.",
         ),
-        metric(
+        Metric::new(
             "unrouted",
             "Tokens without expert",
             "%",
@@ -231,7 +213,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "Tokens that no expert processes: only the residual path is left to them.",
         ),
-        metric(
+        Metric::new(
             "router_entropy",
             "Router entropy",
             "nats",
@@ -239,7 +221,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Mean entropy of a token's distribution over experts; ln E when the router is undecided.",
         ),
-        metric(
+        Metric::new(
             "load_entropy",
             "Load entropy",
             "",
@@ -247,7 +229,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Higher,
             "Entropy of the load shares over ln E: 1 is perfectly even.",
         ),
-        metric(
+        Metric::new(
             "specialisation",
             "Specialisation",
             "",
@@ -255,7 +237,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Mutual information of a token's cluster and its best expert over ln of the number of clusters seen (NMI).",
         ),
-        metric(
+        Metric::new(
             "chunk_sparsity",
             "Idle experts, 8 tokens",
             "%",
@@ -263,7 +245,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Neither,
             "Share of experts that a window of 8 consecutive tokens leaves idle (chunk-level sparsity): weights that need not be read for it.",
         ),
-        metric(
+        Metric::new(
             "row_error",
             "Row error",
             "",
@@ -275,7 +257,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "How far the solver is from giving every token its mass: largest relative error of a row sum (Sinkhorn), mean error (sparse transport). Shown, never repaired.",
         ),
-        metric(
+        Metric::new(
             "dead_experts",
             "Dead experts",
             "",

@@ -258,24 +258,6 @@ fn profile_chart(film: &Film) -> Option<Chart> {
     })
 }
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 /// Share of the steps spent above 90 % of the final sparsity, in per cent.
 fn late_share(r: &Results, film: &Film) -> f64 {
     let (Some(point), Some(end)) = (r.points.get(r.chosen), film.frames.get(r.chosen)) else {
@@ -296,7 +278,7 @@ pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
     let chosen = film.frames.get(r.chosen);
     let total = |of: fn(&Frame) -> u64| film.frames.iter().map(of).sum::<u64>() as f64;
     let mut out = vec![
-        metric(
+        Metric::new(
             "mean_density_percent",
             "Mean density",
             "%",
@@ -304,7 +286,7 @@ pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
             Better::Neither,
             "Share of the weights that are kept, averaged over the optimizer steps: the mean size of the network while it trained.",
         ),
-        metric(
+        Metric::new(
             "sparse_steps_percent",
             "Time while sparse",
             "%",
@@ -312,7 +294,7 @@ pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
             Better::Neither,
             "Share of the steps spent above nine tenths of the final sparsity: the time left to recover.",
         ),
-        metric(
+        Metric::new(
             "grown_weights",
             "Came back",
             "weights",
@@ -320,7 +302,7 @@ pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
             Better::Neither,
             "Weights that were pruned at one moment shown and kept at the next, over the whole training.",
         ),
-        metric(
+        Metric::new(
             "pq_index",
             "PQ index",
             "",
@@ -330,7 +312,7 @@ pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
         ),
     ];
     if let Some(control) = film.control {
-        out.push(metric(
+        out.push(Metric::new(
             "control_accuracy_percent",
             "Control",
             "%",

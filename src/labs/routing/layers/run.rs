@@ -139,29 +139,11 @@ impl LayerRun {
     }
 }
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 impl LabRun for LayerRun {
     fn metrics(&self) -> Vec<Metric> {
         let (shown, full) = (self.shown(), &self.facts.policies[0]);
         vec![
-            metric(
+            Metric::new(
                 "accuracy",
                 "Accuracy",
                 "%",
@@ -169,7 +151,7 @@ impl LabRun for LayerRun {
                 Better::Higher,
                 "Held-out samples recognised under the rule shown.",
             ),
-            metric(
+            Metric::new(
                 "blocks_run",
                 "Blocks run",
                 "per sample",
@@ -177,7 +159,7 @@ impl LabRun for LayerRun {
                 Better::Lower,
                 "Block runs per sample under the rule shown; one run twice counts two.",
             ),
-            metric(
+            Metric::new(
                 "blocks_run_sd",
                 "Spread of blocks run",
                 "per sample",
@@ -185,7 +167,7 @@ impl LabRun for LayerRun {
                 Better::Neither,
                 "Standard deviation over the samples.",
             ),
-            metric(
+            Metric::new(
                 "test_loss",
                 "Held-out loss",
                 "nats",
@@ -193,7 +175,7 @@ impl LabRun for LayerRun {
                 Better::Lower,
                 "Cross-entropy under the rule shown.",
             ),
-            metric(
+            Metric::new(
                 "accuracy_full",
                 "Accuracy, every block",
                 "%",
@@ -201,7 +183,7 @@ impl LabRun for LayerRun {
                 Better::Neither,
                 "Held-out samples recognised when every block is run once.",
             ),
-            metric(
+            Metric::new(
                 "reachable",
                 "Some path is right",
                 "%",
@@ -209,7 +191,7 @@ impl LabRun for LayerRun {
                 Better::Neither,
                 "Samples for which at least one of all paths gives the right class: what a router with hindsight reaches.",
             ),
-            metric(
+            Metric::new(
                 "reachable_shuffled",
                 "Some path is wrong as asked",
                 "%",

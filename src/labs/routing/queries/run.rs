@@ -18,6 +18,11 @@ pub struct Curve {
 }
 
 impl Curve {
+    /// Index of the point at which a share of the answers is escalated.
+    pub fn at_share(&self, share: f64) -> Option<usize> {
+        self.wasted.iter().position(|[s, _]| *s >= share - 1e-9)
+    }
+
     pub(super) fn line(name: &'static str, points: Vec<[f64; 2]>) -> Self {
         Self {
             name,
@@ -168,24 +173,6 @@ impl QueryRun {
     }
 }
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 impl LabRun for QueryRun {
     fn metrics(&self) -> Vec<Metric> {
         let at = |cost: f64| {
@@ -193,7 +180,7 @@ impl LabRun for QueryRun {
                 .map_or(f64::NAN, |c| 100.0 * c.quality_at(cost))
         };
         let mut all = vec![
-            metric(
+            Metric::new(
                 "quality_low",
                 "Quality at cost 0.1",
                 "%",
@@ -201,7 +188,7 @@ impl LabRun for QueryRun {
                 Better::Higher,
                 "Mean quality of the answers where the mean cost per query is 0.1 of the dearest model's.",
             ),
-            metric(
+            Metric::new(
                 "quality_middle",
                 "Quality at cost 0.3",
                 "%",
@@ -209,7 +196,7 @@ impl LabRun for QueryRun {
                 Better::Higher,
                 "Mean quality of the answers where the mean cost per query is 0.3 of the dearest model's.",
             ),
-            metric(
+            Metric::new(
                 "quality_high",
                 "Quality at cost 0.6",
                 "%",
@@ -217,7 +204,7 @@ impl LabRun for QueryRun {
                 Better::Higher,
                 "Mean quality of the answers where the mean cost per query is 0.6 of the dearest model's.",
             ),
-            metric(
+            Metric::new(
                 "regret",
                 "Regret",
                 "points",
@@ -225,7 +212,7 @@ impl LabRun for QueryRun {
                 Better::Lower,
                 "What is lost against true qualities (of (1 - μ) quality - μ cost), or of accuracy against the true advantage; mean over the sweep.",
             ),
-            metric(
+            Metric::new(
                 "best_picked",
                 "Best model picked",
                 "%",
@@ -233,7 +220,7 @@ impl LabRun for QueryRun {
                 Better::Higher,
                 "Queries whose truly best model is chosen when cost does not count.",
             ),
-            metric(
+            Metric::new(
                 "best_common",
                 "Best by always the same",
                 "%",
@@ -241,7 +228,7 @@ impl LabRun for QueryRun {
                 Better::Neither,
                 "The largest share of queries for which one and the same model is best.",
             ),
-            metric(
+            Metric::new(
                 "wasted",
                 "Escalated in vain",
                 "%",

@@ -71,8 +71,8 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
 fn at(run: &QueryRun, name: &str, get: fn(&Curve, usize) -> f64) -> f64 {
     let curve = run.curves().iter().find(|c| c.name == name);
     curve.map_or(f64::NAN, |c| {
-        let place = c.wasted.iter().position(|[s, _]| *s >= SHARE - 1e-9);
-        100.0 * get(c, place.unwrap_or(0))
+        c.at_share(SHARE)
+            .map_or(f64::NAN, |place| 100.0 * get(c, place))
     })
 }
 

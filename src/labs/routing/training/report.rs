@@ -8,24 +8,6 @@ use super::trainer::latencies;
 use crate::core::{Better, Chart, EntityId, Fact, Metric, Story, Table, Timeline, num, stats};
 use crate::labs::LabRun;
 
-fn metric(
-    id: &'static str,
-    name: &'static str,
-    unit: &'static str,
-    value: f64,
-    better: Better,
-    doc: &'static str,
-) -> Metric {
-    Metric {
-        id,
-        name,
-        unit,
-        value,
-        better,
-        doc,
-    }
-}
-
 /// Mean over the last quarter of the snapshots.
 fn late(run: &TrainRun, get: impl Fn(&Snapshot) -> f64) -> f64 {
     let all = run.snapshots();
@@ -40,7 +22,7 @@ impl LabRun for TrainRun {
             .at(self.timeline.end() / 3.0)
             .map_or(f64::NAN, |s| self.agreement(s));
         let mut all = vec![
-            metric(
+            Metric::new(
                 "test_loss",
                 "Held-out loss",
                 if self.config.task == Task::Digits {
@@ -52,7 +34,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Loss of the task on held-out tokens at the end: cross-entropy (digits) or mean squared error (vectors), without balancing terms and without capacity.",
             ),
-            metric(
+            Metric::new(
                 "accuracy",
                 "Accuracy",
                 "%",
@@ -60,7 +42,7 @@ impl LabRun for TrainRun {
                 Better::Higher,
                 "Held-out digits recognised at the end.",
             ),
-            metric(
+            Metric::new(
                 "max_violation",
                 "MaxVio",
                 "",
@@ -68,7 +50,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Largest load over the mean load, minus 1, over all held-out tokens at the end.",
             ),
-            metric(
+            Metric::new(
                 "batch_violation",
                 "MaxVio of a batch",
                 "",
@@ -76,7 +58,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "The same in a training batch, mean over the last quarter of training.",
             ),
-            metric(
+            Metric::new(
                 "max_violation_floor",
                 "MaxVio floor of a batch",
                 "",
@@ -84,7 +66,7 @@ impl LabRun for TrainRun {
                 Better::Neither,
                 "Mean MaxVio of a training batch under uniformly random routing.",
             ),
-            metric(
+            Metric::new(
                 "dead_experts",
                 "Dead experts",
                 "",
@@ -92,7 +74,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Experts asked for by less than 2 % of the mean load at the end.",
             ),
-            metric(
+            Metric::new(
                 "drop_rate",
                 "Dropped pairs",
                 "%",
@@ -100,7 +82,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Share of a training batch's pairs without a place, mean over the last quarter.",
             ),
-            metric(
+            Metric::new(
                 "specialisation",
                 "Specialisation",
                 "",
@@ -108,7 +90,7 @@ impl LabRun for TrainRun {
                 Better::Neither,
                 "Mutual information of label and first choice over ln of the number of labels (NMI).",
             ),
-            metric(
+            Metric::new(
                 "own_proxy",
                 "Own gate row strongest",
                 "%",
@@ -116,7 +98,7 @@ impl LabRun for TrainRun {
                 Better::Higher,
                 "Share of experts that respond to their own gate row more strongly than any other expert does.",
             ),
-            metric(
+            Metric::new(
                 "agreement_third",
                 "Settled after a third",
                 "%",
@@ -124,7 +106,7 @@ impl LabRun for TrainRun {
                 Better::Neither,
                 "Held-out tokens whose first choice after a third of the updates is that of the end.",
             ),
-            metric(
+            Metric::new(
                 "context_share",
                 "Information about the context",
                 "nats",
@@ -132,7 +114,7 @@ impl LabRun for TrainRun {
                 Better::Neither,
                 "Mutual information of first choice and context; tokens with a context only.",
             ),
-            metric(
+            Metric::new(
                 "makespan",
                 "Slowest expert",
                 "×",
@@ -144,7 +126,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Time of the slowest expert over the best split of the same pairs, experts of unequal latency.",
             ),
-            metric(
+            Metric::new(
                 "drift",
                 "Router drift",
                 "%",
@@ -152,7 +134,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "First task's tokens whose first choice changed while the second was learnt.",
             ),
-            metric(
+            Metric::new(
                 "first_task_loss",
                 "First task at the end",
                 "",
@@ -160,7 +142,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Held-out loss of the first task of a sequence at the end.",
             ),
-            metric(
+            Metric::new(
                 "second_task_loss",
                 "Second task at the end",
                 "",
@@ -168,7 +150,7 @@ impl LabRun for TrainRun {
                 Better::Lower,
                 "Held-out loss of the second task of a sequence at the end.",
             ),
-            metric(
+            Metric::new(
                 "router_entropy",
                 "Router entropy",
                 "nats",
