@@ -1,0 +1,137 @@
+//! Refusals.
+
+use super::super::cost::{CostKind, Gpu, Model, blocks_that_fit};
+use super::super::policies::Feature;
+use super::{Arrivals, Config, Lengths};
+use crate::core::{Error, Result, validate};
+
+impl Config {
+    /// Refuses a shape whose parts do not add up.
+    fn check_own_model(&self) -> Result<()> {
+        if self.own_model_active > self.own_model_params {
+            return Err(Error::out_of_range(
+                "own_model_active",
+                self.own_model_active,
+                format!("at most all {} billion", self.own_model_params),
+            ));
+        }
+        let Some(experts) = self.shape().experts else {
+            return Ok(());
+        };
+        if experts.active > experts.count {
+            return Err(Error::out_of_range(
+                "own_model_topk",
+                experts.active,
+                format!("at most the {} experts", experts.count),
+            ));
+        }
+        let all = experts.layers
+            * f64::from(experts.count)
+            * 3.0
+            * self.own_model_width as f64
+            * experts.ffn;
+        if all > self.own_model_params * 1e9 {
+            return Err(Error::out_of_range(
+                "own_model_params",
+                self.own_model_params,
+                format!("at least the {:.1} billion of the experts", all / 1e9),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks every parameter, and those that depend on each other.
+    ///
+    /// # Errors
+    /// The first that cannot run, with what is allowed.
+    pub fn check(&self) -> Result<()> {
+        validate(super::super::params::PARAMS, self)?;
+        if self.sizes_pool()
+            && blocks_that_fit(&self.roofline(), self.stages(), self.block_size, 0.1).is_none()
+        {
+            return Err(Error::out_of_range(
+                "roofline_tensor_parallel",
+                self.roofline_tensor_parallel,
+                format!(
+                    "more GPUs: the weights of {} do not fit into {} of {}",
+                    Model::NAMES[self.model as usize],
+                    self.roofline_tensor_parallel * self.stages(),
+                    Gpu::NAMES[self.roofline_gpu as usize],
+                ),
+            ));
+        }
+        if self.scheduler.has(Feature::Pools)
+            && self.replicas > 1
+            && self.prefill_instances >= self.replicas
+        {
+            return Err(Error::out_of_range(
+                "prefill_instances",
+                self.prefill_instances,
+                format!(
+                    "at most {}: somebody has to decode",
+                    self.replicas.saturating_sub(1)
+                ),
+            ));
+        }
+        if self.cost_kind == CostKind::Roofline && self.model == Model::Own {
+            self.check_own_model()?;
+        }
+        if self.batch_size_cap < self.stages() {
+            return Err(Error::out_of_range(
+                "batch_size_cap",
+                self.batch_size_cap,
+                format!("at least the {} pipeline stages", self.stages()),
+            ));
+        }
+        if self.scheduler.has(Feature::PrefillLimit)
+            && self.max_tokens_in_batch < self.max_tokens_per_sequence
+        {
+            return Err(Error::out_of_range(
+                "max_tokens_in_batch",
+                self.max_tokens_in_batch,
+                format!(
+                    "at least the longest sequence, {} tokens: a longer prompt would block the queue",
+                    self.max_tokens_per_sequence
+                ),
+            ));
+        }
+        if self.scheduler.has(Feature::Slots) && self.pool_tokens() < self.max_tokens_per_sequence {
+            return Err(Error::out_of_range(
+                "num_blocks",
+                self.num_blocks,
+                format!(
+                    "at least {}: one slot of {} tokens",
+                    self.max_tokens_per_sequence.div_ceil(self.block_size),
+                    self.max_tokens_per_sequence
+                ),
+            ));
+        }
+        for (name, shortest, longest) in [
+            ("prompt_min", self.prompt_min, self.prompt_max),
+            ("output_min", self.output_min, self.output_max),
+        ] {
+            if self.lengths.has_shortest() && shortest > longest {
+                return Err(Error::out_of_range(
+                    name,
+                    shortest,
+                    format!("at most the longest, {longest}"),
+                ));
+            }
+        }
+        if self.lengths == Lengths::Resampled && self.trace.is_none() {
+            return Err(Error::out_of_range(
+                "lengths",
+                "pairs of a trace",
+                "open a trace file first, or choose another distribution",
+            ));
+        }
+        if self.arrivals == Arrivals::Trace && self.trace.is_none() {
+            return Err(Error::out_of_range(
+                "arrivals",
+                "an imported trace",
+                "open a trace file first, or choose another kind of arrivals",
+            ));
+        }
+        Ok(())
+    }
+}

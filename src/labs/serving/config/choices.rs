@@ -1,0 +1,51 @@
+//! Choices among named alternatives.
+
+use serde::{Deserialize, Serialize};
+
+/// Order of SGLang's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum SglangOrder {
+    /// Longest cached prefix first; by arrival where more than 128 wait.
+    #[default]
+    LongestPrefix,
+    /// By arrival.
+    Fcfs,
+    /// Fewest prompt tokens to compute first.
+    ShortestPrefill,
+}
+
+/// What happens to the KV of a preempted request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Preemption {
+    /// It is lost, and computed again.
+    #[default]
+    Recompute,
+    /// It is copied to the host and back.
+    Swap,
+}
+
+/// Blocks that admission under a token budget asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Allocation {
+    /// Those of the first chunk, without a watermark.
+    #[default]
+    PerChunk,
+    /// Those of the whole prompt, above the watermark.
+    WholePrompt,
+}
+
+/// How Past-Future estimates whether a request fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Admission {
+    /// By the peak of memory to come, with output lengths drawn from the past.
+    #[default]
+    PastFuture,
+    /// By the tokens of now.
+    Aggressive,
+    /// By the peak of memory to come, with every output as long as allowed.
+    Conservative,
+}

@@ -1,0 +1,159 @@
+//! What a config asks of the engine, its policy and its router.
+
+use super::super::engine::{Limits, Pools, Quirks, SwapSpace};
+use super::super::policies::{Feature, Policy};
+use super::super::routers::Route;
+use super::{Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler};
+
+impl Config {
+    /// Whether preempted requests are swapped out.
+    pub fn swaps(&self) -> bool {
+        self.scheduler.has(Feature::Swap) && self.preemption == Preemption::Swap
+    }
+
+    /// Memory of the host for swapped blocks, and the time of a copy: every GPU of an instance
+    /// copies its share over its own link.
+    fn swap_space(&self, block_size: u64) -> Option<SwapSpace> {
+        let gpus = (self.tensor_parallel() * self.stages()) as f64;
+        let block_bytes = self.kv_bytes_per_token() * block_size as f64 / gpus;
+        self.swaps().then(|| SwapSpace {
+            blocks: (self.swap_gib * (1_u64 << 30) as f64 / block_bytes) as u32,
+            secs_per_block: block_bytes / (self.swap_gbps * 1e9 * self.swap_share),
+        })
+    }
+
+    /// The split of the instances into those that compute prompts and those that decode, where
+    /// there is one.
+    pub fn pools(&self) -> Option<Pools> {
+        let split = self.scheduler.has(Feature::Pools)
+            && self.prefill_instances > 0
+            && self.prefill_instances < self.replicas;
+        split.then(|| Pools {
+            prefill: self.prefill_instances as u32,
+            latency_secs: self.transfer_millis * 1e-3,
+            secs_per_token: self.kv_bytes_per_token() / (self.transfer_gbps * 1e9),
+        })
+    }
+
+    /// The engine's limits. Who counts single tokens has blocks of one token.
+    pub fn limits(&self) -> Limits {
+        let (block_size, num_blocks) = if self.scheduler.has(Feature::SingleTokens) {
+            (1, self.pool_tokens())
+        } else {
+            (self.block_size, self.kv_blocks())
+        };
+        let whole_prompt =
+            self.scheduler.has(Feature::Allocation) && self.allocation == Allocation::WholePrompt;
+        let watermark = if self.scheduler.has(Feature::Watermark) || whole_prompt {
+            (self.watermark_fraction * num_blocks as f64).floor() as u32
+        } else {
+            0
+        };
+        Limits {
+            block_size: block_size as u32,
+            num_blocks: num_blocks as u32,
+            batch_cap: self.batch_size_cap as u32,
+            max_tokens_in_batch: self.max_tokens_in_batch,
+            token_budget: self.chunk_size as u32,
+            watermark_blocks: watermark,
+            whole_prompt,
+            prefix_caching: self.caches_prefixes(),
+            max_new_tokens: if self.arrivals == Arrivals::Trace {
+                self.max_tokens_per_sequence as u32
+            } else {
+                self.output_max as u32
+            },
+            slot_blocks: self.max_tokens_per_sequence.div_ceil(block_size.max(1)) as u32,
+            max_waiting_iters: self.max_waiting_iters as u32,
+            stages: self.stages() as u32,
+            cost: self.cost_model(),
+            swap: self.swap_space(block_size),
+            quirks: self.quirks(),
+            padded: self.padded_prefill,
+            ignore_misfits: true,
+        }
+    }
+
+    /// Oddities of the reference simulator in use: those that this scheduler and router can have.
+    fn quirks(&self) -> Quirks {
+        let (scheduler, routing) = (self.scheduler, self.routing);
+        Quirks {
+            partial_restart: self.quirk_partial_restart && scheduler == Scheduler::Sarathi,
+            slot_leak: self.quirk_slot_leak && scheduler == Scheduler::StaticBatching,
+            lone_waits: self.quirk_lone_waits && scheduler == Scheduler::Vllm && !self.swaps(),
+            waiting_only: self.quirk_waiting_only && routing == Routing::LeastOutstanding,
+        }
+    }
+
+    /// Whether a trace has to be loaded.
+    pub fn needs_trace(&self) -> bool {
+        self.arrivals == Arrivals::Trace || self.lengths == Lengths::Resampled
+    }
+
+    /// Targets of a class: time to the first token, mean time per further token.
+    pub fn targets(&self, class: u8) -> [f64; 2] {
+        if class == 0 || self.batch_share == 0.0 {
+            [self.slo_ttft_secs, self.slo_tpot_secs]
+        } else {
+            [self.batch_slo_ttft_secs, self.batch_slo_tpot_secs]
+        }
+    }
+
+    /// Whether prefixes are cached: always under SGLang, elsewhere where asked for.
+    pub fn caches_prefixes(&self) -> bool {
+        self.scheduler.has(Feature::Radix)
+            || self.scheduler.has(Feature::PrefixCache) && self.prefix_caching
+    }
+
+    /// The policy of an instance in its initial state.
+    pub fn policy(&self) -> Box<dyn Policy> {
+        (self.scheduler.card().make)(self)
+    }
+
+    /// The router of a run in its initial state.
+    pub fn router(&self) -> Box<dyn Route> {
+        (self.routing.card().make)(self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::cost::CostPreset;
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_request_costs_its_bytes_over_the_bandwidth_reached() {
+        let secs = |config: Config, tokens: u32| {
+            let limits = config.limits();
+            let blocks = u64::from(limits.blocks_for(tokens));
+            let work = super::super::super::engine::Work {
+                swap_blocks: 2 * blocks,
+                ..Default::default()
+            };
+            limits.swap_seconds(&work)
+        };
+        let swapping = |swap_share| Config {
+            preemption: Preemption::Swap,
+            swap_share,
+            ..Config::default()
+        };
+        // Out and back over 25 GB/s: 2·n·131,072 bytes.
+        for (share, tokens, millis) in
+            [(1.0, 1024, 10.74), (0.3, 1024, 35.79), (1.0, 16_384, 171.8)]
+        {
+            let got = 1e3 * secs(swapping(share), tokens);
+            assert!((got / millis - 1.0).abs() < 1e-3, "{got} ms, want {millis}");
+        }
+        // Four GPUs copy a quarter of 327,680 bytes each.
+        let four = Config {
+            cost: CostPreset::Llama3_70bA100Tp4,
+            ..swapping(1.0)
+        };
+        assert!((secs(four, 1024) / (2.0 * 1024.0 * 81_920.0 / 25e9) - 1.0).abs() < 1e-9);
+        assert_eq!(
+            swapping(0.3).limits().swap.map(|s| s.blocks),
+            Some(2048),
+            "4 GiB"
+        );
+    }
+}
