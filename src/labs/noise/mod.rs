@@ -19,6 +19,7 @@ pub mod images;
 mod law_charts;
 mod laws;
 pub mod library;
+mod linear;
 pub mod lint;
 pub mod lists;
 pub mod masked;
@@ -31,6 +32,7 @@ pub mod orders;
 pub mod oss;
 #[cfg(feature = "app")]
 mod panels;
+mod params;
 mod report;
 mod run;
 pub mod schedule;
@@ -206,7 +208,7 @@ impl Lab for Noise {
     };
 
     fn params() -> &'static [Param<Config>] {
-        config::PARAMS
+        params::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {

@@ -3,93 +3,15 @@
 //! (Song et al. 2021; Karras et al. 2022; Lu et al. 2022; Zhao et al. 2023). `D` is the denoised
 //! estimate at the current level `s`, `d = (X - D) / s` the slope, `s'` the next level.
 
+mod kind;
+mod lagrange;
+mod unipc;
+
+pub use kind::{SolverKind, calls_needed};
+
 use crate::core::num;
-use serde::{Deserialize, Serialize};
-
-/// Which sampler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SolverKind {
-    /// First order, with a share `eta` of fresh noise (0: deterministic, 1: DDPM ancestral).
-    #[default]
-    Ddim,
-    /// First order in sigma: DDIM at eta 0.
-    Euler,
-    /// Second order: the average of the slopes at both ends. Two calls a step.
-    Heun,
-    /// DPM-Solver++(2M): second order from the previous estimate.
-    DpmPp2m,
-    /// UniPC of order 2: a multistep predictor with a corrector that costs no call.
-    UniPc,
-    /// Linear multistep of order 4.
-    Lms,
-    /// k-diffusion's ancestral Euler: a deterministic sub-step, then noise up.
-    EulerAncestral,
-    /// DPM-Solver++(2S): second order from a call in the middle of the step. Two calls a step.
-    DpmPp2s,
-    /// SDE-DPM-Solver++(2M): 2M with a share `eta` of fresh noise.
-    DpmPp2mSde,
-    /// UniPC of order 3.
-    #[serde(rename = "uni_pc3")]
-    UniPc3,
-    /// PLMS (iPNDM): Adams-Bashforth weights of equal steps, order 4.
-    Plms,
-    /// Euler on the flow path x = (1 - u) x0 + u eps: the same points as DDIM.
-    FlowEuler,
-    /// Heun after raising the noise by a share of what EDM allows: gamma = eta (sqrt 2 - 1).
-    HeunChurn,
-}
-
-impl SolverKind {
-    /// All, in the order of the menu.
-    pub const ALL: [Self; 13] = [
-        Self::Ddim,
-        Self::Euler,
-        Self::FlowEuler,
-        Self::Heun,
-        Self::DpmPp2s,
-        Self::DpmPp2m,
-        Self::UniPc,
-        Self::UniPc3,
-        Self::Lms,
-        Self::Plms,
-        Self::EulerAncestral,
-        Self::DpmPp2mSde,
-        Self::HeunChurn,
-    ];
-
-    /// Whether `eta` adds fresh noise to it.
-    pub fn takes_noise(self) -> bool {
-        matches!(
-            self,
-            Self::Ddim | Self::EulerAncestral | Self::DpmPp2mSde | Self::HeunChurn
-        )
-    }
-
-    /// Order of UniPC; 2 for the others, which do not read it.
-    pub fn order(self) -> usize {
-        if self == Self::UniPc3 { 3 } else { 2 }
-    }
-
-    /// Its name in legends.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ddim => "DDIM",
-            Self::Euler => "Euler",
-            Self::Heun => "Heun",
-            Self::DpmPp2m => "DPM-Solver++ 2M",
-            Self::UniPc => "UniPC-2",
-            Self::Lms => "LMS-4",
-            Self::EulerAncestral => "Euler ancestral",
-            Self::DpmPp2s => "DPM-Solver++ 2S",
-            Self::DpmPp2mSde => "DPM-Solver++ 2M SDE",
-            Self::UniPc3 => "UniPC-3",
-            Self::Plms => "PLMS",
-            Self::FlowEuler => "flow Euler",
-            Self::HeunChurn => "Heun with churn",
-        }
-    }
-}
+use lagrange::lagrange_integral;
+use unipc::UniPcStep;
 
 /// Noise levels of one ancestral step in k-diffusion's split: noise added and level stepped to.
 pub fn ancestral_split(from: f64, to: f64, eta: f64) -> (f64, f64) {
@@ -419,148 +341,6 @@ impl Solver {
     }
 }
 
-/// Coefficients of one UniPC step from level i to level i + 1.
-struct UniPcStep {
-    ratio: f64,
-    b: f64,
-    /// r_k of the older estimates, k = 1 … order - 1.
-    r: Vec<f64>,
-    predictor: Vec<f64>,
-    corrector: Vec<f64>,
-}
-
-impl UniPcStep {
-    fn new(levels: &[f64], i: usize, order: usize) -> Self {
-        let half_log_snr = |j: usize| -num::ln(levels[j]);
-        let h = half_log_snr(i + 1) - half_log_snr(i);
-        let hh = -h;
-        let b = num::exp_m1(hh);
-        let mut r: Vec<f64> = (1..order)
-            .map(|k| (half_log_snr(i - k) - half_log_snr(i)) / h)
-            .collect();
-        r.push(1.0);
-        let mut matrix = vec![vec![0.0; order]; order];
-        let mut right = vec![0.0; order];
-        let mut phi = b / hh - 1.0;
-        let mut factorial = 1.0;
-        for j in 1..=order {
-            factorial *= j as f64;
-            for k in 0..order {
-                matrix[j - 1][k] = (1..j).fold(1.0, |p, _| p * r[k]);
-            }
-            right[j - 1] = phi * factorial / b;
-            phi = phi / hh - 1.0 / (factorial * (j + 1) as f64);
-        }
-        let inner = order - 1;
-        let predictor = match inner {
-            0 => Vec::new(),
-            1 => vec![0.5],
-            _ => solve(
-                matrix[..inner]
-                    .iter()
-                    .map(|row| row[..inner].to_vec())
-                    .collect(),
-                right[..inner].to_vec(),
-            ),
-        };
-        let corrector = if order == 1 {
-            vec![0.5]
-        } else {
-            solve(matrix, right)
-        };
-        r.pop();
-        Self {
-            ratio: levels[i + 1] / levels[i],
-            b,
-            r,
-            predictor,
-            corrector,
-        }
-    }
-
-    /// The predictor, or the corrector when the estimate at the target is known. `history` starts
-    /// with the estimate at the level the step leaves.
-    fn apply(&self, x: &[f64], history: &[Vec<f64>], target: Option<&[f64]>) -> Vec<f64> {
-        let rho = if target.is_some() {
-            &self.corrector
-        } else {
-            &self.predictor
-        };
-        (0..x.len())
-            .map(|e| {
-                let now = history[0][e];
-                let mut sum = now;
-                for (k, r) in self.r.iter().enumerate() {
-                    sum += rho[k] * (history[k + 1][e] - now) / r;
-                }
-                if let Some(target) = target {
-                    sum += rho[self.r.len()] * (target[e] - now);
-                }
-                self.ratio * x[e] - self.b * sum
-            })
-            .collect()
-    }
-}
-
-/// Solves a small dense system by elimination with row exchange.
-fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
-    let n = b.len();
-    for c in 0..n {
-        let pivot = (c..n)
-            .max_by(|&i, &j| a[i][c].abs().total_cmp(&a[j][c].abs()))
-            .unwrap_or(c);
-        a.swap(c, pivot);
-        b.swap(c, pivot);
-        for i in c + 1..n {
-            let f = a[i][c] / a[c][c];
-            for k in c..n {
-                a[i][k] -= f * a[c][k];
-            }
-            b[i] -= f * b[c];
-        }
-    }
-    for c in (0..n).rev() {
-        for k in c + 1..n {
-            b[c] -= a[c][k] * b[k];
-        }
-        b[c] /= a[c][c];
-    }
-    b
-}
-
-/// Integral of the j-th Lagrange polynomial over `nodes` from `nodes[0]` to `to`.
-fn lagrange_integral(nodes: &[f64], j: usize, to: f64) -> f64 {
-    // Coefficients in u = v - nodes[0], ascending powers: the lower limit is then 0.
-    let mut poly = vec![1.0];
-    for (k, node) in nodes.iter().enumerate() {
-        if k == j {
-            continue;
-        }
-        let (root, scale) = (node - nodes[0], nodes[j] - node);
-        let mut product = vec![0.0; poly.len() + 1];
-        for (p, c) in poly.iter().enumerate() {
-            product[p + 1] += c / scale;
-            product[p] -= c * root / scale;
-        }
-        poly = product;
-    }
-    let u = to - nodes[0];
-    poly.iter()
-        .enumerate()
-        .rev()
-        .fold(0.0, |acc, (p, c)| (acc + c / (p + 1) as f64) * u)
-}
-
-/// Calls of the denoiser per point that a solver needs for `steps` steps ending at level 0.
-pub fn calls_needed(kind: SolverKind, steps: usize) -> usize {
-    match kind {
-        SolverKind::Heun | SolverKind::HeunChurn | SolverKind::DpmPp2s => {
-            (2 * steps).saturating_sub(1)
-        }
-        _ => steps,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -677,12 +457,5 @@ mod tests {
             end(SolverKind::DpmPp2m, 20),
         );
         assert!((a / b - 1.0).abs() < 1e-12, "{a} {b}");
-    }
-
-    #[test]
-    fn lagrange_integrals_sum_to_the_interval() {
-        let nodes = [2.0, 3.0, 5.0, 9.0];
-        let total: f64 = (0..4).map(|j| lagrange_integral(&nodes, j, 1.2)).sum();
-        assert!((total - (1.2 - 2.0)).abs() < 1e-14, "{total}");
     }
 }

@@ -1,0 +1,290 @@
+//! The parameters of the lab: what the panel, the command line and links know of a config.
+
+use super::config::{Config, Direction, Prediction, World};
+use super::data::DataSet;
+use super::schedule::{PublishedList, ScheduleKind, Visit};
+use super::solver::SolverKind;
+use super::tokens::{OrderKind, Source};
+use crate::core::Param;
+
+/// A choice parameter over an enum that lists its variants in `ALL`.
+macro_rules! choice {
+    ($id:literal, $label:literal, $options:expr, $field:ident, $all:expr) => {
+        Param::choice(
+            $id,
+            $label,
+            $options,
+            |c: &Config| {
+                $all.iter()
+                    .position(|v| *v == c.$field)
+                    .unwrap_or(usize::MAX)
+            },
+            |c, i| {
+                if let Some(v) = $all.get(i) {
+                    c.$field = *v;
+                }
+            },
+        )
+    };
+}
+
+const WORLDS: [World; 3] = [World::Plane, World::Tokens, World::Images];
+const DIRECTIONS: [Direction; 3] = [
+    Direction::ThereAndBack,
+    Direction::Generate,
+    Direction::Invert,
+];
+fn plane(c: &Config) -> bool {
+    c.world == World::Plane
+}
+
+/// Worlds that are denoised along a schedule.
+fn denoised(c: &Config) -> bool {
+    c.world != World::Tokens
+}
+
+fn tokens(c: &Config) -> bool {
+    c.world == World::Tokens
+}
+
+fn linear_law(c: &Config) -> bool {
+    denoised(c)
+        && matches!(
+            c.schedule,
+            ScheduleKind::Linear | ScheduleKind::ScaledLinear | ScheduleKind::BetaSigmoid
+        )
+}
+
+fn sigmoid(c: &Config) -> bool {
+    denoised(c) && c.schedule == ScheduleKind::Sigmoid
+}
+
+/// Whether the levels run between the user's limits.
+pub(super) fn limits(c: &Config) -> bool {
+    denoised(c)
+        && (c.schedule.between_limits()
+            || matches!(
+                c.schedule,
+                ScheduleKind::Optimal | ScheduleKind::AlignYourSteps
+            ))
+}
+
+fn power(c: &Config) -> bool {
+    denoised(c)
+        && matches!(
+            c.schedule,
+            ScheduleKind::Edm | ScheduleKind::Polyexponential
+        )
+}
+
+fn peaked(c: &Config) -> bool {
+    denoised(c) && matches!(c.schedule, ScheduleKind::Laplace | ScheduleKind::Cauchy)
+}
+
+/// The parameters, in the order of the panel.
+pub(super) static PARAMS: &[Param<Config>] = &[
+    choice!("world", "World", &["points in the plane", "masked tokens", "images of digits"], world, WORLDS)
+        .group("World")
+        .doc("Points in the plane or small images, denoised along a schedule, or discrete tokens, revealed in an order."),
+    choice!("schedule", "Schedule", &[
+        "EDM (Karras)", "exponential", "polyexponential", "tangent (KL optimal)", "beta in sigma",
+        "linear-quadratic", "published list", "optimal for this data", "Align Your Steps search",
+        "stepsize distillation (OSS)", "drawn by hand", "linear (DDPM)", "scaled linear (SD)",
+        "cosine (Nichol)", "sigmoid in beta", "linear alpha-bar (Chen)", "cosine (Chen)",
+        "sigmoid (Chen)", "VP-SDE", "VE-SDE", "logistic", "cosine in log-SNR", "Laplace in log-SNR",
+        "Cauchy in log-SNR", "normal in log-SNR", "flow matching", "decoupled (DiffusionEdge)",
+    ], schedule, ScheduleKind::ALL)
+        .group("Schedule")
+        .when(denoised)
+        .doc("The family of noise levels s = sigma / alpha that the sampler visits, from noise to data."),
+    Param::float("beta_start", "First beta", [1e-6, 0.01], |c: &Config| c.beta_start, |c, v| c.beta_start = v)
+        .log().group("Schedule").when(linear_law)
+        .doc("Noise variance added at the first of the 1000 training times."),
+    Param::float("beta_end", "Last beta", [1e-4, 0.2], |c: &Config| c.beta_end, |c, v| c.beta_end = v)
+        .log().group("Schedule").when(linear_law)
+        .doc("Noise variance added at the last of the 1000 training times."),
+    Param::float("sigmoid_start", "Curve start", [-10.0, 10.0], |c: &Config| c.sigmoid_start, |c, v| c.sigmoid_start = v)
+        .group("Schedule").when(sigmoid)
+        .doc("Where the logistic curve of alpha-bar starts; smaller keeps the data clean for longer."),
+    Param::float("sigmoid_end", "Curve end", [-10.0, 10.0], |c: &Config| c.sigmoid_end, |c, v| c.sigmoid_end = v)
+        .group("Schedule").when(sigmoid)
+        .doc("Where the logistic curve of alpha-bar ends; larger spends longer in pure noise."),
+    Param::float("tau", "Curve width tau", [0.05, 5.0], |c: &Config| c.tau, |c, v| c.tau = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (sigmoid(c) || c.schedule == ScheduleKind::ChenCosine))
+        .doc("Logistic curve: its temperature; small is a sudden change, large nearly a straight line. Cosine: half the power it is raised to."),
+    Param::float("sigma_max", "Largest sigma", [0.5, 500.0], |c: &Config| c.sigma_max, |c, v| c.sigma_max = v)
+        .log().unit("data units").group("Schedule").when(limits)
+        .doc("Noise level at the start of sampling, much larger than the data."),
+    Param::float("sigma_min", "Smallest sigma", [1e-4, 1.0], |c: &Config| c.sigma_min, |c, v| c.sigma_min = v)
+        .log().unit("data units").group("Schedule").when(limits)
+        .doc("Last noise level before the step to clean data."),
+    Param::float("rho", "rho", [0.5, 20.0], |c: &Config| c.rho, |c, v| c.rho = v)
+        .log().group("Schedule").when(power)
+        .doc("EDM: levels are equally spaced in sigma^(1/rho); 1 is linear in sigma, large is logarithmic, the paper uses 7. Polyexponential: ln sigma runs along the rho-th power of equal steps; 1 is exponential."),
+    Param::toggle("zero_terminal_snr", "Zero terminal SNR", |c: &Config| c.zero_terminal_snr, |c, v| c.zero_terminal_snr = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (linear_law(c) || c.schedule == ScheduleKind::Cosine))
+        .doc("Moves and stretches sqrt(alpha-bar) so that the last time is pure noise (arXiv 2305.08891). As in diffusers alpha-bar ends at 2^-24 instead of 0, that is s = 4096."),
+    Param::float("cosine_start", "Cosine start", [0.0, 0.95], |c: &Config| c.cosine_start, |c, v| c.cosine_start = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::ChenCosine))
+        .doc("Where on the quarter cosine alpha-bar starts."),
+    Param::float("cosine_end", "Cosine end", [0.05, 1.0], |c: &Config| c.cosine_end, |c, v| c.cosine_end = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::ChenCosine))
+        .doc("Where on the quarter cosine alpha-bar ends."),
+    Param::float("vp_beta_d", "Beta growth", [1.0, 60.0], |c: &Config| c.vp_beta_d, |c, v| c.vp_beta_d = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::VpSde))
+        .doc("beta(1) - beta(0) of the variance-preserving SDE."),
+    Param::float("vp_beta_min", "Beta at 0", [0.01, 2.0], |c: &Config| c.vp_beta_min, |c, v| c.vp_beta_min = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::VpSde))
+        .doc("beta(0) of the variance-preserving SDE."),
+    Param::float("logistic_k", "Slope k", [0.002, 0.05], |c: &Config| c.logistic_k, |c, v| c.logistic_k = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Logistic))
+        .doc("Fall of the log-SNR per training time; the log-SNR is a straight line in time."),
+    Param::float("logistic_t0", "Middle", [0.1, 0.9], |c: &Config| c.logistic_t0, |c, v| c.logistic_t0 = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Logistic))
+        .doc("Share of the training times at which signal and noise are equal."),
+    Param::float("cosine_shift", "Log-SNR shift", [-8.0, 8.0], |c: &Config| c.cosine_shift, |c, v| c.cosine_shift = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::LogSnrCosine))
+        .doc("Added to the power log-SNR. Simple diffusion: 2 ln(d0 / d) for images of side d tuned at side d0."),
+    Param::float("cosine_scale", "Log-SNR scale", [0.25, 4.0], |c: &Config| c.cosine_scale, |c, v| c.cosine_scale = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::LogSnrCosine))
+        .doc("Divides the power log-SNR of the cosine law."),
+    Param::float("law_mu", "Log-SNR centre", [-6.0, 8.0], |c: &Config| c.law_mu, |c, v| c.law_mu = v)
+        .group("Schedule").when(peaked)
+        .doc("Power log-SNR ln(alpha^2 / sigma^2) at which the density over the log-SNR peaks."),
+    Param::float("law_b", "Log-SNR width", [0.05, 4.0], |c: &Config| c.law_b, |c, v| c.law_b = v)
+        .log().group("Schedule").when(peaked)
+        .doc("Scale of the density over the power log-SNR."),
+    Param::float("normal_mean", "Log-SNR mean", [-6.0, 8.0], |c: &Config| c.normal_mean, |c, v| c.normal_mean = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Normal))
+        .doc("Mean of the power log-SNR: 2.4 is EDM's ln s ~ N(-1.2, 1.2), 0 with spread 2 is SD3's logit-normal flow."),
+    Param::float("normal_sd", "Log-SNR spread", [0.2, 6.0], |c: &Config| c.normal_sd, |c, v| c.normal_sd = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Normal))
+        .doc("Standard deviation of the power log-SNR: 2.4 for EDM, 2 for SD3."),
+    Param::toggle("tangent_auto", "Scale from data", |c: &Config| c.tangent_auto, |c, v| c.tangent_auto = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Tangent))
+        .doc("Whether the scale of the tangent law is the spread of the data, which is best for Euler on a Gaussian. Tools fix it to 1."),
+    Param::float("tangent_c", "Scale c", [0.02, 10.0], |c: &Config| c.tangent_c, |c, v| c.tangent_c = v)
+        .log().unit("data units").group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Tangent && !c.tangent_auto))
+        .doc("Scale of the tangent law: levels are dense around it."),
+    choice!("published", "List", &["AYS, SD 1.5", "AYS, SDXL", "AYS, SVD", "OSS, FLUX", "OSS, Wan", "GITS, SD 1.5"], published, PublishedList::ALL)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Published))
+        .doc("A published list, resampled to the number of steps along ln s. It was tuned for images, not for this data."),
+    Param::float("objective_p", "KL to W2", [0.0, 2.5], |c: &Config| c.objective_p, |c, v| c.objective_p = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Optimal))
+        .doc("Weight s^p of the bound that is minimised: 0 is the divergence of the paths (what Align Your Steps minimises), 2 counts errors in data units, like a Wasserstein distance."),
+    Param::int("teacher_steps", "Teacher steps", [4, 200], |c: &Config| c.teacher_steps, |c, v| c.teacher_steps = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::StepsizeDistillation))
+        .doc("Equal Euler steps of the trajectory that the few steps imitate."),
+    Param::toggle("dynamic_shift", "Resolution shift", |c: &Config| c.dynamic_shift, |c, v| c.dynamic_shift = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Flow))
+        .doc("Multiplies every level by e^mu, mu on the line through 0.5 at 256 and 1.15 at 4096 image tokens."),
+    Param::int("tokens", "Image tokens", [64, 16_384], |c: &Config| c.tokens, |c, v| c.tokens = v)
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Flow && c.dynamic_shift))
+        .doc("Number of image tokens of the resolution-dependent shift."),
+    choice!("spacing", "Time spacing", &["leading", "linspace", "trailing", "simple", "sgm_uniform", "beta", "equal log-SNR"], spacing, Visit::ALL)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule.is_table()))
+        .doc("Which of the 1000 training times the sampler visits. Leading never reaches the noisiest one; simple, sgm_uniform and beta are ComfyUI's."),
+    Param::float("shift", "Shift", [0.05, 20.0], |c: &Config| c.shift, |c, v| c.shift = v)
+        .log().group("Schedule").advanced()
+        .when(denoised)
+        .doc("Factor on every level. Flow shift, input scaling 1/b, log-SNR shift and a doubled sigma_max are all this translation of ln s."),
+    choice!("solver", "Solver", &[
+        "DDIM", "Euler", "flow Euler", "Heun", "DPM-Solver++ 2S", "DPM-Solver++ 2M", "UniPC-2",
+        "UniPC-3", "LMS-4", "PLMS", "Euler ancestral", "DPM-Solver++ 2M SDE", "Heun with churn",
+    ], solver, SolverKind::ALL)
+        .group("Sampler")
+        .when(denoised)
+        .doc("How a step from one level to the next uses the denoised estimate. DDIM at eta 0, Euler, flow Euler and DPM-Solver++ 1S are the same points."),
+    Param::int("steps", "Steps", [1, 200], |c: &Config| c.steps, |c, v| c.steps = v)
+        .log().group("Sampler")
+        .when(denoised)
+        .doc("Denoising steps. Heun and 2S call the denoiser twice in each but the last, the others once: compare at equal NFE."),
+    Param::float("eta", "Fresh noise eta", [0.0, 1.0], |c: &Config| c.eta, |c, v| c.eta = v)
+        .group("Sampler").when(|c: &Config| denoised(c) && (c.solver.takes_noise()))
+        .doc("0 follows the deterministic flow, 1 adds the posterior's whole variance in every step (DDPM). With churn: share of the largest noise EDM adds, gamma = eta (sqrt 2 - 1)."),
+    choice!("prediction", "Network predicts", &["eps", "x0", "v", "flow velocity"], prediction, Prediction::ALL)
+        .group("Sampler").advanced().when(|c: &Config| plane(c) && (c.model_error > 0.0))
+        .doc("What an imagined network predicts. Its error reaches the denoised estimate multiplied by s (eps), 1 (x0), sigma (v) or u (flow)."),
+    Param::float("model_error", "Network error", [0.0, 0.3], |c: &Config| c.model_error, |c, v| c.model_error = v)
+        .group("Sampler").advanced()
+        .when(plane)
+        .doc("Size of a smooth made-up error of the network's output; 0 is the exact denoiser."),
+    Param::int("nfe_seeds", "Seeds of the NFE curve", [0, 20], |c: &Config| c.nfe_seeds, |c, v| c.nfe_seeds = v)
+        .group("Sampler")
+        .when(plane)
+        .doc("Adds the chart of quality against denoiser calls: the same setup from 4 to 60 calls over this many seeds, with 95 % intervals. 0 leaves it out."),
+    choice!("direction", "Run", &["there and back", "generate", "invert and back"], direction, DIRECTIONS)
+        .group("Data")
+        .when(plane)
+        .doc("Noise the data and denoise it, start from pure noise, or carry the data to noise by the reversed sampler."),
+    choice!("data", "Data", &["ring of 8", "grid of 9", "two moons", "spiral", "two scales"], data, DataSet::ALL)
+        .group("Data")
+        .when(plane)
+        .doc("A mixture of Gaussians in the plane, so that the best possible denoiser is known exactly."),
+    Param::float("mode_sd", "Mode spread", [0.005, 0.5], |c: &Config| c.mode_sd, |c, v| c.mode_sd = v)
+        .log().unit("data units").group("Data")
+        .when(plane)
+        .doc("Standard deviation of each mode."),
+    Param::float("imbalance", "Imbalance", [0.0, 0.9], |c: &Config| c.imbalance, |c, v| c.imbalance = v)
+        .group("Data").advanced()
+        .when(plane)
+        .doc("Each mode weighs this share less than the one before; 0 makes all modes equally likely."),
+    Param::int("particles", "Particles", [50, 20_000], |c: &Config| c.particles, |c, v| c.particles = v)
+        .log().group("Data")
+        .when(plane)
+        .doc("Number of samples carried through the levels."),
+    choice!("order", "Order", &["random", "confidence", "Halton", "dilated (DUS)", "left to right", "blocks, random inside", "blocks, dilated inside"], order, OrderKind::ALL)
+        .group("Order").when(tokens)
+        .doc("Which positions are revealed together. Confidence takes those the denoiser is surest of, equal ones at random."),
+    Param::int("rounds", "Rounds", [1, 64], |c: &Config| c.rounds, |c, v| c.rounds = v)
+        .log().group("Order").when(tokens)
+        .doc("Calls of the denoiser. Lattice fields reveal along the arccosine law of MaskGIT, the others equal numbers; the dilated order has its own sets at log2 of the length."),
+    Param::int("block", "Block", [1, 64], |c: &Config| c.block, |c, v| c.block = v)
+        .log().group("Order").when(|c: &Config| tokens(c) && c.order.in_blocks())
+        .doc("Positions of a block; blocks are finished from left to right. 1 is token by token, the whole length is plain masked diffusion."),
+    Param::toggle("all_orders", "Measure every order", |c: &Config| c.all_orders, |c, v| c.all_orders = v)
+        .group("Order").when(tokens)
+        .doc("Adds the chart of every order at 2 to 32 calls on this world."),
+    choice!("source", "Tokens", &["Markov chain", "hidden Markov chain", "cyclic hidden chain", "Gaussian field", "Ising lattice"], source, Source::ALL)
+        .group("Data").when(tokens)
+        .doc("A discrete world whose conditional laws are known exactly, so that the cost of an order is exact."),
+    Param::float("stickiness", "Stickiness", [0.25, 0.99], |c: &Config| c.stickiness, |c, v| c.stickiness = v)
+        .group("Data").when(|c: &Config| tokens(c) && c.source.is_chain())
+        .doc("Probability that the (hidden) state stays, or moves on by one in the cyclic chain."),
+    Param::int("length", "Length", [4, 64], |c: &Config| c.length, |c, v| c.length = v)
+        .group("Data").when(|c: &Config| tokens(c) && c.source.is_chain())
+        .doc("Positions of the sequence."),
+    Param::int("side", "Side", [4, 20], |c: &Config| c.side, |c, v| c.side = v)
+        .group("Data").when(|c: &Config| tokens(c) && c.source == Source::Field)
+        .doc("Rows and columns of the token field."),
+    Param::float("correlation", "Correlation length", [0.3, 12.0], |c: &Config| c.correlation, |c, v| c.correlation = v)
+        .log().unit("cells").group("Data").when(|c: &Config| tokens(c) && c.source == Source::Field)
+        .doc("Distance at which the covariance of two tokens falls to 1 / e."),
+    Param::float("coupling", "Coupling J", [0.0, 1.5], |c: &Config| c.coupling, |c, v| c.coupling = v)
+        .group("Data").when(|c: &Config| tokens(c) && c.source == Source::Ising)
+        .doc("Strength with which neighbouring spins agree."),
+    Param::int("training_images", "Training images", [10, 1797], |c: &Config| c.training_images, |c, v| c.training_images = v)
+        .log().group("Data").when(|c: &Config| c.world == World::Images)
+        .doc("Handwritten digits of 8 x 8 pixels from -1 to 1 that the denoiser knows."),
+    Param::float("bandwidth", "Width h", [0.0, 0.8], |c: &Config| c.bandwidth, |c, v| c.bandwidth = v)
+        .unit("pixel values").group("Data").when(|c: &Config| c.world == World::Images)
+        .doc("Standard deviation of a Gaussian around every training image. At 0 the exact denoiser recites the images; wider, it mixes neighbours."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_reads_back_what_it_wrote() {
+        for p in PARAMS {
+            if let crate::core::ParamKind::Choice { options, get, set } = p.kind {
+                let mut c = Config::default();
+                for i in 0..options.len() {
+                    set(&mut c, i);
+                    assert_eq!(get(&c), i, "{} option {i}", p.id);
+                }
+            }
+        }
+    }
+}
