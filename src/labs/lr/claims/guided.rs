@@ -3,61 +3,25 @@
 use super::super::config::{Problem, Rule};
 use super::super::steer::{Drift, VALLEY};
 use super::{
-    Config, Experiment, Measure, Shape, conditions, digits, finding, paired, quadratic, result,
-    seeds_of, verdict,
+    Config, Experiment, Measure, Shape, UPDATES, as_good, beside, conditions, digits, finding,
+    matches, paired, quadratic, result, seeds_of, verdict,
 };
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, num, stats};
 use crate::labs::Effort;
 use crate::labs::lr::{Run, work};
 
-/// Updates of the short digits runs.
-const UPDATES: u64 = 300;
-
-/// Verdict on "matches": at most `margin` above.
-fn matches(interval: [f64; 2], margin: f64) -> Verdict {
-    if interval[1] <= margin {
-        Verdict::Reproduced
-    } else if interval[0] <= margin {
-        Verdict::Partly
-    } else {
-        Verdict::NotReproduced
-    }
-}
-
 /// Dropping on a plateau against a line.
 pub(crate) fn plateau(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    let rule = |c: Config| Config {
+    let arms = beside(Shape::Plateau, Shape::Linear, |c| Config {
         gamma: 0.3,
         patience: 2,
         ..c
-    };
-    let arms = vec![
-        rule(digits(Shape::Plateau, UPDATES)),
-        digits(Shape::Linear, UPDATES),
-        rule(quadratic(Shape::Plateau, 500, 0.0)),
-        quadratic(Shape::Linear, 500, 0.0),
-    ];
+    });
     Experiment::boxed(
         arms,
         seeds_of(effort, true),
         Measure::Loss,
-        |arms, seeds| {
-            let (measured, interval) = paired(&arms[0], &arms[1]);
-            let exact = 100.0 * (arms[2].mean() / arms[3].mean() - 1.0);
-            // "As well as" leaves a margin of 1 % of the loss, a choice of ours.
-            let margin = 0.01 * arms[1].mean();
-            result(
-                format!("Held-out loss, plateau minus linear, {UPDATES} updates"),
-                (measured, interval),
-                seeds,
-                matches(interval, margin),
-                format!(
-                    "plateau minus linear is {}; a match is at most {margin:.4} above; on the exact quadratic at 500 updates it ends {exact:+.1} % away ({})",
-                    finding(interval),
-                    conditions(&arms[..2])
-                ),
-            )
-        },
+        |arms, seeds| as_good(arms, seeds, 1.0),
     )
 }
 

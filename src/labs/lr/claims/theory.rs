@@ -1,8 +1,7 @@
 //! What the theory and the laws say about schedules, tested against exact results.
 
 use super::{
-    Arm, Config, Experiment, Measure, Problem, Shape, conditions, digits, finding, paired,
-    quadratic, result, seeds_of,
+    Arm, Config, Experiment, Measure, Problem, Shape, as_good, beside, quadratic, result, seeds_of,
 };
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
@@ -108,39 +107,11 @@ pub(crate) fn near_optimal(_effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 
 /// Refined against linear.
 pub(crate) fn refined(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    let arms = vec![
-        digits(Shape::Refined, 300),
-        digits(Shape::Linear, 300),
-        quadratic(Shape::Refined, 500, 0.0),
-        quadratic(Shape::Linear, 500, 0.0),
-    ];
     Experiment::boxed(
-        arms,
+        beside(Shape::Refined, Shape::Linear, |c| c),
         seeds_of(effort, true),
         Measure::Loss,
-        |arms, seeds| {
-            let (measured, interval) = paired(&arms[0], &arms[1]);
-            let exact = arms[2].mean() - arms[3].mean();
-            // "Match" leaves a margin of 1 % of the loss.
-            let margin = 0.01 * arms[1].mean();
-            result(
-                "Held-out loss, refined minus linear, 300 updates",
-                (measured, interval),
-                seeds,
-                if interval[1] <= margin {
-                    Verdict::Reproduced
-                } else if interval[0] <= margin {
-                    Verdict::Partly
-                } else {
-                    Verdict::NotReproduced
-                },
-                format!(
-                    "refined minus linear is {}; a match is at most {margin:.4} above; on the exact quadratic {exact:+.5} ({})",
-                    finding(interval),
-                    conditions(&arms[..2])
-                ),
-            )
-        },
+        |arms, seeds| as_good(arms, seeds, 1.0),
     )
 }
 

@@ -1,23 +1,15 @@
 //! One schedule against the one its paper compares it with.
 
 use super::{
-    Arm, Config, Experiment, Measure, Problem, Shape, conditions, digits, finding, paired,
-    quadratic, result, seeds_of, verdict,
+    Arm, Config, Experiment, Measure, Problem, Shape, UPDATES, as_good, beside, conditions, digits,
+    finding, paired, result, seeds_of, verdict,
 };
 use crate::core::{ClaimResult, Job, Verdict, num, stats};
 use crate::labs::Effort;
 
-/// Updates of the digits runs.
-const UPDATES: u64 = 300;
-
-/// Digits and quadratic arms of a schedule and its rival.
+/// A schedule against its rival, on the digits and on the quadratic.
 fn boxed(effort: Effort, shape: Shape, rival: Shape) -> Box<dyn Job<Out = ClaimResult>> {
-    let arms = vec![
-        digits(shape, UPDATES),
-        digits(rival, UPDATES),
-        quadratic(shape, 500, 0.0),
-        quadratic(rival, 500, 0.0),
-    ];
+    let arms = beside(shape, rival, |c| c);
     Experiment::boxed(arms, seeds_of(effort, true), Measure::Loss, judge)
 }
 
@@ -129,45 +121,15 @@ pub(crate) fn uba(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 
 /// A trapezoid matches cosine to zero.
 pub(crate) fn trapezoid(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    let arms = vec![
-        Config {
-            cooldown: 0.2,
-            ..digits(Shape::Trapezoid, UPDATES)
-        },
-        digits(Shape::Cosine, UPDATES),
-        Config {
-            cooldown: 0.2,
-            ..quadratic(Shape::Trapezoid, 500, 0.0)
-        },
-        quadratic(Shape::Cosine, 500, 0.0),
-    ];
+    let arms = beside(Shape::Trapezoid, Shape::Cosine, |c| Config {
+        cooldown: 0.2,
+        ..c
+    });
     Experiment::boxed(
         arms,
         seeds_of(effort, true),
         Measure::Loss,
-        |arms, seeds| {
-            let (measured, interval) = paired(&arms[0], &arms[1]);
-            let exact = 100.0 * (arms[2].mean() / arms[3].mean() - 1.0);
-            // "Matches" means within 2 % of the loss, a margin of ours.
-            let margin = 0.02 * arms[1].mean();
-            result(
-                format!("Held-out loss, trapezoid (20 % cooldown) minus cosine, {UPDATES} updates"),
-                (measured, interval),
-                seeds,
-                if interval[1] <= margin {
-                    Verdict::Reproduced
-                } else if interval[0] <= margin {
-                    Verdict::Partly
-                } else {
-                    Verdict::NotReproduced
-                },
-                format!(
-                    "the difference is {}; matching is taken as at most {margin:.4} above cosine; on the exact quadratic at 500 updates the trapezoid ends {exact:+.1} % away ({})",
-                    finding(interval),
-                    conditions(&arms[..2])
-                ),
-            )
-        },
+        |arms, seeds| as_good(arms, seeds, 2.0),
     )
 }
 

@@ -1,170 +1,20 @@
 //! Config of the lab.
 
 mod guided;
+mod kinds;
 mod params;
+mod rates;
 
+pub use kinds::{Fed, Growth, Hyper, ModelSize, Problem, Rule};
 pub(super) use params::params;
 
-use super::dialects::{Dialect, Settings, named};
-use super::extension::Extension;
+use super::dialects::Dialect;
 use super::law::LawChoice;
-use super::schedule::{Cooldown, Factors, Knobs, Schedule, Shape, Warmup};
+use super::schedule::{Cooldown, Shape, Warmup};
 use crate::core::mlp::Optimizer;
 use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
-
-/// What the schedule is tried on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Problem {
-    /// The multi-power law's prediction for a language model.
-    Law,
-    /// The noisy quadratic: exact expected loss.
-    Quadratic,
-    /// A small network trained on digits.
-    Digits,
-    /// The convex last-iterate bound.
-    Bound,
-    /// The user's own run, by a law fitted to its log.
-    Log,
-    /// A river valley: steep across, gently falling along.
-    Valley,
-    /// Online linear regression whose optimum drifts.
-    Drift,
-    /// A diagonal network that may become sparse.
-    Sparse,
-    /// The digits network trained by clients of a server.
-    Federated,
-    /// The digits network, normalised, under labels that change.
-    Relabel,
-    /// The digits network with a batch that grows.
-    Growing,
-}
-
-/// What makes a batch grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Growth {
-    /// Nothing.
-    Fixed,
-    /// The norm test: variance of the gradients over their squared mean.
-    Norm,
-    /// The inner-product test: variance of the products with the mean.
-    InnerProduct,
-}
-
-/// Where `FedHyper` acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fed {
-    /// On the server's step (G).
-    Server,
-    /// On the server's step, with momentum (GM).
-    ServerMomentum,
-    /// On all clients' rate, set by the server (SL).
-    ClientsByServer,
-    /// On each client's rate, set by the client (CL).
-    Client,
-}
-
-impl Fed {
-    /// All of them, in the order of the menu.
-    pub const ALL: [Self; 4] = [
-        Self::Server,
-        Self::ServerMomentum,
-        Self::ClientsByServer,
-        Self::Client,
-    ];
-
-    /// Its place in [`Fed::ALL`].
-    pub fn index(self) -> usize {
-        Self::ALL.iter().position(|f| *f == self).unwrap_or(0)
-    }
-}
-
-impl Problem {
-    /// All of them, in the order of the menu.
-    pub const ALL: [Self; 11] = [
-        Self::Law,
-        Self::Quadratic,
-        Self::Digits,
-        Self::Bound,
-        Self::Log,
-        Self::Valley,
-        Self::Drift,
-        Self::Sparse,
-        Self::Federated,
-        Self::Relabel,
-        Self::Growing,
-    ];
-    /// Their names, in the same order.
-    pub const NAMES: [&'static str; 11] = [
-        "predicted language model",
-        "noisy quadratic (exact)",
-        "digits network (trained)",
-        "convex bound (theory)",
-        "your own log (fitted law)",
-        "river valley (exact)",
-        "drifting regression (exact)",
-        "diagonal network (trained)",
-        "federated digits (trained)",
-        "digits with changing labels (trained)",
-        "digits with a growing batch (trained)",
-    ];
-
-    /// Its place in [`Problem::ALL`].
-    pub fn index(self) -> usize {
-        Self::ALL.iter().position(|p| *p == self).unwrap_or(0)
-    }
-
-    /// Whether losses are expectations in closed form: a seed changes nothing.
-    pub fn is_exact(self) -> bool {
-        matches!(self, Self::Quadratic | Self::Valley | Self::Drift)
-    }
-
-    /// Whether every run is trained, or its moments followed, one update at a time.
-    pub fn trains(self) -> bool {
-        !matches!(self, Self::Law | Self::Bound | Self::Log)
-    }
-}
-
-/// Form of the hypergradient rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hyper {
-    /// η ← η (1 + κ cos(g_t, g_(t-1))).
-    Multiplicative,
-    /// η ← η + κ g_t · g_(t-1).
-    Additive,
-}
-
-/// The update rule of the digits network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// SGD with momentum.
-    Sgd,
-    /// AdamW with betas 0.9 and 0.95.
-    AdamW,
-}
-
-/// Size of the language model whose loss is predicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelSize {
-    /// 25 million parameters.
-    M25,
-    /// 100 million parameters.
-    M100,
-    /// 400 million parameters.
-    M400,
-}
-
-impl ModelSize {
-    /// All sizes.
-    pub const ALL: [Self; 3] = [Self::M25, Self::M100, Self::M400];
-}
 
 /// Every input that changes a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -400,179 +250,6 @@ impl Config {
         }
     }
 
-    /// The schedule of `shape` with this config's other settings and a peak rate.
-    pub fn schedule(&self, shape: Shape, peak: f64) -> Schedule {
-        let mut schedule = self.plain(shape, peak);
-        // A table that cannot be made is reported by `check`, which comes before every run.
-        schedule.factors = self.factors(&schedule).unwrap_or_default();
-        schedule
-    }
-
-    /// The schedule without its table.
-    fn plain(&self, shape: Shape, peak: f64) -> Schedule {
-        let updates = self.horizon as usize;
-        let share = |s: f64| (s * updates as f64).round() as usize;
-        let warmup = if shape.rises_itself() {
-            0
-        } else {
-            share(self.warmup).min(updates)
-        };
-        Schedule {
-            shape,
-            updates,
-            peak,
-            warmup,
-            warmup_shape: self.warmup_shape,
-            // Rounding both shares must not make them overlap by one update.
-            cooldown: share(self.cooldown).min(updates - warmup),
-            cooldown_shape: self.cooldown_shape,
-            floor: self.floor,
-            knobs: Knobs {
-                phi: self.phi,
-                knee: self.knee as usize,
-                exponent: self.exponent,
-            },
-            factors: None,
-        }
-    }
-
-    /// What libraries need to know beside the schedule.
-    pub fn settings(&self) -> Settings {
-        let at = |share: f64| (share * self.horizon as f64).round() as usize;
-        Settings {
-            gamma: self.gamma,
-            drops: self.drops as usize,
-            milestones: [at(self.first_drop), at(self.second_drop)],
-            decay_to: self.decay_to,
-            power: self.power,
-            cycle: self.cycle,
-            cycle_mul: self.cycle_mul as usize,
-            base: self.base,
-            rise: self.rise,
-            div: self.div,
-            final_div: self.final_div,
-        }
-    }
-
-    /// The convention that `shape` follows: rivals keep the lab's.
-    pub fn dialect_of(&self, shape: Shape) -> Dialect {
-        if shape == self.shape {
-            self.dialect
-        } else {
-            Dialect::Lab
-        }
-    }
-
-    /// The table of a schedule that is not given by a closed form.
-    fn factors(&self, s: &Schedule) -> Result<Option<Factors>> {
-        if s.shape == Shape::Drawn {
-            return self.drawn().map(Some);
-        }
-        if s.shape.is_computed() {
-            return Ok(Some(super::optimal::pending(s.updates)));
-        }
-        if s.shape.is_guided() {
-            return Ok(None);
-        }
-        if s.shape == Shape::Extended {
-            let extension = self.extension();
-            let rho = extension.rho()?;
-            return Ok(Some(Factors {
-                values: extension.factors(rho).into(),
-                rule: format!("the short run's rate, then {rho:.3} times it").into(),
-            }));
-        }
-        let dialect = self.dialect_of(s.shape);
-        let Some(named) = named(s, &self.settings(), dialect) else {
-            if dialect == Dialect::Lab {
-                return Ok(None);
-            }
-            return Err(Error::out_of_range(
-                "dialect",
-                dialect.name(),
-                format!(
-                    "a library that has the {} schedule with this warmup, cooldown and floor",
-                    s.shape.name()
-                ),
-            ));
-        };
-        let calls = if dialect == Dialect::Lab {
-            1
-        } else {
-            self.calls as usize
-        };
-        let mut values = named.values(s.updates * calls)?;
-        if dialect == Dialect::Lab && s.warmup_shape != Warmup::Linear {
-            for (i, v) in values.iter_mut().take(s.warmup).enumerate() {
-                *v = s.warmup_shape.factor((i + 1) as f64 / s.warmup as f64);
-            }
-        }
-        let rule = if dialect == Dialect::Lab {
-            format!("as {}", named.words())
-        } else if calls == 1 {
-            format!("{}: {}", dialect.name(), named.words())
-        } else {
-            format!(
-                "{}: {}, called {calls} times an update",
-                dialect.name(),
-                named.words()
-            )
-        };
-        Ok(Some(Factors {
-            values: values.into_iter().step_by(calls).collect(),
-            rule: rule.into(),
-        }))
-    }
-
-    /// The extension of a shorter run.
-    pub(super) fn extension(&self) -> Extension {
-        Extension {
-            short: ((self.short * self.horizon as f64).round() as usize).max(1),
-            updates: self.horizon as usize,
-            cooldown: self.cooldown,
-            floor: self.floor,
-            norm_decay: self.norm_decay,
-        }
-    }
-
-    /// The line through the drawn points.
-    fn drawn(&self) -> Result<Factors> {
-        let k = &self.knots;
-        let inside = |v: f64| (0.0..=1.0).contains(&v);
-        if !(2..=64).contains(&k.len())
-            || k.iter().any(|p| !inside(p[0]) || !inside(p[1]))
-            || k.windows(2).any(|w| w[0][0] > w[1][0])
-        {
-            return Err(Error::out_of_range(
-                "knots",
-                format!("{k:?}"),
-                "2 to 64 points with shares from 0 to 1, from left to right",
-            ));
-        }
-        let values = (0..self.horizon)
-            .map(|i| {
-                let x = i as f64 / (self.horizon.max(2) - 1) as f64;
-                let after = k.partition_point(|p| p[0] <= x).clamp(1, k.len() - 1);
-                let ([x0, y0], [x1, y1]) = (k[after - 1], k[after]);
-                let t = if x1 > x0 {
-                    ((x - x0) / (x1 - x0)).clamp(0.0, 1.0)
-                } else {
-                    1.0
-                };
-                y0 + (y1 - y0) * t
-            })
-            .collect();
-        Ok(Factors {
-            values,
-            rule: "the line through the drawn points".into(),
-        })
-    }
-
-    /// The schedule that was chosen.
-    pub fn chosen(&self) -> Schedule {
-        self.schedule(self.shape, self.peak)
-    }
-
     /// The shapes that run, the chosen one first.
     pub fn shapes(&self) -> Vec<Shape> {
         let mut shapes = vec![self.shape];
@@ -580,17 +257,6 @@ impl Config {
             shapes.extend(Shape::RIVALS.into_iter().filter(|s| *s != self.shape));
         }
         shapes
-    }
-
-    /// The peak rate `offset` half octaves from the set one.
-    pub fn peak_at(&self, offset: i64) -> f64 {
-        // Whole octaves are exact, so offset 0 is the set rate to the bit.
-        let half = if offset.rem_euclid(2) == 1 {
-            std::f64::consts::SQRT_2
-        } else {
-            1.0
-        };
-        self.peak * half * 2_f64.powi(offset.div_euclid(2) as i32)
     }
 
     /// The update rule of the digits network.
@@ -686,14 +352,6 @@ impl Config {
     /// Whether any run has a warmup.
     pub(super) fn warms(&self) -> bool {
         self.rivals || !self.shape.rises_itself()
-    }
-
-    /// Returns to the lab's convention when the library has no such schedule.
-    pub(super) fn forget_foreign_dialect(&mut self) {
-        let plain = self.plain(self.shape, self.peak);
-        if named(&plain, &self.settings(), self.dialect).is_none() {
-            self.dialect = Dialect::Lab;
-        }
     }
 
     /// Whether any run has a cooldown.

@@ -1,7 +1,8 @@
 //! Constant rate: the baseline, and where the best rate of a schedule lies.
 
+use super::super::Config;
+use super::super::claims::standard;
 use super::super::schedule::Shape;
-use super::super::{Config, claims};
 use crate::labs::{Basis, Claim, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.
@@ -33,6 +34,6 @@ pub(super) static CONSTANT: Exhibit = Exhibit {
     claim: Some(Claim {
         statement: "The best peak rate grows with the length of the decay: linear, 20 % cooldown and constant want 2.7 : 1.4 : 1.",
         experiment: "Digits network, AdamW: the best peak rate of each schedule per seed, on a grid of half octaves that moves until the best lies inside.",
-        start: claims::best_rates,
+        start: standard::best_rates,
     }),
 };

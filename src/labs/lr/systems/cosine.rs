@@ -1,7 +1,8 @@
 //! Cosine decay.
 
+use super::super::Config;
+use super::super::claims::standard;
 use super::super::schedule::Shape;
-use super::super::{Config, claims};
 use crate::labs::{Basis, Claim, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.
@@ -34,6 +35,6 @@ pub(super) static COSINE: Exhibit = Exhibit {
     claim: Some(Claim {
         statement: "With tuned peaks, cosine to zero is no better than a straight line to zero (arXiv 2502.15938).",
         experiment: "Digits network, AdamW, 300 updates, both at their own tuned peak over paired seeds; and the exact quadratic at 500 updates.",
-        start: claims::cosine,
+        start: standard::cosine,
     }),
 };

@@ -1,7 +1,8 @@
 //! Linear decay to zero (D2Z).
 
+use super::super::Config;
+use super::super::claims::standard;
 use super::super::schedule::Shape;
-use super::super::{Config, claims};
 use crate::labs::{Basis, Claim, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.
@@ -34,6 +35,6 @@ pub(super) static LINEAR: Exhibit = Exhibit {
     claim: Some(Claim {
         statement: "Decay to zero beats decay to a tenth of the peak, and the gain grows with the length of training (0.77 % at 20 tokens per parameter, 2.8 % at 200).",
         experiment: "Digits network, AdamW, both schedules at their own tuned peak, at two lengths; and the exact quadratic at 500 and 2,000 updates.",
-        start: claims::straight_to_zero,
+        start: standard::straight_to_zero,
     }),
 };

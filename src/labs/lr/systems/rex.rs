@@ -1,7 +1,8 @@
 //! REX, the reflected exponential.
 
+use super::super::Config;
+use super::super::claims::standard;
 use super::super::schedule::Shape;
-use super::super::{Config, claims};
 use crate::labs::{Basis, Claim, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.
@@ -34,6 +35,6 @@ pub(super) static REX: Exhibit = Exhibit {
     claim: Some(Claim {
         statement: "REX beats linear decay at small training budgets and matches the best schedules at large ones.",
         experiment: "Digits network, AdamW, both schedules at their own tuned peak over paired seeds, 300 updates (and 1,500 at full effort).",
-        start: claims::rex,
+        start: standard::rex,
     }),
 };

@@ -1,7 +1,8 @@
 //! Warmup, stable, decay.
 
+use super::super::Config;
+use super::super::claims::standard;
 use super::super::schedule::{Cooldown, Shape};
-use super::super::{Config, claims};
 use crate::labs::{Basis, Claim, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.
@@ -37,6 +38,6 @@ pub(super) static WSD: Exhibit = Exhibit {
     claim: Some(Claim {
         statement: "The shape of the cooldown matters: 1-sqrt ends lowest and square highest (arXiv 2508.01483).",
         experiment: "Digits network, AdamW, 20 % cooldown, both shapes at their own tuned peak over paired seeds; and the order of all five on the exact quadratic.",
-        start: claims::cooldowns,
+        start: standard::cooldowns,
     }),
 };
