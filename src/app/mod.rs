@@ -117,10 +117,7 @@ impl App {
     pub fn new(cc: &eframe::CreationContext<'_>) -> Self {
         theme::install(&cc.egui_ctx);
         crate::platform::set_reader(crate::labs::reading);
-        let prefs: Prefs = cc
-            .storage
-            .and_then(|s| eframe::get_value(s, PREFS_KEY))
-            .unwrap_or_default();
+        let prefs: Prefs = stored(cc.storage, PREFS_KEY);
         let mut app = Self {
             data: Library::default(),
             notices: Notices::default(),
@@ -130,10 +127,7 @@ impl App {
             kernels: Kernels::new(cc, prefs.kernels),
             files: Files::default(),
             home: Home::new(),
-            shelf: cc
-                .storage
-                .and_then(|s| eframe::get_value(s, KEPT_KEY))
-                .unwrap_or_default(),
+            shelf: stored(cc.storage, KEPT_KEY),
             claims_page: ClaimsPage::default(),
             telling: None,
             screens: BTreeMap::new(),
@@ -631,8 +625,27 @@ impl eframe::App for App {
         for (kind, screen) in &self.screens {
             self.prefs.last.insert(*kind, screen.shared());
         }
-        eframe::set_value(storage, PREFS_KEY, &self.prefs);
-        eframe::set_value(storage, KEPT_KEY, &self.shelf);
+        store(storage, PREFS_KEY, &self.prefs);
+        store(storage, KEPT_KEY, &self.shelf);
+    }
+}
+
+/// What is kept under a key; the default where there is nothing that can be read. Setups are JSON
+/// everywhere: a second format for the storage alone would double their code in the page.
+fn stored<T: Default + serde::de::DeserializeOwned>(
+    storage: Option<&dyn eframe::Storage>,
+    key: &str,
+) -> T {
+    storage
+        .and_then(|s| s.get_string(key))
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+fn store<T: serde::Serialize>(storage: &mut dyn eframe::Storage, key: &str, value: &T) {
+    match serde_json::to_string(value) {
+        Ok(text) => storage.set_string(key, text),
+        Err(e) => log::warn!("{key} cannot be stored: {e}"),
     }
 }
 

@@ -169,17 +169,32 @@ fn reset_on<C>(ui: &Ui, response: &Response, param: &Param<C>, config: &mut C, d
 }
 
 fn context_reset<C>(response: &Response, param: &Param<C>, config: &mut C, default: &C) {
+    let asked = value_menu(response, &|| param.text(default), &|| {
+        full_precision(param, config)
+    });
+    if asked {
+        param.copy(config, default);
+    }
+}
+
+/// The menu of a value; whether it is to be reset. One body for the parameters of all labs.
+fn value_menu(
+    response: &Response,
+    default: &dyn Fn() -> String,
+    value: &dyn Fn() -> String,
+) -> bool {
+    let mut reset = false;
     response.context_menu(|ui| {
-        let words = format!("Reset to {}", param.text(default));
-        if ui.button(words).clicked() {
-            param.copy(config, default);
+        if ui.button(format!("Reset to {}", default())).clicked() {
+            reset = true;
             ui.close();
         }
         if ui.button("Copy value").clicked() {
-            ui.ctx().copy_text(full_precision(param, config));
+            ui.ctx().copy_text(value());
             ui.close();
         }
     });
+    reset
 }
 
 /// The value with all its digits.

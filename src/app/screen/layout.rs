@@ -305,85 +305,104 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             if self.slots.len() > 1 {
                 self.mode_ui(ui);
             }
+            let state = HeaderState {
+                narrow,
+                product: L::PRODUCT.is_some(),
+                can_redo: self.history.can_redo(),
+                can_undo: self.history.can_undo(),
+                side_open: self.side_open,
+            };
             if narrow {
-                self.header_buttons_ui(ui, env, narrow, asked);
+                header_buttons_ui(ui, env, state, asked);
             } else {
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    self.header_buttons_ui(ui, env, narrow, asked);
+                    header_buttons_ui(ui, env, state, asked);
                 });
             }
         });
     }
+}
 
-    fn header_buttons_ui(&self, ui: &mut Ui, env: &mut Env<'_>, narrow: bool, asked: &mut Asked) {
-        let width = ui.ctx().content_rect().width();
-        ui.menu_button("More", |ui| {
-            for command in [
-                Command::Share,
-                Command::Undo,
-                Command::Redo,
-                Command::OpenFile,
-                Command::Keep,
-                Command::SaveSetup,
-                Command::SaveTable,
-                Command::SaveProduct,
-                Command::NewSeed,
-                Command::ManySeeds,
-                Command::Sweep,
-                Command::Reset,
-                Command::Panels,
-                Command::Theme,
-                Command::Performance,
-                Command::Palette,
-                Command::Help,
-            ] {
-                if command == Command::SaveProduct && L::PRODUCT.is_none() {
-                    continue;
-                }
-                let button =
-                    egui::Button::new(command.text()).shortcut_text(command.key_text(ui.ctx()));
-                if ui.add(button).clicked() {
-                    asked.push(command);
-                    ui.close();
-                }
+/// What the buttons of the header show.
+#[derive(Debug, Clone, Copy)]
+struct HeaderState {
+    narrow: bool,
+    /// Whether the lab makes a file of its own.
+    product: bool,
+    can_redo: bool,
+    can_undo: bool,
+    side_open: bool,
+}
+
+/// The same for every lab: one body, not one per type.
+fn header_buttons_ui(ui: &mut Ui, env: &mut Env<'_>, state: HeaderState, asked: &mut Asked) {
+    let width = ui.ctx().content_rect().width();
+    ui.menu_button("More", |ui| {
+        for command in [
+            Command::Share,
+            Command::Undo,
+            Command::Redo,
+            Command::OpenFile,
+            Command::Keep,
+            Command::SaveSetup,
+            Command::SaveTable,
+            Command::SaveProduct,
+            Command::NewSeed,
+            Command::ManySeeds,
+            Command::Sweep,
+            Command::Reset,
+            Command::Panels,
+            Command::Theme,
+            Command::Performance,
+            Command::Palette,
+            Command::Help,
+        ] {
+            if command == Command::SaveProduct && !state.product {
+                continue;
             }
-            ui.checkbox(&mut env.prefs.reduce_motion, "Reduce motion");
-        });
-        if narrow {
-            return;
+            let button =
+                egui::Button::new(command.text()).shortcut_text(command.key_text(ui.ctx()));
+            if ui.add(button).clicked() {
+                asked.push(command);
+                ui.close();
+            }
         }
+        ui.checkbox(&mut env.prefs.reduce_motion, "Reduce motion");
+    });
+    if state.narrow {
+        return;
+    }
+    if ui
+        .button("Share")
+        .on_hover_text(Command::Share.tooltip(ui.ctx()))
+        .clicked()
+    {
+        asked.push(Command::Share);
+    }
+    for (command, enabled) in [
+        (Command::Redo, state.can_redo),
+        (Command::Undo, state.can_undo),
+    ] {
         if ui
-            .button("Share")
-            .on_hover_text(Command::Share.tooltip(ui.ctx()))
+            .add_enabled(enabled, egui::Button::new(command.text()))
+            .on_hover_text(command.tooltip(ui.ctx()))
             .clicked()
         {
-            asked.push(Command::Share);
+            asked.push(command);
         }
-        for (command, enabled) in [
-            (Command::Redo, self.history.can_redo()),
-            (Command::Undo, self.history.can_undo()),
-        ] {
-            if ui
-                .add_enabled(enabled, egui::Button::new(command.text()))
-                .on_hover_text(command.tooltip(ui.ctx()))
-                .clicked()
-            {
-                asked.push(command);
-            }
-        }
-        if width < MEDIUM && !env.prefs.panels_hidden {
-            let words = if self.side_open {
-                "Hide results"
-            } else {
-                "Results"
-            };
-            if ui
-                .button(words)
-                .on_hover_text(Command::Inspector.tooltip(ui.ctx()))
-                .clicked()
-            {
-                asked.push(Command::Inspector);
-            }
+    }
+    if width < MEDIUM && !env.prefs.panels_hidden {
+        let words = if state.side_open {
+            "Hide results"
+        } else {
+            "Results"
+        };
+        if ui
+            .button(words)
+            .on_hover_text(Command::Inspector.tooltip(ui.ctx()))
+            .clicked()
+        {
+            asked.push(Command::Inspector);
         }
     }
 }
