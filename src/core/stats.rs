@@ -20,6 +20,21 @@ pub fn percentile(values: &[f64], p: f64) -> f64 {
     percentile_sorted(&sorted, p)
 }
 
+/// Places of values from the smallest to the largest (total order: NaN last); among equals the
+/// smaller place first.
+pub fn ascending(values: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    order
+}
+
+/// Places of values from the largest to the smallest; among equals the smaller place first.
+pub fn descending(values: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    order
+}
+
 /// Plain mean; NaN for no values.
 pub fn mean(values: &[f64]) -> f64 {
     super::num::sum(values.iter().copied()) / values.len() as f64
@@ -85,6 +100,12 @@ pub fn spearman(a: &[f64], b: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn among_equals_the_smaller_place_comes_first() {
+        assert_eq!(descending(&[0.0, 1.0, 1.0, f64::NAN]), [3, 1, 2, 0]);
+        assert_eq!(ascending(&[1.0, 0.0, 1.0, 0.0]), [1, 3, 0, 2]);
+    }
 
     #[test]
     fn percentiles_interpolate_like_numpy() {

@@ -24,6 +24,13 @@ pub struct Moment {
     pub kind: MomentKind,
 }
 
+impl Moment {
+    /// Puts moments in order of time; those at the same time keep their order.
+    pub fn sort(moments: &mut [Self]) {
+        moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    }
+}
+
 /// Positions a playhead can take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timeline {

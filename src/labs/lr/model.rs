@@ -201,7 +201,7 @@ impl Run {
                 kind: MomentKind::Phase,
             },
         );
-        run.timeline.moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+        Moment::sort(&mut run.timeline.moments);
         run.log = Some(Arc::new(facts));
         run.charts = report::charts(&run).into();
         run
@@ -312,7 +312,7 @@ fn timeline(config: &Config, cells: &[Cell]) -> Timeline {
             );
         }
     }
-    moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut moments);
     timeline.moments = moments;
     timeline
 }

@@ -156,7 +156,7 @@ fn timeline(problem: &Problem, scores: &[Scores]) -> Timeline {
             .moments
             .push(moment(forward + k, &label, MomentKind::Bad));
     }
-    timeline.moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut timeline.moments);
     timeline
 }
 

@@ -9,6 +9,7 @@ use super::score::{CALIBRATION, key_score};
 use super::select::{Cut, MAGNITUDE_BITS};
 use super::systems::erk::{Kind, densities};
 use super::training;
+use crate::core::stats::ascending;
 use crate::core::{
     Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Result, Story, Table, Timeline,
 };
@@ -133,7 +134,7 @@ fn timeline(r: &Results) -> Timeline {
     let dead = |p: &Point| p.effective.as_ref().is_some_and(|e| e.dead_units() > 0);
     let first_dead = r.points.iter().position(dead);
     add(first_dead, "first dead unit".to_owned(), MomentKind::Note);
-    moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut moments);
     let steps: Vec<f64> = r.points.iter().map(|p| p.asked).collect();
     Timeline {
         steps: if steps.is_empty() {
@@ -280,10 +281,9 @@ impl LabRun for Run {
             let words = format!("{}, {density:.1} % kept", r.layers[l].name);
             (EntityId(l as u64), words)
         };
-        let mut order: Vec<usize> = (0..r.layers.len()).collect();
         let density = |l: usize| r.density(l, r.chosen);
-        order.sort_by(|&a, &b| density(a).total_cmp(&density(b)));
-        order.into_iter().take(8).map(say).collect()
+        let densities: Vec<f64> = (0..r.layers.len()).map(density).collect();
+        ascending(&densities).into_iter().take(8).map(say).collect()
     }
 
     fn product(&self, at: f64) -> Result<Product> {

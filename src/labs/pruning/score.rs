@@ -12,6 +12,7 @@ use super::systems::n_of_m::{block_means, block_places};
 use crate::core::digits::PIXELS;
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::num;
+use crate::core::stats::ascending;
 use std::sync::Arc;
 
 /// Training images that scores are computed on.
@@ -335,8 +336,7 @@ impl Scorer {
         for (l, keys) in self.keys.iter_mut().enumerate() {
             let (cols, weights) = (self.net.dims[l], &self.net.weights[l]);
             let means = block_means(weights, cols, self.rule.block);
-            let mut order: Vec<usize> = (0..means.len()).collect();
-            order.sort_by(|&a, &b| means[a].total_cmp(&means[b]));
+            let order = ascending(&means);
             let mut turn = vec![0; order.len()];
             for (at, &block) in order.iter().enumerate() {
                 turn[block] = at as u32;

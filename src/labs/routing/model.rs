@@ -505,7 +505,7 @@ fn timeline(batches: &[Batch]) -> Timeline {
             kind: MomentKind::Note,
         });
     }
-    timeline.moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut timeline.moments);
     timeline
 }
 

@@ -30,7 +30,7 @@ pub(super) fn timeline(
     .into_iter()
     .flatten()
     .collect();
-    moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut moments);
     Timeline {
         steps: steps.into(),
         axis: "simulated time",

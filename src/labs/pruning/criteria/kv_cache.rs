@@ -1,6 +1,7 @@
 //! Which cached tokens an attention head keeps: DefensiveKV (arXiv 2510.13334), the scoring part
 //! as in FFY0/DefensiveKV (without the value-norm factor), and the mean-aggregation rival.
 
+use crate::core::stats::descending;
 use crate::labs::pruning::mask::Mask;
 
 /// Average pooling over tokens (kernel 5, stride 1, two zeros at each end, always divided by 5),
@@ -39,10 +40,8 @@ pub fn defensive_score(window: &[Vec<f64>]) -> Vec<f64> {
 
 /// Keeps the `keep` highest scores; among equals the smaller token.
 pub fn best(scores: &[f64], keep: usize) -> Mask {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let mut mask = Mask::none(scores.len());
-    for &t in order.iter().take(keep) {
+    for &t in descending(scores).iter().take(keep) {
         mask.set(t, true);
     }
     mask

@@ -2,6 +2,8 @@
 //! and what a few dense columns add (after LOST, arXiv 2508.02668, own choice of columns).
 //! Singular values by one-sided Jacobi rotations.
 
+use crate::core::stats::descending;
+
 /// Singular value decomposition of an `out × in` matrix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Svd {
@@ -55,8 +57,11 @@ pub fn svd(d: &[f64], cols: usize) -> Svd {
             break;
         }
     }
-    let mut order: Vec<(f64, usize)> = u.iter().map(|c| dot(c, c).sqrt()).zip(0..).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let norms: Vec<f64> = u.iter().map(|c| dot(c, c).sqrt()).collect();
+    let mut order: Vec<(f64, usize)> = descending(&norms)
+        .into_iter()
+        .map(|i| (norms[i], i))
+        .collect();
     order.truncate(rows.min(cols));
     Svd {
         values: order.iter().map(|o| o.0).collect(),
@@ -109,8 +114,7 @@ pub fn residual(d: &[f64], product: &[f64], cols: usize, count: usize) -> Residu
     for (i, (d, p)) in d.iter().zip(product).enumerate() {
         squares[i % cols] += (d - p) * (d - p);
     }
-    let mut order: Vec<usize> = (0..cols).collect();
-    order.sort_by(|&a, &b| squares[b].total_cmp(&squares[a]));
+    let mut order = descending(&squares);
     order.truncate(count);
     order.sort_unstable();
     let left = (0..cols).filter(|c| !order.contains(c)).map(|c| squares[c]);

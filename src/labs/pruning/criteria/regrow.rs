@@ -2,6 +2,7 @@
 //! noise of its code, and the mass rule of Fire Together Wire Together (arXiv 2110.08232).
 
 use crate::core::num;
+use crate::core::stats::descending;
 use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::select::prune_by_score;
 
@@ -52,8 +53,7 @@ pub fn rigl(w: &[f64], gradient: &[f64], mask: &Mask, fraction: f64) -> Exchange
 pub fn mass_mask(energy: &[f64], mass: f64) -> Mask {
     let total: f64 = energy.iter().sum();
     let share = |i: usize| energy[i] / total;
-    let mut order: Vec<usize> = (0..energy.len()).collect();
-    order.sort_by(|&a, &b| share(b).total_cmp(&share(a)));
+    let order = descending(&(0..energy.len()).map(share).collect::<Vec<_>>());
     let mut mask = Mask::none(energy.len());
     let mut seen = 0.0;
     for i in order {

@@ -1,6 +1,7 @@
 //! Second-order pruning of one layer against its inputs: SparseGPT (arXiv 2301.00774) and the
 //! optimal brain surgeon (Hassibi and Stork 1993), both on H = (2/n) XᵀX, damped.
 
+use crate::core::stats::ascending;
 use crate::labs::pruning::mask::Mask;
 
 /// A square matrix, row by row.
@@ -206,14 +207,16 @@ fn mark_block(w: &[f64], u: &Square, [from, to]: [usize; 2], s: f64, mask: &mut 
 fn mark_group(w: &[f64], u: &Square, [from, to]: [usize; 2], n: usize, mask: &mut Mask) {
     let cols = u.n;
     for r in 0..w.len() / cols {
-        let mut order: Vec<usize> = (from..to).collect();
         let score = |j: usize| {
             let v = w[r * cols + j];
             v * v / (u.at(j, j) * u.at(j, j))
         };
-        order.sort_by(|&a, &b| score(a).total_cmp(&score(b)));
-        for &j in order.iter().take((to - from).saturating_sub(n)) {
-            mask.set(r * cols + j, false);
+        let scores: Vec<f64> = (from..to).map(score).collect();
+        for &j in ascending(&scores)
+            .iter()
+            .take((to - from).saturating_sub(n))
+        {
+            mask.set(r * cols + from + j, false);
         }
     }
 }

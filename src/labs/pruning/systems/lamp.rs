@@ -5,6 +5,7 @@
 //! layer scores 1, so no layer dies before the last weight. As in jaeho-lee/layer-adaptive-sparsity.
 
 use super::experiment::{Contest, Entrant};
+use crate::core::stats::ascending;
 use crate::core::{ClaimResult, Job};
 use crate::labs::pruning::{Config, Granularity, Method};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
@@ -54,8 +55,7 @@ fn against_uniform(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 
 /// Scores of one layer; 0 for a layer of zeros.
 pub fn scores(weights: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| weights[a].abs().total_cmp(&weights[b].abs()));
+    let order = ascending(&weights.iter().map(|w| w.abs()).collect::<Vec<_>>());
     let mut out = vec![0.0; weights.len()];
     let mut sum = 0.0;
     for &i in order.iter().rev() {

@@ -406,7 +406,7 @@ pub(crate) fn timeline(r: &Results, film: &Film) -> Timeline {
         "first dead unit",
         MomentKind::Bad,
     );
-    moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut moments);
     let steps: Vec<f64> = film.frames.iter().map(|f| f.step as f64).collect();
     Timeline {
         steps: if steps.is_empty() {

@@ -70,12 +70,7 @@ pub fn normalised(values: &[f64]) -> Vec<f64> {
     values.iter().map(|v| v / total).collect()
 }
 
-/// The order of a list by descending score, ties by the lower index.
-pub fn descending(scores: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
-    order
-}
+pub use crate::core::stats::descending;
 
 /// Entropy of a distribution in nats, with 0 ln 0 = 0.
 pub fn entropy(p: &[f64]) -> f64 {

@@ -165,7 +165,7 @@ fn timeline(config: &Config, snapshots: &[Snapshot]) -> Timeline {
         let words = format!("first dead expert, update {}", s.step);
         note(f64::from(s.step), words, MomentKind::Bad);
     }
-    timeline.moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+    Moment::sort(&mut timeline.moments);
     timeline
 }
 
