@@ -33,8 +33,13 @@ impl<S: Simulation> Recorder<S> {
     /// Keeps at most `most` (at least 2) checkpoints: when there are more, every second one is
     /// dropped and the distance doubles.
     pub fn at_most(mut self, most: usize) -> Self {
-        self.most = most.max(2);
+        self.keep_at_most(most);
         self
+    }
+
+    /// Keeps at most `most` (at least 2) checkpoints from the next one on.
+    pub fn keep_at_most(&mut self, most: usize) {
+        self.most = most.max(2);
     }
 
     /// Number of checkpoints.

@@ -1,7 +1,8 @@
 //! Experiments that compare two setups on the same requests over several seeds.
 
 use super::config::Config;
-use super::model::{Run, Work};
+use super::model::Run;
+use super::work::Work;
 use crate::core::stats::{mean_interval, percentile};
 use crate::core::{ClaimResult, Job, Result, Step, Verdict};
 use crate::labs::{Effort, Library};

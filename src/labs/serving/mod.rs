@@ -34,6 +34,7 @@ mod tables;
 pub mod trace;
 #[cfg(feature = "app")]
 mod view;
+mod work;
 mod workload;
 
 pub use config::{
@@ -123,7 +124,7 @@ impl Lab for Serving {
 
     fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        Ok(Box::new(model::Work::new(config, data)?))
+        Ok(Box::new(work::Work::new(config, data)?))
     }
 
     fn seed(config: &Config) -> u64 {

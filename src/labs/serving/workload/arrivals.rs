@@ -5,42 +5,62 @@ use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::serving::config::{Arrivals, Config};
 
-/// Times of the first `n` arrivals in seconds, ascending, at a mean of `rate` per second.
-pub(super) fn times(config: &Config, n: usize, rate: f64) -> Vec<f64> {
-    let mut gaps = Stream::new(config.seed, StreamId::Arrivals);
-    let mut clock = match config.arrivals {
-        Arrivals::Mmpp => Clock::Phases(Phases::new(config, rate)),
-        Arrivals::DayNight => Clock::Sine {
-            rate,
-            swing: config.swing,
-            period: config.period_secs,
-        },
-        Arrivals::Ramp => Clock::Ramp {
-            low: rate * (1.0 - config.swing),
-            high: rate * (1.0 + config.swing),
-            period: config.period_secs,
-        },
-        _ => Clock::Constant(rate),
-    };
-    let mut at = 0.0;
-    let mut expected = 0.0;
-    (0..n)
-        .map(|i| {
-            let gap = match config.arrivals {
-                Arrivals::Burst => 0.0,
-                Arrivals::Steady if i == 0 => 0.0,
-                Arrivals::Steady => 1.0,
-                Arrivals::Gamma => unit_mean_gamma(&mut gaps, i as u32, config.gap_cv),
-                _ => gaps.exponential(),
-            };
-            expected += gap;
-            at = match &mut clock {
-                Clock::Constant(rate) => at + gap / *rate,
-                moving => moving.time_of(expected, at),
-            };
-            at
-        })
-        .collect()
+/// Arrival times in seconds, ascending and without end.
+pub(super) struct Times {
+    arrivals: Arrivals,
+    gap_cv: f64,
+    gaps: Stream,
+    clock: Clock,
+    index: u32,
+    at: f64,
+    expected: f64,
+}
+
+impl Times {
+    /// Arrivals at a mean of `rate` per second.
+    pub(super) fn new(config: &Config, rate: f64) -> Self {
+        let clock = match config.arrivals {
+            Arrivals::Mmpp => Clock::Phases(Phases::new(config, rate)),
+            Arrivals::DayNight => Clock::Sine {
+                rate,
+                swing: config.swing,
+                period: config.period_secs,
+            },
+            Arrivals::Ramp => Clock::Ramp {
+                low: rate * (1.0 - config.swing),
+                high: rate * (1.0 + config.swing),
+                period: config.period_secs,
+            },
+            _ => Clock::Constant(rate),
+        };
+        Self {
+            arrivals: config.arrivals,
+            gap_cv: config.gap_cv,
+            gaps: Stream::new(config.seed, StreamId::Arrivals),
+            clock,
+            index: 0,
+            at: 0.0,
+            expected: 0.0,
+        }
+    }
+
+    /// The next arrival.
+    pub(super) fn draw(&mut self) -> f64 {
+        let gap = match self.arrivals {
+            Arrivals::Burst => 0.0,
+            Arrivals::Steady if self.index == 0 => 0.0,
+            Arrivals::Steady => 1.0,
+            Arrivals::Gamma => unit_mean_gamma(&mut self.gaps, self.index, self.gap_cv),
+            _ => self.gaps.exponential(),
+        };
+        self.index += 1;
+        self.expected += gap;
+        self.at = match &mut self.clock {
+            Clock::Constant(rate) => self.at + gap / *rate,
+            moving => moving.time_of(self.expected, self.at),
+        };
+        self.at
+    }
 }
 
 /// A rate over time, known by its integral Λ: the expected number of arrivals until a time.
@@ -178,6 +198,11 @@ fn unit_mean_gamma(stream: &mut Stream, index: u32, cv: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn times(config: &Config, n: usize, rate: f64) -> Vec<f64> {
+        let mut times = Times::new(config, rate);
+        (0..n).map(|_| times.draw()).collect()
+    }
 
     fn gaps(times: &[f64]) -> Vec<f64> {
         times.windows(2).map(|a| a[1] - a[0]).collect()

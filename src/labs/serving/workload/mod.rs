@@ -6,6 +6,7 @@ mod arrivals;
 mod chains;
 mod kinds;
 mod lengths;
+mod open;
 mod people;
 
 pub use kinds::{Arrivals, Lengths};
@@ -13,13 +14,16 @@ pub use kinds::{Arrivals, Lengths};
 use super::config::Config;
 use super::engine::{Chains, Piece, Tags};
 use super::trace::Trace;
-use crate::core::rng::{Stream, StreamId};
-use crate::core::{Error, Result};
+use crate::core::{Error, Job, Result, Step, finish};
 use crate::labs::{Dataset, Library};
-use chains::SYSTEM_STREAM;
+use chains::{Conversations, Loop, SYSTEM_STREAM};
 use lengths::Sampler;
+use open::Open;
 use people::People;
 use std::sync::Arc;
+
+/// Requests made in one step: about a millisecond.
+const MADE_PER_STEP: usize = 2000;
 
 /// Arrival times and lengths, and what else is known about requests. In order of arrival, but for
 /// requests that follow the end of others: those come after all others and have no arrival time
@@ -44,51 +48,120 @@ pub struct Workload {
     pub cut_short: usize,
 }
 
+/// Requests made one after the other.
+trait Source {
+    /// Makes about `most` more; whether all are made.
+    fn advance(&mut self, most: usize) -> bool;
+
+    /// What was made.
+    fn take(&mut self) -> Workload;
+
+    /// How many there are so far.
+    fn made(&self) -> usize;
+}
+
+/// The making of a workload in short steps.
+pub(in crate::labs::serving) struct Making {
+    config: Config,
+    /// Where requests are generated.
+    source: Option<Box<dyn Source>>,
+    /// Where they come from a trace.
+    trace: Option<Arc<Trace>>,
+}
+
+impl Making {
+    /// Before the first request.
+    ///
+    /// # Errors
+    /// A trace that is not loaded.
+    pub(in crate::labs::serving) fn new(config: &Config, data: &Library) -> Result<Self> {
+        let mut trace = if config.needs_trace() {
+            Some(trace(config, data)?)
+        } else {
+            None
+        };
+        let source: Option<Box<dyn Source>> = match config.arrivals {
+            Arrivals::Trace if trace.is_some() => None,
+            kind => {
+                let sampler = Sampler::new(config, trace.take());
+                Some(match kind {
+                    Arrivals::ClosedLoop => Box::new(Loop::new(config, sampler)),
+                    Arrivals::Sessions => Box::new(Conversations::new(config, sampler)),
+                    _ => Box::new(Open::new(config, sampler)),
+                })
+            }
+        };
+        Ok(Self {
+            config: config.clone(),
+            source,
+            trace,
+        })
+    }
+
+    /// What holds for requests of any origin.
+    fn finished(&self, mut workload: Workload) -> Result<Workload> {
+        let config = &self.config;
+        let longest = config.max_tokens_per_sequence as u32;
+        match config.arrivals {
+            Arrivals::Trace => {}
+            // The turns of a conversation have it in front of them already.
+            Arrivals::Sessions => shorten(&mut workload, longest),
+            kind => {
+                share_system_prompt(&mut workload, config.system_prompt as u32);
+                if kind == Arrivals::ClosedLoop {
+                    shorten(&mut workload, longest);
+                }
+            }
+        }
+        if workload.chains.next.is_empty() {
+            clip(&mut workload, longest);
+        }
+        if config.batch_share > 0.0 && workload.tags.priority.is_empty() {
+            let tags = Arc::make_mut(&mut workload.tags);
+            let batch = config.batch_priority as i32;
+            tags.priority = tags.class.iter().map(|c| batch * i32::from(*c)).collect();
+        }
+        if workload.arrival.is_empty() {
+            return Err(Error::out_of_range(
+                "max_tokens_per_sequence",
+                config.max_tokens_per_sequence,
+                "more than the shortest prompt of the trace",
+            ));
+        }
+        Ok(workload)
+    }
+}
+
+impl Job for Making {
+    type Out = Workload;
+
+    fn step(&mut self) -> Result<Step<Workload>> {
+        let workload = if let Some(source) = &mut self.source {
+            if !source.advance(MADE_PER_STEP) {
+                return Ok(Step::Working);
+            }
+            source.take()
+        } else {
+            self.trace
+                .as_ref()
+                .map(|trace| from_trace(&self.config, trace))
+                .unwrap_or_default()
+        };
+        self.finished(workload).map(Step::Done)
+    }
+
+    fn progress(&self) -> f64 {
+        let made = self.source.as_ref().map_or(0, |s| s.made());
+        made as f64 / (self.config.requests as f64).max(1.0)
+    }
+}
+
 /// The workload of a config.
 ///
 /// # Errors
 /// A trace that is not loaded, or holds no request that fits.
 pub fn workload(config: &Config, data: &Library) -> Result<Workload> {
-    let trace = if config.needs_trace() {
-        Some(trace(config, data)?)
-    } else {
-        None
-    };
-    let mut workload = match (config.arrivals, trace) {
-        (Arrivals::Trace, Some(trace)) => from_trace(config, &trace),
-        (Arrivals::ClosedLoop, pairs) => {
-            let mut loops = chains::closed_loop(config, &Sampler::new(config, pairs));
-            share_system_prompt(&mut loops, config.system_prompt as u32);
-            shorten(&mut loops, config.max_tokens_per_sequence as u32);
-            loops
-        }
-        (Arrivals::Sessions, pairs) => {
-            let mut talks = chains::conversations(config, &Sampler::new(config, pairs));
-            shorten(&mut talks, config.max_tokens_per_sequence as u32);
-            talks
-        }
-        (_, pairs) => {
-            let mut open = generated(config, &Sampler::new(config, pairs));
-            share_system_prompt(&mut open, config.system_prompt as u32);
-            open
-        }
-    };
-    if workload.chains.next.is_empty() {
-        clip(&mut workload, config.max_tokens_per_sequence as u32);
-    }
-    if config.batch_share > 0.0 && workload.tags.priority.is_empty() {
-        let tags = Arc::make_mut(&mut workload.tags);
-        let batch = config.batch_priority as i32;
-        tags.priority = tags.class.iter().map(|c| batch * i32::from(*c)).collect();
-    }
-    if workload.arrival.is_empty() {
-        return Err(Error::out_of_range(
-            "max_tokens_per_sequence",
-            config.max_tokens_per_sequence,
-            "more than the shortest prompt of the trace",
-        ));
-    }
-    Ok(workload)
+    finish(&mut Making::new(config, data)?)
 }
 
 /// The imported trace of a config.
@@ -108,23 +181,6 @@ fn trace(config: &Config, data: &Library) -> Result<Arc<Trace>> {
             other.words()
         ))),
     }
-}
-
-fn generated(config: &Config, sampler: &Sampler) -> Workload {
-    let n = config.requests as usize;
-    let mut lengths = Stream::new(config.seed, StreamId::Lengths);
-    let tags = people(config, n);
-    let mut workload = Workload {
-        arrival: arrivals::times(config, n, config.rate),
-        ..Workload::default()
-    };
-    for r in 0..n {
-        let (prompt, output) = sampler.draw(&mut lengths, tags.class(r as u32));
-        workload.prefill.push(prompt);
-        workload.decode.push(output);
-    }
-    workload.tags = tags.into();
-    workload
 }
 
 /// Users and classes of `n` requests; nothing where all are alike.

@@ -1,0 +1,282 @@
+//! The computation of a run in short steps: its requests made, the engine stepped event by event
+//! and written down, the log evaluated.
+
+use super::config::Config;
+use super::engine::{Engine, Phase, Requests};
+use super::log::{Log, Segment};
+use super::model::{Inner, Run, state_at};
+use super::predictions::predictions;
+use super::results::Results;
+use super::workload::{Making, Workload};
+use super::{charts, metrics};
+use crate::core::{
+    Better, Job, Metric, Recorder, Recording, Result, Simulation as _, Step, Timeline,
+};
+use crate::labs::Library;
+use std::sync::Arc;
+
+/// Events per step of the job: about a millisecond.
+const EVENTS_PER_STEP: u64 = 256;
+/// Events between checkpoints at the start; the distance doubles when memory asks for it.
+const CHECKPOINT_EVERY: u64 = 256;
+/// Most checkpoints. Each costs what changed since the one before, and the queues.
+const CHECKPOINTS: usize = 256;
+/// Memory for the queues in checkpoints in bytes.
+const QUEUE_BYTES: usize = 64 << 20;
+/// Memory for cached blocks in checkpoints in bytes, and bytes of one, about.
+const CACHE_BYTES: usize = 64 << 20;
+const BLOCK_BYTES: usize = 64;
+/// Waiting requests at which a run counts as saturated.
+const MAX_QUEUE: usize = 1_000_000;
+/// Share of the progress that making the requests counts for.
+const MAKING_SHARE: f64 = 0.1;
+
+/// The computation in steps.
+pub(super) struct Work {
+    config: Config,
+    stage: Stage,
+}
+
+enum Stage {
+    Making(Making),
+    Running(Box<Running>),
+    Closing(Box<Closing>),
+    Over,
+}
+
+impl Work {
+    /// Before the first request is made.
+    pub(super) fn new(config: &Config, data: &Library) -> Result<Self> {
+        Ok(Self {
+            config: config.clone(),
+            stage: Stage::Making(Making::new(config, data)?),
+        })
+    }
+}
+
+impl Job for Work {
+    type Out = Run;
+
+    fn step(&mut self) -> Result<Step<Run>> {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Making(mut making) => {
+                self.stage = match making.step()? {
+                    Step::Working => Stage::Making(making),
+                    Step::Done(workload) => {
+                        Stage::Running(Box::new(Running::new(&self.config, workload)?))
+                    }
+                };
+            }
+            Stage::Running(mut running) => {
+                self.stage = match running.advance(&self.config)? {
+                    None => Stage::Running(running),
+                    Some(saturated) => Stage::Closing(Box::new(running.close(saturated))),
+                };
+            }
+            Stage::Closing(mut closing) => {
+                if let Some(run) = closing.advance(&self.config) {
+                    return Ok(Step::Done(run));
+                }
+                self.stage = Stage::Closing(closing);
+            }
+            Stage::Over => {}
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        match &self.stage {
+            Stage::Making(making) => MAKING_SHARE * making.progress(),
+            Stage::Running(running) => MAKING_SHARE + (1.0 - MAKING_SHARE) * running.progress(),
+            Stage::Closing(_) | Stage::Over => 1.0,
+        }
+    }
+}
+
+/// The simulation itself.
+struct Running {
+    workload: Workload,
+    engine: Engine,
+    recorder: Recorder<Engine>,
+    log: Log,
+}
+
+impl Running {
+    /// An engine before its first event.
+    fn new(config: &Config, mut workload: Workload) -> Result<Self> {
+        Arc::make_mut(&mut workload.tags).predicted = predictions(config, &workload.decode);
+        let requests = Requests::new(
+            workload.arrival.as_slice().into(),
+            &workload.prefill,
+            &workload.decode,
+        )
+        .with_tags(workload.tags.clone())
+        .with_chains(workload.chains.clone());
+        let engine = Engine::new(
+            config.limits(),
+            requests,
+            &*config.policy(),
+            config.replicas as u32,
+            config.router(),
+        )?
+        .with_pools(config.pools());
+        let cache = if config.caches_prefixes() {
+            (config.num_blocks * config.replicas) as usize * BLOCK_BYTES
+        } else {
+            1
+        };
+        let most = (CACHE_BYTES / cache).clamp(8, CHECKPOINTS);
+        Ok(Self {
+            log: Log::new(workload.arrival.len(), config.replicas as usize),
+            recorder: Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most),
+            workload,
+            engine,
+        })
+    }
+
+    /// Whether the run has to stop before its end.
+    fn saturated(&self, config: &Config) -> bool {
+        self.engine.waiting() > MAX_QUEUE || self.engine.now() > config.time_limit_secs
+    }
+
+    /// The next events. At the end of the run: whether it was stopped before its own.
+    fn advance(&mut self, config: &Config) -> Result<Option<bool>> {
+        let mut left = EVENTS_PER_STEP;
+        while left > 0 {
+            // Stops at checkpoints and where saturation is looked for.
+            let steps = self.engine.steps();
+            let most = left
+                .min(64 - steps % 64)
+                .min(self.recorder.until_due(steps).max(1));
+            let done = self.engine.advance_all(most, &mut self.log);
+            if done < most {
+                return match self.engine.deadlock() {
+                    Some(error) => Err(error),
+                    None => Ok(Some(false)),
+                };
+            }
+            left -= done;
+            self.recorder.observe(&self.engine);
+            if self.engine.steps().is_multiple_of(64) && self.saturated(config) {
+                return Ok(Some(true));
+            }
+        }
+        let queues = self.engine.waiting() * size_of::<u32>();
+        if queues * self.recorder.len() > QUEUE_BYTES {
+            let fewer = (self.recorder.len() / 2).max(8);
+            self.recorder.keep_at_most(fewer);
+        }
+        Ok(None)
+    }
+
+    fn close(self, saturated: bool) -> Closing {
+        Closing {
+            recording: self.recorder.close(self.engine),
+            workload: self.workload,
+            log: self.log,
+            saturated,
+            segments: None,
+            results: None,
+            timeline: None,
+            metrics: None,
+        }
+    }
+
+    fn progress(&self) -> f64 {
+        let n = self.workload.arrival.len().max(1);
+        (self.engine.finished() + self.engine.ignored()) as f64 / n as f64
+    }
+}
+
+/// The evaluation of a run that is over, part by part.
+struct Closing {
+    workload: Workload,
+    log: Log,
+    recording: Recording<Engine>,
+    saturated: bool,
+    segments: Option<(Vec<u32>, Vec<Segment>)>,
+    results: Option<Results>,
+    timeline: Option<Timeline>,
+    metrics: Option<Vec<Metric>>,
+}
+
+impl Closing {
+    /// One part of the evaluation; the run with the last one.
+    fn advance(&mut self, config: &Config) -> Option<Run> {
+        let last = self.recording.last();
+        if self.segments.is_none() {
+            let open: Vec<bool> = (last.requests().phase.iter())
+                .map(|p| {
+                    matches!(
+                        p,
+                        Phase::Waiting
+                            | Phase::Prefill
+                            | Phase::Decode
+                            | Phase::Swapped
+                            | Phase::Transfer
+                    )
+                })
+                .collect();
+            // Requests that followed others have an arrival time only now.
+            self.workload.arrival = last.requests().arrival.to_vec();
+            self.segments = Some(self.log.segments(last.now(), &open));
+            return None;
+        }
+        let (workload, log) = (&self.workload, &self.log);
+        let Some(results) = &self.results else {
+            self.results = Some(Results::new(config, workload, last, log, self.saturated));
+            return None;
+        };
+        if self.timeline.is_none() {
+            self.timeline = Some(super::moments::timeline(config, workload, results, log));
+            return None;
+        }
+        if self.metrics.is_none() {
+            let mut metrics = metrics::metrics(config, results, log);
+            metrics.extend(super::slowdown::metrics(config, workload, results));
+            metrics.extend(super::predictions::metric(config, workload));
+            metrics.extend(super::classes::metrics(config, workload, results));
+            metrics.extend(prefix_hits(last));
+            if workload.tags.users() > 1 {
+                let last = workload.arrival.iter().copied().fold(0.0, f64::max);
+                let state = state_at(&self.recording, last);
+                metrics.push(super::fairness::metric(config, workload, &state));
+            }
+            self.metrics = Some(metrics);
+            return None;
+        }
+        let charts = charts::charts(config, workload, results, log);
+        let (offsets, segments) = self.segments.take()?;
+        Some(Run::new(Inner {
+            config: config.clone(),
+            recording: self.recording.clone(),
+            offsets,
+            segments,
+            results: self.results.take()?,
+            timeline: self.timeline.take()?,
+            metrics: self.metrics.take()?,
+            charts,
+            workload: std::mem::take(&mut self.workload),
+            log: std::mem::replace(&mut self.log, Log::new(0, 0)),
+        }))
+    }
+}
+
+/// Share of prompt tokens found in memory, where prefixes are cached.
+fn prefix_hits(engine: &Engine) -> Option<Metric> {
+    let (mut found, mut asked, mut caches) = (0, 0, 0);
+    for replica in 0..engine.replicas() {
+        if let Some(cache) = &engine.desk(replica).cache {
+            let (hit, all) = cache.hits();
+            (found, asked, caches) = (found + hit, asked + all, caches + 1);
+        }
+    }
+    (caches > 0).then(|| Metric {
+        id: "prefix_hit_percent",
+        name: "Prefix hits",
+        unit: "%",
+        value: 100.0 * found as f64 / (asked as f64).max(1.0),
+        better: Better::Higher,
+        doc: "Share of the prompt tokens of all admissions that were in memory already and not computed again; what a preempted request finds of its own counts too.",
+    })
+}
