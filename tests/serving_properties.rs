@@ -380,7 +380,8 @@ proptest! {
             let n = engine.requests().len();
             let mut log = Log::new(n, engine.replicas());
             while engine.advance_with(&mut log) {}
-            let segments = log.segments(engine.now(), &vec![false; n]);
+            let mut gather = log.gather(engine.now(), &vec![false; n]);
+            let segments = finish(&mut gather).unwrap();
             format!("{segments:?} {log:?}")
         };
         prop_assert_eq!(logged(start.clone()), logged(start.one_by_one()));

@@ -13,6 +13,7 @@ mod param;
 mod reading;
 mod replay;
 pub mod rng;
+mod sort;
 pub mod stats;
 mod timeline;
 
@@ -24,4 +25,5 @@ pub use metric::{Better, EntityId, Fact, Metric, Story, Table};
 pub use param::{Group, Param, ParamKind, parse_number, validate};
 pub use reading::Reading;
 pub use replay::{Recorder, Recording, Simulation};
+pub use sort::Sorter;
 pub use timeline::{Moment, MomentKind, Timeline};

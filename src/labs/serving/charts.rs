@@ -12,32 +12,27 @@ const POINTS: usize = 1500;
 /// Bins of a rate over time.
 const BINS: usize = 160;
 
-/// All charts, the most important first.
-pub(super) fn charts(
-    config: &Config,
-    workload: &Workload,
-    results: &Results,
-    log: &Log,
-) -> Vec<Chart> {
-    let ttfts = results.sorted(&results.ttft);
-    vec![
-        ttft(config, workload, results),
-        tbt(log, results.end),
-        batch(log, config),
-        kv(log, config),
-        queue(log),
-        throughput(log, results.end),
-        distribution(
-            "ttft_cdf",
-            "Time to first token, distribution",
-            "Share of requests whose first token is out within a time.",
-            cumulative(ttfts.len(), |i| ttfts[i]),
-            config.slo_ttft_secs,
-        ),
-        gap_distribution(log, config),
-        scatter(config, results),
-    ]
+/// What charts are drawn from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) workload: &'a Workload,
+    pub(super) results: &'a Results,
+    pub(super) log: &'a Log,
 }
+
+/// All charts, the most important first.
+pub(super) const CHARTS: &[fn(Facts<'_>) -> Chart] = &[
+    |f| ttft(f.config, f.workload, f.results),
+    |f| tbt(f.log, f.results.end),
+    |f| batch(f.log, f.config),
+    |f| kv(f.log, f.config),
+    |f| queue(f.log),
+    |f| throughput(f.log, f.results.end),
+    |f| ttft_distribution(f.results, f.config),
+    |f| gap_distribution(f.log, f.config),
+    |f| scatter(f.config, f.results),
+];
 
 fn time_axis() -> Axis {
     Axis::linear("simulated time", "s")
@@ -235,6 +230,17 @@ fn distribution(
         }],
         on_timeline: false,
     }
+}
+
+fn ttft_distribution(results: &Results, config: &Config) -> Chart {
+    let ttfts = &results.ordered.ttft;
+    distribution(
+        "ttft_cdf",
+        "Time to first token, distribution",
+        "Share of requests whose first token is out within a time.",
+        cumulative(ttfts.len(), |i| ttfts[i]),
+        config.slo_ttft_secs,
+    )
 }
 
 fn gap_distribution(log: &Log, config: &Config) -> Chart {

@@ -3,11 +3,13 @@
 //! per iteration. Small runs keep every detail; the parts of very large ones are bounded.
 
 mod gaps;
+mod gather;
 mod rows;
 mod sketch;
 mod spans;
 
 pub use gaps::{Gaps, Sorted};
+pub use gather::Gather;
 pub use rows::Iterations;
 pub use sketch::Sketch;
 
@@ -205,39 +207,20 @@ impl Log {
         (*used, *holders) = (desk.used, desk.holders);
     }
 
-    /// The stretches of every request: for request r those in `offsets[r]..offsets[r + 1]`, in
-    /// order of time. Requests that are still there at `end` get an open stretch up to it.
-    pub fn segments(&mut self, end: f64, open: &[bool]) -> (Vec<u32>, Vec<Segment>) {
+    /// The stretches of every request, to be put in order. Requests that are still there at `end`
+    /// (`open`) get an open stretch up to it.
+    pub fn gather(&mut self, end: f64, open: &[bool]) -> Gather {
         for r in 0..self.follow.len() {
             if open[r] {
                 let Follow { since, doing, .. } = self.follow[r];
                 self.close(r as u32, since, end, doing);
             }
         }
-        let mut offsets = vec![0_u32; self.follow.len() + 1];
-        for (r, _) in &self.segments {
-            offsets[*r as usize + 1] += 1;
-        }
-        for r in 0..self.follow.len() {
-            offsets[r + 1] += offsets[r];
-        }
-        let mut next = offsets.clone();
-        let empty = Segment {
-            from: 0.0,
-            to: 0.0,
-            what: Stretch::Waiting,
-        };
-        let mut sorted = vec![empty; self.segments.len()];
-        for (r, segment) in self.segments.drain(..) {
-            let place = &mut next[r as usize];
-            sorted[*place as usize] = segment;
-            *place += 1;
-        }
+        let requests = self.follow.len();
         // What was only followed while the run went on is not needed any more.
-        self.segments = Vec::new();
         self.follow = Vec::new();
         self.together = Vec::new();
-        (offsets, sorted)
+        Gather::new(std::mem::take(&mut self.segments), requests)
     }
 
     fn longest(&mut self, request: u32, gap: f64, at: f64) {

@@ -3,7 +3,7 @@
 use super::config::Config;
 use super::cost::power;
 use super::log::Log;
-use super::results::{Ending, Results};
+use super::results::{Ending, Ordered, Results};
 use crate::core::stats::percentile_sorted;
 use crate::core::{Better, Metric, num};
 
@@ -96,9 +96,11 @@ fn transfers(log: &Log) -> [Metric; 2] {
 }
 
 fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
-    let ttft = results.sorted(&results.ttft);
-    let queueing = results.sorted(&results.queueing);
-    let e2e = results.sorted(&results.e2e);
+    let Ordered {
+        ttft,
+        queueing,
+        e2e,
+    } = &results.ordered;
     let gaps = log.gaps.sorted();
     let between = if log.gaps.sketched() {
         TBT_SKETCH_DOC
@@ -114,7 +116,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 50.0,
                 doc: TTFT_DOC,
             },
-            Some(&ttft),
+            Some(ttft),
         ),
         (
             Tail {
@@ -124,7 +126,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 99.0,
                 doc: TTFT_DOC,
             },
-            Some(&ttft),
+            Some(ttft),
         ),
         (
             Tail {
@@ -154,7 +156,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 50.0,
                 doc: "Time from a request's arrival to its last token.",
             },
-            Some(&e2e),
+            Some(e2e),
         ),
         (
             Tail {
@@ -164,7 +166,7 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
                 p: 50.0,
                 doc: "Time from a request's arrival to the forming of its first batch.",
             },
-            Some(&queueing),
+            Some(queueing),
         ),
     ];
     let mut out: Vec<Metric> = tails

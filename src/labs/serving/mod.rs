@@ -4,6 +4,7 @@ pub mod capacity;
 mod charts;
 mod claims;
 mod classes;
+mod closing;
 mod config;
 pub mod cost;
 pub mod engine;
@@ -42,7 +43,7 @@ pub use config::{
 };
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
-pub use log::{Eviction, Gaps, Iterations, Log, Segment, Sketch, Sorted, Stretch, Swap};
+pub use log::{Eviction, Gaps, Gather, Iterations, Log, Segment, Sketch, Sorted, Stretch, Swap};
 pub use model::Run;
 pub use policies::Feature;
 pub use results::{Ending, Results};

@@ -29,6 +29,9 @@ pub(super) struct Inner {
     pub(super) timeline: Timeline,
     pub(super) metrics: Vec<Metric>,
     pub(super) charts: Vec<Chart>,
+    /// The result in a sentence, and what is worth a look: shown in every frame.
+    pub(super) summary: String,
+    pub(super) notable: Vec<(EntityId, String)>,
 }
 
 impl Run {
@@ -125,10 +128,10 @@ impl LabRun for Run {
     }
 
     fn notable(&self) -> Vec<(EntityId, String)> {
-        story::notable(self)
+        self.inner.notable.clone()
     }
 
     fn summary(&self) -> String {
-        story::summary(self)
+        self.inner.summary.clone()
     }
 }

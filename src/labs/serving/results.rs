@@ -1,7 +1,7 @@
 //! What every request got, and the moments that stand out.
 
 use super::config::Config;
-use super::engine::{Column, Engine, Phase};
+use super::engine::{Engine, Phase};
 use super::log::Log;
 use super::workload::Workload;
 
@@ -45,66 +45,74 @@ pub struct Results {
     pub saturated: bool,
     /// Waiting requests when the run ended.
     pub waiting_at_end: usize,
+    /// The counted values in order.
+    pub ordered: Ordered,
+}
+
+/// Values that averages count (see [`Results::counted_of`]), ascending.
+#[derive(Debug, Clone, Default)]
+pub struct Ordered {
+    /// First token minus arrival.
+    pub ttft: Vec<f64>,
+    /// First batch formed minus arrival.
+    pub queueing: Vec<f64>,
+    /// Last token minus arrival.
+    pub e2e: Vec<f64>,
 }
 
 impl Results {
-    /// Evaluates the final state.
-    pub(super) fn new(
-        config: &Config,
-        workload: &Workload,
-        engine: &Engine,
-        log: &Log,
-        saturated: bool,
-    ) -> Self {
-        let r = engine.requests();
-        let n = r.len();
-        let since = |at: &Column<f64>| -> Vec<f64> {
-            at.iter()
-                .zip(&workload.arrival)
-                .map(|(t, a)| t - a)
-                .collect()
-        };
-        let ttft = since(&r.first_at);
-        let e2e = since(&r.completed_at);
-        let tpot: Vec<f64> = (0..n)
-            .map(|i| match workload.decode[i] {
-                0 | 1 => f64::NAN,
-                d => (e2e[i] - ttft[i]) / f64::from(d - 1),
-            })
-            .collect();
-        let ending: Vec<Ending> = r
-            .phase
-            .iter()
-            .map(|phase| match phase {
-                Phase::Done => Ending::Finished,
-                Phase::Ignored => Ending::Ignored,
-                _ => Ending::Unfinished,
-            })
-            .collect();
-        let meets_slo = (0..n)
-            .map(|i| {
-                let [first, further] = config.targets(workload.tags.class(i as u32));
-                ending[i] == Ending::Finished
-                    && ttft[i] <= first
-                    && (tpot[i].is_nan() || tpot[i] <= further)
-            })
-            .collect();
+    /// Nothing evaluated yet.
+    pub(super) fn new(config: &Config, engine: &Engine, saturated: bool) -> Self {
+        let n = engine.requests().len();
         let out = (n as f64 * config.warmup_percent / 100.0).floor() as usize;
         Self {
-            ending,
-            replica: r.replica.to_vec(),
-            queueing: since(&r.scheduled_at),
-            ttft,
-            tpot,
-            e2e,
-            stall: log.longest_gap.iter().map(|g| g.0).collect(),
-            restarts: r.restarts.to_vec(),
-            meets_slo,
             counted: (out, n - out),
             end: engine.now(),
             saturated,
             waiting_at_end: engine.waiting(),
+            ..Self::default()
         }
+    }
+
+    /// Evaluates the final state of about `most` more requests, but for what has to be sorted;
+    /// whether all are evaluated.
+    pub(super) fn extend(
+        &mut self,
+        config: &Config,
+        workload: &Workload,
+        engine: &Engine,
+        log: &Log,
+        most: usize,
+    ) -> bool {
+        let r = engine.requests();
+        let upto = (self.len() + most).min(r.len());
+        for i in self.len()..upto {
+            let arrival = workload.arrival[i];
+            let ttft = r.first_at[i] - arrival;
+            let e2e = r.completed_at[i] - arrival;
+            let tpot = match workload.decode[i] {
+                0 | 1 => f64::NAN,
+                d => (e2e - ttft) / f64::from(d - 1),
+            };
+            let ending = match r.phase[i] {
+                Phase::Done => Ending::Finished,
+                Phase::Ignored => Ending::Ignored,
+                _ => Ending::Unfinished,
+            };
+            let [first, further] = config.targets(workload.tags.class(i as u32));
+            self.meets_slo.push(
+                ending == Ending::Finished && ttft <= first && (tpot.is_nan() || tpot <= further),
+            );
+            self.ending.push(ending);
+            self.replica.push(r.replica[i]);
+            self.queueing.push(r.scheduled_at[i] - arrival);
+            self.ttft.push(ttft);
+            self.tpot.push(tpot);
+            self.e2e.push(e2e);
+            self.stall.push(log.longest_gap[i].0);
+            self.restarts.push(r.restarts[i]);
+        }
+        upto == r.len()
     }
 
     /// Number of requests.
@@ -122,18 +130,16 @@ impl Results {
         self.ending.iter().filter(|e| **e == ending).count()
     }
 
-    /// The values that averages count: finite ones of requests inside the counted range, sorted.
-    pub fn sorted(&self, values: &[f64]) -> Vec<f64> {
+    /// The values that averages count: finite ones of requests inside the counted range.
+    pub fn counted_of(&self, values: &[f64]) -> Vec<f64> {
         let (from, to) = self.counted;
-        let mut kept: Vec<f64> = values
+        values
             .get(from..to)
             .unwrap_or_default()
             .iter()
             .copied()
             .filter(|v| v.is_finite())
-            .collect();
-        kept.sort_by(f64::total_cmp);
-        kept
+            .collect()
     }
 
     /// Share of all arrivals that meet every target.

@@ -13,6 +13,7 @@ use super::results::{Ending, Results};
 use super::workload::Workload;
 use crate::core::stats::percentile_sorted;
 use crate::core::{Better, Metric, num};
+use std::ops::Range;
 
 /// Seconds of a request alone: its whole prompt in one iteration, then a decode per output token
 /// after the first.
@@ -35,18 +36,26 @@ pub(super) fn idealized_secs(cost: &CostModel, prompt: u32, output: u32) -> f64 
     cost.stage_seconds(&first, 1) + further
 }
 
-/// Mean and 99th percentile over finished requests of E2E over the idealized runtime.
-pub(super) fn metrics(config: &Config, workload: &Workload, results: &Results) -> [Metric; 2] {
+/// E2E over the idealized runtime of some of the requests; NaN for those that have none.
+pub(super) fn slowdowns(
+    config: &Config,
+    workload: &Workload,
+    results: &Results,
+    requests: Range<usize>,
+) -> Vec<f64> {
     let cost = config.cost_model();
-    let each: Vec<f64> = (0..results.len())
+    requests
         .map(|i| match results.ending[i] {
             Ending::Finished if !results.saturated => {
                 results.e2e[i] / idealized_secs(&cost, workload.prefill[i], workload.decode[i])
             }
             _ => f64::NAN,
         })
-        .collect();
-    let sorted = results.sorted(&each);
+        .collect()
+}
+
+/// Mean and 99th percentile of the slowdowns that averages count, given in order.
+pub(super) fn metrics(sorted: &[f64]) -> [Metric; 2] {
     let metric = |id, name, value, doc| Metric {
         id,
         name,
@@ -65,7 +74,7 @@ pub(super) fn metrics(config: &Config, workload: &Workload, results: &Results) -
         metric(
             "slowdown_p99",
             "Slowdown p99",
-            percentile_sorted(&sorted, 99.0),
+            percentile_sorted(sorted, 99.0),
             "99th percentile over requests of the time from arrival to last token over the idealized runtime, that of the same request alone.",
         ),
     ]

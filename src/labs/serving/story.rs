@@ -3,9 +3,10 @@
 use super::Run;
 use super::config::{Config, Scheduler};
 use super::engine::{Engine, Oracle, Phase, Stop};
+use super::log::Log;
 use super::metrics::few_samples;
 use super::policies::Feature;
-use super::results::Ending;
+use super::results::{Ending, Results};
 use crate::core::stats::percentile_sorted;
 use crate::core::{EntityId, Fact, Story};
 
@@ -334,8 +335,7 @@ fn stalled(config: &Config, prompts: usize, prefill: u32, decodes: usize) -> Str
 }
 
 /// Requests worth a click.
-pub(super) fn notable(run: &Run) -> Vec<(EntityId, String)> {
-    let r = run.results();
+pub(super) fn notable(r: &Results) -> Vec<(EntityId, String)> {
     let largest = |values: &[f64]| {
         values
             .iter()
@@ -373,9 +373,8 @@ pub(super) fn notable(run: &Run) -> Vec<(EntityId, String)> {
 }
 
 /// One sentence with the result in words.
-pub(super) fn summary(run: &Run) -> String {
-    let (r, log) = (run.results(), run.log());
-    let name = run.config().scheduler.name();
+pub(super) fn summary(config: &Config, r: &Results, log: &Log) -> String {
+    let name = config.scheduler.name();
     if r.saturated {
         return format!(
             "{name} is saturated: {} requests wait after {} of simulated time, and the run was stopped.",
@@ -383,7 +382,6 @@ pub(super) fn summary(run: &Run) -> String {
             secs(r.end)
         );
     }
-    let ttft = r.sorted(&r.ttft);
     let tokens = log.gaps.tokens_out() as f64;
     let mark = if few_samples(99.0, log.gaps.len() as usize) {
         " (few samples)"
@@ -397,7 +395,7 @@ pub(super) fn summary(run: &Run) -> String {
         r.len(),
         secs(r.end),
         if r.end > 0.0 { tokens / r.end } else { 0.0 },
-        secs(percentile_sorted(&ttft, 50.0)),
+        secs(percentile_sorted(&r.ordered.ttft, 50.0)),
         secs(gaps.percentile(99.0)),
         secs(gaps.longest()),
         100.0 * r.attainment(),

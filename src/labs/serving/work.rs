@@ -1,17 +1,14 @@
 //! The computation of a run in short steps: its requests made, the engine stepped event by event
 //! and written down, the log evaluated.
 
+use super::closing::Closing;
 use super::config::Config;
-use super::engine::{Engine, Phase, Requests};
-use super::log::{Log, Segment};
-use super::model::{Inner, Run, state_at};
+use super::engine::{Engine, Requests};
+use super::log::Log;
+use super::model::Run;
 use super::predictions::predictions;
-use super::results::Results;
 use super::workload::{Making, Workload};
-use super::{charts, metrics};
-use crate::core::{
-    Better, Job, Metric, Recorder, Recording, Result, Simulation as _, Step, Timeline,
-};
+use crate::core::{Job, Recorder, Result, Simulation as _, Step};
 use crate::labs::Library;
 use std::sync::Arc;
 
@@ -74,7 +71,7 @@ impl Job for Work {
                 };
             }
             Stage::Closing(mut closing) => {
-                if let Some(run) = closing.advance(&self.config) {
+                if let Some(run) = closing.advance(&self.config)? {
                     return Ok(Step::Done(run));
                 }
                 self.stage = Stage::Closing(closing);
@@ -170,113 +167,12 @@ impl Running {
     }
 
     fn close(self, saturated: bool) -> Closing {
-        Closing {
-            recording: self.recorder.close(self.engine),
-            workload: self.workload,
-            log: self.log,
-            saturated,
-            segments: None,
-            results: None,
-            timeline: None,
-            metrics: None,
-        }
+        let recording = self.recorder.close(self.engine);
+        Closing::new(recording, self.workload, self.log, saturated)
     }
 
     fn progress(&self) -> f64 {
         let n = self.workload.arrival.len().max(1);
         (self.engine.finished() + self.engine.ignored()) as f64 / n as f64
     }
-}
-
-/// The evaluation of a run that is over, part by part.
-struct Closing {
-    workload: Workload,
-    log: Log,
-    recording: Recording<Engine>,
-    saturated: bool,
-    segments: Option<(Vec<u32>, Vec<Segment>)>,
-    results: Option<Results>,
-    timeline: Option<Timeline>,
-    metrics: Option<Vec<Metric>>,
-}
-
-impl Closing {
-    /// One part of the evaluation; the run with the last one.
-    fn advance(&mut self, config: &Config) -> Option<Run> {
-        let last = self.recording.last();
-        if self.segments.is_none() {
-            let open: Vec<bool> = (last.requests().phase.iter())
-                .map(|p| {
-                    matches!(
-                        p,
-                        Phase::Waiting
-                            | Phase::Prefill
-                            | Phase::Decode
-                            | Phase::Swapped
-                            | Phase::Transfer
-                    )
-                })
-                .collect();
-            // Requests that followed others have an arrival time only now.
-            self.workload.arrival = last.requests().arrival.to_vec();
-            self.segments = Some(self.log.segments(last.now(), &open));
-            return None;
-        }
-        let (workload, log) = (&self.workload, &self.log);
-        let Some(results) = &self.results else {
-            self.results = Some(Results::new(config, workload, last, log, self.saturated));
-            return None;
-        };
-        if self.timeline.is_none() {
-            self.timeline = Some(super::moments::timeline(config, workload, results, log));
-            return None;
-        }
-        if self.metrics.is_none() {
-            let mut metrics = metrics::metrics(config, results, log);
-            metrics.extend(super::slowdown::metrics(config, workload, results));
-            metrics.extend(super::predictions::metric(config, workload));
-            metrics.extend(super::classes::metrics(config, workload, results));
-            metrics.extend(prefix_hits(last));
-            if workload.tags.users() > 1 {
-                let last = workload.arrival.iter().copied().fold(0.0, f64::max);
-                let state = state_at(&self.recording, last);
-                metrics.push(super::fairness::metric(config, workload, &state));
-            }
-            self.metrics = Some(metrics);
-            return None;
-        }
-        let charts = charts::charts(config, workload, results, log);
-        let (offsets, segments) = self.segments.take()?;
-        Some(Run::new(Inner {
-            config: config.clone(),
-            recording: self.recording.clone(),
-            offsets,
-            segments,
-            results: self.results.take()?,
-            timeline: self.timeline.take()?,
-            metrics: self.metrics.take()?,
-            charts,
-            workload: std::mem::take(&mut self.workload),
-            log: std::mem::replace(&mut self.log, Log::new(0, 0)),
-        }))
-    }
-}
-
-/// Share of prompt tokens found in memory, where prefixes are cached.
-fn prefix_hits(engine: &Engine) -> Option<Metric> {
-    let (mut found, mut asked, mut caches) = (0, 0, 0);
-    for replica in 0..engine.replicas() {
-        if let Some(cache) = &engine.desk(replica).cache {
-            let (hit, all) = cache.hits();
-            (found, asked, caches) = (found + hit, asked + all, caches + 1);
-        }
-    }
-    (caches > 0).then(|| Metric {
-        id: "prefix_hit_percent",
-        name: "Prefix hits",
-        unit: "%",
-        value: 100.0 * found as f64 / (asked as f64).max(1.0),
-        better: Better::Higher,
-        doc: "Share of the prompt tokens of all admissions that were in memory already and not computed again; what a preempted request finds of its own counts too.",
-    })
 }

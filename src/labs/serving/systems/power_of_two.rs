@@ -75,7 +75,7 @@ fn single_server(routing: Routing, requests: u64) -> Config {
 }
 
 fn mean_e2e(run: &Run) -> f64 {
-    mean(&run.results().sorted(&run.results().e2e))
+    mean(&run.results().ordered.e2e)
 }
 
 fn waiting(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {

@@ -1,0 +1,225 @@
+//! The evaluation of a run that is over, in short steps: a million requests take as many steps as
+//! they need, and the page goes on drawing.
+
+use super::charts::{CHARTS, Facts};
+use super::config::Config;
+use super::engine::{Engine, Phase};
+use super::log::{Gather, Log, Segment};
+use super::metrics;
+use super::model::{Inner, Run, state_at};
+use super::results::Results;
+use super::workload::Workload;
+use super::{classes, fairness, moments, predictions, slowdown, story};
+use crate::core::{Better, Chart, Job as _, Metric, Recording, Result, Sorter, Step, Timeline};
+
+/// Requests evaluated in one step.
+const SLICE: usize = 1 << 14;
+
+/// A log on its way to a [`Run`].
+pub(super) struct Closing {
+    recording: Recording<Engine>,
+    workload: Workload,
+    log: Log,
+    saturated: bool,
+    part: Part,
+    segments: (Vec<u32>, Vec<Segment>),
+    results: Results,
+    slowdowns: Vec<f64>,
+    timeline: Option<Timeline>,
+    metrics: Vec<Metric>,
+    charts: Vec<Chart>,
+}
+
+/// What is worked out next.
+enum Part {
+    Start,
+    Segments(Box<Gather>),
+    Results,
+    Sort(Order, Sorter),
+    /// Slowdowns of the requests so far.
+    Slowdowns(Vec<f64>),
+    Timeline,
+    Metrics,
+    Charts,
+}
+
+/// What is put in order.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Ttft,
+    Queueing,
+    E2e,
+    Slowdown,
+}
+
+impl Closing {
+    pub(super) fn new(
+        recording: Recording<Engine>,
+        workload: Workload,
+        log: Log,
+        saturated: bool,
+    ) -> Self {
+        Self {
+            recording,
+            workload,
+            log,
+            saturated,
+            part: Part::Start,
+            segments: (Vec::new(), Vec::new()),
+            results: Results::default(),
+            slowdowns: Vec::new(),
+            timeline: None,
+            metrics: Vec::new(),
+            charts: Vec::new(),
+        }
+    }
+
+    /// One part of the evaluation; the run with the last one.
+    pub(super) fn advance(&mut self, config: &Config) -> Result<Option<Run>> {
+        let last = self.recording.last();
+        let results = &mut self.results;
+        self.part = match std::mem::replace(&mut self.part, Part::Charts) {
+            Part::Start => {
+                let open: Vec<bool> = last.requests().phase.iter().map(|p| is_open(*p)).collect();
+                // Requests that followed others have an arrival time only now.
+                self.workload.arrival = last.requests().arrival.to_vec();
+                Part::Segments(Box::new(self.log.gather(last.now(), &open)))
+            }
+            Part::Segments(mut gather) => match gather.step()? {
+                Step::Working => Part::Segments(gather),
+                Step::Done(segments) => {
+                    self.segments = segments;
+                    *results = Results::new(config, last, self.saturated);
+                    Part::Results
+                }
+            },
+            Part::Results => {
+                if results.extend(config, &self.workload, last, &self.log, SLICE) {
+                    sort(Order::Ttft, results.counted_of(&results.ttft))
+                } else {
+                    Part::Results
+                }
+            }
+            Part::Sort(order, mut sorter) => match sorter.step()? {
+                Step::Working => Part::Sort(order, sorter),
+                Step::Done(values) => match order {
+                    Order::Ttft => {
+                        results.ordered.ttft = values;
+                        sort(Order::Queueing, results.counted_of(&results.queueing))
+                    }
+                    Order::Queueing => {
+                        results.ordered.queueing = values;
+                        sort(Order::E2e, results.counted_of(&results.e2e))
+                    }
+                    Order::E2e => {
+                        results.ordered.e2e = values;
+                        Part::Slowdowns(Vec::new())
+                    }
+                    Order::Slowdown => {
+                        self.slowdowns = values;
+                        Part::Timeline
+                    }
+                },
+            },
+            Part::Slowdowns(mut each) => {
+                let upto = (each.len() + SLICE).min(results.len());
+                let some = each.len()..upto;
+                each.extend(slowdown::slowdowns(config, &self.workload, results, some));
+                if upto < results.len() {
+                    Part::Slowdowns(each)
+                } else {
+                    sort(Order::Slowdown, results.counted_of(&each))
+                }
+            }
+            Part::Timeline => {
+                let timeline = moments::timeline(config, &self.workload, results, &self.log);
+                self.timeline = Some(timeline);
+                Part::Metrics
+            }
+            Part::Metrics => {
+                self.metrics = self.all_metrics(config);
+                Part::Charts
+            }
+            Part::Charts => {
+                let facts = Facts {
+                    config,
+                    workload: &self.workload,
+                    results,
+                    log: &self.log,
+                };
+                if let Some(chart) = CHARTS.get(self.charts.len()) {
+                    self.charts.push(chart(facts));
+                }
+                if self.charts.len() == CHARTS.len() {
+                    return Ok(self.finished(config));
+                }
+                Part::Charts
+            }
+        };
+        Ok(None)
+    }
+
+    fn all_metrics(&self, config: &Config) -> Vec<Metric> {
+        let (workload, results, log) = (&self.workload, &self.results, &self.log);
+        let mut metrics = metrics::metrics(config, results, log);
+        metrics.extend(slowdown::metrics(&self.slowdowns));
+        metrics.extend(predictions::metric(config, workload));
+        metrics.extend(classes::metrics(config, workload, results));
+        metrics.extend(prefix_hits(self.recording.last()));
+        if workload.tags.users() > 1 {
+            let last = workload.arrival.iter().copied().fold(0.0, f64::max);
+            let state = state_at(&self.recording, last);
+            metrics.push(fairness::metric(config, workload, &state));
+        }
+        metrics
+    }
+
+    fn finished(&mut self, config: &Config) -> Option<Run> {
+        let (offsets, segments) = std::mem::take(&mut self.segments);
+        Some(Run::new(Inner {
+            config: config.clone(),
+            recording: self.recording.clone(),
+            offsets,
+            segments,
+            summary: story::summary(config, &self.results, &self.log),
+            notable: story::notable(&self.results),
+            results: std::mem::take(&mut self.results),
+            timeline: self.timeline.take()?,
+            metrics: std::mem::take(&mut self.metrics),
+            charts: std::mem::take(&mut self.charts),
+            workload: std::mem::take(&mut self.workload),
+            log: std::mem::replace(&mut self.log, Log::new(0, 0)),
+        }))
+    }
+}
+
+fn sort(order: Order, values: Vec<f64>) -> Part {
+    Part::Sort(order, Sorter::new(values))
+}
+
+/// Whether a request in this phase is still there.
+fn is_open(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Waiting | Phase::Prefill | Phase::Decode | Phase::Swapped | Phase::Transfer
+    )
+}
+
+/// Share of prompt tokens found in memory, where prefixes are cached.
+fn prefix_hits(engine: &Engine) -> Option<Metric> {
+    let (mut found, mut asked, mut caches) = (0, 0, 0);
+    for replica in 0..engine.replicas() {
+        if let Some(cache) = &engine.desk(replica).cache {
+            let (hit, all) = cache.hits();
+            (found, asked, caches) = (found + hit, asked + all, caches + 1);
+        }
+    }
+    (caches > 0).then(|| Metric {
+        id: "prefix_hit_percent",
+        name: "Prefix hits",
+        unit: "%",
+        value: 100.0 * found as f64 / (asked as f64).max(1.0),
+        better: Better::Higher,
+        doc: "Share of the prompt tokens of all admissions that were in memory already and not computed again; what a preempted request finds of its own counts too.",
+    })
+}
