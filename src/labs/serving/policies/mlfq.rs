@@ -1,12 +1,14 @@
 //! Skip-join multi-level feedback queue: "Fast distributed inference serving for large language
 //! models" (arXiv 2305.05920, repository LLMServe/FastServe). Level p has a quantum of q₀·2^p
 //! seconds of running; whoever uses it up sinks one level. A prompt enters at the level whose
-//! quantum covers its prefill, so that nobody sinks for the prompt alone.
+//! quantum covers its prefill, so that nobody sinks for the prompt alone. Nor does a request that
+//! lost its memory for what it computes again: otherwise two that do not fit beside each other could
+//! take turns in starting again for ever.
 
 use super::ranked::Ranked;
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Desk, Entry, Limits, Requests, Work};
+use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Work};
 use std::collections::BTreeMap;
 
 /// The registry's card.
@@ -127,7 +129,11 @@ impl Policy for Mlfq {
             let Some(mut seat) = self.seats.get(&r).copied() else {
                 continue;
             };
-            seat.used_secs += self.running_secs;
+            let i = r as usize;
+            let again = requests.restarts[i] > 0 && requests.phase[i] == Phase::Prefill;
+            if !again {
+                seat.used_secs += self.running_secs;
+            }
             seat.last_run = desk.now;
             if seat.used_secs > self.quantum(seat.level) && seat.level < DEEPEST {
                 seat.level += 1;

@@ -4,7 +4,7 @@
 use super::*;
 use crate::core::Simulation as _;
 use crate::labs::serving::engine::{
-    Chains, Engine, Formed, NO_REQUEST, Quirks, Requests, Sink, SwapSpace, Tags,
+    Chains, Engine, Formed, NO_REQUEST, NoSink, Quirks, Requests, Sink, SwapSpace, Tags,
 };
 use crate::labs::serving::routers::Routing;
 
@@ -43,6 +43,13 @@ pub(super) fn limits() -> Limits {
     }
 }
 
+fn start(policy: &dyn Policy, limits: Limits, requests: &[(u32, u32)], tags: Tags) -> Engine {
+    let (prompts, outputs): (Vec<u32>, Vec<u32>) = requests.iter().copied().unzip();
+    let arrival = vec![0.0; requests.len()];
+    let requests = Requests::new(arrival.into(), &prompts, &outputs).with_tags(tags.into());
+    Engine::new(limits, requests, policy, 1, Routing::RoundRobin).unwrap()
+}
+
 /// Runs requests that all arrive at time 0, given as (prompt, output).
 fn run(policy: &dyn Policy, limits: Limits, requests: &[(u32, u32)]) -> (Batches, Engine) {
     run_tagged(policy, limits, requests, Tags::default())
@@ -55,10 +62,7 @@ pub(super) fn run_tagged(
     requests: &[(u32, u32)],
     tags: Tags,
 ) -> (Batches, Engine) {
-    let (prompts, outputs): (Vec<u32>, Vec<u32>) = requests.iter().copied().unzip();
-    let arrival = vec![0.0; requests.len()];
-    let requests = Requests::new(arrival.into(), &prompts, &outputs).with_tags(tags.into());
-    let mut engine = Engine::new(limits, requests, policy, 1, Routing::RoundRobin).unwrap();
+    let mut engine = start(policy, limits, requests, tags);
     let mut keep = Keep::default();
     while engine.advance_with(&mut keep) {}
     (keep.0, engine)
@@ -445,4 +449,20 @@ fn prompts_count_padded_or_as_they_are() {
     let second = |padded| run(&Vllm, limits(padded), &requests).0[1].1.clone();
     assert_eq!(second(true), [(1, 12)]);
     assert_eq!(second(false), [(1, 12), (2, 4)]);
+}
+
+#[test]
+fn requests_that_do_not_fit_beside_each_other_still_end_under_mlfq() {
+    // Every prompt takes 300 iterations and nearly all memory. Four that sink while they compute it
+    // again would be lifted back to the top before any of them has a quantum that is long enough.
+    let limits = Limits {
+        num_blocks: 3100,
+        token_budget: 10,
+        quirks: Quirks::NONE,
+        ..limits()
+    };
+    let requests = [(3000, 30); 4];
+    let mut engine = start(&Mlfq::new(0.01), limits, &requests, Tags::default());
+    while engine.now() < 20_000.0 && engine.advance_with(&mut NoSink) {}
+    assert_eq!(engine.finished(), 4);
 }

@@ -18,7 +18,7 @@ pub(super) static MLFQ: Exhibit = Exhibit {
         arxiv: "2305.05920",
     },
     basis: Basis::Code,
-    deviations: "Selection under a token budget with chunked prompts. A request below the selection keeps its memory until someone above needs it; memory is not moved out ahead of time.",
+    deviations: "Selection under a token budget with chunked prompts. A request below the selection keeps its memory until someone above needs it; memory is not moved out ahead of time. What a request computes again after losing its memory does not count as running.",
     equation: "level = min p with q₀·2^p ≥ prefill time; down a level after q₀·2^p of running",
     symbols: &[("q₀", "first quantum"), ("p", "level, from 0")],
     setup: || {
