@@ -9,7 +9,7 @@ use super::metrics;
 use super::model::{Inner, Run, state_at};
 use super::results::Results;
 use super::workload::Workload;
-use super::{classes, fairness, moments, predictions, slowdown, story};
+use super::{classes, fairness, instances, moments, predictions, slowdown, story};
 use crate::core::{Better, Chart, Job as _, Metric, Recording, Result, Sorter, Step, Timeline};
 
 /// Requests evaluated in one step.
@@ -166,6 +166,7 @@ impl Closing {
         metrics.extend(predictions::metric(config, workload));
         metrics.extend(classes::metrics(config, workload, results));
         metrics.extend(prefix_hits(self.recording.last()));
+        metrics.extend(instances::metrics(config, log, self.recording.last()));
         if workload.tags.users() > 1 {
             let last = workload.arrival.iter().copied().fold(0.0, f64::max);
             let state = state_at(&self.recording, last);
@@ -176,6 +177,10 @@ impl Closing {
 
     fn finished(&mut self, config: &Config) -> Option<Run> {
         let (offsets, segments) = std::mem::take(&mut self.segments);
+        // After the pools of all instances together, those of each.
+        let each = instances::chart(config, &self.log, self.results.end);
+        let place = self.charts.len().min(4);
+        self.charts.splice(place..place, each);
         Some(Run::new(Inner {
             config: config.clone(),
             recording: self.recording.clone(),

@@ -2,6 +2,7 @@
 //! to a row where there are too many.
 
 use super::Run;
+use super::engine::Standing;
 use super::forecast::curve;
 use super::log::Stretch;
 
@@ -203,6 +204,21 @@ pub fn columns(run: &Run, [from, to]: [f64; 2], count: usize) -> Vec<Option<Colu
     out
 }
 
+/// A request whose KV is on its way from one instance to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flying {
+    /// The request.
+    pub request: u32,
+    /// Where it comes from.
+    pub from: u32,
+    /// Where it goes.
+    pub to: u32,
+    /// Blocks kept for it there.
+    pub blocks: u32,
+    /// How much of the way is behind it, from 0; below 0 while it waits for the link.
+    pub share: f64,
+}
+
 /// The moment under the playhead.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Snapshot {
@@ -211,6 +227,10 @@ pub struct Snapshot {
     /// Blocks that nobody holds but that can be found again, instance by instance; none where
     /// prefixes are not cached.
     pub cached: Vec<Option<u32>>,
+    /// Requests whose KV is on its way to another instance.
+    pub flying: Vec<Flying>,
+    /// Where every instance stands.
+    pub standing: Vec<Standing>,
     /// Waiting requests in order, and whether each was preempted, instance by instance.
     pub queues: Vec<Vec<(u32, bool)>>,
     /// Requests whose blocks lie in the memory of the host, instance by instance.
@@ -247,11 +267,29 @@ impl Snapshot {
             }
         }
         // KV on its way has blocks on both sides.
-        for transfer in state.transfers() {
-            let there = &mut holdings[transfer.to as usize];
-            let place = there.partition_point(|h| h.0 < transfer.request);
-            there.insert(place, (transfer.request, transfer.blocks));
+        let transfers = state.transfers();
+        let mut flying: Vec<Flying> = (transfers.iter())
+            .map(|t| Flying {
+                request: t.request,
+                from: t.from,
+                to: t.to,
+                blocks: t.blocks,
+                share: (at - t.started) / (t.at - t.started),
+            })
+            .collect();
+        flying.extend(state.moves().iter().map(|m| Flying {
+            request: m.request,
+            from: m.from,
+            to: m.to,
+            blocks: m.blocks,
+            share: (at - m.began) / (m.until - m.began),
+        }));
+        for flight in &flying {
+            let there = &mut holdings[flight.to as usize];
+            let place = there.partition_point(|h| h.0 < flight.request);
+            there.insert(place, (flight.request, flight.blocks));
         }
+        let standing = (0..state.replicas()).map(|i| state.standing(i)).collect();
         let cached = (0..state.replicas())
             .map(|d| state.desk(d).cache.as_ref().map(|c| c.unused()))
             .collect();
@@ -266,6 +304,8 @@ impl Snapshot {
             .collect();
         let mut snapshot = Self {
             holdings,
+            flying,
+            standing,
             cached,
             queues,
             swapped,

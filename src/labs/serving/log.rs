@@ -7,14 +7,18 @@ mod gather;
 mod rows;
 mod sketch;
 mod spans;
+mod usage;
 
 pub use gaps::{Gaps, Sorted};
 pub use gather::Gather;
 pub use rows::Iterations;
 pub use sketch::Sketch;
+pub use usage::Usage;
 
 use super::cost::power::prefill_draw;
-use super::engine::{Desk, Emitted, Entry, Formed, Landed, Note, Phase, Sink, Swapped};
+use super::engine::{
+    Desk, Emitted, Entry, Formed, Incident, Landed, Moved, Note, Phase, Sink, Swapped,
+};
 use rows::Counts;
 use spans::Together;
 
@@ -105,6 +109,14 @@ pub struct Log {
     pub transfers: Vec<Landed>,
     /// Seconds between a first token and the start of the transfer, summed over transfers.
     pub transfer_wait_secs: f64,
+    /// Live migrations in order of arrival.
+    pub moves: Vec<Moved>,
+    /// What happened to instances, in order of time.
+    pub incidents: Vec<Incident>,
+    /// Requests that lost their memory with their instance, in order of time.
+    pub losses: Vec<Eviction>,
+    /// Blocks in use on every instance.
+    pub usage: Usage,
     /// All gaps between consecutive tokens of a request.
     pub gaps: Gaps,
     /// Longest gap of each request and when it ended.
@@ -154,6 +166,10 @@ impl Log {
             swap_secs: 0.0,
             transfers: Vec::new(),
             transfer_wait_secs: 0.0,
+            moves: Vec::new(),
+            incidents: Vec::new(),
+            losses: Vec::new(),
+            usage: Usage::new(if replicas > 1 { replicas } else { 0 }),
             gaps: Gaps::default(),
             longest_gap: vec![(0.0, f64::NAN); n],
             kv_integral: 0.0,
@@ -205,6 +221,9 @@ impl Log {
         self.all_used = self.all_used - *used + desk.used;
         self.all_holders = self.all_holders - *holders + desk.holders;
         (*used, *holders) = (desk.used, desk.holders);
+        if self.used.len() > 1 {
+            self.usage.record(at, replica as usize, desk.used);
+        }
     }
 
     /// The stretches of every request, to be put in order. Requests that are still there at `end`
@@ -363,6 +382,45 @@ impl Sink for Log {
         follow.doing = Stretch::Stalled;
         self.transfers.push(*landed);
         self.transfer_wait_secs += landed.started - since;
+    }
+
+    fn moved(&mut self, moved: &Moved) {
+        let r = moved.request;
+        let Follow { since, doing, .. } = self.follow[r as usize];
+        self.close(r, since, moved.stopped, doing);
+        self.close(r, moved.stopped, moved.at, Stretch::Transfer);
+        let follow = &mut self.follow[r as usize];
+        follow.since = moved.at;
+        follow.doing = Stretch::Stalled;
+        self.moves.push(*moved);
+    }
+
+    fn turned(&mut self, incident: &Incident) {
+        self.incidents.push(*incident);
+    }
+
+    fn lost(&mut self, at: f64, request: u32) {
+        let Follow { since, doing, .. } = self.follow[request as usize];
+        self.close(request, since, at, doing);
+        let follow = &mut self.follow[request as usize];
+        let tokens = std::mem::take(&mut follow.kv_tokens);
+        if follow.doing != Stretch::Swapped {
+            self.live_tokens -= u64::from(tokens);
+        }
+        follow.since = at;
+        follow.doing = Stretch::Preempted;
+        follow.queued = true;
+        self.waiting += 1;
+        self.losses.push(Eviction {
+            at,
+            request,
+            tokens,
+        });
+    }
+
+    fn cut(&mut self, iteration: u64, at: f64) {
+        self.starts.retain(|s| s.0 != iteration);
+        self.iterations.cut(iteration, at);
     }
 
     fn resized(&mut self, at: f64, replica: u32, desk: &Desk) {

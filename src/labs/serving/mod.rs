@@ -14,6 +14,7 @@ mod forecast;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod instances;
 mod lanes;
 mod log;
 mod metrics;
@@ -39,11 +40,14 @@ mod work;
 mod workload;
 
 pub use config::{
-    Admission, Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler, SglangOrder,
+    Admission, Allocation, Arrivals, Config, FaultChoice, Lengths, Migration, Preemption, Routing,
+    Scheduler, SglangOrder,
 };
 pub use cost::{CostKind, CostPreset};
-pub use lanes::{Column, Lanes, Snapshot, Strip, columns, lanes};
-pub use log::{Eviction, Gaps, Gather, Iterations, Log, Segment, Sketch, Sorted, Stretch, Swap};
+pub use lanes::{Column, Flying, Lanes, Snapshot, Strip, columns, lanes};
+pub use log::{
+    Eviction, Gaps, Gather, Iterations, Log, Segment, Sketch, Sorted, Stretch, Swap, Usage,
+};
 pub use model::Run;
 pub use policies::Feature;
 pub use results::{Ending, Results};
@@ -85,6 +89,8 @@ impl Lab for Serving {
         let router = config.routing.card().exhibit;
         let id = if config.pools().is_some() {
             "distserve"
+        } else if config.migrates() || config.scales() {
+            "llumnix"
         } else if config.replicas > 1 && !router.is_empty() {
             router
         } else {
@@ -115,6 +121,9 @@ impl Lab for Serving {
                 ),
                 None => format!("{label}, {} instances, {router}", config.replicas),
             };
+            if config.migrates() {
+                label.push_str(", migrating");
+            }
         }
         label
     }

@@ -30,6 +30,7 @@ pub(super) fn timeline(
     .into_iter()
     .flatten()
     .collect();
+    moments.extend(super::instances::moments(log));
     Moment::sort(&mut moments);
     Timeline {
         steps: steps.into(),

@@ -1,6 +1,6 @@
 //! Starting points.
 
-use super::config::{Arrivals, Config, Preemption, Scheduler};
+use super::config::{Arrivals, Config, FaultChoice, Migration, Preemption, Routing, Scheduler};
 use crate::labs::Preset;
 
 /// The presets; the first is the one the lab opens with.
@@ -39,6 +39,11 @@ pub(super) static PRESETS: &[Preset<Config>] = &[
         name: "Bursty arrivals",
         doc: "Gamma gaps with a coefficient of variation of 5 on two instances.",
         config: bursty,
+    },
+    Preset {
+        name: "An instance dies",
+        doc: "Four instances, requests that move between them, and one instance that dies with its memory: its requests start again elsewhere, and none is lost.",
+        config: dying,
     },
 ];
 
@@ -111,5 +116,19 @@ fn bursty() -> Config {
         rate: 4.0,
         requests: 100,
         ..Config::default()
+    }
+}
+
+fn dying() -> Config {
+    Config {
+        replicas: 4,
+        routing: Routing::Freest,
+        migration: Migration::Balance,
+        rate: 8.0,
+        fault: FaultChoice::Dies,
+        fault_instance: 1,
+        fault_at_secs: 6.0,
+        fault_secs: 5.0,
+        ..pressure()
     }
 }

@@ -189,6 +189,12 @@ fn transfer(state: &Engine, r: u32) -> String {
     }
     let transfers = state.transfers();
     let found = transfers.iter().find(|t| t.request == r);
+    if let Some(m) = state.moves().iter().find(|m| m.request == r) {
+        return format!(
+            "Migration: the last piece of its {tokens} tokens of KV goes from instance {} to instance {} until {:.3} s; the rest was copied while it decoded, from {:.3} s on.",
+            m.from, m.to, m.until, m.began
+        );
+    }
     found.map_or(String::new(), |t| {
         format!(
             "Transfer: {tokens} tokens of KV from instance {} to instance {}, from {:.3} s to {:.3} s; it decodes after that.",
@@ -296,6 +302,12 @@ fn running(config: &Config, state: &Engine, r: u32) -> Vec<String> {
         )
     }];
     lines.extend(state.why(r));
+    if let Some(m) = state.moves().iter().find(|m| m.request == r) {
+        lines.push(format!(
+            "Migration: its KV is copied to instance {} beside the decoding since {:.3} s; this round ends at {:.3} s.",
+            m.to, m.began, m.until
+        ));
+    }
     if config.scheduler.has(Feature::Budget) {
         lines.push(format!(
             "Budget: {} of {} tokens of this iteration are used.",

@@ -116,7 +116,8 @@ impl Running {
             config.replicas as u32,
             config.router(),
         )?
-        .with_pools(config.pools());
+        .with_pools(config.pools())
+        .with_fleet(config.fleet());
         let cache = if config.caches_prefixes() {
             (config.num_blocks * config.replicas) as usize * BLOCK_BYTES
         } else {

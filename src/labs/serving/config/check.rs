@@ -2,7 +2,7 @@
 
 use super::super::cost::{CostKind, Gpu, Model, blocks_that_fit};
 use super::super::policies::Feature;
-use super::{Arrivals, Config, Lengths};
+use super::{Arrivals, Config, FaultChoice, Lengths};
 use crate::core::{Error, Result, validate};
 
 impl Config {
@@ -71,6 +71,20 @@ impl Config {
                     "at most {}: somebody has to decode",
                     self.replicas.saturating_sub(1)
                 ),
+            ));
+        }
+        if self.scales() && self.least_instances > self.replicas {
+            return Err(Error::out_of_range(
+                "least_instances",
+                self.least_instances,
+                format!("at most the {} instances", self.replicas),
+            ));
+        }
+        if self.fault != FaultChoice::None && self.fault_instance >= self.replicas {
+            return Err(Error::out_of_range(
+                "fault_instance",
+                self.fault_instance,
+                format!("below the number of instances, {}", self.replicas),
             ));
         }
         if self.cost_kind == CostKind::Roofline && self.model == Model::Own {

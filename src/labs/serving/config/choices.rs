@@ -49,3 +49,31 @@ pub enum Admission {
     /// By the peak of memory to come, with every output as long as allowed.
     Conservative,
 }
+
+/// Whether requests move between instances while they decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Migration {
+    /// They stay where they are.
+    #[default]
+    Off,
+    /// They move where that brings loads closer.
+    Balance,
+    /// They move to make room for the first who waits.
+    Defragment,
+}
+
+/// What goes wrong in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultChoice {
+    /// Nothing.
+    #[default]
+    None,
+    /// An instance dies with its memory and comes back empty.
+    Dies,
+    /// The iterations of an instance take longer.
+    Slows,
+    /// The link of an instance gets slower.
+    LinkSlows,
+}

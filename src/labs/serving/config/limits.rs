@@ -31,8 +31,13 @@ impl Config {
         split.then(|| Pools {
             prefill: self.prefill_instances as u32,
             latency_secs: self.transfer_millis * 1e-3,
-            secs_per_token: self.kv_bytes_per_token() / (self.transfer_gbps * 1e9),
+            secs_per_token: self.secs_per_kv_token(),
         })
+    }
+
+    /// Seconds that the KV of one token takes over the link of an instance.
+    pub(super) fn secs_per_kv_token(&self) -> f64 {
+        self.kv_bytes_per_token() / (self.transfer_gbps * 1e9)
     }
 
     /// The engine's limits. Who counts single tokens has blocks of one token.

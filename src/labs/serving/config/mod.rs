@@ -2,6 +2,7 @@
 
 mod check;
 mod choices;
+mod fleet;
 mod hardware;
 mod limits;
 
@@ -10,7 +11,7 @@ pub use super::policies::Scheduler;
 pub use super::routers::Routing;
 pub use super::workload::{Arrivals, Lengths};
 use crate::labs::DataKey;
-pub use choices::{Admission, Allocation, Preemption, SglangOrder};
+pub use choices::{Admission, Allocation, FaultChoice, Migration, Preemption, SglangOrder};
 use serde::{Deserialize, Serialize};
 
 /// Every input that changes a number.
@@ -159,6 +160,35 @@ pub struct Config {
     pub transfer_millis: f64,
     /// Where arrivals go.
     pub routing: Routing,
+    /// Whether requests move between instances while they decode.
+    pub migration: Migration,
+    /// Seconds between two looks over the instances.
+    pub look_over_secs: f64,
+    /// Free blocks per request below which an instance gives requests away.
+    pub migrate_below: f64,
+    /// Share of the pool that counts as taken on an instance with a request of the first class, in
+    /// per cent.
+    pub headroom_percent: f64,
+    /// Whether instances start and stop with the load.
+    pub scaling: bool,
+    /// Instances that are always on.
+    pub least_instances: u64,
+    /// Mean of free blocks per request below which an instance starts.
+    pub scale_up_below: f64,
+    /// Mean above which one stops.
+    pub scale_down_above: f64,
+    /// Seconds until an instance that was started is ready.
+    pub start_secs: f64,
+    /// What goes wrong.
+    pub fault: FaultChoice,
+    /// Instance to which it happens.
+    pub fault_instance: u64,
+    /// When it begins, in seconds.
+    pub fault_at_secs: f64,
+    /// How long it lasts, in seconds.
+    pub fault_secs: f64,
+    /// How many times as long a slow instance or link takes.
+    pub fault_factor: f64,
     /// Pipeline stages per instance.
     pub pipeline_stages: u64,
     /// Where requests come from.
@@ -314,6 +344,20 @@ impl Default for Config {
             transfer_gbps: 25.0,
             transfer_millis: 1.0,
             routing: Routing::LeastOutstanding,
+            migration: Migration::Off,
+            look_over_secs: 0.5,
+            migrate_below: 3.0,
+            headroom_percent: 0.0,
+            scaling: false,
+            least_instances: 1,
+            scale_up_below: 10.0,
+            scale_down_above: 60.0,
+            start_secs: 10.0,
+            fault: FaultChoice::None,
+            fault_instance: 0,
+            fault_at_secs: 10.0,
+            fault_secs: 10.0,
+            fault_factor: 3.0,
             pipeline_stages: 1,
             arrivals: Arrivals::Poisson,
             rate: 2.5,

@@ -7,19 +7,35 @@ use super::{Limits, Requests};
 #[derive(Debug, Clone, Copy)]
 pub struct Cluster<'a> {
     pub(super) replicas: &'a [Replica],
+    /// Those that arrivals may go to: what is counted from 0 here.
+    pub(super) open: &'a [u32],
     pub(super) requests: &'a Requests,
     pub(super) limits: &'a Limits,
 }
 
 impl Cluster<'_> {
-    /// Number of instances, at least 1.
+    fn at(&self, instance: usize) -> &Replica {
+        &self.replicas[self.open[instance] as usize]
+    }
+
+    /// Number of instances that take arrivals, at least 1.
     pub fn len(&self) -> usize {
-        self.replicas.len()
+        self.open.len()
+    }
+
+    /// The number of an instance among all, for those who remember it.
+    pub fn number(&self, instance: usize) -> u32 {
+        self.open[instance]
+    }
+
+    /// The instance with this number among all, if it takes arrivals.
+    pub fn numbered(&self, number: u32) -> Option<usize> {
+        self.open.binary_search(&number).ok()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.replicas.is_empty()
+        self.open.is_empty()
     }
 
     /// The requests.
@@ -29,7 +45,7 @@ impl Cluster<'_> {
 
     /// Requests of an instance that wait.
     pub fn waiting(&self, instance: usize) -> usize {
-        self.replicas[instance].desk.queue.len()
+        self.at(instance).desk.queue.len()
     }
 
     /// Requests of an instance that wait or run. With the quirks of the reference simulator only
@@ -38,23 +54,34 @@ impl Cluster<'_> {
         if self.limits.quirks.waiting_only {
             self.waiting(instance)
         } else {
-            self.replicas[instance].outstanding as usize
+            self.at(instance).outstanding as usize
         }
     }
 
     /// Prompt tokens of the requests of an instance that wait or run.
     pub fn prompt_tokens(&self, instance: usize) -> u64 {
-        self.replicas[instance].prompt_tokens
+        self.at(instance).prompt_tokens
+    }
+
+    /// Free blocks per request on an instance if request `r` joined it: the iterations that are
+    /// left before memory runs out, in blocks. Blocks for the prompts of all who wait there count
+    /// as taken.
+    pub fn freeness_with(&self, instance: usize, r: u32) -> f64 {
+        let place = self.at(instance);
+        let need = self.limits.blocks_for(self.requests.prefill[r as usize]);
+        let waiting = place.waiting_blocks(self.requests, self.limits, usize::MAX);
+        let free = place.virtually_free(self.limits) - (waiting + u64::from(need)) as f64;
+        free / f64::from(place.outstanding + 1)
     }
 
     /// KV blocks in use on an instance.
     pub fn used_blocks(&self, instance: usize) -> u32 {
-        self.replicas[instance].desk.used
+        self.at(instance).desk.used
     }
 
     /// Leading blocks of the request's prompt that are in memory on an instance.
     pub fn matched_blocks(&self, instance: usize, r: u32) -> u32 {
-        (self.replicas[instance].desk)
+        (self.at(instance).desk)
             .matched_blocks(self.requests, self.limits, r)
             .0
     }

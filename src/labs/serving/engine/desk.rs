@@ -151,6 +151,15 @@ pub struct Desk {
 }
 
 impl Desk {
+    /// An instance before its first request.
+    pub(super) fn fresh(limits: &Limits) -> Self {
+        Self {
+            blocks: limits.num_blocks,
+            cache: (limits.prefix_caching).then(|| Box::new(PrefixCache::new(limits.block_size))),
+            ..Self::default()
+        }
+    }
+
     /// Blocks not in use.
     pub fn free(&self, limits: &Limits) -> u32 {
         limits.num_blocks.saturating_sub(self.used)

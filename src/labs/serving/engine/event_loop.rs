@@ -3,81 +3,37 @@
 use super::checks::{refuse_bad_requests, refuse_zero};
 use super::cohort::{Beside, CohortRule};
 use super::desk::{Desk, Entry};
+use super::events::{Calendar, Dated, Side, StageEnd};
+use super::fleet::Fleet;
+use super::links::Links;
 use super::pools::Between;
 use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Formed, NoSink, Sink};
-use super::{Cluster, Limits, PrefixCache};
+use super::{Cluster, Limits};
 use crate::core::{Error, Result, Simulation};
 use crate::labs::serving::policies::{Forecast, Policy};
 use crate::labs::serving::routers::Route;
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::Arc;
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct StageEnd {
-    at: f64,
-    created: u64,
-    replica: u32,
-    stage: u32,
-    flight: u32,
-}
-
-impl Eq for StageEnd {}
-
-impl PartialOrd for StageEnd {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for StageEnd {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at
-            .total_cmp(&other.at)
-            .then(self.created.cmp(&other.created))
-    }
-}
-
-/// An arrival that follows the end of another request.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Followup {
-    at: f64,
-    created: u64,
-    request: u32,
-}
-
-impl Eq for Followup {}
-
-impl PartialOrd for Followup {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Followup {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at
-            .total_cmp(&other.at)
-            .then(self.created.cmp(&other.created))
-    }
-}
 
 /// A batch on its way through the stages.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flight {
-    iteration: u64,
+    pub(super) iteration: u64,
     pub(super) replica: u32,
     stage_secs: f64,
     pub(super) entries: Vec<Entry>,
     /// Whether the cohort runs too, before the entries.
     pub(super) cohort: bool,
+    /// Whether its instance died: its end counts for nothing.
+    pub(super) lost: bool,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Stage {
+pub(super) struct Stage {
     busy: bool,
-    fifo: VecDeque<u32>,
+    pub(super) fifo: VecDeque<u32>,
 }
 
 /// An instance.
@@ -87,12 +43,18 @@ pub(super) struct Replica {
     pub(super) policy: Box<dyn Policy>,
     /// How the cohort works here; `None` keeps to the plain rules.
     pub(super) rule: Option<CohortRule>,
-    stages: Vec<Stage>,
-    inflight: u32,
+    pub(super) stages: Vec<Stage>,
+    pub(super) inflight: u32,
     /// Requests that wait or run.
     pub(super) outstanding: u32,
     /// Their prompt tokens.
     pub(super) prompt_tokens: u64,
+    /// Those of them that belong to the first class.
+    pub(super) urgent: u32,
+    /// Blocks that count as taken while there are any.
+    pub(super) headroom: u32,
+    /// Seconds of a stage over those of a sound instance.
+    pub(super) slowdown: f64,
 }
 
 /// State of a run between two events. One step of the simulation is one event.
@@ -104,11 +66,17 @@ pub struct Engine {
     pub(super) replicas: Vec<Replica>,
     /// What is between a prefill and a decode pool, if the instances are split.
     pub(super) between: Option<Box<Between>>,
+    /// Links between instances.
+    pub(super) links: Links,
+    /// What else happens to the instances, if anything does.
+    pub(super) fleet: Option<Box<Fleet>>,
+    /// Instances that arrivals may go to, in order.
+    pub(super) open: Vec<u32>,
     pub(super) flights: Vec<Flight>,
-    spare: Vec<u32>,
-    ends: BinaryHeap<Reverse<StageEnd>>,
-    followups: BinaryHeap<Reverse<Followup>>,
-    pub(super) created: u64,
+    pub(super) spare: Vec<u32>,
+    ends: Calendar<StageEnd>,
+    side: Calendar<Side>,
+    created: u64,
     roots: usize,
     next_arrival: usize,
     pub(super) now: f64,
@@ -139,12 +107,7 @@ impl Engine {
         let roots = requests.chains.roots(requests.len());
         let stages = limits.stages as usize;
         let replica = Replica {
-            desk: Desk {
-                blocks: limits.num_blocks,
-                cache: (limits.prefix_caching)
-                    .then(|| Box::new(PrefixCache::new(limits.block_size))),
-                ..Desk::default()
-            },
+            desk: Desk::fresh(&limits),
             policy: policy.boxed(),
             rule: policy
                 .cohort()
@@ -153,6 +116,9 @@ impl Engine {
             inflight: 0,
             outstanding: 0,
             prompt_tokens: 0,
+            urgent: 0,
+            headroom: 0,
+            slowdown: 1.0,
         };
         Ok(Self {
             limits: Arc::new(limits),
@@ -160,10 +126,13 @@ impl Engine {
             requests,
             replicas: vec![replica; replicas as usize],
             between: None,
+            links: Links::default(),
+            fleet: None,
+            open: (0..replicas).collect(),
             flights: Vec::new(),
             spare: Vec::new(),
-            ends: BinaryHeap::new(),
-            followups: BinaryHeap::new(),
+            ends: Calendar::new(),
+            side: Calendar::new(),
             created: 0,
             roots,
             next_arrival: 0,
@@ -271,8 +240,10 @@ impl Engine {
     pub fn idle(&self) -> bool {
         self.next_arrival == self.roots
             && self.ends.is_empty()
-            && self.followups.is_empty()
-            && self.between.as_ref().is_none_or(|b| b.idle())
+            && !self
+                .side
+                .iter()
+                .any(|Reverse(s)| !matches!(s.what, Side::Tick))
     }
 
     /// The reason when no event is left although requests are: nothing can ever go on.
@@ -304,38 +275,35 @@ impl Engine {
             .get(self.next_arrival)
             .copied();
         let end = self.ends.peek().map(|Reverse(e)| e.at);
-        let followup = self.followups.peek().map(|Reverse(f)| f.at);
-        let landing = (self.between.as_ref()).and_then(|b| Some(b.next()?.0));
-        (arrival
-            .into_iter()
-            .chain(end)
-            .chain(followup)
-            .chain(landing))
-        .min_by(f64::total_cmp)
+        let side = self.side.peek().map(|Reverse(s)| s.at);
+        (arrival.into_iter().chain(end).chain(side)).min_by(f64::total_cmp)
     }
 
     /// Processes one event and writes it down; `false` when none is left.
     pub fn advance_with(&mut self, sink: &mut dyn Sink) -> bool {
+        let went = self.next_event(sink);
+        if went && self.fleet.is_some() {
+            self.tend(sink);
+        }
+        went
+    }
+
+    fn next_event(&mut self, sink: &mut dyn Sink) -> bool {
         let arrival = self.requests.arrival[..self.roots]
             .get(self.next_arrival)
             .copied();
         let end = self.ends.peek().map(|Reverse(e)| *e);
-        if let Some(next) = self.between.as_ref().and_then(|b| b.next())
-            && arrival.is_none_or(|at| next.0 < at)
-            && end.is_none_or(|end| next < (end.at, end.created))
-            && (self.followups.peek()).is_none_or(|Reverse(f)| next < (f.at, f.created))
-        {
-            self.land(sink);
-            self.steps += 1;
-            return true;
-        }
-        if let Some(&Reverse(next)) = self.followups.peek()
+        if let Some(&Reverse(next)) = self.side.peek()
             && arrival.is_none_or(|at| next.at < at)
             && end.is_none_or(|end| (next.at, next.created) < (end.at, end.created))
         {
-            self.followups.pop();
-            Arc::make_mut(&mut self.requests.arrival)[next.request as usize] = next.at;
-            self.arrive(next.request, next.at, sink);
+            let last = arrival.is_none() && end.is_none() && self.side.len() == 1;
+            if last && matches!(next.what, Side::Tick) {
+                // Nothing is left to look over.
+                return false;
+            }
+            self.side.pop();
+            self.beside_batches(&next, sink);
             self.steps += 1;
             return true;
         }
@@ -344,12 +312,43 @@ impl Engine {
             (Some(at), Some(end)) if at <= end.at => self.arrive_next(at, sink),
             (_, Some(end)) => {
                 self.ends.pop();
-                self.stage_end(end, sink);
+                self.stage_end(end.at, end.what, sink);
             }
             (None, None) => return false,
         }
         self.steps += 1;
         true
+    }
+
+    /// Creates an event.
+    pub(super) fn plan(&mut self, at: f64, what: Side) -> u64 {
+        let created = self.created;
+        self.side.push(Reverse(Dated { at, created, what }));
+        self.created += 1;
+        created
+    }
+
+    /// Whether anything but a look over the instances is to come.
+    pub(super) fn goes_on(&self) -> bool {
+        self.next_arrival < self.roots || !self.ends.is_empty() || !self.side.is_empty()
+    }
+
+    fn beside_batches(&mut self, next: &Dated<Side>, sink: &mut dyn Sink) {
+        if self.finished + self.ignored == self.requests.len() {
+            // Whatever was to happen to the instances happens to nobody.
+            return;
+        }
+        match next.what {
+            Side::Followup(r) => {
+                Arc::make_mut(&mut self.requests.arrival)[r as usize] = next.at;
+                self.arrive(r, next.at, sink);
+            }
+            Side::Landing => self.land(next.created, next.at, sink),
+            Side::Copied => self.copied(next.created, next.at, sink),
+            Side::Tick => self.look_over(next.at, sink),
+            Side::Fault(place, begins) => self.fault(place as usize, begins, next.at, sink),
+            Side::Ready(instance) => self.ready(instance as usize, next.at, sink),
+        }
     }
 
     /// Processes up to `most` events; how many there were.
@@ -375,38 +374,42 @@ impl Engine {
             sink.arrived(at, r, Phase::Ignored);
             return;
         }
-        let open = match &self.between {
-            Some(between) => &self.replicas[..between.prefill()],
-            None => &self.replicas[..],
-        };
+        self.requests.phase[r as usize] = Phase::Waiting;
+        sink.arrived(at, r, Phase::Waiting);
+        self.route(r, sink);
+    }
+
+    /// Sends a waiting request to an instance.
+    pub(super) fn route(&mut self, r: u32, sink: &mut dyn Sink) {
+        if self.open.is_empty() {
+            if let Some(fleet) = &mut self.fleet {
+                fleet.nowhere.push_back(r);
+            }
+            return;
+        }
         let cluster = Cluster {
-            replicas: open,
+            replicas: &self.replicas,
+            open: &self.open,
             requests: &self.requests,
             limits: &self.limits,
         };
-        let replica = self.router.pick(&cluster, r).min(open.len() - 1);
-        self.requests.replica[r as usize] = replica as u32;
-        self.requests.phase[r as usize] = Phase::Waiting;
-        let place = &mut self.replicas[replica];
-        place.desk.now = at;
+        let place = self.router.pick(&cluster, r).min(self.open.len() - 1);
+        let replica = self.open[place];
+        self.requests.replica[r as usize] = replica;
+        let place = &mut self.replicas[replica as usize];
+        place.desk.now = self.now;
         place
             .policy
             .arrived(&mut place.desk, &self.requests, &self.limits, r);
-        place.outstanding += 1;
-        place.prompt_tokens += u64::from(self.requests.prompt[r as usize]);
-        sink.arrived(at, r, Phase::Waiting);
-        self.form(replica, sink);
+        place.joins(&self.requests, r);
+        self.form(replica as usize, sink);
     }
 
     /// Creates the arrival that waits for the end of `r`.
     pub(super) fn follow_up(&mut self, r: u32) {
         if let Some(next) = self.requests.chains.successor(r) {
-            self.followups.push(Reverse(Followup {
-                at: self.now + self.requests.chains.think[next as usize],
-                created: self.created,
-                request: next,
-            }));
-            self.created += 1;
+            let at = self.now + self.requests.chains.think[next as usize];
+            self.plan(at, Side::Followup(next));
         }
     }
 
@@ -440,6 +443,7 @@ impl Engine {
             replica.desk.copied = 0;
             let swap_secs = self.limits.swap_seconds(&work);
             let stage_secs = self.limits.cost.stage_seconds(&work, self.limits.stages) + swap_secs;
+            let stage_secs = stage_secs * self.replicas[index].slowdown;
             let flight = self.take_flight(index, stage_secs);
             let Flight {
                 entries, cohort, ..
@@ -511,12 +515,14 @@ impl Engine {
             stage_secs,
             ..
         } = self.flights[flight as usize];
-        self.ends.push(Reverse(StageEnd {
+        self.ends.push(Reverse(Dated {
             at: self.now + stage_secs,
             created: self.created,
-            replica: index as u32,
-            stage: stage as u32,
-            flight,
+            what: StageEnd {
+                replica: index as u32,
+                stage: stage as u32,
+                flight,
+            },
         }));
         self.created += 1;
         if stage == 0 {
@@ -524,8 +530,12 @@ impl Engine {
         }
     }
 
-    fn stage_end(&mut self, end: StageEnd, sink: &mut dyn Sink) {
-        self.now = end.at;
+    fn stage_end(&mut self, at: f64, end: StageEnd, sink: &mut dyn Sink) {
+        if std::mem::take(&mut self.flights[end.flight as usize].lost) {
+            self.spare.push(end.flight);
+            return;
+        }
+        self.now = at;
         let (index, stage) = (end.replica as usize, end.stage as usize);
         self.replicas[index].stages[stage].busy = false;
         self.start_if_idle(index, stage, sink);
@@ -551,9 +561,7 @@ impl Engine {
             let emitted = self.requests.process(entry.request, entry.tokens, self.now);
             if emitted == Emitted::Last {
                 self.finished += 1;
-                self.replicas[index].outstanding -= 1;
-                self.replicas[index].prompt_tokens -=
-                    u64::from(self.requests.prompt[entry.request as usize]);
+                self.replicas[index].leaves(&self.requests, entry.request);
                 self.follow_up(entry.request);
             }
             sink.ran(iteration, self.now, entry, emitted);
@@ -575,6 +583,9 @@ impl Engine {
         sink.ended(iteration, self.now, index as u32, &replica.desk);
         self.settle(index, cohort, left_out, &entries, sink);
         self.hand_over(index, &entries, sink);
+        if self.fleet.is_some() {
+            self.stop_movers(index, &entries, sink);
+        }
         ended.clear();
         self.ended = ended;
         entries.clear();

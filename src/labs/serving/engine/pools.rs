@@ -11,10 +11,11 @@
 use super::Limits;
 use super::desk::{Desk, Entry};
 use super::event_loop::Engine;
+use super::events::Side;
+use super::links::Links;
 use super::requests::{Phase, Requests};
 use super::sink::{Landed, Sink};
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// The split of the instances, and the link between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,53 +43,26 @@ pub struct Transfer {
     pub started: f64,
     /// When the last one arrives.
     pub at: f64,
-    created: u64,
-}
-
-impl Eq for Transfer {}
-
-impl PartialOrd for Transfer {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Transfer {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at
-            .total_cmp(&other.at)
-            .then(self.created.cmp(&other.created))
-    }
+    pub(super) created: u64,
 }
 
 /// What is between the pools.
 #[derive(Debug, Clone)]
 pub(super) struct Between {
-    pools: Pools,
-    /// When the link of each instance is free.
-    link_free: Vec<f64>,
+    pub(super) pools: Pools,
     /// Requests that wait for room on each instance, in order.
-    held_back: Vec<VecDeque<u32>>,
-    moving: BinaryHeap<Reverse<Transfer>>,
+    pub(super) held_back: Vec<VecDeque<u32>>,
+    /// What is on its way, in order of sending.
+    pub(super) moving: Vec<Transfer>,
 }
 
 impl Between {
     fn new(pools: Pools, instances: usize) -> Self {
         Self {
             pools,
-            link_free: vec![0.0; instances],
             held_back: vec![VecDeque::new(); instances],
-            moving: BinaryHeap::new(),
+            moving: Vec::new(),
         }
-    }
-
-    /// The next transfer to arrive: when, and its creation number.
-    pub(super) fn next(&self) -> Option<(f64, u64)> {
-        self.moving.peek().map(|Reverse(t)| (t.at, t.created))
-    }
-
-    pub(super) fn idle(&self) -> bool {
-        self.moving.is_empty()
     }
 
     /// Instances that arrivals may go to.
@@ -100,7 +74,7 @@ impl Between {
 impl Desk {
     /// Whether a request on its way may have `blocks` here: above the watermark, unless nobody is
     /// here at all, and not before those that were preempted here.
-    fn takes(&self, limits: &Limits, blocks: u32) -> bool {
+    pub(super) fn takes(&self, limits: &Limits, blocks: u32) -> bool {
         let free = self.free(limits);
         let reserve = if self.holders == 0 {
             0
@@ -114,15 +88,22 @@ impl Desk {
     }
 
     /// Keeps blocks for a request on its way.
-    fn reserve(&mut self, blocks: u32) {
+    pub(super) fn reserve(&mut self, blocks: u32) {
         self.reserved += blocks;
         self.holders += 1;
         self.take(blocks);
     }
+
+    /// Gives back what was kept for a request on its way.
+    pub(super) fn give_up(&mut self, blocks: u32) {
+        self.reserved -= blocks;
+        self.holders -= 1;
+        self.used -= blocks;
+    }
 }
 
 /// Tokens whose KV exists of a request that has a token to feed.
-fn kv_tokens(requests: &Requests, r: u32) -> u32 {
+pub(super) fn kv_tokens(requests: &Requests, r: u32) -> u32 {
     requests.processed[r as usize] - 1
 }
 
@@ -140,6 +121,8 @@ impl Engine {
             replica.rule = None;
         }
         self.between = Some(Box::new(Between::new(pools, instances)));
+        self.links = Links::new(instances, pools.latency_secs, pools.secs_per_token);
+        self.open.truncate(pools.prefill as usize);
         self
     }
 
@@ -151,7 +134,7 @@ impl Engine {
     /// Requests whose KV is on its way, by number.
     pub fn transfers(&self) -> Vec<Transfer> {
         let mut all: Vec<Transfer> = (self.between.iter())
-            .flat_map(|b| b.moving.iter().map(|Reverse(t)| *t))
+            .flat_map(|b| b.moving.iter().copied())
             .collect();
         all.sort_by_key(|t| t.request);
         all
@@ -182,35 +165,49 @@ impl Engine {
         let requests = &mut self.requests;
         let held = &mut self.replicas[index].desk.held;
         held.retain(|&r| !decoding(r, requests));
+        let mut leaving = Vec::new();
         for entry in batch {
             let r = entry.request;
             if !decoding(r, requests) {
                 continue;
             }
             requests.phase[r as usize] = Phase::Transfer;
-            let tokens = u64::from(requests.prompt[r as usize]);
-            let from = &mut self.replicas[index];
-            from.outstanding -= 1;
-            from.prompt_tokens -= tokens;
-            let to = (first_decode..self.replicas.len())
-                .min_by_key(|&i| self.replicas[i].outstanding)
-                .unwrap_or(first_decode);
-            self.replicas[to].outstanding += 1;
-            self.replicas[to].prompt_tokens += tokens;
-            between.held_back[to].push_back(r);
+            leaving.push(r);
+        }
+        for r in leaving {
+            self.replicas[index].leaves(&self.requests, r);
+            self.hold_back(r);
         }
         for to in first_decode..self.replicas.len() {
             self.let_in(to, sink);
         }
     }
 
+    /// Puts a request with its first token in line for the decode instance with the fewest
+    /// requests.
+    pub(super) fn hold_back(&mut self, r: u32) {
+        let Some(between) = &mut self.between else {
+            return;
+        };
+        let first = between.prefill();
+        let fleet = self.fleet.as_deref();
+        let to = (first..self.replicas.len())
+            .min_by_key(|&i| {
+                let down = fleet.is_some_and(|f| f.is_down(i));
+                (down, self.replicas[i].outstanding)
+            })
+            .unwrap_or(first);
+        self.replicas[to].joins(&self.requests, r);
+        between.held_back[to].push_back(r);
+    }
+
     /// Starts the transfers that a decode instance has room for.
-    fn let_in(&mut self, to: usize, sink: &mut dyn Sink) {
+    pub(super) fn let_in(&mut self, to: usize, sink: &mut dyn Sink) {
         let Some(between) = &mut self.between else {
             return;
         };
         let desk = &mut self.replicas[to].desk;
-        let mut any = false;
+        let mut starts = Vec::new();
         while let Some(&request) = between.held_back[to].front() {
             let tokens = kv_tokens(&self.requests, request);
             let blocks = self.limits.blocks_for(tokens);
@@ -219,39 +216,40 @@ impl Engine {
             }
             between.held_back[to].pop_front();
             desk.reserve(blocks);
-            any = true;
             let from = self.requests.replica[request as usize];
-            let free = &mut between.link_free[from as usize];
-            let started = self.now.max(*free);
-            let Pools {
-                latency_secs,
-                secs_per_token,
-                ..
-            } = between.pools;
-            *free = started + (latency_secs + secs_per_token * f64::from(tokens));
-            between.moving.push(Reverse(Transfer {
+            let (started, at) = self.links.send(from as usize, self.now, tokens);
+            starts.push(Transfer {
                 request,
                 from,
                 to: to as u32,
                 blocks,
                 started,
-                at: *free,
-                created: self.created,
-            }));
-            self.created += 1;
+                at,
+                created: 0,
+            });
         }
-        if any {
+        if !starts.is_empty() {
             sink.resized(self.now, to as u32, desk);
+        }
+        for mut transfer in starts {
+            transfer.created = self.plan(transfer.at, Side::Landing);
+            if let Some(between) = &mut self.between {
+                between.moving.push(transfer);
+            }
         }
     }
 
-    /// The next transfer arrives: its blocks where it came from are free, and it decodes where it
-    /// is now.
-    pub(super) fn land(&mut self, sink: &mut dyn Sink) {
-        let Some(Reverse(transfer)) = self.between.as_mut().and_then(|b| b.moving.pop()) else {
+    /// A transfer arrives: its blocks where it came from are free, and it decodes where it is
+    /// now. One that was given up is not there any more.
+    pub(super) fn land(&mut self, created: u64, at: f64, sink: &mut dyn Sink) {
+        let Some(between) = &mut self.between else {
             return;
         };
-        self.now = transfer.at;
+        let Some(place) = between.moving.iter().position(|t| t.created == created) else {
+            return;
+        };
+        let transfer = between.moving.remove(place);
+        self.now = at;
         let r = transfer.request;
         let (from, to) = (transfer.from as usize, transfer.to as usize);
         self.replicas[from].desk.release(&mut self.requests, r);

@@ -40,6 +40,63 @@ pub struct Landed {
     pub tokens: u32,
 }
 
+/// A request that went on decoding on another instance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moved {
+    /// When the copy began.
+    pub began: f64,
+    /// When the request stopped for the last piece.
+    pub stopped: f64,
+    /// When it could go on.
+    pub at: f64,
+    /// The request.
+    pub request: u32,
+    /// Where it was.
+    pub from: u32,
+    /// Where it is.
+    pub to: u32,
+    /// Tokens of KV that were sent.
+    pub tokens: u32,
+    /// Rounds of copying, the last piece included.
+    pub rounds: u32,
+}
+
+/// What became of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It died.
+    Died,
+    /// It is back, empty.
+    Revived,
+    /// Its iterations take longer.
+    Slowed,
+    /// They take as long as before.
+    Sound,
+    /// Its link is slower.
+    LinkSlowed,
+    /// Its link is as before.
+    LinkSound,
+    /// It was started and is not ready yet.
+    Starts,
+    /// It takes requests.
+    Ready,
+    /// It takes no more requests.
+    Drains,
+    /// It was switched off.
+    Off,
+}
+
+/// Something that happened to an instance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Incident {
+    /// When.
+    pub at: f64,
+    /// Which instance.
+    pub instance: u32,
+    /// What became of it.
+    pub what: Turn,
+}
+
 /// Someone who writes down what happens. Every method may be left out.
 pub trait Sink {
     /// Whether requests that decode together are reported as one lump ([`Self::joined`],
@@ -66,6 +123,14 @@ pub trait Sink {
     fn ended(&mut self, _iteration: u64, _at: f64, _replica: u32, _desk: &Desk) {}
     /// The KV of a request arrived on another instance.
     fn landed(&mut self, _landed: &Landed) {}
+    /// A request decodes on another instance now.
+    fn moved(&mut self, _moved: &Moved) {}
+    /// Something happened to an instance.
+    fn turned(&mut self, _incident: &Incident) {}
+    /// A request that had begun lost its memory with its instance and starts again.
+    fn lost(&mut self, _at: f64, _request: u32) {}
+    /// A batch died with its instance: no `ran` and no `ended` follows.
+    fn cut(&mut self, _iteration: u64, _at: f64) {}
     /// Blocks in use on an instance changed between its batches.
     fn resized(&mut self, _at: f64, _replica: u32, _desk: &Desk) {}
     /// A policy did something else.

@@ -80,6 +80,7 @@ impl Engine {
             self.finished += 1;
             replica.outstanding -= 1;
             replica.prompt_tokens -= u64::from(self.requests.prompt[r as usize]);
+            replica.urgent -= u32::from(self.requests.tags.class(r) == 0);
             ended.push(Entry::decode(r));
             if sink.lumps() {
                 sink.left(self.now, index as u32, r, ran, Emitted::Last);

@@ -142,6 +142,12 @@ impl Iterations {
         self.ended[(iteration / self.stride) as usize] = at;
     }
 
+    /// An iteration is cut short, perhaps before it started.
+    pub(super) fn cut(&mut self, iteration: u64, at: f64) {
+        self.start(iteration, at);
+        self.end(iteration, at);
+    }
+
     /// Merges neighbours: half as many rows.
     fn coarsen(&mut self) {
         self.stride *= 2;

@@ -1,6 +1,7 @@
 //! The parts of the picture: lanes, tokens and memory over time, the pool at the playhead.
 
 pub(super) mod capacity;
+pub(super) mod flying;
 pub(super) mod frame;
 pub(super) mod gantt;
 pub(super) mod pool;

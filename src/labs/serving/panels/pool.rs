@@ -1,10 +1,11 @@
 //! The moment under the playhead: KV pool as a grid, coloured by request, and the waiting queue.
 
+use super::super::engine::Standing;
 use super::super::lanes::Snapshot;
 use super::super::log::Stretch;
-use super::color_of;
 use super::frame::SMALL;
 use super::gantt::hatch;
+use super::{color_of, flying};
 use crate::core::EntityId;
 use crate::ui::theme::{Palette, mix};
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Stroke, StrokeKind, pos2, vec2};
@@ -43,12 +44,14 @@ pub(in super::super) fn draw(
         pos2(rect.right(), rect.bottom() - queue_height - 8.0),
     );
     let each = grids.height() / n as f32;
+    let mut places = Vec::with_capacity(n);
     for (i, holdings) in snapshot.holdings.iter().enumerate() {
         let top = grids.top() + each * i as f32;
         let part = Rect::from_min_size(pos2(grids.left(), top), vec2(grids.width(), each - 6.0));
         if part.height() < 2.0 * LINE {
             break;
         }
+        places.push(part);
         let name = if snapshot.prefill_instances > 0 {
             let side = if i < snapshot.prefill_instances {
                 "Prefill"
@@ -65,6 +68,9 @@ pub(in super::super) fn draw(
         let share = 100.0 * f64::from(used) / f64::from(snapshot.blocks.max(1));
         let cached = snapshot.cached.get(i).copied().flatten();
         let words = match cached {
+            _ if standing_words(snapshot, i).is_some() => {
+                standing_words(snapshot, i).unwrap_or_default().to_owned()
+            }
             Some(cached) => {
                 let kept = 100.0 * f64::from(cached) / f64::from(snapshot.blocks.max(1));
                 format!("{share:.0} % + {kept:.0} % cached")
@@ -80,6 +86,7 @@ pub(in super::super) fn draw(
         );
         grid(pool, body, marked, pointer, &mut hits, palette, painter);
     }
+    flying::draw(&snapshot.flying, &places, marked, palette, painter);
     let queue = Rect::from_min_max(
         pos2(rect.left(), rect.bottom() - queue_height),
         rect.right_bottom(),
@@ -88,6 +95,17 @@ pub(in super::super) fn draw(
         snapshot, queue, marked, pointer, &mut hits, palette, painter,
     );
     hits
+}
+
+/// Why an instance is not serving.
+fn standing_words(snapshot: &Snapshot, instance: usize) -> Option<&'static str> {
+    match snapshot.standing.get(instance)? {
+        Standing::Serving => None,
+        Standing::Draining => Some("takes no more"),
+        Standing::Starting => Some("is starting"),
+        Standing::Off => Some("off"),
+        Standing::Dead => Some("dead"),
+    }
 }
 
 fn heading(rect: Rect, left: &str, right: &str, palette: &Palette, painter: &Painter) {

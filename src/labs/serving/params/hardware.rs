@@ -127,7 +127,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Bytes of KV per token: what a swapped request has to copy, and what is sent to a decode instance. 131,072 for Llama-3-8B.")
     .group("Hardware")
     .advanced()
-    .when(|c| own(c) && (c.swaps() || c.pools().is_some()) || own_model(c)),
+    .when(|c| own(c) && (c.swaps() || c.pools().is_some() || c.migrates()) || own_model(c)),
     Param::choice(
         "model",
         "Model",
@@ -465,7 +465,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .unit("GB/s")
     .doc("Bandwidth of the link of every instance: 25 GB/s is a 200 Gbit/s network, 300 GB/s NVLink of an A100. An instance sends one request after the other.")
     .group("Hardware")
-    .when(|c| c.pools().is_some()),
+    .when(|c| c.pools().is_some() || c.migrates()),
     Param::float(
         "transfer_millis",
         "Latency of the link",
@@ -477,7 +477,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Time until the first byte of a transfer arrives.")
     .group("Hardware")
     .advanced()
-    .when(|c| c.pools().is_some()),
+    .when(|c| c.pools().is_some() || c.migrates()),
     Param::int(
         "pipeline_stages",
         "Pipeline stages",

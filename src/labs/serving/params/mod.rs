@@ -1,5 +1,6 @@
 //! The parameters: one line each gives widget, range, unit, words, and checks.
 
+mod fleet;
 mod hardware;
 mod memory;
 mod people;
@@ -36,10 +37,11 @@ fn classes(c: &Config) -> bool {
 }
 
 /// The groups in the order of the panel.
-const GROUPS: [&[Param<Config>]; 6] = [
+const GROUPS: [&[Param<Config>]; 7] = [
     scheduler::PARAMS,
     memory::PARAMS,
     hardware::PARAMS,
+    fleet::PARAMS,
     workload::PARAMS,
     people::PARAMS,
     targets::PARAMS,
@@ -54,7 +56,7 @@ const COUNT: usize = {
     count
 };
 
-const ALL: [Param<Config>; COUNT] = {
+static ALL: [Param<Config>; COUNT] = {
     let mut all = [scheduler::PARAMS[0]; COUNT];
     let (mut at, mut group) = (0, 0);
     while group < GROUPS.len() {

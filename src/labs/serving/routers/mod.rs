@@ -1,6 +1,7 @@
 //! Where an arrival goes when there are several instances: one file per router, behind one small
 //! trait.
 
+mod freest;
 mod least_kv;
 mod least_outstanding;
 mod power_of_two;
@@ -82,6 +83,8 @@ registry! {
     ShortestTokens => shortest_tokens::CARD,
     /// To the instance with the fewest KV blocks in use.
     LeastKv => least_kv::CARD,
+    /// To the instance with the most free blocks per request.
+    Freest => freest::CARD,
     /// Where the conversation began.
     SessionAffinity => session_affinity::CARD,
     /// Where most of the prompt is in memory.

@@ -24,8 +24,13 @@ impl Route for SessionAffinity {
         if tags.session.is_empty() {
             return least;
         }
-        let home = self.home.entry(tags.session(r)).or_insert(least as u32);
-        *home as usize
+        let fresh = cluster.number(least);
+        let home = self.home.entry(tags.session(r)).or_insert(fresh);
+        // Where the home is gone, the conversation moves.
+        cluster.numbered(*home).unwrap_or_else(|| {
+            *home = fresh;
+            least
+        })
     }
 
     fn boxed(&self) -> Box<dyn Route> {

@@ -58,6 +58,18 @@ fn turns_loads_and_tokens_decide() {
 }
 
 #[test]
+fn the_freest_instance_has_most_blocks_per_request() {
+    // 10,000 blocks of one token, at most four running: after the first arrivals the free blocks
+    // per request are 9,000 against 4,997.5 and so on.
+    let prompts = [1000, 10, 10, 10, 10];
+    assert_eq!(
+        routed(Routing::Freest, 2, burst(&prompts)),
+        [0, 1, 1, 0, 1],
+        "(9,990 − 10)/2 > (9,000 − 10)/2; (9,980 − 10)/3 < 8,990/2"
+    );
+}
+
+#[test]
 fn a_conversation_stays_where_it_began() {
     let tags = Tags {
         session: vec![7, 8, 8, 8, 7],

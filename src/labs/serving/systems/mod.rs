@@ -3,6 +3,7 @@
 mod distserve;
 mod learning_to_rank;
 mod lightllm;
+mod llumnix;
 mod mlfq;
 mod orca;
 mod past_future;
@@ -35,6 +36,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &vtc::VTC,
     &priority::PRIORITY,
     &distserve::DISTSERVE,
+    &llumnix::LLUMNIX,
     &power_of_two::POWER_OF_TWO,
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,

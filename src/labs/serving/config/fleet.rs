@@ -1,0 +1,72 @@
+//! What a config says about moving requests, scaling and faults.
+
+use super::super::engine::{Fault, FaultKind, FleetPlan, MoveRule, Rebalance, Scale};
+use super::super::policies::Feature;
+use super::{Config, FaultChoice, Migration};
+
+impl Config {
+    /// Whether requests can move between instances here.
+    pub fn can_migrate(&self) -> bool {
+        self.scheduler.has(Feature::Pools) && self.replicas > 1 && self.pools().is_none()
+    }
+
+    /// Whether they do.
+    pub fn migrates(&self) -> bool {
+        self.can_migrate() && self.migration != Migration::Off
+    }
+
+    /// Whether instances start and stop with the load.
+    pub fn scales(&self) -> bool {
+        self.can_migrate() && self.scaling
+    }
+
+    /// Whether something goes wrong.
+    pub fn has_fault(&self) -> bool {
+        self.fault != FaultChoice::None && self.fault_instance < self.replicas
+    }
+
+    /// What happens to instances beside serving, if anything does.
+    pub fn fleet(&self) -> Option<FleetPlan> {
+        let rule = match self.migration {
+            Migration::Off => None,
+            Migration::Balance => Some(MoveRule::Balance),
+            Migration::Defragment => Some(MoveRule::Defragment),
+        };
+        let rebalance = (rule.filter(|_| self.migrates())).map(|rule| Rebalance {
+            threshold: self.migrate_below,
+            rule,
+        });
+        let scale = self.scales().then_some(Scale {
+            least: self.least_instances as u32,
+            start_below: self.scale_up_below,
+            stop_above: self.scale_down_above,
+            start_secs: self.start_secs,
+        });
+        let what = match self.fault {
+            FaultChoice::None => None,
+            FaultChoice::Dies => Some(FaultKind::Dies),
+            FaultChoice::Slows => Some(FaultKind::Slows(self.fault_factor)),
+            FaultChoice::LinkSlows => Some(FaultKind::LinkSlows(self.fault_factor)),
+        };
+        let faults: Vec<Fault> = (what.into_iter().filter(|_| self.has_fault()))
+            .map(|what| Fault {
+                at: self.fault_at_secs,
+                until: self.fault_at_secs + self.fault_secs,
+                instance: self.fault_instance as u32,
+                what,
+            })
+            .collect();
+        let headroom = self.headroom_percent / 100.0 * self.kv_blocks() as f64;
+        let kept = self.can_migrate() && self.batch_share > 0.0 && headroom >= 1.0;
+        let any = rebalance.is_some() || scale.is_some() || !faults.is_empty() || kept;
+        any.then(|| FleetPlan {
+            latency_secs: self.transfer_millis * 1e-3,
+            secs_per_token: self.secs_per_kv_token(),
+            period_secs: self.look_over_secs,
+            rebalance,
+            scale,
+            headroom_blocks: if kept { headroom as u32 } else { 0 },
+            faults,
+        })
+    }
+}

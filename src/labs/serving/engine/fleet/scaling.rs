@@ -1,0 +1,76 @@
+//! Instances that start when free memory per request is short on average, and stop when there is
+//! plenty (Llumnix, section 4.4.3).
+
+use super::super::event_loop::Engine;
+use super::super::events::Side;
+use super::super::sink::Sink;
+use super::Standing;
+
+/// When instances start and stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// Instances that are on at the start and always.
+    pub least: u32,
+    /// Mean of free blocks per request below which one starts.
+    pub start_below: f64,
+    /// Mean above which one stops.
+    pub stop_above: f64,
+    /// Seconds between the decision and its first request.
+    pub start_secs: f64,
+}
+
+impl Engine {
+    /// Decides once about starting or stopping an instance; not while another one changes.
+    pub(super) fn scale(&mut self, sink: &mut dyn Sink) {
+        let Some(scale) = self.fleet.as_ref().and_then(|f| f.plan.scale) else {
+            return;
+        };
+        let all = 0..self.replicas.len();
+        let standing = |i: &usize| self.standing(*i);
+        if (all.clone()).any(|i| matches!(standing(&i), Standing::Starting | Standing::Draining)) {
+            return;
+        }
+        let serving: Vec<usize> = (all.clone())
+            .filter(|i| standing(i) == Standing::Serving)
+            .collect();
+        let free: f64 = (serving.iter())
+            .map(|&i| {
+                let place = &self.replicas[i];
+                let waiting = place.waiting_blocks(&self.requests, &self.limits, usize::MAX);
+                let free = place.virtually_free(&self.limits) - waiting as f64;
+                free / f64::from(place.outstanding.max(1))
+            })
+            .sum();
+        let mean = free / serving.len() as f64;
+        if serving.is_empty() || mean < scale.start_below {
+            if let Some(i) = all.clone().find(|i| standing(i) == Standing::Off) {
+                self.stand(i, Standing::Starting, sink);
+                self.plan(self.now + scale.start_secs, Side::Ready(i as u32));
+            }
+        } else if mean > scale.stop_above && serving.len() > scale.least as usize {
+            let least = |i: &&usize| (self.replicas[**i].outstanding, std::cmp::Reverse(**i));
+            if let Some(&i) = serving.iter().min_by_key(least) {
+                self.drain(i, sink);
+            }
+        }
+    }
+
+    /// Closes an instance; who waits there goes elsewhere.
+    fn drain(&mut self, instance: usize, sink: &mut dyn Sink) {
+        self.stand(instance, Standing::Draining, sink);
+        let waiting = std::mem::take(&mut self.replicas[instance].desk.queue);
+        for r in waiting {
+            self.replicas[instance].leaves(&self.requests, r);
+            self.route(r, sink);
+        }
+    }
+
+    /// An instance that was started takes arrivals.
+    pub(in super::super) fn ready(&mut self, instance: usize, at: f64, sink: &mut dyn Sink) {
+        if self.standing(instance) == Standing::Starting {
+            self.now = at;
+            self.stand(instance, Standing::Serving, sink);
+            self.welcome(instance, sink);
+        }
+    }
+}
