@@ -267,6 +267,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether levels or weights are searched on the data before the particles start.
+    pub fn is_searched(&self) -> bool {
+        self.schedule.is_searched() || self.solver == SolverKind::Olss
+    }
+
     /// Checks what no single parameter can.
     ///
     /// # Errors
@@ -293,7 +298,19 @@ impl Config {
                 format!("below cosine_end, which is {}", self.cosine_end),
             ));
         }
+        if self.solver == SolverKind::Olss
+            && (self.schedule.is_searched() || self.schedule == ScheduleKind::Custom)
+        {
+            return Err(Error::out_of_range(
+                "schedule",
+                self.schedule.name(),
+                "a schedule with a formula: OLSS chooses among the teacher's levels on it",
+            ));
+        }
         let most = match self.schedule {
+            _ if self.solver == SolverKind::Olss => {
+                self.teacher_steps.min(super::search::MOST_FITTED)
+            }
             ScheduleKind::StepsizeDistillation => self.teacher_steps,
             ScheduleKind::Optimal | ScheduleKind::AlignYourSteps => super::search::MOST_STEPS,
             _ => u64::MAX,
@@ -305,7 +322,7 @@ impl Config {
                 format!("at most {most} with this schedule"),
             ));
         }
-        if self.world == World::Images && self.schedule.is_searched() {
+        if self.world == World::Images && self.is_searched() {
             return Err(Error::out_of_range(
                 "schedule",
                 self.schedule.name(),

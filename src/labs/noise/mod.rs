@@ -27,6 +27,7 @@ mod masked_field;
 pub mod mixture;
 pub mod mmse;
 pub mod model;
+pub mod olss;
 pub mod optimal;
 pub mod orders;
 pub mod oss;

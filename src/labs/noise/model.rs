@@ -6,6 +6,7 @@ use super::distance;
 use super::flow;
 use super::mixture::Mixture;
 use super::mmse;
+use super::olss::Weights;
 use super::report;
 use super::run::{Frame, PlaneRun, Scores};
 use super::schedule;
@@ -41,6 +42,8 @@ pub struct Problem {
     pub levels: Arc<[f64]>,
     /// Standard deviation of the data per coordinate.
     pub spread: f64,
+    /// Fitted weights of the solver, if it has any.
+    pub weights: Option<Weights>,
 }
 
 impl Problem {
@@ -49,16 +52,17 @@ impl Problem {
     /// # Errors
     /// Parameters that do not fit.
     pub fn new(config: &Config) -> Result<Self> {
-        Self::with_levels(config, schedule::levels(config)?)
+        Self::with_levels(config, schedule::levels(config)?, None)
     }
 
     /// The same with levels that were searched.
-    fn with_levels(config: &Config, levels: Vec<f64>) -> Result<Self> {
+    fn with_levels(config: &Config, levels: Vec<f64>, weights: Option<Weights>) -> Result<Self> {
         let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
         Ok(Self {
             levels: levels.into(),
             spread: mixture.std_dev(),
             mixture,
+            weights,
             config: config.clone(),
         })
     }
@@ -138,13 +142,17 @@ impl Problem {
 
     /// A sampler for the given particles, at the first level.
     pub fn solver(&self, start: Vec<f64>) -> Solver {
-        Solver::new(
+        let solver = Solver::new(
             self.config.solver,
             self.config.solver.order(),
             self.config.eta,
             self.levels.clone(),
             start,
-        )
+        );
+        match &self.weights {
+            Some(weights) => solver.with_weights(weights.clone()),
+            None => solver,
+        }
     }
 
     /// Whether the sampler draws noise on its way.
@@ -261,11 +269,11 @@ impl Job for Start {
             return work.step();
         }
         if let Some(search) = &mut self.search
-            && let Some((levels, curve)) = search.step(&self.config)?
+            && let Some(found) = search.step(&self.config)?
         {
-            let problem = Problem::with_levels(&self.config, levels)?;
+            let problem = Problem::with_levels(&self.config, found.levels, found.weights)?;
             let mut work = Work::on(problem, self.pictures);
-            work.curve = curve;
+            work.curve = found.curve;
             self.work = Some(Box::new(work));
         }
         Ok(Step::Working)

@@ -173,7 +173,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Optimal))
         .doc("Weight s^p of the bound that is minimised: 0 is the divergence of the paths (what Align Your Steps minimises), 2 counts errors in data units, like a Wasserstein distance."),
     Param::int("teacher_steps", "Teacher steps", [4, 200], |c: &Config| c.teacher_steps, |c, v| c.teacher_steps = v)
-        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::StepsizeDistillation))
+        .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::StepsizeDistillation || c.solver == SolverKind::Olss))
         .doc("Equal Euler steps of the trajectory that the few steps imitate."),
     Param::toggle("dynamic_shift", "Resolution shift", |c: &Config| c.dynamic_shift, |c, v| c.dynamic_shift = v)
         .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Flow))
@@ -191,6 +191,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     choice!("solver", "Solver", &[
         "DDIM", "Euler", "flow Euler", "Heun", "DPM-Solver++ 2S", "DPM-Solver++ 2M", "UniPC-2",
         "UniPC-3", "LMS-4", "PLMS", "Euler ancestral", "DPM-Solver++ 2M SDE", "Heun with churn",
+        "OLSS",
     ], solver, SolverKind::ALL)
         .group("Sampler")
         .when(denoised)

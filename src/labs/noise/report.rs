@@ -232,6 +232,7 @@ fn charts(problem: &Problem, scores: &[Scores], modes: &[Mode], floor: f64) -> R
         curve_chart(problem)?,
         step_chart(problem, &at),
     ];
+    out.extend(weight_chart(problem));
     out.push(mode_chart(modes));
     Ok(out)
 }
@@ -349,6 +350,37 @@ fn step_chart(problem: &Problem, at: &dyn Fn(usize) -> f64) -> Chart {
         marks,
         on_timeline: true,
     }
+}
+
+/// What the fitted steps make of the noise estimates so far, if there are any.
+fn weight_chart(problem: &Problem) -> Option<Chart> {
+    const SHOWN: usize = 6;
+    let weights = problem.weights.as_ref()?;
+    let n = weights.len();
+    let every = n.div_ceil(SHOWN).max(1);
+    let series = (0..n)
+        .rev()
+        .step_by(every)
+        .map(|k| {
+            // A plain Euler path would give every estimate the step it was used for.
+            let line: Vec<[f64; 2]> = weights[k][1..]
+                .iter()
+                .enumerate()
+                .map(|(j, w)| [j as f64, *w])
+                .collect();
+            Series::line(format!("state after step {}", k + 1), line)
+        })
+        .collect();
+    Some(Chart {
+        id: "subspace",
+        title: "Weights of the noise estimates",
+        doc: "What OLSS adds up: the weight of the noise estimate of every step so far in the states that follow. Euler gives each estimate its own step s' - s and never revises it; here later states may weigh an early estimate anew.",
+        x: Axis::linear("estimate of step", ""),
+        y: Axis::linear("weight", "data units"),
+        series,
+        marks: Vec::new(),
+        on_timeline: false,
+    })
 }
 
 fn mode_chart(modes: &[Mode]) -> Chart {

@@ -1,14 +1,16 @@
 //! Schedules that are searched on the data before the particles start: the dynamic program on the
 //! denoising error, the coordinate search of Align Your Steps on the same bound, and the
-//! distillation of a teacher's steps. All in short slices.
+//! distillation of a teacher's steps, plain or with fitted combinations. All in short slices.
 
 use super::config::Config;
 use super::grids;
 use super::mixture::Mixture;
 use super::mmse::{Builder, Curve};
+use super::olss::{self, Weights};
 use super::optimal::Program;
 use super::oss;
 use super::schedule::{self, ScheduleKind};
+use super::solver::SolverKind;
 use crate::core::rng::{Stream, StreamId, integer_normal};
 use crate::core::{Result, num};
 use std::sync::Arc;
@@ -25,6 +27,10 @@ const ROUNDS: usize = 20;
 const CANDIDATES: usize = 10;
 /// Noise samples that the distillation averages over.
 const BATCH: usize = 32;
+/// Most steps of a fitted solver: least squares grows with the square of their number.
+pub(super) const MOST_FITTED: u64 = 40;
+/// Noise samples that the weights of OLSS are fitted to.
+const EQUATIONS: usize = 64;
 
 /// A search under way.
 #[derive(Debug)]
@@ -37,33 +43,62 @@ pub(super) enum Search {
     Local(Box<Program>, Curve, Vec<usize>, usize),
     /// The distillation.
     Distil(Box<oss::Program>, Arc<Mixture>),
+    /// The search of a linear subspace.
+    Subspace(Box<olss::Program>, Arc<Mixture>),
 }
 
-/// Levels found, and the error curve if it was needed.
-pub(super) type Found = (Vec<f64>, Option<Curve>);
+/// What a search found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The levels, with the final 0.
+    pub(super) levels: Vec<f64>,
+    /// The error curve, if it was needed.
+    pub(super) curve: Option<Curve>,
+    /// Weights of the solver, if they were fitted.
+    pub(super) weights: Option<Weights>,
+}
+
+impl Found {
+    fn on(curve: &Curve, index: &[usize], shift: f64) -> Self {
+        let levels = index.iter().map(|i| curve.grid[*i]).collect();
+        Self::levels(levels, shift, Some(curve.clone()))
+    }
+
+    fn levels(levels: Vec<f64>, shift: f64, curve: Option<Curve>) -> Self {
+        Self {
+            levels: schedule::finished(levels, shift),
+            curve,
+            weights: None,
+        }
+    }
+}
 
 impl Search {
     /// The search a config asks for; `None` where its levels follow from a formula.
     pub(super) fn new(config: &Config) -> Result<Option<Self>> {
-        if !config.schedule.is_searched() {
+        if !config.is_searched() {
             return Ok(None);
         }
         let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
-        Ok(Some(
-            if config.schedule == ScheduleKind::StepsizeDistillation {
-                let noise = Stream::new(config.seed, StreamId::Noise).replicate(8);
-                let z: Vec<f64> = (0..2 * BATCH as u64)
-                    .map(|e| f64::from(integer_normal(noise.at(e))))
-                    .collect();
-                let times = num::linspace(0.0, 1.0, config.teacher_steps as usize + 1);
-                let program = oss::Program::new(&z, &times, config.steps as usize);
-                Self::Distil(Box::new(program), mixture)
-            } else {
-                let range = [config.sigma_min, config.sigma_max];
-                let builder = Builder::new(mixture, config.seed, range, GRID, SAMPLES);
-                Self::Curve(Box::new(builder))
-            },
-        ))
+        if config.solver == SolverKind::Olss {
+            let teacher = Config {
+                steps: config.teacher_steps,
+                ..config.clone()
+            };
+            let z = normals(config.seed, EQUATIONS);
+            let levels = schedule::levels(&teacher)?;
+            let program = olss::Program::new(&z, &levels, config.steps as usize);
+            return Ok(Some(Self::Subspace(Box::new(program), mixture)));
+        }
+        if config.schedule == ScheduleKind::StepsizeDistillation {
+            let z = normals(config.seed, BATCH);
+            let times = num::linspace(0.0, 1.0, config.teacher_steps as usize + 1);
+            let program = oss::Program::new(&z, &times, config.steps as usize);
+            return Ok(Some(Self::Distil(Box::new(program), mixture)));
+        }
+        let range = [config.sigma_min, config.sigma_max];
+        let builder = Builder::new(mixture, config.seed, range, GRID, SAMPLES);
+        Ok(Some(Self::Curve(Box::new(builder))))
     }
 
     /// Share of the search done.
@@ -71,6 +106,7 @@ impl Search {
         match self {
             Self::Curve(builder) => 0.8 * builder.progress(),
             Self::Program(..) | Self::Local(..) => 0.9,
+            Self::Subspace(program, _) => program.progress(),
             Self::Distil(program, _) => {
                 let (done, all) = program.calls();
                 done as f64 / all.max(1) as f64
@@ -86,28 +122,20 @@ impl Search {
                 if let Some(curve) = builder.advance() {
                     if config.steps == 1 {
                         let top = vec![config.sigma_max];
-                        return Ok(Some((schedule::finished(top, shift), Some(curve))));
+                        return Ok(Some(Found::levels(top, shift, Some(curve))));
                     }
                     *self = Self::on_curve(config, curve)?;
                 }
             }
             Self::Program(program, curve) => {
                 if !program.advance() {
-                    let levels = on_grid(curve, &program.best().index);
-                    return Ok(Some((
-                        schedule::finished(levels, shift),
-                        Some(curve.clone()),
-                    )));
+                    return Ok(Some(Found::on(curve, &program.best().index, shift)));
                 }
             }
             Self::Local(program, curve, index, rounds) => {
                 *rounds += 1;
                 if !program.search_round(index, CANDIDATES) || *rounds == ROUNDS {
-                    let levels = on_grid(curve, index);
-                    return Ok(Some((
-                        schedule::finished(levels, shift),
-                        Some(curve.clone()),
-                    )));
+                    return Ok(Some(Found::on(curve, index, shift)));
                 }
             }
             Self::Distil(program, mixture) => {
@@ -115,7 +143,17 @@ impl Search {
                     let mut times = program.times();
                     times.pop();
                     let levels = schedule::sigmas_from_flow(&times);
-                    return Ok(Some((schedule::finished(levels, shift), None)));
+                    return Ok(Some(Found::levels(levels, shift, None)));
+                }
+            }
+            Self::Subspace(program, mixture) => {
+                if !program.advance(mixture) {
+                    let (levels, weights) = program.finish();
+                    return Ok(Some(Found {
+                        levels,
+                        curve: None,
+                        weights: Some(weights),
+                    }));
                 }
             }
         }
@@ -137,8 +175,12 @@ impl Search {
     }
 }
 
-fn on_grid(curve: &Curve, index: &[usize]) -> Vec<f64> {
-    index.iter().map(|i| curve.grid[*i]).collect()
+/// Start noise that a search learns from: coordinates of `points` points.
+fn normals(seed: u64, points: usize) -> Vec<f64> {
+    let noise = Stream::new(seed, StreamId::Noise).replicate(8);
+    (0..2 * points as u64)
+        .map(|e| f64::from(integer_normal(noise.at(e))))
+        .collect()
 }
 
 /// Indices of falling levels on the grid, moved apart where two fall on one.
@@ -167,8 +209,8 @@ pub fn levels(config: &Config) -> Result<Vec<f64>> {
         return schedule::levels(config);
     };
     loop {
-        if let Some((levels, _)) = search.step(config)? {
-            return Ok(levels);
+        if let Some(found) = search.step(config)? {
+            return Ok(found.levels);
         }
     }
 }

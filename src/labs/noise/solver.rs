@@ -45,6 +45,8 @@ pub struct Solver {
     history: Vec<Vec<f64>>,
     /// The estimate at the level the last step left.
     estimate: Vec<f64>,
+    /// OLSS: weights of the start and of all noise estimates so far, a row per step.
+    weights: Option<std::sync::Arc<[Vec<f64>]>>,
 }
 
 impl Solver {
@@ -67,7 +69,15 @@ impl Solver {
             x,
             history: Vec::new(),
             estimate: Vec::new(),
+            weights: None,
         }
+    }
+
+    /// With the weights that OLSS fitted for these levels; without them it steps like Euler.
+    #[must_use]
+    pub fn with_weights(mut self, weights: std::sync::Arc<[Vec<f64>]>) -> Self {
+        self.weights = Some(weights);
+        self
     }
 
     /// Positions at the current level.
@@ -128,6 +138,7 @@ impl Solver {
             SolverKind::Plms => self.plms(model, s, next),
             SolverKind::FlowEuler => self.flow_euler(model, s, next),
             SolverKind::EulerAncestral => self.euler_ancestral(model, s, next),
+            SolverKind::Olss => self.olss(model, s, next),
         }
         self.step += 1;
     }
@@ -300,6 +311,29 @@ impl Solver {
         }
     }
 
+    /// X' = w X_start + sum over all steps so far of w_j e_j, e = (X - D) / s.
+    fn olss(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let row = self
+            .weights
+            .as_ref()
+            .and_then(|w| w.get(self.step).cloned());
+        let Some(row) = row else {
+            return self.euler(model, s, next);
+        };
+        let d = self.call(model, s);
+        if self.step == 0 {
+            self.history = vec![self.x.clone()];
+        }
+        self.history
+            .push(self.x.iter().zip(&d).map(|(x, d)| (x - d) / s).collect());
+        self.x.fill(0.0);
+        for (weight, column) in row.iter().zip(&self.history) {
+            for (x, v) in self.x.iter_mut().zip(column) {
+                *x += weight * v;
+            }
+        }
+    }
+
     fn lms(&mut self, model: &mut dyn Model, s: f64) {
         let d = self.call(model, s);
         let slope = self.x.iter().zip(&d).map(|(x, d)| (x - d) / s).collect();
@@ -362,7 +396,7 @@ mod tests {
     }
 
     /// Every solver at eta 0 follows the deterministic flow.
-    const DETERMINISTIC: [SolverKind; 13] = SolverKind::ALL;
+    const DETERMINISTIC: [SolverKind; 14] = SolverKind::ALL;
 
     fn end(kind: SolverKind, n: usize) -> f64 {
         let levels: std::sync::Arc<[f64]> = num::logspace(80.0, 0.002, n + 1).into();

@@ -208,6 +208,10 @@ fn step_words(
             "UniPC: the step of size h = ln(s / s') = {} extrapolates D in ln s and corrects the state it left; X' = {}.",
             number(num::ln(s / to)), point(next)
         ),
+        SolverKind::Olss => format!(
+            "OLSS: the start and the noise estimates of all {} steps so far, added with the weights that fitted a teacher best: X' = {}.",
+            k + 1, point(next)
+        ),
         SolverKind::Lms => format!(
             "LMS: the last {} slopes are interpolated by a polynomial and integrated from {} to {}: X' = {}.",
             (k + 1).min(4), number(s), number(to), point(next)

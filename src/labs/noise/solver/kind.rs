@@ -34,11 +34,13 @@ pub enum SolverKind {
     FlowEuler,
     /// Heun after raising the noise by a share of what EDM allows: gamma = eta (sqrt 2 - 1).
     HeunChurn,
+    /// Optimal Linear Subspace Search: fitted combinations of the start and all noise estimates.
+    Olss,
 }
 
 impl SolverKind {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Ddim,
         Self::Euler,
         Self::FlowEuler,
@@ -52,6 +54,7 @@ impl SolverKind {
         Self::EulerAncestral,
         Self::DpmPp2mSde,
         Self::HeunChurn,
+        Self::Olss,
     ];
 
     /// Whether `eta` adds fresh noise to it.
@@ -83,6 +86,7 @@ impl SolverKind {
             Self::Plms => "PLMS",
             Self::FlowEuler => "flow Euler",
             Self::HeunChurn => "Heun with churn",
+            Self::Olss => "OLSS",
         }
     }
 }

@@ -19,6 +19,7 @@ mod hang;
 mod hyperschedule;
 mod linear;
 mod linear_quadratic;
+mod olss;
 mod optimal;
 mod oss;
 mod pndm;
@@ -58,6 +59,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &optimal::OPTIMAL,
     &align_your_steps::ALIGN_YOUR_STEPS,
     &oss::OSS,
+    &olss::OLSS,
     &ddim::DDIM,
     &dpm_solver::DPM_SOLVER_PP,
     &dpm_solver_2s::DPM_SOLVER_2S,
@@ -83,6 +85,9 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
             OrderKind::Blocks | OrderKind::DilatedBlocks => Some("hyperschedules"),
             _ => None,
         };
+    }
+    if config.solver == SolverKind::Olss {
+        return Some("linear-subspace");
     }
     Some(match (config.schedule, config.solver) {
         (ScheduleKind::Linear, SolverKind::Ddim) if config.eta == 0.0 => "ddim",
