@@ -64,7 +64,7 @@ proptest! {
     #[test]
     fn any_valid_setup_has_falling_levels_and_a_finite_run(
         seed in any::<u64>(),
-        schedule in 0..27_usize,
+        schedule in 0..28_usize,
         solver in 0..14_usize,
         data in 0..5_usize,
         direction in 0..3_usize,

@@ -101,6 +101,8 @@ pub struct Config {
     pub objective_p: f64,
     /// Euler steps of the teacher (stepsize distillation).
     pub teacher_steps: u64,
+    /// Weight of the penalty on the bends of a learned schedule.
+    pub smoothness: f64,
     /// Control points ln s of a hand-drawn schedule, equally spaced over the steps.
     pub custom: Vec<f64>,
     /// Factor on every level: a flow shift, an input scaling and a log-SNR shift in one.
@@ -241,6 +243,7 @@ impl Default for Config {
             tokens: 1024,
             objective_p: 2.0,
             teacher_steps: 40,
+            smoothness: 1e-3,
             custom: DRAWN.to_vec(),
             shift: 1.0,
             solver: SolverKind::Heun,
@@ -312,7 +315,9 @@ impl Config {
                 self.teacher_steps.min(super::search::MOST_FITTED)
             }
             ScheduleKind::StepsizeDistillation => self.teacher_steps,
-            ScheduleKind::Optimal | ScheduleKind::AlignYourSteps => super::search::MOST_STEPS,
+            ScheduleKind::Optimal | ScheduleKind::AlignYourSteps | ScheduleKind::Learned => {
+                super::search::MOST_STEPS
+            }
             _ => u64::MAX,
         };
         if self.steps > most {

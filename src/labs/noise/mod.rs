@@ -18,6 +18,7 @@ pub mod grids;
 pub mod images;
 mod law_charts;
 mod laws;
+pub mod learned;
 pub mod library;
 mod linear;
 pub mod lint;

@@ -65,7 +65,7 @@ pub(super) fn limits(c: &Config) -> bool {
         && (c.schedule.between_limits()
             || matches!(
                 c.schedule,
-                ScheduleKind::Optimal | ScheduleKind::AlignYourSteps
+                ScheduleKind::Optimal | ScheduleKind::AlignYourSteps | ScheduleKind::Learned
             ))
 }
 
@@ -89,7 +89,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     choice!("schedule", "Schedule", &[
         "EDM (Karras)", "exponential", "polyexponential", "tangent (KL optimal)", "beta in sigma",
         "linear-quadratic", "published list", "optimal for this data", "Align Your Steps search",
-        "stepsize distillation (OSS)", "drawn by hand", "linear (DDPM)", "scaled linear (SD)",
+        "stepsize distillation (OSS)", "learned (CVDM)", "drawn by hand", "linear (DDPM)", "scaled linear (SD)",
         "cosine (Nichol)", "sigmoid in beta", "linear alpha-bar (Chen)", "cosine (Chen)",
         "sigmoid (Chen)", "VP-SDE", "VE-SDE", "logistic", "cosine in log-SNR", "Laplace in log-SNR",
         "Cauchy in log-SNR", "normal in log-SNR", "flow matching", "decoupled (DiffusionEdge)",
@@ -175,6 +175,9 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::int("teacher_steps", "Teacher steps", [4, 200], |c: &Config| c.teacher_steps, |c, v| c.teacher_steps = v)
         .log().group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::StepsizeDistillation || c.solver == SolverKind::Olss))
         .doc("Equal Euler steps of the trajectory that the few steps imitate."),
+    Param::float("smoothness", "Smoothness", [0.0, 0.1], |c: &Config| c.smoothness, |c, v| c.smoothness = v)
+        .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Learned))
+        .doc("Weight of the penalty on the squared second derivative of alpha-bar over the steps; 0.001 in the authors' code."),
     Param::toggle("dynamic_shift", "Resolution shift", |c: &Config| c.dynamic_shift, |c, v| c.dynamic_shift = v)
         .group("Schedule").when(|c: &Config| denoised(c) && (c.schedule == ScheduleKind::Flow))
         .doc("Multiplies every level by e^mu, mu on the line through 0.5 at 256 and 1.15 at 4096 image tokens."),

@@ -68,11 +68,13 @@ pub enum ScheduleKind {
     AlignYourSteps,
     /// Optimal Stepsize Distillation of a teacher trajectory.
     StepsizeDistillation,
+    /// Learnt by gradient descent on the variational bound (CVDM).
+    Learned,
 }
 
 impl ScheduleKind {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Edm,
         Self::Exponential,
         Self::Polyexponential,
@@ -83,6 +85,7 @@ impl ScheduleKind {
         Self::Optimal,
         Self::AlignYourSteps,
         Self::StepsizeDistillation,
+        Self::Learned,
         Self::Custom,
         Self::Linear,
         Self::ScaledLinear,
@@ -132,6 +135,7 @@ impl ScheduleKind {
             Self::Optimal => "optimal",
             Self::AlignYourSteps => "AYS",
             Self::StepsizeDistillation => "OSS",
+            Self::Learned => "learned",
         }
     }
 
@@ -160,7 +164,7 @@ impl ScheduleKind {
     pub fn is_searched(self) -> bool {
         matches!(
             self,
-            Self::Optimal | Self::AlignYourSteps | Self::StepsizeDistillation
+            Self::Optimal | Self::AlignYourSteps | Self::StepsizeDistillation | Self::Learned
         )
     }
 }
@@ -318,7 +322,8 @@ pub fn levels(config: &Config) -> Result<Vec<f64>> {
         }
         ScheduleKind::Optimal
         | ScheduleKind::AlignYourSteps
-        | ScheduleKind::StepsizeDistillation => {
+        | ScheduleKind::StepsizeDistillation
+        | ScheduleKind::Learned => {
             return Err(Error::Unsupported(
                 "the levels of a searched schedule before its search".to_owned(),
             ));

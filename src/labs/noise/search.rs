@@ -4,6 +4,7 @@
 
 use super::config::Config;
 use super::grids;
+use super::learned;
 use super::mixture::Mixture;
 use super::mmse::{Builder, Curve};
 use super::olss::{self, Weights};
@@ -41,6 +42,8 @@ pub(super) enum Search {
     Program(Box<Program>, Curve),
     /// The coordinate search.
     Local(Box<Program>, Curve, Vec<usize>, usize),
+    /// The descent.
+    Learn(Box<learned::Program>, Curve),
     /// The distillation.
     Distil(Box<oss::Program>, Arc<Mixture>),
     /// The search of a linear subspace.
@@ -106,6 +109,7 @@ impl Search {
         match self {
             Self::Curve(builder) => 0.8 * builder.progress(),
             Self::Program(..) | Self::Local(..) => 0.9,
+            Self::Learn(program, _) => 0.5 + 0.5 * program.progress(),
             Self::Subspace(program, _) => program.progress(),
             Self::Distil(program, _) => {
                 let (done, all) = program.calls();
@@ -138,6 +142,12 @@ impl Search {
                     return Ok(Some(Found::on(curve, index, shift)));
                 }
             }
+            Self::Learn(program, curve) => {
+                if !program.advance() {
+                    let levels = program.levels();
+                    return Ok(Some(Found::levels(levels, shift, Some(curve.clone()))));
+                }
+            }
             Self::Distil(program, mixture) => {
                 if !program.advance(mixture) {
                     let mut times = program.times();
@@ -161,6 +171,12 @@ impl Search {
     }
 
     fn on_curve(config: &Config, curve: Curve) -> Result<Self> {
+        if config.schedule == ScheduleKind::Learned {
+            let range = [config.sigma_min, config.sigma_max];
+            let count = config.steps as usize;
+            let program = learned::Program::new(curve.clone(), range, count, config.smoothness);
+            return Ok(Self::Learn(Box::new(program), curve));
+        }
         let steps = config.steps as usize - 1;
         let local = config.schedule == ScheduleKind::AlignYourSteps;
         let p = if local { 0.0 } else { config.objective_p };

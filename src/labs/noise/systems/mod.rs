@@ -4,6 +4,7 @@ mod align_your_steps;
 mod beta_sampling;
 mod chen;
 mod cosine;
+mod cvdm;
 mod ddim;
 mod diffusion_edge;
 mod dpm_sde;
@@ -59,6 +60,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &optimal::OPTIMAL,
     &align_your_steps::ALIGN_YOUR_STEPS,
     &oss::OSS,
+    &cvdm::CVDM,
     &olss::OLSS,
     &ddim::DDIM,
     &dpm_solver::DPM_SOLVER_PP,
@@ -110,6 +112,7 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
         (ScheduleKind::LinearQuadratic, _) => "linear-quadratic",
         (ScheduleKind::Optimal, _) => "optimal-staircase",
         (ScheduleKind::AlignYourSteps, _) => "align-your-steps",
+        (ScheduleKind::Learned, _) => "cvdm",
         (ScheduleKind::StepsizeDistillation, _) => "optimal-stepsize",
         (ScheduleKind::Edm, SolverKind::DpmPp2m) => "dpm-solver-pp-2m",
         (ScheduleKind::Edm, SolverKind::DpmPp2s) => "dpm-solver-pp-2s",
