@@ -66,7 +66,7 @@ proptest! {
         seed in any::<u64>(),
         schedule in 0..28_usize,
         solver in 0..14_usize,
-        data in 0..5_usize,
+        data in 0..6_usize,
         direction in 0..3_usize,
         steps in 1..12_u64,
         shift in 0.1..10.0_f64,

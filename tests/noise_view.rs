@@ -4,6 +4,7 @@ use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use schedlab::core::{EntityId, finish};
+use schedlab::labs::noise::data::DataSet;
 use schedlab::labs::noise::schedule::ScheduleKind;
 use schedlab::labs::noise::{Config, Noise, Run};
 use schedlab::labs::{Lab, LabRun, Library};
@@ -146,6 +147,40 @@ fn the_pointer_finds_a_particle_and_a_click_pins_it() {
     h.run_steps(1);
     assert_eq!(h.state().selected, h.state().hovered);
     assert!(h.state().selected.is_some());
+}
+
+#[test]
+fn data_are_drawn_by_buttons_the_pointer_and_keys() {
+    let mut h = harness([900.0, 700.0], 36.0);
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Draw data").click();
+    h.run_steps(2);
+    assert_eq!(h.state().config.data, DataSet::Drawn);
+    assert_eq!(h.state().config.modes.len(), 8, "the ring's modes");
+    h.get_by_role_and_label(Role::Button, "Add a mode").click();
+    h.run_steps(2);
+    assert_eq!(h.state().config.modes.len(), 9);
+    let first = |h: &Harness<'_, Screen>| {
+        h.get_by(|n| n.label().is_some_and(|l| l.starts_with("Mode 1 at")))
+            .rect()
+            .center()
+    };
+    let at = first(&h);
+    h.drag_at(at);
+    h.run_steps(1);
+    h.hover_at(at + egui::vec2(-40.0, -25.0));
+    h.run_steps(2);
+    h.drop_at(at + egui::vec2(-40.0, -25.0));
+    h.run_steps(2);
+    let moved = h.state().config.modes[0];
+    assert!(moved[0] < 0.9 && moved[1] > 0.1, "{moved:?}");
+    h.get_by(|n| n.label().is_some_and(|l| l.starts_with("Mode 2 at")))
+        .focus();
+    h.run_steps(2);
+    h.key_press(egui::Key::Delete);
+    h.run_steps(2);
+    assert_eq!(h.state().config.modes.len(), 8);
+    assert_eq!(Noise::check(&h.state().config), Ok(()));
 }
 
 #[test]

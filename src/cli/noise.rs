@@ -355,7 +355,7 @@ fn optimise(args: &OptimiseArgs) -> Result<u8> {
     };
     let config = changed(&base, &args.fields)?;
     let levels = search::levels(&config)?;
-    let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
+    let mixture = Arc::new(config.mixture()?);
     let range = [config.sigma_min.min(0.002), config.sigma_max.max(80.0)];
     let curve = Builder::new(mixture, config.seed, range, 240, 512).finish();
     super::complain(&format!(

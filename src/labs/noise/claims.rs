@@ -6,7 +6,7 @@ use super::config::Config;
 use super::data::DataSet;
 use super::model::Start;
 use super::run::Headline;
-use crate::core::{ClaimResult, Job, Result, Step, Verdict, num, stats};
+use crate::core::{ClaimResult, Job, Result, Step, Verdict, finish, num, stats};
 use crate::labs::Effort;
 
 /// Data sets every comparison runs on.
@@ -242,6 +242,11 @@ impl Job for Experiment {
         let part = self.work.as_ref().map_or(0.0, Job::progress);
         (self.values.len() as f64 + part) / self.plan.len().max(1) as f64
     }
+}
+
+/// Headline numbers of a config, run to its end without pictures.
+pub(super) fn headline(config: &Config) -> Result<Headline> {
+    finish(&mut Start::new(config, false)?).map(|run| *run.headline())
 }
 
 /// Error to the exact flow: the number without sampling noise, for deterministic samplers.

@@ -1,6 +1,7 @@
 //! Config of the lab.
 
-use super::data::DataSet;
+use super::data::{self, DataSet};
+use super::mixture::Mixture;
 use super::params::limits;
 use super::schedule::{PublishedList, ScheduleKind, Visit};
 use super::solver::SolverKind;
@@ -37,6 +38,22 @@ pub struct Config {
     pub mode_sd: f64,
     /// Share by which each mode is rarer than the one before; 0 makes them equal.
     pub imbalance: f64,
+    /// Centres of the modes of drawn data.
+    pub modes: Vec<[f64; 2]>,
+    /// Whether every second mode alone is the data, as a class of all.
+    pub one_class: bool,
+    /// Factor on the difference between the class's estimate and that of all data.
+    pub guidance_weight: f64,
+    /// Lowest level at which guidance towards the class acts.
+    pub guidance_low: f64,
+    /// Highest level at which it acts.
+    pub guidance_high: f64,
+    /// Size of the guidance towards rare samples, 0 for none.
+    pub minority_scale: f64,
+    /// Share of the time, from noise to clean, above which it acts.
+    pub minority_until: f64,
+    /// It acts in every so-many-th step.
+    pub minority_every: u64,
     /// Number of particles.
     pub particles: u64,
     /// What the run shows.
@@ -201,6 +218,15 @@ impl Prediction {
     }
 }
 
+/// Data to start drawing from: five modes in a zigzag.
+pub(super) const DRAWN_MODES: [[f64; 2]; 5] = [
+    [-1.0, -0.5],
+    [-0.5, 0.5],
+    [0.0, -0.3],
+    [0.5, 0.6],
+    [1.0, -0.4],
+];
+
 /// A hand-drawn schedule to start from: EDM's range, straight in ln s.
 const DRAWN: [f64; 8] = [4.38, 3.0, 1.6, 0.2, -1.2, -2.6, -4.0, -5.4];
 
@@ -211,6 +237,14 @@ impl Default for Config {
             data: DataSet::Ring8,
             mode_sd: 0.05,
             imbalance: 0.0,
+            modes: DRAWN_MODES.to_vec(),
+            one_class: false,
+            guidance_weight: 1.0,
+            guidance_low: 0.001,
+            guidance_high: 500.0,
+            minority_scale: 0.0,
+            minority_until: 0.0,
+            minority_every: 1,
             particles: 2000,
             direction: Direction::ThereAndBack,
             schedule: ScheduleKind::Edm,
@@ -270,6 +304,30 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The data in the plane: all modes, or the class of every second one.
+    ///
+    /// # Errors
+    /// Modes that do not fit.
+    pub fn mixture(&self) -> Result<Mixture> {
+        self.modes_of(if self.one_class { 2 } else { 1 })
+    }
+
+    /// All data, also where a class of it is generated.
+    ///
+    /// # Errors
+    /// As [`Config::mixture`].
+    pub fn whole_mixture(&self) -> Result<Mixture> {
+        self.modes_of(1)
+    }
+
+    fn modes_of(&self, every: usize) -> Result<Mixture> {
+        if self.data == DataSet::Drawn {
+            check_modes(&self.modes)?;
+            return data::mixture(&self.modes, self.mode_sd, self.imbalance, every);
+        }
+        data::mixture(&self.data.centres(), self.mode_sd, self.imbalance, every)
+    }
+
     /// Whether levels or weights are searched on the data before the particles start.
     pub fn is_searched(&self) -> bool {
         self.schedule.is_searched() || self.solver == SolverKind::Olss
@@ -334,7 +392,40 @@ impl Config {
                 "one that is not searched on the plane, for images",
             ));
         }
+        if self.guidance_low > self.guidance_high {
+            return Err(Error::out_of_range(
+                "guidance_low",
+                self.guidance_low,
+                format!("at most guidance_high, which is {}", self.guidance_high),
+            ));
+        }
+        check_modes(&self.modes)?;
         check_drawn(&self.custom)
+    }
+}
+
+/// Most modes that are drawn.
+pub(super) const MOST_MODES: usize = 64;
+/// How far from the middle a drawn mode may lie, data units.
+pub(super) const MODE_REACH: f64 = 3.0;
+
+/// Drawn modes must lie in the picture; the one that does not is named.
+fn check_modes(modes: &[[f64; 2]]) -> Result<()> {
+    if !(1..=MOST_MODES).contains(&modes.len()) {
+        return Err(Error::out_of_range(
+            "modes",
+            format!("a list of {}", modes.len()),
+            format!("1 to {MOST_MODES} modes"),
+        ));
+    }
+    let inside = |m: &[f64; 2]| m.iter().all(|v| v.abs() <= MODE_REACH);
+    match modes.iter().position(|m| !inside(m)) {
+        Some(i) => Err(Error::out_of_range(
+            "modes",
+            format!("({}, {}) of mode {i}", modes[i][0], modes[i][1]),
+            format!("coordinates from -{MODE_REACH} to {MODE_REACH}"),
+        )),
+        None => Ok(()),
     }
 }
 

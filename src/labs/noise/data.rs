@@ -21,16 +21,19 @@ pub enum DataSet {
     Spiral,
     /// Two far clusters of four near modes.
     TwoScales,
+    /// Modes where the user put them.
+    Drawn,
 }
 
 impl DataSet {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Ring8,
         Self::Grid9,
         Self::Moons,
         Self::Spiral,
         Self::TwoScales,
+        Self::Drawn,
     ];
 
     /// Its name in legends.
@@ -41,10 +44,12 @@ impl DataSet {
             Self::Moons => "two moons",
             Self::Spiral => "spiral",
             Self::TwoScales => "two scales",
+            Self::Drawn => "drawn modes",
         }
     }
 
-    fn centres(self) -> Vec<[f64; 2]> {
+    /// Centres of the modes; of drawn data those that a drawing starts from.
+    pub fn centres(self) -> Vec<[f64; 2]> {
         let polar = |r: f64, a: f64| [r * num::cos(a), r * num::sin(a)];
         match self {
             Self::Ring8 => (0..8)
@@ -70,6 +75,7 @@ impl DataSet {
                     polar(0.15 + 1.1 * u, 3.0 * PI * u)
                 })
                 .collect(),
+            Self::Drawn => super::config::DRAWN_MODES.to_vec(),
             Self::TwoScales => (0..8)
                 .map(|i| {
                     let [x, y] = polar(0.22, TAU * (f64::from(i % 4) + 0.5) / 4.0);
@@ -79,24 +85,32 @@ impl DataSet {
         }
     }
 
-    /// The mixture with round modes of standard deviation `sd`; every mode weighs `1 - imbalance`
-    /// times the one before.
+    /// The mixture with round modes of standard deviation `sd`, see [`mixture`].
     ///
     /// # Errors
     /// Never for parameters within their ranges.
     pub fn mixture(self, sd: f64, imbalance: f64) -> Result<Mixture> {
-        let centres = self.centres();
-        let mut weight = 1.0;
-        let weights: Vec<f64> = centres
-            .iter()
-            .map(|_| {
-                let w = weight;
-                weight *= 1.0 - imbalance;
-                w
-            })
-            .collect();
-        Mixture::round(&weights, &centres, &vec![sd; centres.len()])
+        mixture(&self.centres(), sd, imbalance, 1)
     }
+}
+
+/// Round modes of standard deviation `sd` at the centres; every mode weighs `1 - imbalance` times
+/// the one before. Only every `every`-th is taken.
+///
+/// # Errors
+/// No centres, or numbers that are not finite.
+pub fn mixture(centres: &[[f64; 2]], sd: f64, imbalance: f64, every: usize) -> Result<Mixture> {
+    let mut weight = 1.0;
+    let (weights, taken): (Vec<f64>, Vec<[f64; 2]>) = centres
+        .iter()
+        .map(|c| {
+            let w = weight;
+            weight *= 1.0 - imbalance;
+            (w, *c)
+        })
+        .step_by(every.max(1))
+        .unzip();
+    Mixture::round(&weights, &taken, &vec![sd; taken.len()])
 }
 
 /// Independent draws, two coordinates each, in order: point `i` does not depend on how many there

@@ -24,7 +24,12 @@ impl GpuLab for Noise {
         _data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
-        if config.world != World::Plane || config.is_searched() || config.model_error > 0.0 {
+        if config.world != World::Plane
+            || config.is_searched()
+            || config.one_class
+            || config.minority_scale > 0.0
+            || config.model_error > 0.0
+        {
             return Ok(None);
         }
         if !matches!(

@@ -15,6 +15,7 @@ pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 pub mod grids;
+pub mod guidance;
 pub mod images;
 mod law_charts;
 mod laws;

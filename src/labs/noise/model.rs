@@ -4,6 +4,7 @@ use super::config::{Config, Direction};
 use super::data;
 use super::distance;
 use super::flow;
+use super::guidance::{self, Moved};
 use super::mixture::Mixture;
 use super::mmse;
 use super::olss::Weights;
@@ -42,6 +43,8 @@ pub struct Problem {
     pub levels: Arc<[f64]>,
     /// Standard deviation of the data per coordinate.
     pub spread: f64,
+    /// All data, where a class of it is generated.
+    pub whole: Option<Arc<Mixture>>,
     /// Fitted weights of the solver, if it has any.
     pub weights: Option<Weights>,
 }
@@ -57,11 +60,15 @@ impl Problem {
 
     /// The same with levels that were searched.
     fn with_levels(config: &Config, levels: Vec<f64>, weights: Option<Weights>) -> Result<Self> {
-        let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
+        let mixture = Arc::new(config.mixture()?);
         Ok(Self {
             levels: levels.into(),
             spread: mixture.std_dev(),
             mixture,
+            whole: match config.one_class {
+                true => Some(Arc::new(config.whole_mixture()?)),
+                false => None,
+            },
             weights,
             config: config.clone(),
         })
@@ -210,9 +217,27 @@ impl Model for Exact<'_> {
         for (x, d) in points.chunks_exact(2).zip(out.chunks_exact_mut(2)) {
             at.denoise(x, d);
         }
+        let weight = guidance::weight_at(&self.problem.config, level);
+        if let Some(whole) = self.problem.whole.as_ref().filter(|_| weight != 1.0) {
+            guidance::towards_class(whole, weight, points, level, out);
+        }
         if self.problem.config.model_error > 0.0 {
             self.problem.add_error(points, level, out);
         }
+    }
+
+    fn guide(&mut self, moved: Moved<'_>, out: &mut [f64]) -> usize {
+        let Problem {
+            config,
+            mixture,
+            levels,
+            ..
+        } = self.problem;
+        if !guidance::minority_acts(config, moved.step, levels.len() - 1) {
+            return 0;
+        }
+        guidance::towards_rare(config, mixture, levels, moved, self.particles.clone(), out);
+        2
     }
 
     fn noise(&mut self, step: usize, out: &mut [f64]) {

@@ -43,6 +43,10 @@ fn denoised(c: &Config) -> bool {
     c.world != World::Tokens
 }
 
+fn minority(c: &Config) -> bool {
+    plane(c) && c.solver == SolverKind::Ddim && c.eta > 0.0 && c.minority_scale > 0.0
+}
+
 fn tokens(c: &Config) -> bool {
     c.world == World::Tokens
 }
@@ -221,7 +225,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Data")
         .when(plane)
         .doc("Noise the data and denoise it, start from pure noise, or carry the data to noise by the reversed sampler."),
-    choice!("data", "Data", &["ring of 8", "grid of 9", "two moons", "spiral", "two scales"], data, DataSet::ALL)
+    choice!("data", "Data", &["ring of 8", "grid of 9", "two moons", "spiral", "two scales", "drawn by hand"], data, DataSet::ALL)
         .group("Data")
         .when(plane)
         .doc("A mixture of Gaussians in the plane, so that the best possible denoiser is known exactly."),
@@ -233,6 +237,34 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Data").advanced()
         .when(plane)
         .doc("Each mode weighs this share less than the one before; 0 makes all modes equally likely."),
+    Param::toggle("one_class", "One class", |c: &Config| c.one_class, |c, v| c.one_class = v)
+        .group("Guidance").advanced()
+        .when(plane)
+        .doc("Every second mode alone is the data, as if a class were asked for; guidance compares it with all modes."),
+    Param::float("guidance_weight", "Guidance weight", [0.0, 10.0], |c: &Config| c.guidance_weight, |c, v| c.guidance_weight = v)
+        .group("Guidance").advanced()
+        .when(|c: &Config| plane(c) && c.one_class)
+        .doc("D = D_all + w (D_class - D_all): 1 is the class alone, more exaggerates what sets it apart. Every guided call asks two denoisers."),
+    Param::float("guidance_low", "Guided above", [0.001, 500.0], |c: &Config| c.guidance_low, |c, v| c.guidance_low = v)
+        .log().unit("data units").group("Guidance").advanced()
+        .when(|c: &Config| plane(c) && c.one_class)
+        .doc("Lowest noise level at which guidance towards the class acts."),
+    Param::float("guidance_high", "Guided below", [0.001, 500.0], |c: &Config| c.guidance_high, |c, v| c.guidance_high = v)
+        .log().unit("data units").group("Guidance").advanced()
+        .when(|c: &Config| plane(c) && c.one_class)
+        .doc("Highest noise level at which guidance towards the class acts."),
+    Param::float("minority_scale", "Minority guidance", [0.0, 30.0], |c: &Config| c.minority_scale, |c, v| c.minority_scale = v)
+        .group("Guidance").advanced()
+        .when(|c: &Config| plane(c) && c.solver == SolverKind::Ddim && c.eta > 0.0)
+        .doc("Moves every ancestral step towards what the denoiser reconstructs badly, by this factor times the variance of the step. 0 leaves it out; each guided step costs a second call and a gradient, counted as two calls."),
+    Param::float("minority_until", "Acts above time", [0.0, 0.95], |c: &Config| c.minority_until, |c, v| c.minority_until = v)
+        .group("Guidance").advanced()
+        .when(minority)
+        .doc("Minority guidance acts while more than this share of the steps is left: 0 is all the time, 0.5 the noisy half."),
+    Param::int("minority_every", "Every so many steps", [1, 20], |c: &Config| c.minority_every, |c, v| c.minority_every = v)
+        .group("Guidance").advanced()
+        .when(minority)
+        .doc("Minority guidance acts in every so-many-th step; 5 in the authors' code."),
     Param::int("particles", "Particles", [50, 20_000], |c: &Config| c.particles, |c, v| c.particles = v)
         .log().group("Data")
         .when(plane)

@@ -82,7 +82,20 @@ pub(super) fn build(parts: Parts<'_>) -> Result<PlaneRun> {
     })
 }
 
+/// Share and weight of the rarer half of the modes; every mode is rarer than the one before.
+fn rare(modes: &[Mode], imbalance: f64) -> [f64; 2] {
+    if imbalance == 0.0 || modes.len() < 2 {
+        return [f64::NAN; 2];
+    }
+    let half = &modes[modes.len().div_ceil(2)..];
+    [
+        num::sum(half.iter().map(|m| m.share)),
+        num::sum(half.iter().map(|m| m.weight)),
+    ]
+}
+
 fn endings(problem: &Problem, ends: &[f64]) -> (Arc<[u16]>, Arc<[Mode]>, Headline) {
+    let config = &problem.config;
     let m = &problem.mixture;
     let mut clean = m.level(1.0, 0.0);
     let mut counts = vec![0_usize; m.len()];
@@ -113,6 +126,7 @@ fn endings(problem: &Problem, ends: &[f64]) -> (Arc<[u16]>, Arc<[Mode]>, Headlin
         imbalance: 0.5 * num::sum(modes.iter().map(|m| (m.share - m.weight).abs())),
         covered: modes.iter().filter(|m| m.share >= 0.25 * m.weight).count(),
         astray: astray as f64 / n,
+        rare: rare(&modes, config.imbalance),
         nll: num::sum(nll) / n,
     };
     (owner.into(), modes, headline)

@@ -58,6 +58,9 @@ pub struct Headline {
     pub covered: usize,
     /// Share of particles more than 4 standard deviations from every mode.
     pub astray: f64,
+    /// Share of particles in the rarer half of the modes, and what their weights ask for; NaN for
+    /// equal modes.
+    pub rare: [f64; 2],
     /// Mean negative log-likelihood under the exact density, nats.
     pub nll: f64,
 }
@@ -208,6 +211,24 @@ impl LabRun for PlaneRun {
                 "Mean of -ln p at the final particles under the exact density. Samples that collapse to the centres score too well, so read it with the distance.",
             ),
         ];
+        if h.rare[1].is_finite() {
+            metrics.push(Metric::new(
+                "rare_share",
+                "In rare modes",
+                "%",
+                100.0 * h.rare[0],
+                Better::Neither,
+                "Particles that end in the rarer half of the modes.",
+            ));
+            metrics.push(Metric::new(
+                "rare_weight",
+                "Weight of rare modes",
+                "%",
+                100.0 * h.rare[1],
+                Better::Neither,
+                "What the weights of the rarer half of the modes ask for.",
+            ));
+        }
         if h.round_trip.is_finite() {
             metrics.insert(
                 0,

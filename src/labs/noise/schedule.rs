@@ -300,10 +300,7 @@ pub fn levels(config: &Config) -> Result<Vec<f64>> {
         ScheduleKind::Polyexponential => grids::polyexponential(n, min, max, config.rho),
         ScheduleKind::Tangent => {
             let c = if config.tangent_auto {
-                config
-                    .data
-                    .mixture(config.mode_sd, config.imbalance)?
-                    .std_dev()
+                config.mixture()?.std_dev()
             } else {
                 config.tangent_c
             };

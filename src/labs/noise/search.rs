@@ -82,7 +82,7 @@ impl Search {
         if !config.is_searched() {
             return Ok(None);
         }
-        let mixture = Arc::new(config.data.mixture(config.mode_sd, config.imbalance)?);
+        let mixture = Arc::new(config.mixture()?);
         if config.solver == SolverKind::Olss {
             let teacher = Config {
                 steps: config.teacher_steps,

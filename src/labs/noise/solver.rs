@@ -9,6 +9,7 @@ mod unipc;
 
 pub use kind::{SolverKind, calls_needed};
 
+use super::guidance::Moved;
 use crate::core::num;
 use lagrange::lagrange_integral;
 use unipc::UniPcStep;
@@ -27,6 +28,11 @@ pub trait Model {
 
     /// Standard normals for step `step`, one per coordinate.
     fn noise(&mut self, step: usize, out: &mut [f64]);
+
+    /// Adds a guidance to the points after an ancestral step; gives the calls it took per point.
+    fn guide(&mut self, _moved: Moved<'_>, _out: &mut [f64]) -> usize {
+        0
+    }
 }
 
 /// A batch of points on their way through the levels. Points never interact.
@@ -175,9 +181,18 @@ impl Solver {
         let (up, down) = ancestral_split(s, next, self.eta);
         let ratio = down / s;
         let noise = self.draw(model, up);
+        let points = self.x.clone();
         for (i, x) in self.x.iter_mut().enumerate() {
             *x = ratio * *x + (1.0 - ratio) * d[i] + noise[i];
         }
+        let moved = Moved {
+            step: self.step,
+            level: s,
+            next,
+            points: &points,
+            estimates: &d,
+        };
+        self.calls += model.guide(moved, &mut self.x);
     }
 
     fn euler_ancestral(&mut self, model: &mut dyn Model, s: f64, next: f64) {

@@ -1,7 +1,8 @@
 //! Drawing of the noise lab: the cloud over its density, the schedule below it.
 
+use super::data::DataSet;
 use super::images::ImageRun;
-use super::panels::{cloud, curve, images, tokens};
+use super::panels::{cloud, curve, draw, images, tokens};
 use super::{Config, Noise, PlaneRun, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
@@ -54,8 +55,8 @@ impl LabView for Noise {
             Pos2::new(area.left(), bottom - SWITCHES),
             Pos2::new(area.right(), bottom),
         );
-        picture_part(run, view, stage, picture, ui);
-        switches_part(run, view, switches, ui);
+        picture_part(run, config, view, stage, picture, ui);
+        switches_part(run, config, view, switches, ui);
         let curve = Rect::from_min_max(Pos2::new(area.left(), bottom), area.max);
         curve::show(run, config, stage, curve, ui);
         ui.advance_cursor_after_rect(area);
@@ -91,7 +92,7 @@ fn images_part(run: &ImageRun, view: &mut View, stage: &mut Stage<'_>, ui: &mut 
     ui.advance_cursor_after_rect(area);
 }
 
-fn switches_part(run: &PlaneRun, view: &mut View, rect: Rect, ui: &mut Ui) {
+fn switches_part(run: &PlaneRun, config: &mut Config, view: &mut View, rect: Rect, ui: &mut Ui) {
     let builder = egui::UiBuilder::new()
         .max_rect(rect.shrink2(vec2(8.0, 2.0)))
         .layout(egui::Layout::left_to_right(egui::Align::Center));
@@ -100,8 +101,22 @@ fn switches_part(run: &PlaneRun, view: &mut View, rect: Rect, ui: &mut Ui) {
         .on_hover_text("Shade the exact density of the data at the current noise level");
     row.checkbox(&mut view.estimates, "denoised estimates")
         .on_hover_text("Show where the denoiser thinks each particle comes from");
+    if config.data != DataSet::Drawn {
+        let start = row
+            .button("Draw data")
+            .on_hover_text("Change the modes by hand, starting from these");
+        if start.clicked() {
+            draw::begin(config);
+        }
+    } else if row
+        .button("Add a mode")
+        .on_hover_text("Or double-click where it should be; drag modes to move them, right-click or Delete to remove one")
+        .clicked()
+    {
+        draw::add(config);
+    }
     let notes = run.notes();
-    if notes.is_empty() || rect.width() < 420.0 {
+    if notes.is_empty() || rect.width() < 520.0 {
         return;
     }
     let words = match notes.len() {
@@ -116,7 +131,14 @@ fn switches_part(run: &PlaneRun, view: &mut View, rect: Rect, ui: &mut Ui) {
         .on_hover_text(all.join("\n"));
 }
 
-fn picture_part(run: &PlaneRun, view: &View, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
+fn picture_part(
+    run: &PlaneRun,
+    config: &mut Config,
+    view: &View,
+    stage: &mut Stage<'_>,
+    rect: Rect,
+    ui: &mut Ui,
+) {
     if rect.width() < 40.0 || rect.height() < 40.0 {
         return;
     }
@@ -153,6 +175,7 @@ fn picture_part(run: &PlaneRun, view: &View, stage: &mut Stage<'_>, rect: Rect, 
             );
         }
     }
+    draw::show(run, config, &moment, &map, &response, stage, ui);
     readout(run, &moment, stage, rect, ui, &painter);
     let text = format!("Particles. {}", moment.words(run));
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &text));

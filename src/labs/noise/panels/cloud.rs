@@ -57,6 +57,12 @@ impl Moment {
         self.level(run).round() as usize
     }
 
+    /// Factor from data units to the picture's at the level shown.
+    pub(crate) fn scale(&self, run: &PlaneRun) -> f64 {
+        let level = run.problem.levels.get(self.nearest_level(run));
+        run.problem.scale(level.copied().unwrap_or(0.0))
+    }
+
     fn noising(&self, run: &PlaneRun) -> bool {
         self.index < run.problem.forward_steps()
     }
@@ -142,11 +148,16 @@ impl Map {
         }
     }
 
-    fn screen(&self, p: Vec2) -> Pos2 {
+    pub(crate) fn screen(&self, p: Vec2) -> Pos2 {
         Pos2::new(
             self.centre.x + self.unit * p.x,
             self.centre.y - self.unit * p.y,
         )
+    }
+
+    /// From the screen back to the picture's units.
+    pub(crate) fn picture(&self, at: Pos2) -> Vec2 {
+        vec2(at.x - self.centre.x, self.centre.y - at.y) / self.unit
     }
 }
 

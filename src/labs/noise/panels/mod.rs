@@ -2,5 +2,6 @@
 
 pub(super) mod cloud;
 pub(super) mod curve;
+pub(super) mod draw;
 pub(super) mod images;
 pub(super) mod tokens;

@@ -15,11 +15,13 @@ mod edm;
 mod edm_stochastic;
 mod euler_ancestral;
 mod flow;
+mod guidance_interval;
 mod halton;
 mod hang;
 mod hyperschedule;
 mod linear;
 mod linear_quadratic;
+mod minority;
 mod olss;
 mod optimal;
 mod oss;
@@ -70,6 +72,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &pndm::PNDM,
     &euler_ancestral::EULER_ANCESTRAL,
     &edm_stochastic::EDM_STOCHASTIC,
+    &minority::MINORITY,
+    &guidance_interval::GUIDANCE_INTERVAL,
     &halton::HALTON,
     &dus::DUS,
     &hyperschedule::HYPERSCHEDULE,
@@ -87,6 +91,12 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
             OrderKind::Blocks | OrderKind::DilatedBlocks => Some("hyperschedules"),
             _ => None,
         };
+    }
+    if config.minority_scale > 0.0 && config.solver == SolverKind::Ddim && config.eta > 0.0 {
+        return Some("minority-guidance");
+    }
+    if config.one_class && config.guidance_weight != 1.0 {
+        return Some("guidance-interval");
     }
     if config.solver == SolverKind::Olss {
         return Some("linear-subspace");
