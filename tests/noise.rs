@@ -65,7 +65,7 @@ proptest! {
     fn any_valid_setup_has_falling_levels_and_a_finite_run(
         seed in any::<u64>(),
         schedule in 0..28_usize,
-        solver in 0..14_usize,
+        solver in 0..15_usize,
         data in 0..6_usize,
         direction in 0..3_usize,
         steps in 1..12_u64,

@@ -6,7 +6,7 @@ use super::config::Config;
 use super::data::DataSet;
 use super::model::Start;
 use super::run::Headline;
-use crate::core::{ClaimResult, Job, Result, Step, Verdict, finish, num, stats};
+use crate::core::{ClaimResult, Job, Result, Step, Verdict, num, stats};
 use crate::labs::Effort;
 
 /// Data sets every comparison runs on.
@@ -157,29 +157,92 @@ pub(super) struct PerSeed {
     pub(super) quantity: &'static str,
     /// Its unit, `"×"` for ratios.
     pub(super) unit: &'static str,
-    /// The number of one seed.
+    /// The number of one seed, quickly found.
     pub(super) value: fn(u64) -> Result<f64>,
     /// Verdict and words from the mean and its interval.
-    pub(super) judge: fn(f64, [f64; 2]) -> (Verdict, String),
+    pub(super) judge: Judge,
+}
+
+/// Verdict and words from a mean and its interval.
+type Judge = fn(f64, [f64; 2]) -> (Verdict, String);
+
+/// A number under way.
+pub(super) type Number = Box<dyn Job<Out = f64>>;
+
+/// One number per seed that takes a while.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JobPerSeed {
+    /// What is measured, in words.
+    pub(super) quantity: &'static str,
+    /// Its unit, `"×"` for ratios.
+    pub(super) unit: &'static str,
+    /// Starts the computation of one seed.
+    pub(super) start: fn(u64) -> Result<Number>,
+    /// Verdict and words from the mean and its interval.
+    pub(super) judge: Judge,
 }
 
 impl PerSeed {
     /// The experiment as a job: one seed a step.
     pub(super) fn start(self, effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-        Box::new(Seeds {
-            claim: self,
-            count: match effort {
-                Effort::Quick => 5,
-                Effort::Full => 20,
-            },
-            values: Vec::new(),
-        })
+        let begin = move |seed| {
+            let number: Number = Box::new(Known((self.value)(seed)?));
+            Ok(number)
+        };
+        seeds(self.quantity, self.unit, self.judge, effort, begin)
+    }
+}
+
+impl JobPerSeed {
+    /// The experiment as a job, in short steps.
+    pub(super) fn start(self, effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
+        seeds(self.quantity, self.unit, self.judge, effort, self.start)
+    }
+}
+
+fn seeds(
+    quantity: &'static str,
+    unit: &'static str,
+    judge: Judge,
+    effort: Effort,
+    begin: impl Fn(u64) -> Result<Number> + 'static,
+) -> Box<dyn Job<Out = ClaimResult>> {
+    Box::new(Seeds {
+        quantity,
+        unit,
+        judge,
+        begin: Box::new(begin),
+        count: match effort {
+            Effort::Quick => 5,
+            Effort::Full => 20,
+        },
+        work: None,
+        values: Vec::new(),
+    })
+}
+
+/// A number that is there.
+struct Known(f64);
+
+impl Job for Known {
+    type Out = f64;
+
+    fn step(&mut self) -> Result<Step<f64>> {
+        Ok(Step::Done(self.0))
+    }
+
+    fn progress(&self) -> f64 {
+        1.0
     }
 }
 
 struct Seeds {
-    claim: PerSeed,
+    quantity: &'static str,
+    unit: &'static str,
+    judge: Judge,
+    begin: Box<dyn Fn(u64) -> Result<Number>>,
     count: u64,
+    work: Option<Number>,
     values: Vec<f64>,
 }
 
@@ -189,14 +252,21 @@ impl Job for Seeds {
     fn step(&mut self) -> Result<Step<ClaimResult>> {
         let done = self.values.len() as u64;
         if done < self.count {
-            self.values.push((self.claim.value)(done + 1)?);
+            let work = match &mut self.work {
+                Some(work) => work,
+                None => self.work.insert((self.begin)(done + 1)?),
+            };
+            if let Step::Done(value) = work.step()? {
+                self.values.push(value);
+                self.work = None;
+            }
             return Ok(Step::Working);
         }
         let (measured, interval) = stats::mean_interval(&self.values);
-        let (verdict, why) = (self.claim.judge)(measured, interval);
+        let (verdict, why) = (self.judge)(measured, interval);
         Ok(Step::Done(ClaimResult {
-            quantity: self.claim.quantity.to_owned(),
-            unit: self.claim.unit.to_owned(),
+            quantity: self.quantity.to_owned(),
+            unit: self.unit.to_owned(),
             measured,
             interval,
             seeds: (1..=self.count).collect(),
@@ -206,7 +276,49 @@ impl Job for Seeds {
     }
 
     fn progress(&self) -> f64 {
-        self.values.len() as f64 / self.count.max(1) as f64
+        let part = self.work.as_ref().map_or(0.0, |w| w.progress());
+        (self.values.len() as f64 + part) / self.count.max(1) as f64
+    }
+}
+
+/// A number of one setup over the same of another, both run to their ends without pictures.
+pub(super) fn ratio_of(configs: [Config; 2], value: fn(&Headline) -> f64) -> Number {
+    Box::new(Ratio {
+        configs,
+        value,
+        work: None,
+        values: Vec::new(),
+    })
+}
+
+struct Ratio {
+    configs: [Config; 2],
+    value: fn(&Headline) -> f64,
+    work: Option<Start>,
+    values: Vec<f64>,
+}
+
+impl Job for Ratio {
+    type Out = f64;
+
+    fn step(&mut self) -> Result<Step<f64>> {
+        let Some(config) = self.configs.get(self.values.len()) else {
+            return Ok(Step::Done(self.values[0] / self.values[1]));
+        };
+        let work = match &mut self.work {
+            Some(work) => work,
+            None => self.work.insert(Start::new(config, false)?),
+        };
+        if let Step::Done(run) = work.step()? {
+            self.values.push((self.value)(run.headline()));
+            self.work = None;
+        }
+        Ok(Step::Working)
+    }
+
+    fn progress(&self) -> f64 {
+        let part = self.work.as_ref().map_or(0.0, Job::progress);
+        0.5 * (self.values.len() as f64 + part)
     }
 }
 
@@ -242,11 +354,6 @@ impl Job for Experiment {
         let part = self.work.as_ref().map_or(0.0, Job::progress);
         (self.values.len() as f64 + part) / self.plan.len().max(1) as f64
     }
-}
-
-/// Headline numbers of a config, run to its end without pictures.
-pub(super) fn headline(config: &Config) -> Result<Headline> {
-    finish(&mut Start::new(config, false)?).map(|run| *run.headline())
 }
 
 /// Error to the exact flow: the number without sampling noise, for deterministic samplers.

@@ -2,9 +2,11 @@
 //! log-SNR and what loss weights make of it, log-SNR over time, and how a network's error grows.
 
 use super::config::Prediction;
+use super::consistency::{self, Loss};
 use super::mmse::Curve;
 use super::model::Problem;
 use super::schedule;
+use super::solver::SolverKind;
 use super::tables;
 use crate::core::{Axis, Chart, Result, Series, SeriesKind, num};
 
@@ -19,6 +21,9 @@ pub(super) fn all(problem: &Problem, curve: Option<&Curve>) -> Result<Vec<Chart>
     if let Some(curve) = curve {
         out.push(staircase(problem, curve));
         out.push(density(problem, law.as_deref(), curve));
+    }
+    if problem.config.solver == SolverKind::Consistency {
+        out.splice(0..0, [pulls(), stages()]);
     }
     out.push(weights(problem, law.as_deref()));
     out.push(log_snr(problem, law.as_deref()));
@@ -236,6 +241,52 @@ fn amplification(problem: &Problem) -> Chart {
         x: Axis::log("noise level s", "data units"),
         y: Axis::log("factor", ""),
         series,
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+/// What a difference between neighbouring levels does to the parameters, by loss.
+fn pulls() -> Chart {
+    const C: f64 = 0.03;
+    let line = |loss: Loss| -> Vec<[f64; 2]> {
+        num::logspace(1e-3, 30.0, 80)
+            .into_iter()
+            .map(|d| [d, loss.pull(d, C) / loss.pull(C, C)])
+            .collect()
+    };
+    Chart {
+        id: "pulls",
+        title: "Pull of an error",
+        doc: "Derivative of three losses at a difference d between neighbouring levels, with c = 0.03, over that at d = c. The pull of an outlier grows without end, stays, or falls: that is what the Cauchy loss is for.",
+        x: Axis::log("difference d", "data units"),
+        y: Axis::log("pull, 1 at c", ""),
+        series: Loss::ALL
+            .into_iter()
+            .map(|loss| Series::line(loss.name(), line(loss)))
+            .collect(),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+/// Levels and loss scale over the training.
+fn stages() -> Chart {
+    let shares = num::linspace(0.0, 1.0, 200);
+    let levels = |t: &f64| consistency::discretisation(*t, 10, 1280);
+    let count = shares.iter().map(|t| [*t, f64::from(levels(t))]);
+    let scale = shares
+        .iter()
+        .map(|t| [*t, consistency::loss_scale(levels(t))]);
+    Chart {
+        id: "discretisation",
+        title: "Discretisation over training",
+        doc: "Improved consistency training doubles the number of levels N from 10 to 1280 in equal stages; the scale c of the loss falls with it, e^(-1.18 ln(N - 1) - 0.72). Constants as remembered.",
+        x: Axis::zero_based("share of the training", ""),
+        y: Axis::log("N and c", ""),
+        series: vec![
+            Series::line("levels N", count.collect::<Vec<_>>()),
+            Series::line("loss scale c", scale.collect::<Vec<_>>()),
+        ],
         marks: Vec::new(),
         on_timeline: false,
     }

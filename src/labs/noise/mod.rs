@@ -4,6 +4,7 @@
 
 mod claims;
 mod config;
+pub mod consistency;
 pub mod data;
 pub mod distance;
 pub mod empirical;

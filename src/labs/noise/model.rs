@@ -12,7 +12,7 @@ use super::report;
 use super::run::{Frame, PlaneRun, Scores};
 use super::schedule;
 use super::search::Search;
-use super::solver::{Model, Solver, calls_needed};
+use super::solver::{Model, Solver, SolverKind, calls_needed};
 use super::sweep::Sweep;
 use crate::core::rng::{Stream, StreamId, integer_normal};
 use crate::core::{Job, Result, Step, num};
@@ -164,7 +164,9 @@ impl Problem {
 
     /// Whether the sampler draws noise on its way.
     pub fn stochastic(&self) -> bool {
-        self.config.eta > 0.0 && self.config.solver.takes_noise()
+        let solver = self.config.solver;
+        let again = solver == SolverKind::Consistency && self.steps() > 1;
+        again || self.config.eta > 0.0 && solver.takes_noise()
     }
 
     /// Adds the error of an imagined network: a smooth field of unit size over the cloud as the
@@ -400,6 +402,7 @@ impl Work {
         let n = self.problem.config.particles as usize;
         let first = self.ends.len() / 2;
         let cost = calls_needed(self.problem.config.solver, self.problem.steps())
+            * self.problem.config.solver.evaluations()
             * self.problem.mixture.len();
         let particles = first..(first + (SLICE / cost).clamp(1, CHUNK)).min(n);
         let start = self.begin(particles.clone());

@@ -198,7 +198,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     choice!("solver", "Solver", &[
         "DDIM", "Euler", "flow Euler", "Heun", "DPM-Solver++ 2S", "DPM-Solver++ 2M", "UniPC-2",
         "UniPC-3", "LMS-4", "PLMS", "Euler ancestral", "DPM-Solver++ 2M SDE", "Heun with churn",
-        "OLSS",
+        "OLSS", "consistency",
     ], solver, SolverKind::ALL)
         .group("Sampler")
         .when(denoised)

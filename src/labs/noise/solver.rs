@@ -9,6 +9,7 @@ mod unipc;
 
 pub use kind::{SolverKind, calls_needed};
 
+use super::consistency::endpoint;
 use super::guidance::Moved;
 use crate::core::num;
 use lagrange::lagrange_integral;
@@ -145,6 +146,7 @@ impl Solver {
             SolverKind::FlowEuler => self.flow_euler(model, s, next),
             SolverKind::EulerAncestral => self.euler_ancestral(model, s, next),
             SolverKind::Olss => self.olss(model, s, next),
+            SolverKind::Consistency => self.consistency(model, s, next),
         }
         self.step += 1;
     }
@@ -349,6 +351,19 @@ impl Solver {
         }
     }
 
+    /// X' = f(X, s) + s' z, f being where the exact flow ends: one call of a consistency model.
+    fn consistency(&mut self, model: &mut dyn Model, s: f64, next: f64) {
+        let mut end = vec![0.0; self.x.len()];
+        endpoint(model, &self.x, s, &mut end);
+        self.calls += 1;
+        self.estimate.clone_from(&end);
+        let noise = self.draw(model, next);
+        for (x, z) in end.iter_mut().zip(&noise) {
+            *x += z;
+        }
+        self.x = end;
+    }
+
     fn lms(&mut self, model: &mut dyn Model, s: f64) {
         let d = self.call(model, s);
         let slope = self.x.iter().zip(&d).map(|(x, d)| (x - d) / s).collect();
@@ -411,7 +426,7 @@ mod tests {
     }
 
     /// Every solver at eta 0 follows the deterministic flow.
-    const DETERMINISTIC: [SolverKind; 14] = SolverKind::ALL;
+    const DETERMINISTIC: [SolverKind; 15] = SolverKind::ALL;
 
     fn end(kind: SolverKind, n: usize) -> f64 {
         let levels: std::sync::Arc<[f64]> = num::logspace(80.0, 0.002, n + 1).into();
@@ -426,7 +441,9 @@ mod tests {
     fn every_solver_reproduces_the_exact_flow_of_a_gaussian() {
         let c2 = 0.25_f64;
         let exact = ((c2 + 0.002 * 0.002) / (c2 + 80.0 * 80.0)).sqrt();
-        for kind in DETERMINISTIC {
+        // Consistency sampling starts again from fresh noise in every step.
+        let follows = |k: &SolverKind| *k != SolverKind::Consistency;
+        for kind in DETERMINISTIC.into_iter().filter(follows) {
             let ratio = end(kind, 2000) / exact;
             assert!((ratio - 1.0).abs() < 0.01, "{kind:?}: {ratio}");
         }

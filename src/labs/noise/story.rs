@@ -208,6 +208,10 @@ fn step_words(
             "UniPC: the step of size h = ln(s / s') = {} extrapolates D in ln s and corrects the state it left; X' = {}.",
             number(num::ln(s / to)), point(next)
         ),
+        SolverKind::Consistency => format!(
+            "Consistency: the end of the flow line through X, then noise of the next level {}: X' = {}.",
+            number(to), point(next)
+        ),
         SolverKind::Olss => format!(
             "OLSS: the start and the noise estimates of all {} steps so far, added with the weights that fitted a teacher best: X' = {}.",
             k + 1, point(next)

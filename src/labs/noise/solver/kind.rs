@@ -36,11 +36,13 @@ pub enum SolverKind {
     HeunChurn,
     /// Optimal Linear Subspace Search: fitted combinations of the start and all noise estimates.
     Olss,
+    /// Multistep consistency sampling: to the end of the exact flow, and up again with fresh noise.
+    Consistency,
 }
 
 impl SolverKind {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Ddim,
         Self::Euler,
         Self::FlowEuler,
@@ -55,6 +57,7 @@ impl SolverKind {
         Self::DpmPp2mSde,
         Self::HeunChurn,
         Self::Olss,
+        Self::Consistency,
     ];
 
     /// Whether `eta` adds fresh noise to it.
@@ -68,6 +71,12 @@ impl SolverKind {
     /// Order of UniPC; 2 for the others, which do not read it.
     pub fn order(self) -> usize {
         if self == Self::UniPc3 { 3 } else { 2 }
+    }
+
+    /// Evaluations of the denoiser behind one call, roughly: the exact consistency function
+    /// follows the flow to its end.
+    pub(in crate::labs::noise) fn evaluations(self) -> usize {
+        if self == Self::Consistency { 150 } else { 1 }
     }
 
     /// Its name in legends.
@@ -87,6 +96,7 @@ impl SolverKind {
             Self::FlowEuler => "flow Euler",
             Self::HeunChurn => "Heun with churn",
             Self::Olss => "OLSS",
+            Self::Consistency => "consistency",
         }
     }
 }

@@ -19,6 +19,7 @@ mod guidance_interval;
 mod halton;
 mod hang;
 mod hyperschedule;
+mod latent_consistency;
 mod linear;
 mod linear_quadratic;
 mod minority;
@@ -72,6 +73,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &pndm::PNDM,
     &euler_ancestral::EULER_ANCESTRAL,
     &edm_stochastic::EDM_STOCHASTIC,
+    &latent_consistency::LATENT_CONSISTENCY,
     &minority::MINORITY,
     &guidance_interval::GUIDANCE_INTERVAL,
     &halton::HALTON,
@@ -97,6 +99,9 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
     }
     if config.one_class && config.guidance_weight != 1.0 {
         return Some("guidance-interval");
+    }
+    if config.solver == SolverKind::Consistency {
+        return Some("latent-consistency");
     }
     if config.solver == SolverKind::Olss {
         return Some("linear-subspace");
