@@ -22,6 +22,8 @@ mod dispatch;
 #[cfg(feature = "gpu")]
 mod faults;
 #[cfg(feature = "gpu")]
+mod images;
+#[cfg(feature = "gpu")]
 mod job;
 #[cfg(feature = "gpu")]
 mod readback;
@@ -44,6 +46,7 @@ pub use {
     choose::{Choice, Path, Probe, Speeds, Wish, choose},
     device::Gpu,
     dispatch::{Batch, Dispatch},
+    images::{ImageDenoiser, ImageDenoising},
     job::{GpuJob, GpuLab},
     readback::Readback,
     select::{Selected, Selecting, Selector},

@@ -3,6 +3,7 @@
 
 mod axpb;
 mod denoise;
+mod image_denoise;
 mod mlp_train;
 mod normals;
 mod philox_words;
@@ -18,6 +19,10 @@ mod select_ties;
 
 pub use axpb::{Axpb, AxpbParams, axpb_cpu};
 pub use denoise::{Denoise, DenoiseParams, FIRST_ORDER, denoise_cpu, denoise_level};
+pub use image_denoise::{
+    IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
+    image_denoise_cpu, image_points,
+};
 pub use mlp_train::{
     MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpState, MlpTrain, MlpTrainParams,
     mlp_train_cpu,
@@ -42,6 +47,7 @@ pub static ALL: &[Listed] = &[
     Listed::of::<Normals>(),
     Listed::of::<Axpb>(),
     Listed::of::<Denoise>(),
+    Listed::of::<ImageDenoise>(),
     Listed::of::<MlpTrain>(),
     Listed::of::<RadixHistogram>(),
     Listed::of::<RadixChoose>(),

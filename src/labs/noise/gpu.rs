@@ -1,6 +1,7 @@
-//! The particles by a kernel: every step is one dispatch, its states come back a little later, and
+//! The particles and the images by kernels: every step is one dispatch, its states come back a little later, and
 //! what follows (distances, pictures, charts) is the same code as on the CPU.
 
+use super::images::OnDevice as ImagesOnDevice;
 use super::model::{Problem, Work};
 use super::solver::{SolverKind, ancestral_split};
 use super::{Config, Noise, Run, World};
@@ -24,6 +25,10 @@ impl GpuLab for Noise {
         _data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
+        if config.world == World::Images && ImagesOnDevice::takes(config) {
+            let job = ImagesOnDevice::new(config)?;
+            return Ok(Some(Box::new(Wrapped(job, Run::Images))));
+        }
         if config.world != World::Plane
             || config.is_searched()
             || config.one_class
@@ -49,7 +54,25 @@ impl GpuLab for Noise {
     }
 }
 
-struct OnDevice {
+/// A job on the device whose result becomes a [`Run`].
+struct Wrapped<J: GpuJob>(J, fn(J::Out) -> Run);
+
+impl<J: GpuJob> GpuJob for Wrapped<J> {
+    type Out = Run;
+
+    fn poll(&mut self, gpu: &Gpu) -> Result<Step<Run>> {
+        Ok(match self.0.poll(gpu)? {
+            Step::Working => Step::Working,
+            Step::Done(run) => Step::Done((self.1)(run)),
+        })
+    }
+
+    fn progress(&self) -> f64 {
+        self.0.progress()
+    }
+}
+
+struct PlaneOnDevice {
     states: Buffer,
     estimates: Buffer,
     dispatch: Dispatch<Denoise>,
@@ -64,7 +87,7 @@ struct Ticket {
 struct Stepping {
     work: Work,
     start: Vec<f32>,
-    device: Option<OnDevice>,
+    device: Option<PlaneOnDevice>,
     submitted: usize,
     recorded: usize,
     tickets: VecDeque<Ticket>,
@@ -79,7 +102,7 @@ impl Stepping {
             self.start.extend(ready.into_iter().map(|v| v as f32));
             return Ok(());
         }
-        self.device = Some(OnDevice::new(gpu, self.work.problem(), &self.start)?);
+        self.device = Some(PlaneOnDevice::new(gpu, self.work.problem(), &self.start)?);
         Ok(())
     }
 
@@ -127,7 +150,7 @@ impl Stepping {
     }
 }
 
-impl OnDevice {
+impl PlaneOnDevice {
     fn new(gpu: &Gpu, problem: &Problem, start: &[f32]) -> Result<Self> {
         let m = &problem.mixture;
         let pick = |k: usize| [m.mean(k)[0] as f32, m.mean(k)[1] as f32];

@@ -65,9 +65,10 @@ impl Problem {
             levels: levels.into(),
             spread: mixture.std_dev(),
             mixture,
-            whole: match config.one_class {
-                true => Some(Arc::new(config.whole_mixture()?)),
-                false => None,
+            whole: if config.one_class {
+                Some(Arc::new(config.whole_mixture()?))
+            } else {
+                None
             },
             weights,
             config: config.clone(),

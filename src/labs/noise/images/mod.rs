@@ -2,10 +2,14 @@
 //! the images themselves (or over Gaussians of width h around them). It is honest about what a
 //! perfect denoiser does: without a width every sample ends on a training image.
 
+#[cfg(feature = "gpu")]
+mod gpu;
 mod report;
 mod run;
 mod work;
 
+#[cfg(feature = "gpu")]
+pub(super) use gpu::OnDevice;
 pub use run::{Image, ImageRun};
 pub(super) use work::Work;
 
@@ -15,6 +19,9 @@ use std::sync::Arc;
 
 /// Side of an image.
 pub const SIDE: usize = 8;
+
+/// Samples that are generated.
+const SAMPLES: usize = 24;
 
 /// Training images, pixels from -1 to 1, with labels.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +73,11 @@ impl ImageSet {
     /// Whether there are none (never, after construction).
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// Number of pixels of an image.
+    pub fn pixels(&self) -> usize {
+        digits::PIXELS
     }
 
     /// Pixels of an image.

@@ -5,20 +5,16 @@ use super::super::schedule;
 use super::super::solver::{Model, Solver};
 use super::report;
 use super::run::{Image, ImageRun};
-use super::{Belief, ImageSet};
-use crate::core::digits::PIXELS;
+use super::{Belief, ImageSet, SAMPLES};
 use crate::core::rng::{Stream, StreamId, integer_normal};
 use crate::core::{Job, Result, Step};
 use std::sync::Arc;
 
-/// Samples that are generated.
-const SAMPLES: usize = 24;
-
 /// The computation in steps.
 pub(in crate::labs::noise) struct Work {
     config: Config,
-    set: Arc<ImageSet>,
-    levels: Arc<[f64]>,
+    pub(super) set: Arc<ImageSet>,
+    pub(super) levels: Arc<[f64]>,
     spread: f64,
     current: Option<(Solver, Image)>,
     images: Vec<Image>,
@@ -40,17 +36,22 @@ impl Work {
         })
     }
 
-    fn begin(&self) -> (Solver, Image) {
-        let k = self.images.len() as u32;
+    /// Start noise of a sample, and its record with the first picture.
+    pub(super) fn start(&self, k: u32) -> (Vec<f64>, Image) {
         let stream = Stream::new(self.config.seed, StreamId::Noise)
             .replicate(30)
             .step(k);
         let top = self.levels[0];
-        let x: Vec<f64> = (0..PIXELS as u64)
+        let x: Vec<f64> = (0..self.set.pixels() as u64)
             .map(|e| top * f64::from(integer_normal(stream.at(e))))
             .collect();
         let mut image = Image::default();
         image.frames.push(self.seen(&x, top));
+        (x, image)
+    }
+
+    fn begin(&self) -> (Solver, Image) {
+        let (x, image) = self.start(self.images.len() as u32);
         let solver = Solver::new(
             self.config.solver,
             self.config.solver.order(),
@@ -61,8 +62,13 @@ impl Work {
         (solver, image)
     }
 
+    /// The run, from its samples.
+    pub(super) fn report(&self, images: Vec<Image>) -> ImageRun {
+        report::build(&self.config, &self.set, &self.levels, self.spread, images)
+    }
+
     /// Pixels as they are shown: the noise never grows beyond the spread of the data.
-    fn seen(&self, x: &[f64], level: f64) -> Arc<[f32]> {
+    pub(super) fn seen(&self, x: &[f64], level: f64) -> Arc<[f32]> {
         let scale = self.spread / (self.spread * self.spread + level * level).sqrt();
         x.iter().map(|v| (scale * v) as f32).collect()
     }
@@ -99,8 +105,7 @@ impl Job for Work {
     fn step(&mut self) -> Result<Step<ImageRun>> {
         if self.images.len() == SAMPLES {
             let images = std::mem::take(&mut self.images);
-            let run = report::build(&self.config, &self.set, &self.levels, self.spread, images);
-            return Ok(Step::Done(run));
+            return Ok(Step::Done(self.report(images)));
         }
         let (mut solver, mut image) = match self.current.take() {
             Some(current) => current,

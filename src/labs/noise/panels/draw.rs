@@ -60,8 +60,8 @@ pub(crate) fn show(
         }
     }
     match change {
-        Some((i, Some(to))) => config.modes[i] = placed(to),
-        Some((i, None)) if config.modes.len() > 1 => {
+        Some((i, Edit::Move(to))) => config.modes[i] = placed(to),
+        Some((i, Edit::Remove)) if config.modes.len() > 1 => {
             config.modes.remove(i);
         }
         Some(_) => {}
@@ -82,7 +82,13 @@ fn data_at(map: &Map, at: Pos2, scale: f64) -> [f64; 2] {
     [f64::from(v.x) / scale, f64::from(v.y) / scale]
 }
 
-/// One handle: where it was moved to, `None` inside to remove it.
+/// What was done to a mode.
+enum Edit {
+    Move([f64; 2]),
+    Remove,
+}
+
+/// One handle; what was done to it.
 fn handle(
     i: usize,
     at: Pos2,
@@ -91,7 +97,7 @@ fn handle(
     scale: f64,
     stage: &Stage<'_>,
     ui: &Ui,
-) -> Option<Option<[f64; 2]>> {
+) -> Option<Edit> {
     let response = ui.interact(
         Rect::from_center_size(at, Vec2::splat(GRIP)),
         ui.scope_id().with(("mode", stage.slot, i)),
@@ -119,15 +125,17 @@ fn handle(
         let to = response
             .interact_pointer_pos()
             .map(|p| data_at(map, p, scale));
-        return to.filter(|to| to.iter().all(|v| v.is_finite())).map(Some);
+        return to
+            .filter(|to| to.iter().all(|v| v.is_finite()))
+            .map(Edit::Move);
     }
     if response.secondary_clicked() {
-        return Some(None);
+        return Some(Edit::Remove);
     }
     if response.has_focus() {
         let pressed = |key| ui.input(|input| input.key_pressed(key));
         if pressed(Key::Delete) || pressed(Key::Backspace) {
-            return Some(None);
+            return Some(Edit::Remove);
         }
         let axis = |up, down| f64::from(i8::from(pressed(up)) - i8::from(pressed(down)));
         let by = [
@@ -135,7 +143,7 @@ fn handle(
             NUDGE * axis(Key::ArrowUp, Key::ArrowDown),
         ];
         if by != [0.0; 2] {
-            return Some(Some([mode[0] + by[0], mode[1] + by[1]]));
+            return Some(Edit::Move([mode[0] + by[0], mode[1] + by[1]]));
         }
     }
     None
