@@ -149,6 +149,8 @@ fn engine(
             start_secs: period,
         }),
         headroom_blocks: headroom,
+        on_demand: moves,
+        split_secs: scales.then_some(2.0 * period),
         faults,
     };
     engine
@@ -361,6 +363,18 @@ proptest! {
             }
             prop_assert_eq!(at, engine.requests().completed_at[i], "request {}: {:?}", i, own);
         }
+    }
+
+    #[test]
+    fn no_request_is_lost_while_the_split_changes(
+        config in config(vec![Scheduler::Vllm, Scheduler::Sarathi, Scheduler::VllmV1]),
+        plan in plan(),
+        replicas in 3_u64..=5,
+    ) {
+        let prefill_instances = 1 + config.seed % (replicas - 1);
+        let config = Config { prefill_instances, replicas, ..config };
+        prop_assume!(Serving::check(&config).is_ok());
+        check_all(&config, engine(&config, plan))?;
     }
 
     #[test]

@@ -76,6 +76,8 @@ fn words(incident: &Incident) -> String {
         Turn::Ready => format!("instance {i} is ready"),
         Turn::Drains => format!("instance {i} takes no more"),
         Turn::Off => format!("instance {i} is off"),
+        Turn::Prefills => format!("instance {i} computes prompts from now on"),
+        Turn::Decodes => format!("instance {i} decodes from now on"),
     }
 }
 

@@ -229,6 +229,8 @@ pub struct Snapshot {
     pub cached: Vec<Option<u32>>,
     /// Requests whose KV is on its way to another instance.
     pub flying: Vec<Flying>,
+    /// Requests that wait at the gateway for an instance, in order, and whether each was preempted.
+    pub gateway: Vec<(u32, bool)>,
     /// Where every instance stands.
     pub standing: Vec<Standing>,
     /// Waiting requests in order, and whether each was preempted, instance by instance.
@@ -299,12 +301,16 @@ impl Snapshot {
                 queue.map(|&q| (q, r.restarts[q as usize] > 0)).collect()
             })
             .collect();
+        let gateway: Vec<(u32, bool)> = (state.gateway())
+            .map(|q| (q, r.restarts[q as usize] > 0))
+            .collect();
         let swapped = (0..state.replicas())
             .map(|d| state.desk(d).swapped.iter().map(|s| s.request).collect())
             .collect();
         let mut snapshot = Self {
             holdings,
             flying,
+            gateway,
             standing,
             cached,
             queues,
@@ -334,7 +340,8 @@ impl Snapshot {
 
     /// Waiting requests over all instances.
     pub fn waiting(&self) -> usize {
-        self.queues.iter().map(Vec::len).sum()
+        let queued: usize = self.queues.iter().map(Vec::len).sum();
+        queued + self.gateway.len()
     }
 
     /// Swapped requests over all instances.

@@ -87,7 +87,9 @@ impl Lab for Serving {
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
         let router = config.routing.card().exhibit;
-        let id = if config.pools().is_some() {
+        let id = if config.pools().is_some() && (config.on_demand || config.tuned_split) {
+            "pd-serve"
+        } else if config.pools().is_some() {
             "distserve"
         } else if config.migrates() || config.scales() {
             "llumnix"
@@ -121,6 +123,9 @@ impl Lab for Serving {
                 ),
                 None => format!("{label}, {} instances, {router}", config.replicas),
             };
+            if config.pools().is_some() && config.on_demand {
+                label.push_str(", on demand");
+            }
             if config.migrates() {
                 label.push_str(", migrating");
             }

@@ -217,6 +217,12 @@ fn never_fits(config: &Config, state: &Engine, i: usize) -> String {
 }
 
 fn waiting(config: &Config, state: &Engine, r: u32) -> Vec<String> {
+    if let Some(before) = state.at_gateway(r) {
+        return vec![format!(
+            "Gateway: no instance that is idle has room for it; {before} request{} before it there.",
+            if before == 1 { " waits" } else { "s wait" }
+        )];
+    }
     let desk = state.desk(state.requests().replica[r as usize] as usize);
     let mut lines = state.why(r);
     let place = desk.queue.iter().position(|&q| q == r).unwrap_or(0);

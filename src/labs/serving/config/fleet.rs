@@ -58,7 +58,14 @@ impl Config {
             .collect();
         let headroom = self.headroom_percent / 100.0 * self.kv_blocks() as f64;
         let kept = self.can_migrate() && self.batch_share > 0.0 && headroom >= 1.0;
-        let any = rebalance.is_some() || scale.is_some() || !faults.is_empty() || kept;
+        let forwards = self.pools().is_some() && self.on_demand;
+        let split_secs = (self.pools().is_some() && self.tuned_split).then_some(self.split_secs);
+        let any = forwards
+            || split_secs.is_some()
+            || rebalance.is_some()
+            || scale.is_some()
+            || !faults.is_empty()
+            || kept;
         any.then(|| FleetPlan {
             latency_secs: self.transfer_millis * 1e-3,
             secs_per_token: self.secs_per_kv_token(),
@@ -66,6 +73,8 @@ impl Config {
             rebalance,
             scale,
             headroom_blocks: if kept { headroom as u32 } else { 0 },
+            on_demand: forwards,
+            split_secs,
             faults,
         })
     }

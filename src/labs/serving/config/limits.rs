@@ -117,7 +117,7 @@ impl Config {
 
     /// The router of a run in its initial state.
     pub fn router(&self) -> Box<dyn Route> {
-        (self.routing.card().make)(self.seed)
+        (self.routing.card().make)(self)
     }
 }
 

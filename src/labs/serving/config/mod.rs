@@ -179,6 +179,14 @@ pub struct Config {
     pub scale_down_above: f64,
     /// Seconds until an instance that was started is ready.
     pub start_secs: f64,
+    /// Whether requests wait at the gateway until a prefill instance is idle.
+    pub on_demand: bool,
+    /// Whether the split into prefill and decode instances changes with the load.
+    pub tuned_split: bool,
+    /// Seconds between two choices of the split.
+    pub split_secs: f64,
+    /// Age of the figures that the router of reports sees, at most, in seconds.
+    pub report_secs: f64,
     /// What goes wrong.
     pub fault: FaultChoice,
     /// Instance to which it happens.
@@ -353,6 +361,10 @@ impl Default for Config {
             scale_up_below: 10.0,
             scale_down_above: 60.0,
             start_secs: 10.0,
+            on_demand: false,
+            tuned_split: false,
+            split_secs: 60.0,
+            report_secs: 1.0,
             fault: FaultChoice::None,
             fault_instance: 0,
             fault_at_secs: 10.0,

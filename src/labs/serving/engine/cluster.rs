@@ -11,6 +11,7 @@ pub struct Cluster<'a> {
     pub(super) open: &'a [u32],
     pub(super) requests: &'a Requests,
     pub(super) limits: &'a Limits,
+    pub(super) now: f64,
 }
 
 impl Cluster<'_> {
@@ -31,6 +32,11 @@ impl Cluster<'_> {
     /// The instance with this number among all, if it takes arrivals.
     pub fn numbered(&self, number: u32) -> Option<usize> {
         self.open.binary_search(&number).ok()
+    }
+
+    /// Time of the arrival.
+    pub fn now(&self) -> f64 {
+        self.now
     }
 
     /// Whether there are none.

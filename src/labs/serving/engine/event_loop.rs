@@ -233,7 +233,8 @@ impl Engine {
 
     /// Waiting requests over all instances.
     pub fn waiting(&self) -> usize {
-        self.replicas.iter().map(|r| r.desk.queue.len()).sum()
+        let queued: usize = self.replicas.iter().map(|r| r.desk.queue.len()).sum();
+        queued + self.gateway().count()
     }
 
     /// Whether no event is left.
@@ -250,6 +251,11 @@ impl Engine {
     pub fn deadlock(&self) -> Option<Error> {
         if !self.idle() || self.finished + self.ignored == self.requests.len() {
             return None;
+        }
+        if let Some(r) = self.gateway().next() {
+            return Some(Error::Stuck(format!(
+                "deadlock: no instance takes request {r}"
+            )));
         }
         for replica in &self.replicas {
             let desk = &replica.desk;
@@ -381,7 +387,13 @@ impl Engine {
 
     /// Sends a waiting request to an instance.
     pub(super) fn route(&mut self, r: u32, sink: &mut dyn Sink) {
-        if self.open.is_empty() {
+        let late = self.fleet.is_some() && self.forwards();
+        let found = if late { self.forwarded(r) } else { None };
+        if let Some(replica) = found {
+            self.seat(r, replica, sink);
+            return;
+        }
+        if late || self.open.is_empty() {
             if let Some(fleet) = &mut self.fleet {
                 fleet.nowhere.push_back(r);
             }
@@ -392,9 +404,14 @@ impl Engine {
             open: &self.open,
             requests: &self.requests,
             limits: &self.limits,
+            now: self.now,
         };
         let place = self.router.pick(&cluster, r).min(self.open.len() - 1);
-        let replica = self.open[place];
+        self.seat(r, self.open[place], sink);
+    }
+
+    /// Puts a waiting request into the queue of an instance.
+    pub(super) fn seat(&mut self, r: u32, replica: u32, sink: &mut dyn Sink) {
         self.requests.replica[r as usize] = replica;
         let place = &mut self.replicas[replica as usize];
         place.desk.now = self.now;
@@ -584,6 +601,8 @@ impl Engine {
         self.settle(index, cohort, left_out, &entries, sink);
         self.hand_over(index, &entries, sink);
         if self.fleet.is_some() {
+            let secs = self.flights[flight as usize].stage_secs;
+            self.count_work(index, secs, &entries);
             self.stop_movers(index, &entries, sink);
         }
         ended.clear();

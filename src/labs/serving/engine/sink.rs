@@ -84,6 +84,10 @@ pub enum Turn {
     Drains,
     /// It was switched off.
     Off,
+    /// It computes prompts from now on.
+    Prefills,
+    /// It decodes from now on.
+    Decodes,
 }
 
 /// Something that happened to an instance.

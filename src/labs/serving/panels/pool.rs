@@ -229,7 +229,7 @@ fn waiting(
     let mut frames = Vec::new();
     let states = [palette.states[0], palette.states[3]];
     let out = color_of(Stretch::Swapped, palette);
-    let queued = snapshot.queues.iter().flatten();
+    let queued = (snapshot.gateway.iter()).chain(snapshot.queues.iter().flatten());
     let cells = (snapshot.swapped.iter().flatten().map(|&r| (r, false, out)))
         .chain(queued.map(|&(r, again)| (r, again, states[usize::from(again)])));
     for (i, (request, preempted, color)) in cells.enumerate() {

@@ -1,6 +1,6 @@
 //! Several instances: moving requests, scaling, faults.
 
-use super::super::config::{Config, FaultChoice, Migration};
+use super::super::config::{Config, FaultChoice, Migration, Routing};
 use super::choose;
 use crate::core::Param;
 
@@ -107,6 +107,47 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Time between the decision to start an instance and its first request.")
     .group("Instances")
     .when(Config::scales),
+    Param::toggle(
+        "on_demand",
+        "Forward on demand",
+        |c: &Config| c.on_demand,
+        |c, v| c.on_demand = v,
+    )
+    .doc("Requests wait at the gateway, which tries the prefill instances in order; one that is not idle refuses. Off: the router chooses at arrival, and requests queue at the instances.")
+    .group("Instances")
+    .when(|c| c.pools().is_some()),
+    Param::toggle(
+        "tuned_split",
+        "Split follows the load",
+        |c: &Config| c.tuned_split,
+        |c, v| c.tuned_split = v,
+    )
+    .doc("From time to time an instance changes sides, so that prefill and decode instances stand in proportion to the seconds a request costs on each side.")
+    .group("Instances")
+    .when(|c| c.pools().is_some()),
+    Param::float(
+        "split_secs",
+        "Look at the split every",
+        [0.1, 10_000.0],
+        |c: &Config| c.split_secs,
+        |c, v| c.split_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Time between two choices of the split.")
+    .group("Instances")
+    .when(|c| c.pools().is_some() && c.tuned_split),
+    Param::float(
+        "report_secs",
+        "Reports every",
+        [0.0, 1000.0],
+        |c: &Config| c.report_secs,
+        |c, v| c.report_secs = v,
+    )
+    .unit("s")
+    .doc("How often the instances report their queues to the router.")
+    .group("Instances")
+    .when(|c| c.replicas > 1 && c.routing == Routing::Reported),
     Param::choice(
         "fault",
         "Fault",

@@ -9,7 +9,7 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Freest (Llumnix)",
     exhibit: "llumnix",
-    make: |_seed| Box::new(Freest),
+    make: |_| Box::new(Freest),
 };
 
 #[derive(Debug, Clone, Copy)]

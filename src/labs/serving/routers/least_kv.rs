@@ -7,7 +7,7 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Least KV use",
     exhibit: "",
-    make: |_seed| Box::new(LeastKv),
+    make: |_| Box::new(LeastKv),
 };
 
 #[derive(Debug, Clone, Copy)]

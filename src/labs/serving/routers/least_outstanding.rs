@@ -7,7 +7,7 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Least outstanding",
     exhibit: "",
-    make: |_seed| Box::new(LeastOutstanding),
+    make: |_| Box::new(LeastOutstanding),
 };
 
 #[derive(Debug, Clone, Copy)]

@@ -7,12 +7,14 @@ mod least_outstanding;
 mod power_of_two;
 mod prefix_aware;
 mod random;
+mod reported;
 mod round_robin;
 mod session_affinity;
 mod shortest_tokens;
 #[cfg(test)]
 mod tests;
 
+use super::config::Config;
 use super::engine::Cluster;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -24,8 +26,8 @@ pub struct Card {
     pub name: &'static str,
     /// Key of its exhibit; empty where it has none.
     pub exhibit: &'static str,
-    /// The router in its initial state, for a seed.
-    pub make: fn(u64) -> Box<dyn Route>,
+    /// The router in its initial state.
+    pub make: fn(&Config) -> Box<dyn Route>,
 }
 
 /// Chooses an instance for every arrival.
@@ -83,6 +85,8 @@ registry! {
     ShortestTokens => shortest_tokens::CARD,
     /// To the instance with the fewest KV blocks in use.
     LeastKv => least_kv::CARD,
+    /// To the instance with the fewest prompt tokens in reports of some age.
+    Reported => reported::CARD,
     /// To the instance with the most free blocks per request.
     Freest => freest::CARD,
     /// Where the conversation began.
@@ -92,8 +96,12 @@ registry! {
 }
 
 impl From<Routing> for Box<dyn Route> {
-    /// The router with seed 0.
+    /// The router with seed 0, the other parameters as they come.
     fn from(routing: Routing) -> Self {
-        (routing.card().make)(0)
+        let config = Config {
+            seed: 0,
+            ..Config::default()
+        };
+        (routing.card().make)(&config)
     }
 }

@@ -10,9 +10,9 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Power of two choices",
     exhibit: "power-of-two",
-    make: |seed| {
+    make: |config| {
         Box::new(PowerOfTwo {
-            draws: Stream::new(seed, StreamId::Policy),
+            draws: Stream::new(config.seed, StreamId::Policy),
         })
     },
 };

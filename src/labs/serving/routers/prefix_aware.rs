@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 pub(super) const CARD: Card = Card {
     name: "Prefix aware",
     exhibit: "prefix-aware",
-    make: |_seed| Box::new(PrefixAware),
+    make: |_| Box::new(PrefixAware),
 };
 
 #[derive(Debug, Clone, Copy)]

@@ -8,9 +8,9 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Random",
     exhibit: "",
-    make: |seed| {
+    make: |config| {
         Box::new(Random {
-            draws: Stream::new(seed, StreamId::Policy),
+            draws: Stream::new(config.seed, StreamId::Policy),
         })
     },
 };

@@ -7,7 +7,7 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Round robin",
     exhibit: "",
-    make: |_seed| Box::new(RoundRobin { routed: 0 }),
+    make: |_| Box::new(RoundRobin { routed: 0 }),
 };
 
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub(super) const CARD: Card = Card {
     name: "Session affinity",
     exhibit: "",
-    make: |_seed| Box::<SessionAffinity>::default(),
+    make: |_| Box::<SessionAffinity>::default(),
 };
 
 #[derive(Debug, Clone, Default)]

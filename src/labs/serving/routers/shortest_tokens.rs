@@ -8,7 +8,7 @@ use crate::labs::serving::engine::Cluster;
 pub(super) const CARD: Card = Card {
     name: "Shortest tokens",
     exhibit: "",
-    make: |_seed| Box::new(ShortestTokens),
+    make: |_| Box::new(ShortestTokens),
 };
 
 #[derive(Debug, Clone, Copy)]

@@ -7,6 +7,7 @@ mod llumnix;
 mod mlfq;
 mod orca;
 mod past_future;
+mod pd_serve;
 mod power_of_two;
 mod prefix_aware;
 mod priority;
@@ -36,6 +37,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &vtc::VTC,
     &priority::PRIORITY,
     &distserve::DISTSERVE,
+    &pd_serve::PD_SERVE,
     &llumnix::LLUMNIX,
     &power_of_two::POWER_OF_TWO,
     &prefix_aware::PREFIX_AWARE,

@@ -87,6 +87,9 @@ impl Engine {
     /// An instance dies with everything in its memory.
     fn die(&mut self, index: usize, sink: &mut dyn Sink) {
         self.stand(index, Standing::Dead, sink);
+        if let Some(fleet) = &mut self.fleet {
+            fleet.turning = fleet.turning.filter(|&i| i as usize != index);
+        }
         self.cut_moves(index);
         let again = self.cut_transfers(index);
         let lost = self.take_requests(index, sink);

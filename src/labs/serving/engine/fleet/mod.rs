@@ -5,6 +5,7 @@
 //! repository AlibabaPAI/llumnix). All of it is off unless a plan is given.
 
 mod faults;
+mod gateway;
 mod moves;
 mod scaling;
 
@@ -35,6 +36,10 @@ pub struct FleetPlan {
     pub scale: Option<Scale>,
     /// Blocks that count as taken on an instance with a request of the first class.
     pub headroom_blocks: u32,
+    /// Whether requests wait at the gateway until a prefill instance is idle (split pools only).
+    pub on_demand: bool,
+    /// Seconds after which the split into prefill and decode instances is chosen anew.
+    pub split_secs: Option<f64>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -68,6 +73,11 @@ pub(super) struct Fleet {
     pub(super) nowhere: VecDeque<u32>,
     /// Instances that got room outside their own events.
     wake: Vec<u32>,
+    worked: gateway::Worked,
+    /// When the split was looked at last.
+    split_at: f64,
+    /// The instance that changes sides as soon as it is empty.
+    turning: Option<u32>,
     template: Box<dyn Policy>,
 }
 
@@ -131,7 +141,7 @@ impl Engine {
             self.plan(fault.at, Side::Fault(place as u32, true));
             self.plan(fault.until, Side::Fault(place as u32, false));
         }
-        if plan.rebalance.is_some() || plan.scale.is_some() {
+        if plan.rebalance.is_some() || plan.scale.is_some() || plan.split_secs.is_some() {
             self.plan(plan.period_secs, Side::Tick);
         }
         self.fleet = Some(Box::new(Fleet {
@@ -142,6 +152,9 @@ impl Engine {
             moves: Vec::new(),
             nowhere: VecDeque::new(),
             wake: Vec::new(),
+            worked: gateway::Worked::default(),
+            split_at: 0.0,
+            turning: None,
             template,
         }));
         self.reopen();
@@ -215,7 +228,9 @@ impl Engine {
 
     /// An instance is ready: those that found none come to it, and what waits to be sent to it.
     fn welcome(&mut self, instance: usize, sink: &mut dyn Sink) {
-        if !self.open.is_empty() {
+        if self.forwards() {
+            self.forward_waiting(sink);
+        } else if !self.open.is_empty() {
             let waiting = self.fleet.as_mut().map(|f| std::mem::take(&mut f.nowhere));
             for r in waiting.into_iter().flatten() {
                 self.route(r, sink);
@@ -229,6 +244,8 @@ impl Engine {
         self.now = at;
         self.scale(sink);
         self.rebalance(sink);
+        self.tune_split();
+        self.begin_turn(sink);
         if let Some(fleet) = &self.fleet
             && self.goes_on()
         {
@@ -241,9 +258,13 @@ impl Engine {
     pub(super) fn tend(&mut self, sink: &mut dyn Sink) {
         while self.give_up_a_move() {}
         for i in 0..self.replicas.len() {
-            let dry = self.replicas[i].outstanding == 0 && self.replicas[i].desk.reserved == 0;
+            let dry = self.replicas[i].outstanding == 0 && self.replicas[i].desk.holders == 0;
             if dry && self.standing(i) == Standing::Draining {
-                self.stand(i, Standing::Off, sink);
+                if self.fleet.as_ref().and_then(|f| f.turning) == Some(i as u32) {
+                    self.change_sides(i, sink);
+                } else {
+                    self.stand(i, Standing::Off, sink);
+                }
             }
         }
         while let Some(i) = self.fleet.as_mut().and_then(|f| f.wake.pop()) {
@@ -253,6 +274,9 @@ impl Engine {
                 self.form(i as usize, sink);
             }
             while self.give_up_a_move() {}
+        }
+        if self.forwards() {
+            self.forward_waiting(sink);
         }
     }
 
