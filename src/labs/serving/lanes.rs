@@ -2,7 +2,7 @@
 //! to a row where there are too many.
 
 use super::Run;
-use super::engine::Standing;
+use super::engine::{PrefixTree, Standing};
 use super::forecast::curve;
 use super::log::Stretch;
 
@@ -233,6 +233,8 @@ pub struct Snapshot {
     pub gateway: Vec<(u32, bool)>,
     /// Where every instance stands.
     pub standing: Vec<Standing>,
+    /// The cached blocks as a tree, instance by instance; empty where prefixes are not cached.
+    pub trees: Vec<PrefixTree>,
     /// Waiting requests in order, and whether each was preempted, instance by instance.
     pub queues: Vec<Vec<(u32, bool)>>,
     /// Requests whose blocks lie in the memory of the host, instance by instance.
@@ -295,6 +297,9 @@ impl Snapshot {
         let cached = (0..state.replicas())
             .map(|d| state.desk(d).cache.as_ref().map(|c| c.unused()))
             .collect();
+        let trees = (0..state.replicas())
+            .map(|d| (state.desk(d).cache.as_ref()).map_or_else(PrefixTree::default, |c| c.tree()))
+            .collect();
         let queues = (0..state.replicas())
             .map(|d| {
                 let queue = state.desk(d).queue.iter();
@@ -313,6 +318,7 @@ impl Snapshot {
             gateway,
             standing,
             cached,
+            trees,
             queues,
             swapped,
             prefill_instances: state.pools().map_or(0, |p| p.prefill as usize),

@@ -321,6 +321,7 @@ fn running(config: &Config, state: &Engine, r: u32) -> Vec<String> {
             config.chunk_size
         ));
     }
+    lines.extend(iteration(config, state, r));
     if config.scheduler.has(Feature::Slots) {
         let held = requests.blocks[i];
         let filled = state.limits().blocks_for(requests.processed[i]);
@@ -329,6 +330,42 @@ fn running(config: &Config, state: &Engine, r: u32) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// How long the batch of a running request takes and why, and where in the pipeline it is.
+fn iteration(config: &Config, state: &Engine, r: u32) -> Option<String> {
+    let batch = state.under_way(r)?;
+    let (cost, stages) = (&state.limits().cost, state.limits().stages);
+    let work = state.work_of(&batch);
+    let mut parts = cost.parts(&work, stages);
+    let copies = batch.stage_secs - cost.stage_seconds(&work, stages);
+    if copies > 0.0 {
+        parts.push(("copies of swapped blocks", copies));
+    }
+    let parts: Vec<String> = (parts.iter())
+        .map(|(name, time)| format!("{name} {}", secs(*time)))
+        .collect();
+    let gpus = match config.tensor_parallel() {
+        n if n > 1 => format!(" on {n} GPUs"),
+        _ => String::new(),
+    };
+    let per = if stages > 1 {
+        let wait = match batch.until {
+            Some(until) => format!("until {until:.3} s"),
+            None => "next, behind another batch".to_owned(),
+        };
+        format!(
+            "Pipeline: stage {} of {stages} has the batch {wait}; every stage takes",
+            batch.stage + 1
+        )
+    } else {
+        "Time: this iteration takes".to_owned()
+    };
+    Some(format!(
+        "{per} {}{gpus}: {}.",
+        secs(batch.stage_secs),
+        parts.join(", ")
+    ))
 }
 
 fn stalled(config: &Config, prompts: usize, prefill: u32, decodes: usize) -> String {

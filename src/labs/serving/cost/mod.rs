@@ -20,7 +20,7 @@ pub use fit::{Fit, Measured, fit, fit_hinge, looks_like_profile, read_profile};
 pub use hardware::{Experts, Gpu, GpuSpec, Model, Shape};
 pub use presets::CostPreset;
 pub use profile::Profile;
-pub use roofline::{Choices, Roofline, blocks_that_fit};
+pub use roofline::{Bound, Choices, Parts, Roofline, blocks_that_fit};
 
 use super::engine::Work;
 use crate::core::{Error, Result};
@@ -97,6 +97,56 @@ impl CostModel {
         }
     }
 
+    /// What one of `stages` stages of an iteration spends its seconds on, in words.
+    pub fn parts(&self, work: &Work, stages: u32) -> Vec<(&'static str, f64)> {
+        let parts = f64::from(stages);
+        let (decodes, tokens) = (work.decodes as f64, (work.prefill + work.decodes) as f64);
+        let (quad, read) = (work.quad as f64, work.kv_read as f64);
+        let whole = match self {
+            Self::Linear(c) => vec![
+                ("fixed", c[0]),
+                ("prompt tokens", c[1] * work.prefill as f64),
+                ("attention of prompts", c[2] * quad),
+                ("decodes", c[3] * decodes),
+                ("KV read", c[4] * read),
+            ],
+            Self::Hinge(bend, c) => vec![
+                ("fixed", c[0]),
+                ("tokens", c[1] * tokens.max(*bend)),
+                ("attention of prompts", c[2] * quad),
+                ("decodes", c[3] * decodes),
+                ("KV read", c[4] * read),
+            ],
+            Self::Roofline(roofline) => {
+                let p = roofline.parts(work);
+                let linear = if p.linear.computes {
+                    "linear layers, bound by computing"
+                } else {
+                    "linear layers, bound by reading weights"
+                };
+                let attention = if p.attention.computes {
+                    "attention, bound by computing"
+                } else {
+                    "attention, bound by reading KV"
+                };
+                vec![
+                    (linear, p.linear.secs),
+                    (attention, p.attention.secs),
+                    ("all-reduces between GPUs", p.reduce),
+                    ("CPU", p.cpu),
+                ]
+            }
+        };
+        let mut out: Vec<_> = (whole.into_iter())
+            .map(|(name, secs)| (name, secs / parts))
+            .filter(|(_, secs)| *secs > 0.0)
+            .collect();
+        if let (Self::Roofline(roofline), 2..) = (self, stages) {
+            out.push(("hand-over to the next stage", roofline.send_seconds(work)));
+        }
+        out
+    }
+
     /// Refuses coefficients with which time could stand still or run backwards.
     ///
     /// # Errors
@@ -121,6 +171,40 @@ impl CostModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parts_of_an_iteration_add_up_to_it() {
+        let work = Work {
+            prefill: 512,
+            quad: 512 * 512 + 2 * 512 * 300,
+            decodes: 40,
+            kv_read: 40_300,
+            prefill_past: 300,
+            swap_blocks: 0,
+        };
+        let roofline = Roofline::new(&Choices {
+            shape: Model::Llama3_8b.shape().unwrap(),
+            gpu: Gpu::A100.spec().unwrap(),
+            tensor_parallel: 4,
+            flops_share: 0.65,
+            bandwidth_share: 0.78,
+            clock: 1.0,
+            reduce_secs: 5e-6,
+            cpu_secs: 3e-4,
+            expert_skew: 0.0,
+        });
+        for cost in [
+            CostModel::from([1e-3, 1e-4, 1e-9, 1e-5, 1e-8]),
+            CostModel::Hinge(600.0, [1e-3, 1e-4, 1e-9, 1e-5, 1e-8]),
+            CostModel::Roofline(Arc::new(roofline)),
+        ] {
+            for stages in [1, 4] {
+                let sum: f64 = cost.parts(&work, stages).iter().map(|p| p.1).sum();
+                let whole = cost.stage_seconds(&work, stages);
+                assert!((sum / whole - 1.0).abs() < 1e-12, "{cost:?} {sum} {whole}");
+            }
+        }
+    }
 
     #[test]
     fn below_the_bend_tokens_cost_nothing_more() {

@@ -22,6 +22,28 @@ pub struct Roofline {
     cpu_secs: f64,
 }
 
+/// Seconds under a roofline, and which side of it holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bound {
+    /// The larger of computing and moving bytes.
+    pub secs: f64,
+    /// Whether computing takes longer than moving the bytes.
+    pub computes: bool,
+}
+
+/// Seconds of an iteration by what they are spent on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Parts {
+    /// Linear layers: weights read, products computed.
+    pub linear: Bound,
+    /// Attention: KV read, products computed.
+    pub attention: Bound,
+    /// All-reduces between the GPUs that share every layer.
+    pub reduce: f64,
+    /// Work of the CPU.
+    pub cpu: f64,
+}
+
 /// What can be chosen about a [`Roofline`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choices {
@@ -90,6 +112,17 @@ impl Roofline {
 
     /// Seconds of an iteration on all its stages together.
     pub fn seconds(&self, work: &Work) -> f64 {
+        let Parts {
+            linear,
+            attention,
+            reduce,
+            cpu,
+        } = self.parts(work);
+        linear.secs + attention.secs + reduce + cpu
+    }
+
+    /// What an iteration spends its seconds on, on all its stages together.
+    pub fn parts(&self, work: &Work) -> Parts {
         let shape = &self.shape;
         let tokens = (work.prefill + work.decodes) as f64;
         let decode_past = (work.kv_read - work.prefill_past) as f64;
@@ -102,7 +135,12 @@ impl Roofline {
                 * (shape.attention[0] * work.quad as f64 / 2.0 + shape.attention[1] * decode_past),
             shape.kv_bytes * (work.kv_read as f64 + tokens),
         );
-        linear + attention + 2.0 * shape.layers * self.reduce(tokens) + self.cpu_secs
+        Parts {
+            linear,
+            attention,
+            reduce: 2.0 * shape.layers * self.reduce(tokens),
+            cpu: self.cpu_secs,
+        }
     }
 
     /// Seconds to hand the activations of a batch to the next stage.
@@ -111,8 +149,12 @@ impl Roofline {
         self.reduce_secs + 2.0 * self.shape.width * tokens / self.link
     }
 
-    fn larger(&self, flops: f64, bytes: f64) -> f64 {
-        (flops / self.flops).max(bytes / self.bandwidth)
+    fn larger(&self, flops: f64, bytes: f64) -> Bound {
+        let (computing, moving) = (flops / self.flops, bytes / self.bandwidth);
+        Bound {
+            secs: computing.max(moving),
+            computes: computing >= moving,
+        }
     }
 
     /// One all-reduce of the activations.

@@ -345,18 +345,7 @@ impl Desk {
             work.decodes = u64::from(self.cohort.running());
             work.kv_read = self.cohort.tokens();
         }
-        for entry in &self.batch {
-            let past = u64::from(requests.processed[entry.request as usize]);
-            let q = u64::from(entry.tokens);
-            work.kv_read += past;
-            if entry.prefill {
-                work.prefill += q;
-                work.prefill_past += past;
-                work.quad += q * q + 2 * q * past;
-            } else {
-                work.decodes += 1;
-            }
-        }
+        work.add(&self.batch, requests);
         work
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(super) struct Flight {
     pub(super) iteration: u64,
     pub(super) replica: u32,
-    stage_secs: f64,
+    pub(super) stage_secs: f64,
     pub(super) entries: Vec<Entry>,
     /// Whether the cohort runs too, before the entries.
     pub(super) cohort: bool,
@@ -74,7 +74,7 @@ pub struct Engine {
     pub(super) open: Vec<u32>,
     pub(super) flights: Vec<Flight>,
     pub(super) spare: Vec<u32>,
-    ends: Calendar<StageEnd>,
+    pub(super) ends: Calendar<StageEnd>,
     side: Calendar<Side>,
     created: u64,
     roots: usize,

@@ -17,11 +17,13 @@ mod fleet;
 mod links;
 mod pools;
 mod prefix;
+mod prefix_tree;
 mod requests;
 mod sink;
 mod swap;
 mod tags;
 mod together;
+mod under_way;
 
 use super::cost::CostModel;
 
@@ -34,10 +36,12 @@ pub use event_loop::Engine;
 pub use fleet::{Fault, FaultKind, FleetPlan, Move, MoveRule, Rebalance, Scale, Standing};
 pub use pools::{Pools, Transfer};
 pub use prefix::PrefixCache;
+pub use prefix_tree::{Branch, PrefixTree};
 pub use requests::{Emitted, Oracle, Phase, Requests};
 pub use sink::{Formed, Incident, Landed, Moved, NoSink, Sink, Turn};
 pub use swap::{SwapSpace, Swapped};
 pub use tags::{BlockKeys, Piece, Tags};
+pub use under_way::UnderWay;
 
 /// What an instance may do, in whole units.
 #[expect(
@@ -158,6 +162,22 @@ pub struct Work {
 }
 
 impl Work {
+    /// Adds requests of a batch that has not ended.
+    pub fn add(&mut self, batch: &[Entry], requests: &Requests) {
+        for entry in batch {
+            let past = u64::from(requests.processed[entry.request as usize]);
+            let q = u64::from(entry.tokens);
+            self.kv_read += past;
+            if entry.prefill {
+                self.prefill += q;
+                self.prefill_past += past;
+                self.quad += q * q + 2 * q * past;
+            } else {
+                self.decodes += 1;
+            }
+        }
+    }
+
     /// Seconds of an iteration: c0 + c1·P + c2·Q + c3·D + c4·K, evaluated left to right.
     pub fn seconds(&self, c: &[f64; 5]) -> f64 {
         c[0] + c[1] * self.prefill as f64

@@ -9,7 +9,7 @@ use super::tags::Tags;
 use std::collections::{BTreeMap, HashMap};
 
 /// No block.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A cached block.
 #[derive(Debug, Clone)]
@@ -114,6 +114,28 @@ impl PrefixCache {
             node = self.nodes[node as usize].parent;
         }
         (new, shared)
+    }
+
+    /// Cached blocks as (place, the one before it, key), in no order that matters.
+    pub(super) fn live(&self) -> impl Iterator<Item = (u32, u32, u64)> {
+        (self.nodes.iter().zip(0..))
+            .filter(|(n, place)| self.index.get(&n.key) == Some(place))
+            .map(|(n, place)| (place, n.parent, n.key))
+    }
+
+    /// Places for blocks, used or not.
+    pub(super) fn capacity(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Requests that hold the block at a place.
+    pub(super) fn holders(&self, place: u32) -> u32 {
+        self.nodes[place as usize].refs
+    }
+
+    /// Requests that hold cached blocks, with the last of them.
+    pub(super) fn lasts(&self) -> impl Iterator<Item = (u32, u32)> {
+        (self.chains.iter().map(|(r, c)| (*r, c.last))).filter(|(_, last)| *last != NONE)
     }
 
     /// Blocks of the request's chain.

@@ -79,10 +79,18 @@ pub(in super::super) fn labels(lanes: &Lanes, rect: Rect, palette: &Palette, pai
         painter.text(
             pos2(rect.left() - 5.0, rect.top() + row * (i as f32 + 0.5)),
             Align2::RIGHT_CENTER,
-            request.to_string(),
+            short(request),
             FontId::proportional(SMALL - 1.0),
             palette.muted,
         );
+    }
+}
+
+/// A number that fits beside the lanes: thousands from ten thousand on.
+fn short(request: u32) -> String {
+    match request {
+        0..10_000 => request.to_string(),
+        _ => format!("{}k", (request + 500) / 1000),
     }
 }
 

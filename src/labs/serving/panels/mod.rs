@@ -5,6 +5,7 @@ pub(super) mod flying;
 pub(super) mod frame;
 pub(super) mod gantt;
 pub(super) mod pool;
+mod prefixes;
 pub(super) mod strips;
 
 use super::log::Stretch;

@@ -5,14 +5,14 @@ use super::super::lanes::Snapshot;
 use super::super::log::Stretch;
 use super::frame::SMALL;
 use super::gantt::hatch;
-use super::{color_of, flying};
+use super::{color_of, flying, prefixes};
 use crate::core::EntityId;
 use crate::ui::theme::{Palette, mix};
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Stroke, StrokeKind, pos2, vec2};
 
 /// Largest number of cells of one grid.
 const CELLS: u32 = 400;
-const LINE: f32 = 15.0;
+pub(super) const LINE: f32 = 15.0;
 
 /// What the pointer touches.
 pub(in super::super) struct Hits {
@@ -73,12 +73,22 @@ pub(in super::super) fn draw(
             }
             Some(cached) => {
                 let kept = 100.0 * f64::from(cached) / f64::from(snapshot.blocks.max(1));
-                format!("{share:.0} % + {kept:.0} % cached")
+                format!("{share:.0} + {kept:.0} % cached")
             }
             None => format!("{share:.0} % used"),
         };
         heading(part, &name, &words, palette, painter);
         let body = Rect::from_min_max(part.left_top() + vec2(0.0, LINE + 2.0), part.right_bottom());
+        let tree = snapshot.trees.get(i).filter(|t| !t.branches.is_empty());
+        let body = match tree {
+            Some(tree) if body.height() > 5.0 * LINE => {
+                let (grid, below) = body.split_top_bottom_at_fraction(0.5);
+                let below = Rect::from_min_max(below.left_top() + vec2(0.0, 6.0), below.max);
+                prefixes::draw(tree, below, marked, palette, painter);
+                grid
+            }
+            _ => body,
+        };
         let pool = (
             snapshot.blocks,
             holdings.as_slice(),
@@ -108,7 +118,7 @@ fn standing_words(snapshot: &Snapshot, instance: usize) -> Option<&'static str> 
     }
 }
 
-fn heading(rect: Rect, left: &str, right: &str, palette: &Palette, painter: &Painter) {
+pub(super) fn heading(rect: Rect, left: &str, right: &str, palette: &Palette, painter: &Painter) {
     let font = FontId::proportional(SMALL);
     painter.text(
         rect.left_top(),
