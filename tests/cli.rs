@@ -1055,6 +1055,21 @@ fn lr_values_are_those_of_the_library_asked_for() {
         &["horizon", "10 to"],
     );
     assert_bad_input(&schedlab(&["lr", "values", "--set", "peek=3"]), &["peek"]);
+    // A run resumed at half without its scheduler's state warms up again.
+    let mut args = vec!["lr", "values"];
+    for set in [
+        "shape=linear",
+        "horizon=10",
+        "warmup=0.2",
+        "peak=1.0",
+        "dialect=transformers",
+        "resume_at=0.5",
+        "resume=restarted",
+    ] {
+        args.extend(["--set", set]);
+    }
+    let text = stdout(&schedlab(&args));
+    assert!(text.contains("4,0.75\n5,0\n6,0.5\n7,1\n"), "{text}");
 }
 
 #[test]
@@ -1127,6 +1142,34 @@ fn a_loss_log_is_fitted_predicted_and_its_schedule_optimised() {
             .last()
             .is_some_and(|l| l.starts_with("2500,")),
         "{text}"
+    );
+    let plan = folder.path("plan.json").display().to_string();
+    let out = schedlab(&[
+        "lr",
+        "plan",
+        "--law",
+        &fit,
+        "--log",
+        &log,
+        "--budgets",
+        "800,200",
+        "--out",
+        &plan,
+    ]);
+    assert_eq!(code(&out), 0, "{}", stderr(&out));
+    assert!(
+        stdout(&out).contains("from one stable run"),
+        "{}",
+        stdout(&out)
+    );
+    let planned: Value =
+        serde_json::from_str(&std::fs::read_to_string(&plan).expect("written")).expect("JSON");
+    let branches = planned["branches"].as_array().expect("branches");
+    assert_eq!((branches.len(), &branches[0]["budget"]), (2, &json!(200)));
+    assert!(planned["updates_of_family"].as_u64() < planned["updates_apart"].as_u64());
+    assert_bad_input(
+        &schedlab(&["lr", "plan", "--law", &fit, "--log", &log, "--budgets", "0"]),
+        &["budgets", "1 to"],
     );
     assert_bad_input(
         &schedlab(&["lr", "fit", &log, "--train", "b"]),

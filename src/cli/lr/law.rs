@@ -150,7 +150,7 @@ fn as_json(fit: &FitResult, runs: &[Measured], training: &[&str]) -> Value {
 }
 
 /// A law by its file or the size of a published one, with its bootstrap refits.
-fn law_of(text: &str) -> Result<(Law, Vec<Law>)> {
+pub(super) fn law_of(text: &str) -> Result<(Law, Vec<Law>)> {
     if let Ok(size) = text.parse::<u32>() {
         return PUBLISHED
             .iter()

@@ -1,6 +1,7 @@
 //! `schedlab lr`: schedules, theory, laws and training without a screen.
 
 mod law;
+mod plan;
 
 use super::{OK, complain, files, run, say};
 use crate::core::{Error, Result, Table};
@@ -101,7 +102,30 @@ pub(super) enum LrCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Train the digits network with a schedule
+    /// Finished models for several budgets from one stable run: where each cooldown starts
+    Plan {
+        /// A fit of yours, or 25, 100 or 400 for the published laws
+        #[arg(long, value_name = "FIT")]
+        law: String,
+        /// The run so far: a loss log with rates; its last rate is kept
+        #[arg(long, value_name = "LOG")]
+        log: Option<PathBuf>,
+        /// Which run of the log [default: the only one]
+        #[arg(long, value_name = "NAME")]
+        run: Option<String>,
+        /// Updates after the log, separated by commas: one finished model each
+        #[arg(long, value_name = "N,N,…")]
+        budgets: String,
+        #[command(flatten)]
+        settings: Settings,
+        /// Let the rate fall below every rate the law was fitted on
+        #[arg(long)]
+        extrapolate: bool,
+        /// Write the plan as JSON as well
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Train a model of the lab with a schedule: digits, or --set problem=transformer …
     Train {
         #[command(flatten)]
         settings: Settings,
@@ -125,6 +149,13 @@ pub(super) struct Settings {
 impl Settings {
     /// The config: defaults of `problem`, then the file, then single parameters.
     fn config(&self, problem: Problem) -> Result<Config> {
+        // A problem that is set brings the horizon and the rate that suit it.
+        let asked = (self.set.iter()).find_map(|pair| pair.strip_prefix("problem="));
+        let problem = match asked {
+            Some(name) => serde_json::from_value(Value::String(name.to_owned()))
+                .map_err(|e| Error::malformed("problem", e.to_string()))?,
+            None => problem,
+        };
         let base = Config {
             rivals: false,
             grid: 0,
@@ -235,6 +266,24 @@ pub(super) fn lr(command: &LrCommand) -> Result<u8> {
                 lowest_fitted(law)?
             };
             optimise(law, past, settings, lowest, *budget, out.as_deref())
+        }
+        LrCommand::Plan {
+            law,
+            log,
+            run,
+            budgets,
+            settings,
+            extrapolate,
+            out,
+        } => {
+            let request = plan::Request {
+                law,
+                log: log.as_deref(),
+                run: run.as_deref(),
+                budgets,
+                extrapolate: *extrapolate,
+            };
+            plan::plan(&request, settings, out.as_deref())
         }
         LrCommand::Train { settings, out } => {
             let setup = Setup::Lr(settings.config(Problem::Digits)?);

@@ -9,6 +9,7 @@ use super::law_optimum::{Objective, Search};
 use super::laws::MultiPower;
 use super::log::LossLog;
 use super::model::{Cell, Curve, Run};
+use super::plan::{Branch, SHAPES, SHARES, Stable};
 use super::schedule::{Cooldown, Factors, Schedule, Shape};
 use super::work::{cells_of, stride};
 use crate::core::{Error, Job, Result, Step};
@@ -18,10 +19,8 @@ use std::sync::Arc;
 const REPLICATES: usize = 8;
 /// Iterations of the search for the best schedule.
 const ITERATIONS: usize = 300;
-/// Shares of the remaining budget that the planner spends on a cooldown.
-const PLANNED: [f64; 9] = [0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8];
-/// Cooldown shapes that the planner compares.
-const SHAPES: [Cooldown; 3] = [Cooldown::Linear, Cooldown::OneMinusSqrt, Cooldown::Cosine];
+/// Shares of the remaining budget after which the planner branches off finished models.
+const BUDGETS: [f64; 5] = [0.2, 0.4, 0.6, 0.8, 1.0];
 
 /// What a run knows about the log it continues.
 #[derive(Debug, Clone)]
@@ -42,6 +41,8 @@ pub struct LogFacts {
     pub residuals: Vec<[f64; 2]>,
     /// Predicted final losses by cooldown shape: (first update of the cooldown, loss).
     pub plan: Vec<(&'static str, Vec<[f64; 2]>)>,
+    /// The best branch of the stable run for every budget.
+    pub branches: Vec<Branch>,
 }
 
 /// Fits where the log has none yet, then predicts.
@@ -54,6 +55,7 @@ pub(super) struct Continuation {
     cells: Vec<Cell>,
     next: usize,
     plan: Vec<(&'static str, Vec<[f64; 2]>)>,
+    branches: Vec<Branch>,
 }
 
 impl Continuation {
@@ -90,6 +92,7 @@ impl Continuation {
             cells: Vec::new(),
             next: 0,
             plan: Vec::new(),
+            branches: Vec::new(),
         })
     }
 
@@ -211,7 +214,7 @@ impl Continuation {
         let (law, past) = (self.fit()?.law, self.past().to_vec());
         let updates = self.config.horizon as usize - past.len();
         let mut points = Vec::new();
-        for share in PLANNED {
+        for share in SHARES {
             let rest = Config {
                 problem: Problem::Law,
                 shape: Shape::Wsd,
@@ -257,6 +260,7 @@ impl Continuation {
                 .map(|r| (r.name.clone(), r.errors(&fit.law).mae))
                 .collect(),
             plan: self.plan.clone(),
+            branches: self.branches.clone(),
             fit,
         })
     }
@@ -341,6 +345,18 @@ impl Job for Continuation {
         }
         if let Some(shape) = SHAPES.get(self.plan.len()) {
             self.plan_shape(*shape)?;
+            return Ok(Step::Working);
+        }
+        if let Some(share) = BUDGETS.get(self.branches.len()) {
+            let left = self.config.horizon as usize - self.past().len();
+            let budget = ((share * left as f64).round() as usize).max(1);
+            let stable = Stable {
+                past: self.past(),
+                rate: self.config.peak,
+                floor: self.config.floor,
+            };
+            let branch = stable.branch(&self.fit()?.law, budget)?;
+            self.branches.push(branch);
             return Ok(Step::Working);
         }
         let cells = std::mem::take(&mut self.cells);

@@ -85,7 +85,7 @@ impl Sweep {
         let chosen = config.grid as usize;
         let batches = batches(config, 0);
         let own = rates.get(chosen).cloned().unwrap_or_default();
-        let lane = Lane::new(config.optimizer(), own.into(), batches)?;
+        let lane = Lane::new(config.optimizer(), own.into(), batches)?.watched();
         let recorder = Recorder::new(&lane.trainer, config.horizon.div_ceil(25));
         Ok(Self {
             config: config.clone(),

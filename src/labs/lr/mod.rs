@@ -23,10 +23,12 @@ pub mod log;
 pub mod minimise;
 mod model;
 mod more_charts;
+mod norms;
 mod optimal;
 pub mod optimizers;
 #[cfg(feature = "app")]
 mod panels;
+pub mod plan;
 mod plateau;
 pub mod quadratic;
 mod report;
@@ -35,6 +37,7 @@ mod shape;
 mod steer;
 mod story;
 pub mod systems;
+mod task_charts;
 mod theory;
 pub mod training;
 #[cfg(feature = "app")]
@@ -45,7 +48,9 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, Fed, Growth, Hyper, ModelSize, Problem, Rule};
+pub use config::{
+    Config, Fed, Growth, Hyper, ModelSize, Night, Problem, Proximity, Resume, Rule, Scaling,
+};
 use continuation::Continuation;
 pub use continuation::LogFacts;
 pub use law_optimum::optimised_rates;
@@ -111,6 +116,17 @@ const PRESETS: &[Preset<Config>] = &[
         },
     },
     Preset {
+        name: "Fine-tuning: slow start, fast decay",
+        doc: "A pretrained network with a new head learns from 60 images: a long warmup, then a sharp decay, as arXiv 2012.13628 advises.",
+        config: || Config {
+            shape: Shape::Exponential,
+            warmup: 0.3,
+            decay_to: 0.01,
+            rivals: false,
+            ..Config::default().with_problem(Problem::Modules)
+        },
+    },
+    Preset {
         name: "Too large a rate",
         doc: "Rates beyond the stability limit 2 / λ of the steepest direction diverge; the run says where.",
         config: || Config {
@@ -161,6 +177,11 @@ impl Lab for Lr {
             Problem::Sparse => Some("large-steps"),
             Problem::Relabel => Some("nap"),
             Problem::Growing => Some("adadagrad"),
+            Problem::Branches => Some("cooldown-shapes"),
+            Problem::Masking => Some("masking-rate"),
+            Problem::Robust => Some("scaling-c"),
+            Problem::Domains => Some("mambanut"),
+            Problem::Modules => Some("maps"),
             _ => None,
         });
         let id = theory.unwrap_or(match config.shape {

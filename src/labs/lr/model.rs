@@ -81,6 +81,20 @@ pub struct Trace {
 }
 
 impl Curve {
+    /// Adds the values of traces after `at` updates.
+    pub(super) fn record(&mut self, at: f64, values: &[(&'static str, f64)]) {
+        for (name, value) in values {
+            if let Some(trace) = self.traces.iter_mut().find(|t| t.name == *name) {
+                trace.points.push([at, *value]);
+            } else {
+                self.traces.push(Trace {
+                    name,
+                    points: vec![[at, *value]],
+                });
+            }
+        }
+    }
+
     /// The last recorded loss at or before `step`; NaN before the first.
     pub fn loss_at(&self, step: f64) -> f64 {
         last_before(&self.loss, step)

@@ -4,10 +4,12 @@
 use super::average::Average;
 use super::config::{Problem, Rule};
 use super::model::{Run, Trace};
+use super::norms;
 use super::report::phase_marks;
 use super::schedule::Shape;
-use super::steer::{FEDERATED, GROWING, ITERATES, RELABEL, SPARSE, VALLEY};
-use crate::core::{Axis, Chart, Series, SeriesKind};
+use super::steer::{BRANCHES, COPIES, ITERATES, LEVELS, STEEP, VALLEY, scale_of};
+use super::task_charts::{Compared, compared_of};
+use crate::core::{Axis, Chart, Series, SeriesKind, num};
 
 /// The charts that this run has beyond those of every run.
 pub(super) fn charts(run: &Run) -> Vec<Chart> {
@@ -37,111 +39,40 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
                 loss,
                 &VALLEY[..2],
             ));
+            out.extend(landscape(run));
             out.extend(valley_map(run));
         }
-        Problem::Sparse => {
-            out.extend(profile_chart(run));
-            out.extend(compared(
-                run,
-                "alive",
-                "Weights alive",
-                "Products u v above 0.01 of the first seed: while a large rate keeps the loss up, small ones die.",
-                Axis::zero_based("weights", ""),
-                SPARSE[0],
-            ));
-        }
-        Problem::Federated => {
+        Problem::Sparse => out.extend(profile_chart(run)),
+        Problem::Branches => {
+            let names: Vec<&str> = [BRANCHES[0]].into_iter().chain(COPIES).collect();
             out.extend(traced(
                 run,
-                "server",
-                "Steps that the hypergradient sets",
-                "The server's step over plain averaging, first seed: it grows while neighbouring updates agree.",
-                Axis::zero_based("server's step", "×"),
-                &FEDERATED[..1],
-            ));
-            out.extend(compared(
-                run,
-                "clients",
-                "Clients' rates",
-                "Mean rate of the clients' local steps, first seed.",
-                Axis::zero_based("rate", ""),
-                FEDERATED[1],
+                "comb",
+                "Copies of the cooldown",
+                "Held-out loss of every copy of the checkpoint and of the model with the mean of their weights, first seed. What the copies lose against the mean is variance; what the mean keeps is bias.",
+                Axis::linear("held-out loss", "nats"),
+                &names,
             ));
         }
-        Problem::Relabel => {
-            for (id, title, doc, y, name) in [
-                (
-                    "effective",
-                    "Effective rate",
-                    "η / ‖W‖² of the normalised layer, first seed: how far a step turns the weights. It decays by itself when the norm grows.",
-                    Axis::log("η / ‖W‖²", ""),
-                    RELABEL[1],
-                ),
-                (
-                    "norm",
-                    "Norm of the hidden weights",
-                    "Grows with every step of plain SGD, because gradients of a normalised layer are at right angles to its weights.",
-                    Axis::zero_based("‖W‖", ""),
-                    RELABEL[0],
-                ),
-                (
-                    "accuracy",
-                    "Accuracy while labels change",
-                    "Share of the batches' samples right before their update: how fast every new labelling is learnt.",
-                    Axis::zero_based("accuracy", ""),
-                    RELABEL[2],
-                ),
-            ] {
-                out.extend(compared(run, id, title, doc, y, name));
-            }
-        }
-        Problem::Growing => {
-            for (id, title, doc, y, name) in [
-                (
-                    "batch",
-                    "Batch",
-                    "Samples per optimizer step: it grows when the gradients spread more widely than their mean is long.",
-                    Axis::log("batch", "samples"),
-                    GROWING[0],
-                ),
-                (
-                    "scale",
-                    "Noise scale",
-                    "Step size over batch: growing the batch does to the noise what decaying the rate does.",
-                    Axis::log("step size / batch", ""),
-                    GROWING[2],
-                ),
-                (
-                    "steps",
-                    "Optimizer steps",
-                    "Steps made with the samples seen so far.",
-                    Axis::zero_based("steps", ""),
-                    GROWING[1],
-                ),
-            ] {
-                out.extend(compared(run, id, title, doc, y, name));
-            }
-        }
+        Problem::Robust => out.extend(scale_charts()),
         _ => {}
     }
+    for spec in compared_of(run.config.problem) {
+        out.extend(compared(run, &spec));
+    }
+    out.extend(norm_chart(run));
+    out.extend(sharpness_chart(run));
     out
 }
 
 /// One trace of every schedule shown, first seed.
-fn compared(
-    run: &Run,
-    id: &'static str,
-    title: &'static str,
-    doc: &'static str,
-    y: Axis,
-    name: &str,
-) -> Option<Chart> {
+fn compared(run: &Run, spec: &Compared) -> Option<Chart> {
     let series: Vec<Series> = run
         .shown()
         .into_iter()
         .filter_map(|cell| {
             let traces = &cell.curves.first()?.traces;
-            let trace = traces.iter().find(|t| t.name == name)?;
+            let trace = traces.iter().find(|t| t.name == spec.trace)?;
             Some(Series::line(cell.name(), trace.points.clone()).of(cell.entity()))
         })
         .collect();
@@ -149,15 +80,109 @@ fn compared(
         return None;
     }
     Some(Chart {
-        id,
-        title,
-        doc,
+        id: spec.id,
+        title: spec.title,
+        doc: spec.doc,
         x: Axis::linear("optimizer step", ""),
-        y,
+        y: spec.y.clone(),
         series,
         marks: phase_marks(run),
         on_timeline: true,
     })
+}
+
+/// The three norms of the chosen run.
+fn norm_chart(run: &Run) -> Option<Chart> {
+    let mut series: Vec<Series> = norms::TRACES[..2]
+        .iter()
+        .filter_map(|name| traces(run).iter().find(|t| t.name == *name))
+        .map(|t| Series::line(t.name, t.points.clone()))
+        .collect();
+    if series.is_empty() {
+        return None;
+    }
+    let gradient = &run.chosen()?.curves.first()?.gradient;
+    series.push(Series::line("gradient norm", gradient.clone()));
+    Some(Chart {
+        id: "norms",
+        title: "Norms along the run",
+        doc: "Norms of the weights, of the update and of the gradient, chosen schedule, first seed. The update follows the rate; with weight decay the weights settle where both balance.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::log("norm", ""),
+        series,
+        marks: phase_marks(run),
+        on_timeline: true,
+    })
+}
+
+/// The largest curvature, and the one at which the rate would overshoot.
+fn sharpness_chart(run: &Run) -> Option<Chart> {
+    let mut chart = compared(
+        run,
+        &Compared {
+            id: "sharpness",
+            title: "Sharpness",
+            doc: "Largest eigenvalue of the Hessian on a fixed sample, first seed. Under SGD a step overshoots along that direction when it passes 2 (1 + μ) / η, drawn beside it: large rates keep a run where the loss is flat.",
+            y: Axis::log("largest curvature", ""),
+            trace: norms::TRACES[2],
+        },
+    )?;
+    let config = &run.config;
+    let cell = run.chosen()?;
+    if config.rule == Rule::Sgd && config.shape != Shape::ScheduleFree {
+        let every = cell.schedule.updates.div_ceil(POINTS).max(1);
+        let limit: Vec<[f64; 2]> = (0..cell.schedule.updates)
+            .step_by(every)
+            .map(|i| (i as f64, cell.schedule.rate(i)))
+            // The limit of a vanishing rate would squeeze the rest.
+            .filter(|(_, rate)| *rate > 0.02 * cell.schedule.peak)
+            .map(|(i, rate)| [i, 2.0 * (1.0 + config.momentum) / rate])
+            .collect();
+        let name = "overshoots above: 2 (1 + μ) / η of the chosen schedule";
+        chart.series.push(Series::line(name, limit).as_reference());
+    }
+    Some(chart)
+}
+
+/// The published scale of the robust loss, and the pull of a residual under three of them.
+fn scale_charts() -> [Chart; 2] {
+    let levels: Vec<f64> = (0..=60)
+        .map(|i| {
+            let [low, high] = LEVELS.map(f64::from);
+            low * num::pow(high / low, f64::from(i) / 60.0)
+        })
+        .collect();
+    let published: Vec<[f64; 2]> = levels.iter().map(|n| [*n, scale_of(*n)]).collect();
+    let pulls = [10.0, 80.0, 640.0].into_iter().map(|nfe| {
+        let c = scale_of(nfe);
+        let points: Vec<[f64; 2]> = (0..=120)
+            .map(|i| num::pow(10.0, -5.0 + 6.0 * f64::from(i) / 120.0))
+            .map(|d| [d, d / (c * c) / (1.0 + d * d / (2.0 * c * c))])
+            .collect();
+        Series::line(format!("{nfe} steps, c = {c:.1e}"), points)
+    });
+    [
+        Chart {
+            id: "scale_curve",
+            title: "Scale against discretisation steps",
+            doc: "c = exp(-1.18 ln NFE - 0.72): the more steps, the closer their two ends, the smaller a residual must be to count as inlying.",
+            x: Axis::log("discretisation steps", ""),
+            y: Axis::log("c", ""),
+            series: vec![Series::line("scale c", published)],
+            marks: Vec::new(),
+            on_timeline: false,
+        },
+        Chart {
+            id: "pull",
+            title: "Pull of a residual",
+            doc: "Gradient of ln(1 + d² / (2 c²)): residuals up to √2 c pull harder the larger they are, outliers beyond it less and less.",
+            x: Axis::log("residual d", ""),
+            y: Axis::log("gradient", ""),
+            series: pulls.collect(),
+            marks: Vec::new(),
+            on_timeline: false,
+        },
+    ]
 }
 
 /// What a diagonal network ends with.
@@ -233,6 +258,56 @@ fn valley_map(run: &Run) -> Option<Chart> {
         doc: "Every run comes from the left, down the river. The height of a line is how widely the run is spread across it: high rates travel far and wide, the cooldown narrows the cloud almost on the spot.",
         x: Axis::linear("distance along the river", ""),
         y: Axis::log("spread across it", ""),
+        series,
+        marks: Vec::new(),
+        on_timeline: false,
+    })
+}
+
+/// Contours of the valley, with the cloud of the chosen run and the paths' widths on both sides.
+fn landscape(run: &Run) -> Option<Chart> {
+    let cell = run.chosen()?;
+    let find = |name: &str| traces(run).iter().find(|t| t.name == name);
+    let (along, across) = (find(VALLEY[2])?, find(VALLEY[3])?);
+    let end = along.points.last()?[1].max(0.5);
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    for (x, y) in along.points.iter().zip(&across.points) {
+        low.push([x[1], -y[1]]);
+        high.push(y[1]);
+    }
+    let mut series = vec![
+        Series::band(
+            format!("{}: one standard deviation across", cell.name()),
+            low,
+            high,
+        )
+        .of(cell.entity()),
+    ];
+    // ½ a y² + e^-x = h at y = ±√(2 (h - e^-x) / a), from where the river itself is that high.
+    for h in [0.1, 0.2, 0.4, 0.8, 1.6] {
+        let from = (-num::ln(h)).max(0.0);
+        let side = |sign: f64| -> Vec<[f64; 2]> {
+            (0..=60)
+                .map(|i| from + (1.1 * end - from).max(0.0) * f64::from(i * i) / 3600.0)
+                .map(|x| {
+                    let above = (h - num::exp(-x)).max(0.0);
+                    [x, sign * (2.0 * above / STEEP).sqrt()]
+                })
+                .collect()
+        };
+        if from < 1.1 * end {
+            let mut contour = side(-1.0);
+            contour.reverse();
+            contour.extend(side(1.0));
+            series.push(Series::line(format!("height {h}"), contour).as_reference());
+        }
+    }
+    Some(Chart {
+        id: "landscape",
+        title: "The landscape",
+        doc: "Lines of equal height around the river, which runs along the middle and falls to the right, and the cloud of the chosen run: wide where the rate is high, narrow after the cooldown.",
+        x: Axis::linear("distance along the river", ""),
+        y: Axis::linear("across the river", ""),
         series,
         marks: Vec::new(),
         on_timeline: false,

@@ -59,6 +59,10 @@ impl Optimizer {
         self.updates += 1;
         let t = f64::from(self.updates);
         let decay = self.weight_decay;
+        let corrections = match self.rule {
+            Rule::Adam { betas, .. } => betas.map(|b| 1.0 - num::pow(b, t)),
+            _ => [1.0; 2],
+        };
         for (i, w) in x.iter_mut().enumerate() {
             let g = gradient[i];
             let (m, v) = (&mut self.first[i], &mut self.second[i]);
@@ -90,8 +94,8 @@ impl Optimizer {
                     }
                     *m = b1 * *m + (1.0 - b1) * g;
                     *v = b2 * *v + (1.0 - b2) * g * g;
-                    let scale = (1.0 - num::pow(b2, t)).sqrt();
-                    *w -= lr / (1.0 - num::pow(b1, t)) * *m / (v.sqrt() / scale + 1e-8);
+                    let [first, second] = corrections;
+                    *w -= lr / first * *m / (v.sqrt() / second.sqrt() + 1e-8);
                 }
                 Rule::Adagrad => {
                     let g = g + decay * *w;

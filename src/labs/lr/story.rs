@@ -60,9 +60,7 @@ pub(super) fn story(run: &Run, cell: &Cell, at: f64) -> Story {
         Problem::Bound => bound_reasons(cell, at),
         Problem::Valley => valley_reasons(run, cell, update),
         Problem::Drift => drift_reasons(cell, update),
-        Problem::Sparse | Problem::Federated | Problem::Relabel | Problem::Growing => {
-            trace_reasons(cell, at)
-        }
+        _ => trace_reasons(cell, at),
     });
     if let Some(log) = &run.log {
         why.extend(log.fit.remarks.iter().cloned());

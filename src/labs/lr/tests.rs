@@ -440,6 +440,14 @@ fn problems_of_their_own_run_every_schedule_they_allow() {
         Problem::Federated,
         Problem::Relabel,
         Problem::Growing,
+        Problem::Logistic,
+        Problem::Bigram,
+        Problem::Transformer,
+        Problem::Masking,
+        Problem::Robust,
+        Problem::Domains,
+        Problem::Modules,
+        Problem::Branches,
     ] {
         let config = Config {
             horizon: 12,
@@ -448,6 +456,7 @@ fn problems_of_their_own_run_every_schedule_they_allow() {
             batch: 8,
             local_steps: 1,
             task_length: 10,
+            copies: 2,
             ..Config::default().with_problem(problem)
         };
         let config = Config {

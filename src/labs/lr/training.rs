@@ -39,13 +39,23 @@ impl Batches {
 
 /// `n` augmented samples of the given images.
 pub(super) fn augment(images: &[usize], n: usize, seed: u64, step: u32) -> Samples {
+    augment_lit(images, n, (seed, step), |_| 1.0)
+}
+
+/// `n` augmented samples of the given images, each seen under its light before noise is added.
+pub(super) fn augment_lit(
+    images: &[usize],
+    n: usize,
+    (seed, step): (u64, u32),
+    light: impl Fn(usize) -> f32,
+) -> Samples {
     let mut pick = Stream::new(seed, StreamId::DataOrder).step(step);
     let mut noise = Stream::new(seed, StreamId::Noise).step(step);
     let mut out = Samples {
         x: Vec::with_capacity(n * PIXELS),
         labels: Vec::with_capacity(n),
     };
-    for _ in 0..n {
+    for k in 0..n {
         let index = images[pick.below(images.len() as u32) as usize];
         let (dx, dy) = (pick.below(3) as i32 - 1, pick.below(3) as i32 - 1);
         let raw = digits().raw(index);
@@ -54,7 +64,8 @@ pub(super) fn augment(images: &[usize], n: usize, seed: u64, step: u32) -> Sampl
                 let (r, c) = (row - dy, col - dx);
                 let inside = (0..8).contains(&r) && (0..8).contains(&c);
                 let v = if inside { raw[(8 * r + c) as usize] } else { 0 };
-                out.x.push(f32::from(v) / 16.0 + NOISE * noise.normal_f32());
+                let seen = light(k) * f32::from(v) / 16.0;
+                out.x.push(seen + NOISE * noise.normal_f32());
             }
         }
         out.labels.push(digits().labels()[index]);

@@ -4,6 +4,7 @@ use super::config::{Config, ModelSize, Problem};
 use super::law::{Law, LawChoice};
 use super::laws::Parts;
 use super::model::{Cell, Curve, Run, Trace};
+use super::norms::Watch;
 use super::optimal::Prepared;
 use super::quadratic;
 use super::schedule::Factors;
@@ -113,14 +114,9 @@ pub(super) fn start_with(
             cells,
             next: 0,
         }),
-        Problem::Valley
-        | Problem::Drift
-        | Problem::Sparse
-        | Problem::Federated
-        | Problem::Relabel
-        | Problem::Growing => Box::new(SteeredWork::of_cells(config, cells)),
         Problem::Quadratic => Box::new(QuadraticWork::new(config.clone(), cells)?),
         Problem::Digits => Box::new(DigitsWork::new(config.clone(), cells)?),
+        _ => Box::new(SteeredWork::of_cells(config, cells)),
     })
 }
 
@@ -343,6 +339,7 @@ pub(super) struct Lane {
     /// The run.
     pub(super) trainer: Trainer,
     log: Log,
+    watch: Option<Watch>,
 }
 
 impl Lane {
@@ -351,16 +348,33 @@ impl Lane {
         Ok(Self {
             trainer: Trainer::new(rule, rates, batches)?,
             log: Log::new(batches.seed),
+            watch: None,
         })
+    }
+
+    /// The same run, with norms and sharpness recorded.
+    pub(super) fn watched(self) -> Self {
+        Self {
+            watch: Some(Watch::default()),
+            ..self
+        }
     }
 
     /// Trains on the batch of one update and records.
     pub(super) fn train(&mut self, batch: &Samples, every: u64) {
+        let due = (self.trainer.steps() + 1).is_multiple_of(every);
+        if let Some(watch) = self.watch.as_mut().filter(|_| due) {
+            watch.before(&self.trainer.net);
+        }
         if self.log.curve.diverged.is_some() || !self.trainer.train_on(batch) {
             return;
         }
         let (loss, norm) = (self.trainer.loss(), self.trainer.gradient_norm());
         self.log.update(self.trainer.steps(), loss, norm, every);
+        if let Some(watch) = self.watch.as_mut().filter(|_| due && loss.is_finite()) {
+            let values = watch.after(&self.trainer.net);
+            (self.log.curve).record(self.trainer.steps() as f64, &values);
+        }
     }
 
     /// The finished curve.
@@ -424,7 +438,12 @@ impl DigitsWork {
         self.lanes = self
             .cells
             .iter()
-            .map(|cell| Lane::new(rule, cell.schedule.rates()?.into(), batches))
+            .enumerate()
+            .map(|(i, cell)| {
+                let lane = Lane::new(rule, cell.schedule.rates()?.into(), batches)?;
+                let watched = i == self.chosen && self.seed == 0;
+                Ok(if watched { lane.watched() } else { lane })
+            })
             .collect::<Result<_>>()?;
         (self.update, self.lane) = (0, 0);
         self.batch = batches.batch(0);

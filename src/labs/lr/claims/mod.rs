@@ -1,9 +1,12 @@
 //! Experiments behind the claims: every arm is tuned on its own seeds (the grid moves until the
 //! best peak rate lies inside it), then measured on other seeds, paired between the arms.
 
+pub(super) mod cooldowns;
+pub(super) mod curricula;
 mod experiment;
 pub(super) mod guided;
 pub(super) mod laws;
+pub(super) mod measured;
 pub(super) mod neighbours;
 pub(super) mod standard;
 pub(super) mod theory;

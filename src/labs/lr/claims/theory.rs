@@ -1,7 +1,8 @@
 //! What the theory and the laws say about schedules, tested against exact results.
 
 use super::{
-    Arm, Config, Experiment, Measure, Problem, Shape, as_good, beside, quadratic, result, seeds_of,
+    Arm, Config, Experiment, Measure, Problem, Shape, as_good, beside, measured, quadratic, result,
+    seeds_of,
 };
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
@@ -33,8 +34,60 @@ const RANKED: [Shape; 9] = [
     Shape::InverseSqrt,
 ];
 
+/// The bound beside real runs, where their table is at hand, and beside an exact problem.
+pub(crate) fn bound(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
+    Box::new(Both {
+        exact: bound_exact(effort),
+        real: measured::on_runs(),
+        found: None,
+    })
+}
+
+struct Both {
+    exact: Box<dyn Job<Out = ClaimResult>>,
+    real: Box<dyn Job<Out = ClaimResult>>,
+    found: Option<ClaimResult>,
+}
+
+impl Job for Both {
+    type Out = ClaimResult;
+
+    fn step(&mut self) -> Result<Step<ClaimResult>> {
+        let Some(exact) = &self.found else {
+            if let Step::Done(result) = self.exact.step()? {
+                self.found = Some(result);
+            }
+            return Ok(Step::Working);
+        };
+        let Step::Done(real) = self.real.step()? else {
+            return Ok(Step::Working);
+        };
+        Ok(Step::Done(if real.measured.is_nan() {
+            ClaimResult {
+                why: format!(
+                    "{}. The comparison with real runs was skipped ({})",
+                    exact.why, real.why
+                ),
+                ..exact.clone()
+            }
+        } else {
+            ClaimResult {
+                why: format!(
+                    "{}. Against the exact quadratic the correlation is {:.2} {}",
+                    real.why, exact.measured, exact.why
+                ),
+                ..real
+            }
+        }))
+    }
+
+    fn progress(&self) -> f64 {
+        self.exact.progress()
+    }
+}
+
 /// The bound ranks tuned schedules as an exact problem does.
-pub(crate) fn bound(_effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
+fn bound_exact(_effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
     let mut arms: Vec<Config> = RANKED.iter().map(|s| bound_of(*s, 400)).collect();
     arms.extend(RANKED.iter().map(|s| Config {
         cooldown: 0.2,

@@ -2,13 +2,22 @@
 //! for them.
 
 use super::params::{SCHEDULE, TASK};
-use super::{Config, Fed, Growth, Hyper, Problem};
+use super::{Config, Fed, Growth, Hyper, Night, Problem, Proximity, Scaling};
 use crate::core::Param;
 use crate::labs::lr::schedule::Shape;
 
 fn drifts(c: &Config) -> bool {
     c.problem == Problem::Drift
 }
+
+fn masks(c: &Config) -> bool {
+    c.problem == Problem::Masking
+}
+
+/// Scales, mixtures and pulls in the order of their menus.
+const SCALINGS: [Scaling; 3] = [Scaling::Adaptive, Scaling::Wide, Scaling::Narrow];
+const NIGHTS: [Night; 3] = [Night::Ramped, Night::Even, Night::Never];
+const NEARNESS: [Proximity; 3] = [Proximity::Free, Proximity::Uniform, Proximity::Modules];
 
 pub(super) const PARAMS: &[Param<Config>] = &[
     Param::float(
@@ -206,6 +215,88 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group(TASK)
     .when(|c| c.problem == Problem::Growing && c.growth != Growth::Fixed)
     .doc("θ: deviation of the mean gradient over its norm that is tolerated. The authors use 0.1, with which these small gradients need the largest batch at once."),
+    Param::float(
+        "mask_from",
+        "Masking rate, first",
+        [0.01, 0.9],
+        |c: &Config| c.mask_from,
+        |c, v| c.mask_from = v,
+    )
+    .group(TASK)
+    .when(masks)
+    .doc("Share of letters that are hidden and predicted at the first update; it changes in a straight line."),
+    Param::float(
+        "mask_to",
+        "Masking rate, last",
+        [0.01, 0.9],
+        |c: &Config| c.mask_to,
+        |c, v| c.mask_to = v,
+    )
+    .group(TASK)
+    .when(masks)
+    .doc("Share of letters that are hidden at the last update. The same as the first one keeps it fixed."),
+    Param::choice(
+        "scaling",
+        "Scale c",
+        &["shrinks with the steps", "wide, as at 10 steps", "narrow, as at 640 steps"],
+        |c: &Config| SCALINGS.iter().position(|s| *s == c.scaling).unwrap_or(0),
+        |c, v| c.scaling = SCALINGS[v.min(2)],
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Robust)
+    .doc("c of the loss ln(1 + d² / (2 c²)): residuals far beyond it lose their pull."),
+    Param::choice(
+        "night",
+        "Night samples",
+        &["ramped up", "evenly mixed", "never"],
+        |c: &Config| NIGHTS.iter().position(|n| *n == c.night).unwrap_or(0),
+        |c, v| c.night = NIGHTS[v.min(2)],
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Domains)
+    .doc("How the samples of the night enter the batches. Ramped and even spend the same number on the night."),
+    Param::float(
+        "night_ratio",
+        "Weight of the night",
+        [0.05, 20.0],
+        |c: &Config| c.night_ratio,
+        |c, v| c.night_ratio = v,
+    )
+    .log()
+    .group(TASK)
+    .when(|c| c.problem == Problem::Domains && c.night != Night::Never)
+    .doc("Sampling weight of the night at the end of the run, over that of the day."),
+    Param::choice(
+        "proximity",
+        "Held near the start",
+        &["not", "all modules alike", "less along the modules"],
+        |c: &Config| NEARNESS.iter().position(|p| *p == c.proximity).unwrap_or(0),
+        |c, v| c.proximity = NEARNESS[v.min(2)],
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Modules)
+    .doc("Which modules are pulled back to their pretrained weights, and how strongly."),
+    Param::float(
+        "pull",
+        "Strength of the pull",
+        [1e-5, 10.0],
+        |c: &Config| c.pull,
+        |c, v| c.pull = v,
+    )
+    .log()
+    .group(TASK)
+    .when(|c| c.problem == Problem::Modules && c.proximity != Proximity::Free)
+    .doc("μ of μ ‖θ - θ⁰‖² on the first module; all modules alike get half of it, the mean."),
+    Param::int(
+        "copies",
+        "Copies",
+        [2, 16],
+        |c: &Config| c.copies,
+        |c, v| c.copies = v,
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Branches)
+    .doc("Copies of the checkpoint that cool down under the same rates on different data."),
     Param::float(
         "drift",
         "Drift",

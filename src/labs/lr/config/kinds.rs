@@ -28,6 +28,105 @@ pub enum Problem {
     Relabel,
     /// The digits network with a batch that grows.
     Growing,
+    /// Logistic regression with a teacher, judged exactly.
+    Logistic,
+    /// Softmax regression of a symbol on the one before it, on a text.
+    Bigram,
+    /// A small character-level transformer.
+    Transformer,
+    /// The bigram model under a masking rate that changes.
+    Masking,
+    /// Regression under a robust loss whose scale changes.
+    Robust,
+    /// The digits network on two domains with a curriculum.
+    Domains,
+    /// A digits network fine-tuned near its pretrained weights.
+    Modules,
+    /// Cooldowns of one digits network on different data.
+    Branches,
+}
+
+/// What a run that is resumed does with its scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// Goes on where it was.
+    Restored,
+    /// Starts anew: its state was not saved.
+    Restarted,
+    /// Uses the last rate twice (a `last_epoch` one too low).
+    Repeated,
+    /// Leaves a rate out (a `last_epoch` one too high).
+    Skipped,
+}
+
+impl Resume {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 4] = [
+        Self::Restored,
+        Self::Restarted,
+        Self::Repeated,
+        Self::Skipped,
+    ];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 4] = [
+        "goes on where it was",
+        "starts anew",
+        "repeats a step",
+        "skips a step",
+    ];
+
+    /// Its place in [`Resume::ALL`].
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|r| *r == self).unwrap_or(0)
+    }
+
+    /// Steps of the scheduler before update `i` of a run resumed at update `at`, one per update.
+    pub fn step(self, i: usize, at: usize) -> usize {
+        match self {
+            _ if at == 0 || i < at => i,
+            Self::Restored => i,
+            Self::Restarted => i - at,
+            Self::Repeated => i - 1,
+            Self::Skipped => i + 1,
+        }
+    }
+}
+
+/// The scale of the robust loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scaling {
+    /// Shrinks as the discretisation steps double.
+    Adaptive,
+    /// That of the first number of steps, throughout.
+    Wide,
+    /// That of the last number of steps, throughout.
+    Narrow,
+}
+
+/// How night samples enter the batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Night {
+    /// With a weight that grows over the run.
+    Ramped,
+    /// With the mean share of the ramp, from the start.
+    Even,
+    /// Not at all.
+    Never,
+}
+
+/// How fine-tuned weights are held near the pretrained ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proximity {
+    /// Not at all.
+    Free,
+    /// All modules alike, with the mean of the module-wise pull.
+    Uniform,
+    /// The first module most, the last not.
+    Modules,
 }
 
 /// What makes a batch grow.
@@ -73,7 +172,7 @@ impl Fed {
 
 impl Problem {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 19] = [
         Self::Law,
         Self::Quadratic,
         Self::Digits,
@@ -85,9 +184,17 @@ impl Problem {
         Self::Federated,
         Self::Relabel,
         Self::Growing,
+        Self::Logistic,
+        Self::Bigram,
+        Self::Transformer,
+        Self::Masking,
+        Self::Robust,
+        Self::Domains,
+        Self::Modules,
+        Self::Branches,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 19] = [
         "predicted language model",
         "noisy quadratic (exact)",
         "digits network (trained)",
@@ -99,11 +206,35 @@ impl Problem {
         "federated digits (trained)",
         "digits with changing labels (trained)",
         "digits with a growing batch (trained)",
+        "logistic regression (trained, judged exactly)",
+        "letter pairs of a text (trained, judged exactly)",
+        "character transformer (trained)",
+        "masked letters of a text (trained, judged exactly)",
+        "robust regression (trained)",
+        "digits by day and night (trained)",
+        "fine-tuned digits (trained)",
+        "copies of a cooldown (trained)",
     ];
 
     /// Its place in [`Problem::ALL`].
     pub fn index(self) -> usize {
         Self::ALL.iter().position(|p| *p == self).unwrap_or(0)
+    }
+
+    /// Whether the optimizer of the config trains it.
+    pub fn has_optimizer(self) -> bool {
+        matches!(
+            self,
+            Self::Digits
+                | Self::Logistic
+                | Self::Bigram
+                | Self::Transformer
+                | Self::Masking
+                | Self::Robust
+                | Self::Domains
+                | Self::Modules
+                | Self::Branches
+        )
     }
 
     /// Whether losses are expectations in closed form: a seed changes nothing.

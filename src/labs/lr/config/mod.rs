@@ -5,7 +5,7 @@ mod kinds;
 mod params;
 mod rates;
 
-pub use kinds::{Fed, Growth, Hyper, ModelSize, Problem, Rule};
+pub use kinds::{Fed, Growth, Hyper, ModelSize, Night, Problem, Proximity, Resume, Rule, Scaling};
 pub(super) use params::params;
 
 use super::dialects::Dialect;
@@ -38,6 +38,10 @@ pub struct Config {
     pub dialect: Dialect,
     /// Scheduler calls per update; above 1 the schedule runs ahead (libraries only).
     pub calls: u64,
+    /// Share of the run after which it is resumed, 0 for never (libraries only).
+    pub resume_at: f64,
+    /// What its scheduler does then (libraries only).
+    pub resume: Resume,
     /// Warmup as a share of the run.
     pub warmup: f64,
     /// How the rate rises in the warmup.
@@ -116,6 +120,22 @@ pub struct Config {
     pub growth: Growth,
     /// Largest noise of the mean gradient that is tolerated, over its norm (growing batch).
     pub tolerance: f64,
+    /// Share of symbols hidden at the start (masked letters).
+    pub mask_from: f64,
+    /// Share of symbols hidden at the end (masked letters).
+    pub mask_to: f64,
+    /// Scale of the robust loss (robust regression).
+    pub scaling: Scaling,
+    /// How night samples enter (day and night).
+    pub night: Night,
+    /// Weight of the night at the end over that of the day (day and night).
+    pub night_ratio: f64,
+    /// How weights are held near the pretrained ones (fine-tuned digits).
+    pub proximity: Proximity,
+    /// Largest strength of that pull (fine-tuned digits).
+    pub pull: f64,
+    /// Copies that cool down from one checkpoint (copies of a cooldown).
+    pub copies: u64,
     /// Points of a drawn schedule: (share of the run, share of the peak).
     pub knots: Vec<[f64; 2]>,
     /// Whether the other shapes run as well.
@@ -160,6 +180,8 @@ impl Default for Config {
             peak: 2e-2,
             dialect: Dialect::Lab,
             calls: 1,
+            resume_at: 0.0,
+            resume: Resume::Restarted,
             warmup: 0.1,
             warmup_shape: Warmup::Linear,
             cooldown: 0.3,
@@ -199,6 +221,14 @@ impl Default for Config {
             project: false,
             growth: Growth::Norm,
             tolerance: 0.5,
+            mask_from: 0.3,
+            mask_to: 0.15,
+            scaling: Scaling::Adaptive,
+            night: Night::Ramped,
+            night_ratio: 1.0,
+            proximity: Proximity::Modules,
+            pull: 0.03,
+            copies: 8,
             knots: vec![
                 [0.0, 0.0],
                 [0.1, 1.0],
@@ -240,12 +270,32 @@ impl Config {
             Problem::Federated => (30, 0.1, 1),
             Problem::Relabel => (5000, 0.5, 0),
             Problem::Growing => (600, 0.5, 2),
+            Problem::Logistic => (600, 1.0, 3),
+            Problem::Bigram => (600, 4.0, 3),
+            Problem::Transformer => (300, 1e-2, 1),
+            Problem::Masking => (400, 0.1, 1),
+            Problem::Robust => (700, 1e-2, 2),
+            Problem::Domains => (600, 1e-2, 1),
+            Problem::Modules => (200, 5e-3, 1),
+            Problem::Branches => (600, 2e-2, 0),
+        };
+        // Convex problems under the rule that their theory is about.
+        let (rule, momentum, weight_decay) = match problem {
+            Problem::Logistic | Problem::Bigram => (Rule::Sgd, 0.0, 0.0),
+            Problem::Masking | Problem::Robust | Problem::Modules => {
+                (Rule::AdamW, self.momentum, 0.0)
+            }
+            p if p.has_optimizer() => (Rule::AdamW, 0.9, 0.1),
+            _ => (self.rule, self.momentum, self.weight_decay),
         };
         Self {
             problem,
             horizon,
             peak,
             grid,
+            rule,
+            momentum,
+            weight_decay,
             ..self
         }
     }
@@ -300,6 +350,8 @@ impl Config {
             Problem::Federated => 10 * self.local_steps * super::steer::CLIENTS as u64,
             // A tenth of the work of the digits network.
             Problem::Sparse => 1,
+            Problem::Transformer => 250,
+            Problem::Branches => 10 * self.copies,
             _ => 10,
         };
         let updates = self.horizon * self.cells() as u64 * per / 10;
@@ -403,12 +455,10 @@ mod tests {
 
     #[test]
     fn every_problem_starts_from_a_config_that_runs() {
-        for problem in [
-            Problem::Law,
-            Problem::Quadratic,
-            Problem::Digits,
-            Problem::Bound,
-        ] {
+        for problem in Problem::ALL {
+            if problem == Problem::Log {
+                continue;
+            }
             assert_eq!(
                 Config::default().with_problem(problem).check(),
                 Ok(()),

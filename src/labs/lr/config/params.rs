@@ -1,14 +1,14 @@
 //! The parameters: name, unit, range, when each has an effect, and one sentence.
 
-use super::{Config, ModelSize, Problem, Rule};
+use super::{Config, ModelSize, Problem, Resume, Rule};
 use crate::core::Param;
 use crate::labs::lr::dialects::Dialect;
 use crate::labs::lr::law::LawChoice;
 use crate::labs::lr::schedule::{Cooldown, Shape, Warmup};
 use std::sync::OnceLock;
 
-fn digits(c: &Config) -> bool {
-    c.problem == Problem::Digits
+fn netted(c: &Config) -> bool {
+    c.problem.has_optimizer()
 }
 
 fn quadratic(c: &Config) -> bool {
@@ -309,6 +309,29 @@ const COMMON: &[Param<Config>] = &[
     .when(|c| c.dialect != Dialect::Lab)
     .advanced()
     .doc("A trainer that calls step() once per process or per accumulated batch moves the schedule faster than the updates; this shows the rates the run then uses."),
+    Param::float(
+        "resume_at",
+        "Resumed at",
+        [0.0, 1.0],
+        |c: &Config| c.resume_at,
+        |c, v| c.resume_at = v,
+    )
+    .unit("of the run")
+    .group(SCHEDULE)
+    .when(|c| c.dialect != Dialect::Lab)
+    .advanced()
+    .doc("Share of the run after which it is stopped and resumed; 0 means never. The seam shows what a scheduler whose state was lost does to the rates."),
+    Param::choice(
+        "resume",
+        "The scheduler then",
+        &Resume::NAMES,
+        |c: &Config| c.resume.index(),
+        |c, v| c.resume = Resume::ALL[v.min(3)],
+    )
+    .group(SCHEDULE)
+    .when(|c| c.dialect != Dialect::Lab && c.resume_at > 0.0)
+    .advanced()
+    .doc("Without its saved state a scheduler starts anew, warmup included; a step count that is one off repeats or skips a rate."),
     Param::choice(
         "warmup_shape",
         "Warmup shape",
@@ -391,7 +414,7 @@ const COMMON: &[Param<Config>] = &[
         },
     )
     .group(TASK)
-    .when(digits)
+    .when(netted)
     .doc("Update rule. A change also sets a peak rate and weight decay that suit it."),
     Param::float(
         "momentum",
@@ -401,7 +424,7 @@ const COMMON: &[Param<Config>] = &[
         |c, v| c.momentum = v,
     )
     .group(TASK)
-    .when(|c| digits(c) && c.rule == Rule::Sgd)
+    .when(|c| netted(c) && c.rule == Rule::Sgd)
     .doc("Share of the last step kept in the next."),
     Param::float(
         "weight_decay",
@@ -411,7 +434,7 @@ const COMMON: &[Param<Config>] = &[
         |c, v| c.weight_decay = v,
     )
     .group(TASK)
-    .when(digits)
+    .when(netted)
     .advanced()
     .doc("Pull of the weights towards 0; decoupled from the gradient in AdamW."),
     Param::int(
@@ -424,7 +447,10 @@ const COMMON: &[Param<Config>] = &[
     .log()
     .unit("samples")
     .group(TASK)
-    .when(|c| digits(c) || matches!(c.problem, Problem::Relabel | Problem::Growing))
+    .when(|c| {
+        (netted(c) && !matches!(c.problem, Problem::Transformer | Problem::Masking))
+            || matches!(c.problem, Problem::Relabel | Problem::Growing)
+    })
     .advanced()
     .doc("Samples per update."),
     Param::float(

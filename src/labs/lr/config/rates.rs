@@ -1,6 +1,6 @@
 //! From the config to the rates of every update.
 
-use super::Config;
+use super::{Config, Resume};
 use crate::core::{Error, Result};
 use crate::labs::lr::dialects::{Dialect, Settings, named};
 use crate::labs::lr::extension::Extension;
@@ -109,13 +109,23 @@ impl Config {
         } else {
             self.calls as usize
         };
-        let mut values = named.values(s.updates * calls)?;
+        let seam = if dialect == Dialect::Lab {
+            0
+        } else {
+            (self.resume_at * s.updates as f64).round() as usize
+        };
+        let steps: Vec<usize> = (0..s.updates)
+            .map(|i| self.resume.step(i, seam) * calls)
+            .collect();
+        let most = steps.iter().max().map_or(0, |m| m + 1);
+        let all = named.values(most.max(s.updates * calls))?;
+        let mut values: Vec<f64> = steps.iter().map(|k| all[*k]).collect();
         if dialect == Dialect::Lab && s.warmup_shape != Warmup::Linear {
             for (i, v) in values.iter_mut().take(s.warmup).enumerate() {
                 *v = s.warmup_shape.factor((i + 1) as f64 / s.warmup as f64);
             }
         }
-        let rule = if dialect == Dialect::Lab {
+        let mut rule = if dialect == Dialect::Lab {
             format!("as {}", named.words())
         } else if calls == 1 {
             format!("{}: {}", dialect.name(), named.words())
@@ -126,8 +136,12 @@ impl Config {
                 named.words()
             )
         };
+        if seam > 0 && seam < s.updates {
+            let word = Resume::NAMES[self.resume.index()];
+            rule = format!("{rule}; resumed at update {seam}, where the scheduler {word}");
+        }
         Ok(Some(Factors {
-            values: values.into_iter().step_by(calls).collect(),
+            values: values.into(),
             rule: rule.into(),
         }))
     }

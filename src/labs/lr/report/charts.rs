@@ -5,6 +5,7 @@ use crate::labs::lr::config::Problem;
 use crate::labs::lr::continuation::LogFacts;
 use crate::labs::lr::law::Law;
 use crate::labs::lr::model::{Cell, Run};
+use crate::labs::lr::plan::Branch;
 use crate::labs::lr::words::words;
 use crate::labs::lr::{curves, dialect_report, more_charts};
 
@@ -35,6 +36,7 @@ pub(in crate::labs::lr) fn charts(run: &Run) -> Vec<Chart> {
     charts.extend(dialect_report::chart(run));
     if let Some(log) = &run.log {
         charts.insert(0, plan_chart(log));
+        charts.insert(1, branch_chart(log));
         charts.push(residual_chart(log));
     } else if matches!(run.config.problem, Problem::Law | Problem::Bound) {
         charts.push(parts_chart(run));
@@ -236,6 +238,34 @@ fn plan_chart(log: &LogFacts) -> Chart {
             .map(|(name, points)| Series::line(*name, points.clone()))
             .collect(),
         marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+/// What every budget ends at when its cooldown branches off one stable run.
+fn branch_chart(log: &LogFacts) -> Chart {
+    let points = |f: &dyn Fn(&Branch) -> f64| -> Vec<[f64; 2]> {
+        let at = |b: &Branch| (log.now + 1 + b.budget) as f64;
+        log.branches.iter().map(|b| [at(b), f(b)]).collect()
+    };
+    Chart {
+        id: "branches",
+        title: "Branches of one stable run",
+        doc: "Predicted final loss of a model whose best cooldown branches off the stable run and ends at this update, for five budgets, and of the run without a cooldown. The table of branches says where each starts and what the family costs.",
+        x: Axis::linear("last update", ""),
+        y: Axis::linear("predicted final loss", "nats"),
+        series: vec![
+            Series::line("best cooldown", points(&|b| b.loss)),
+            Series::line("no cooldown", points(&|b| b.flat)).as_reference(),
+        ],
+        marks: log
+            .branches
+            .iter()
+            .map(|b| Mark {
+                x: b.start as f64,
+                label: format!("branch of {} updates leaves here", b.budget),
+            })
+            .collect(),
         on_timeline: false,
     }
 }

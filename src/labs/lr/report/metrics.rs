@@ -3,7 +3,8 @@
 use crate::core::{Better, Metric, stats};
 use crate::labs::lr::bound::{Bound, power_norms};
 use crate::labs::lr::config::Problem;
-use crate::labs::lr::model::{Cell, Run, parabola_minimum};
+use crate::labs::lr::model::{Cell, Curve, Run, parabola_minimum};
+use crate::labs::lr::steer::BRANCHES;
 use crate::labs::lr::words::words;
 
 /// Best peak rate of the chosen shape between grid points, when the minimum lies inside the grid.
@@ -100,6 +101,40 @@ pub(in crate::labs::lr) fn metrics(run: &Run) -> Vec<Metric> {
             value: 100.0 * chosen.map_or(f64::NAN, Cell::accuracy),
             better: Better::Higher,
             doc: "Share of 2,048 shifted, noisy held-out digits classified correctly after the last update, mean over the seeds.",
+        });
+    }
+    if problem == Problem::Branches {
+        let ends = |name: &str| {
+            let last = |c: &Curve| {
+                c.traces
+                    .iter()
+                    .find(|t| t.name == name)?
+                    .points
+                    .last()
+                    .copied()
+            };
+            let values: Vec<f64> = chosen
+                .map_or(&[][..], |c| &c.curves)
+                .iter()
+                .filter_map(|c| last(c).map(|p| p[1]))
+                .collect();
+            stats::mean(&values)
+        };
+        out.push(Metric {
+            id: "mean_model_loss",
+            name: "Loss of the mean model",
+            unit,
+            value: ends(BRANCHES[0]),
+            better: Better::Lower,
+            doc: "Held-out loss of the model with the mean of the copies' weights: bias, above the best shape's. Sweep the cooldown shape against the variance.",
+        });
+        out.push(Metric {
+            id: "variance",
+            name: "Variance",
+            unit,
+            value: ends(BRANCHES[1]),
+            better: Better::Lower,
+            doc: "Mean held-out loss of the copies minus that of their mean model.",
         });
     }
     if let Some((_, _, mean, _)) = against_rivals(run) {

@@ -1,8 +1,10 @@
 //! The tables of a run.
 
-use crate::core::Table;
+use crate::core::{Table, stats};
+use crate::labs::lr::continuation::LogFacts;
 use crate::labs::lr::dialect_report;
-use crate::labs::lr::model::Run;
+use crate::labs::lr::model::{Cell, Run};
+use crate::labs::lr::plan::cost;
 
 /// Named tables.
 pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
@@ -40,12 +42,92 @@ pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
             (0..s.updates).map(|i| vec![i as f64, s.rate(i)]).collect()
         }),
     };
-    vec![
+    let mut out = vec![
         ("runs", runs),
+        ("ranking", ranking(run)),
         ("schedule", rates),
         ("loss", loss_table(run)),
         ("dialects", dialect_report::table(run)),
-    ]
+    ];
+    if let Some(log) = &run.log {
+        out.push(("branches", branches(log)));
+    }
+    out
+}
+
+/// Every schedule at its best peak rate, the lowest final loss first.
+fn ranking(run: &Run) -> Table {
+    let mut rows: Vec<Vec<f64>> = run
+        .config
+        .shapes()
+        .into_iter()
+        .filter_map(|shape| {
+            let best = run.best(shape)?;
+            let (mean, [low, high]) = stats::mean_interval(&best.finals());
+            let tried = run.of_shape(shape);
+            let diverged: usize = tried.map(Cell::diverged).sum();
+            Some(vec![
+                shape.index() as f64,
+                best.schedule.peak,
+                mean,
+                low,
+                high,
+                best.curves.len() as f64,
+                diverged as f64,
+            ])
+        })
+        .collect();
+    rows.sort_by(|a, b| a[2].total_cmp(&b[2]));
+    Table {
+        columns: [
+            "schedule",
+            "best_peak_rate",
+            "final_loss",
+            "interval_low",
+            "interval_high",
+            "runs",
+            "diverged_runs",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows,
+    }
+}
+
+/// Branches of the stable run; the last columns are the updates of the family so far and those of a
+/// run of its own for each.
+fn branches(log: &LogFacts) -> Table {
+    let past = log.now + 1;
+    let rows = (log.branches.iter().enumerate())
+        .map(|(i, b)| {
+            let [shared, separate] = cost(&log.branches[..=i], past);
+            vec![
+                b.budget as f64,
+                b.start as f64,
+                b.cooldown(past) as f64,
+                b.shape.index() as f64,
+                b.loss,
+                b.flat,
+                shared as f64,
+                separate as f64,
+            ]
+        })
+        .collect();
+    Table {
+        columns: [
+            "budget",
+            "cooldown_starts",
+            "cooldown_updates",
+            "cooldown_shape",
+            "predicted_loss",
+            "loss_without_cooldown",
+            "updates_of_family",
+            "updates_apart",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows,
+    }
 }
 
 fn loss_table(run: &Run) -> Table {

@@ -2,6 +2,7 @@
 //! search with probes, methods without a schedule. The same job trains problems that exist only
 //! here, with rates known beforehand.
 
+mod branches;
 mod control;
 mod drift;
 mod federated;
@@ -9,20 +10,23 @@ mod growing;
 mod relabel;
 mod search;
 mod sparse;
+mod streamed;
 mod task;
 mod valley;
 
+pub(super) use branches::{COPIES, TRACES as BRANCHES};
 pub(super) use drift::Drift;
 pub(super) use federated::{CLIENTS, TRACES as FEDERATED};
 pub(super) use growing::TRACES as GROWING;
 pub(super) use relabel::TRACES as RELABEL;
 pub(super) use search::Probe;
 pub(super) use sparse::TRACES as SPARSE;
+pub(super) use streamed::{DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, scale_of};
 pub(super) use task::ITERATES;
 pub(super) use valley::{STEEP, TRACES as VALLEY};
 
 use super::config::{Config, Problem};
-use super::model::{Cell, Curve, Run, Trace};
+use super::model::{Cell, Curve, Run};
 use super::schedule::{Factors, Shape};
 use super::work::{self, cells_of, stride};
 use crate::core::{Error, Job, Result, Step};
@@ -35,15 +39,17 @@ const BLOWN_UP: f64 = 1e6;
 
 /// Whether a problem is trained here, whatever the schedule.
 fn owns(problem: Problem) -> bool {
-    matches!(
-        problem,
-        Problem::Valley
-            | Problem::Drift
-            | Problem::Sparse
-            | Problem::Federated
-            | Problem::Relabel
-            | Problem::Growing
-    )
+    streamed::owns(problem)
+        || matches!(
+            problem,
+            Problem::Valley
+                | Problem::Drift
+                | Problem::Sparse
+                | Problem::Federated
+                | Problem::Relabel
+                | Problem::Growing
+                | Problem::Branches
+        )
 }
 
 /// Whether a config's runs, or its chosen schedule's, are trained here.
@@ -70,7 +76,8 @@ pub(super) fn check(config: &Config) -> Result<()> {
         (Shape::FedHyper, _) => unfit("on the federated digits only"),
         (Shape::VolSched, _) => unfit("on a problem with an accuracy: digits network"),
         (_, Problem::Quadratic | Problem::Digits) => Ok(()),
-        _ => unfit("on the digits network or the noisy quadratic"),
+        (_, p) if streamed::owns(p) => Ok(()),
+        _ => unfit("on the digits network, the noisy quadratic or a streamed problem"),
     }
 }
 
@@ -88,6 +95,8 @@ struct Lane {
     curve: Curve,
     /// Loss where the run began.
     first: f64,
+    /// Whether its task is ready for the first update.
+    ready: bool,
     /// Sums of loss and accuracy, and their number, since the last recorded point and observation.
     block: [f64; 2],
     seen: [f64; 3],
@@ -95,7 +104,8 @@ struct Lane {
 
 impl Lane {
     fn new(config: &Config, cell: &Cell, seed: u64) -> Result<Self> {
-        let mut task = task_of(config, cell.shape(), seed)?;
+        let watched = seed == config.seed;
+        let mut task = task_of(config, cell.shape(), seed, watched)?;
         let pilot = if cell.shape() == Shape::AutoLrs {
             let peak = cell.schedule.peak;
             let settings = Settings {
@@ -116,10 +126,11 @@ impl Lane {
         if task.is_exact() {
             curve.loss.push([0.0, task.loss()]);
             curve.gradient.push([0.0, task.gradient()]);
-            record(&mut curve, 0.0, &task.traces());
+            curve.record(0.0, &task.traces());
         }
         Ok(Self {
             first: task.loss(),
+            ready: false,
             task,
             pilot,
             rates: Vec::new(),
@@ -189,7 +200,7 @@ impl Lane {
             };
             self.curve.loss.push([at, shown]);
             self.curve.gradient.push([at, self.task.gradient()]);
-            record(&mut self.curve, at, &self.task.traces());
+            self.curve.record(at, &self.task.traces());
             self.block = [0.0; 2];
         }
     }
@@ -212,20 +223,6 @@ impl Lane {
             probes = search.finished;
         }
         (self.curve, self.rates, probes)
-    }
-}
-
-/// Adds the values of the traces at an update.
-fn record(curve: &mut Curve, at: f64, values: &[(&'static str, f64)]) {
-    for (name, value) in values {
-        if let Some(trace) = curve.traces.iter_mut().find(|t| t.name == *name) {
-            trace.points.push([at, *value]);
-        } else {
-            curve.traces.push(Trace {
-                name,
-                points: vec![[at, *value]],
-            });
-        }
     }
 }
 
@@ -307,6 +304,11 @@ impl Job for SteeredWork {
 
     fn step(&mut self) -> Result<Step<Run>> {
         if let Some(mut lane) = self.lane.take() {
+            if !lane.ready {
+                lane.ready = lane.task.prepare()?;
+                self.lane = Some(lane);
+                return Ok(Step::Working);
+            }
             for _ in 0..lane.task.slice() {
                 if !lane.advance(&self.config, &self.warmup) {
                     self.finish_lane(lane);

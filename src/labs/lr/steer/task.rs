@@ -1,16 +1,19 @@
 //! What can be trained one update at a time at a rate given from outside.
 
 use super::super::config::{Config, Problem, Rule};
+use super::super::norms::Watch;
 use super::super::optimizers::{FreeConfig, FreeKind, ScheduleFree};
 use super::super::quadratic::{self, Free};
 use super::super::schedule::Shape;
 use super::super::training::{Batches, Trainer, evaluate};
 use super::super::work::quadratic_of;
+use super::branches::Branches;
 use super::drift::Drift;
 use super::federated::Federated;
 use super::growing::Growing;
 use super::relabel::Relabel;
 use super::sparse::Sparse;
+use super::streamed;
 use super::valley::Valley;
 use crate::core::digits::Samples;
 use crate::core::mlp::Workspace;
@@ -19,6 +22,14 @@ use std::sync::Arc;
 
 /// A run that is trained from outside.
 pub(super) trait Task {
+    /// Work that must come before the first update, a millisecond of it; `true` when it is done.
+    ///
+    /// # Errors
+    /// Settings that the optimizer refuses.
+    fn prepare(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+
     /// One update.
     fn update(&mut self, rate: f64);
 
@@ -68,8 +79,16 @@ pub(super) trait Task {
     fn slice(&self) -> usize;
 }
 
-/// The task of a config for one seed.
-pub(super) fn task_of(config: &Config, shape: Shape, seed: u64) -> Result<Box<dyn Task>> {
+/// The task of a config for one seed; `watched` runs measure norms and sharpness.
+pub(super) fn task_of(
+    config: &Config,
+    shape: Shape,
+    seed: u64,
+    watched: bool,
+) -> Result<Box<dyn Task>> {
+    if let Some(task) = streamed::task_of(config, shape, seed, watched)? {
+        return Ok(task);
+    }
     let batches = Batches {
         seed,
         size: config.batch as usize,
@@ -79,6 +98,7 @@ pub(super) fn task_of(config: &Config, shape: Shape, seed: u64) -> Result<Box<dy
         (Problem::Drift, _) => Box::new(Drift::of(config)),
         (Problem::Sparse, _) => Box::new(Sparse::new(seed)),
         (Problem::Relabel, _) => Box::new(Relabel::new(config, batches)),
+        (Problem::Branches, _) => Box::new(Branches::new(config, shape, batches, watched)?),
         (Problem::Growing, _) => Box::new(Growing::new(config, batches)?),
         (Problem::Federated, _) => Box::new(Federated::new(config, shape, seed)?),
         (Problem::Quadratic, Shape::ScheduleFree) => Box::new(FreeQuadratic {
@@ -99,6 +119,7 @@ pub(super) fn task_of(config: &Config, shape: Shape, seed: u64) -> Result<Box<dy
             scored: shape == Shape::VolSched,
             accuracy: f64::NAN,
             work: Workspace::default(),
+            watch: watched.then(Watch::default),
         }),
     })
 }
@@ -199,7 +220,7 @@ pub(in crate::labs::lr) const ITERATES: [&str; 3] = [
     "z, the base iterate",
 ];
 
-fn named(losses: [f64; 3]) -> Vec<(&'static str, f64)> {
+pub(super) fn named(losses: [f64; 3]) -> Vec<(&'static str, f64)> {
     ITERATES.into_iter().zip(losses).collect()
 }
 
@@ -214,6 +235,7 @@ struct Digits {
     scored: bool,
     accuracy: f64,
     work: Workspace,
+    watch: Option<Watch>,
 }
 
 impl Task for Digits {
@@ -228,8 +250,11 @@ impl Task for Digits {
         if self.trainer.steps() > 0 {
             self.before.extend_from_slice(self.trainer.gradient());
         }
+        if let Some(watch) = &mut self.watch {
+            watch.before(&self.trainer.net);
+        }
         self.trainer.train_at(&batch, rate);
-        self.aligned = alignment(&self.before, self.trainer.gradient());
+        self.aligned = aligned(&self.before, self.trainer.gradient());
     }
 
     fn loss(&self) -> f64 {
@@ -248,6 +273,11 @@ impl Task for Digits {
         self.accuracy
     }
 
+    fn traces(&mut self) -> Vec<(&'static str, f64)> {
+        let net = &self.trainer.net;
+        self.watch.as_mut().map_or_else(Vec::new, |w| w.after(net))
+    }
+
     fn finish(&mut self) -> [f64; 2] {
         let result = self.trainer.evaluate();
         [result.loss, result.accuracy()]
@@ -263,11 +293,11 @@ impl Task for Digits {
 }
 
 /// Inner product and cosine of two gradients; NaN when one is empty or zero.
-fn alignment(a: &[f32], b: &[f32]) -> [f64; 2] {
-    let dot = |x: &[f32], y: &[f32]| -> f64 {
+pub(super) fn aligned<T: Copy + Into<f64>>(a: &[T], b: &[T]) -> [f64; 2] {
+    let dot = |x: &[T], y: &[T]| -> f64 {
         x.iter()
             .zip(y)
-            .map(|(x, y)| f64::from(*x) * f64::from(*y))
+            .map(|(x, y)| Into::<f64>::into(*x) * Into::<f64>::into(*y))
             .sum()
     };
     let inner = if a.len() == b.len() {

@@ -36,7 +36,7 @@ pub(super) static CONVEX_BOUND: Exhibit = Exhibit {
     },
     claim: Some(Claim {
         statement: "Ranks schedules by what they reach, and says that the best rate grows as the decay gets longer: linear, 20 % cooldown and constant want 2.7 : 1.4 : 1.",
-        experiment: "Nine schedules, each at its own best peak: rank correlation between the bound at 400 updates and the exact quadratic at 500, and the best base rates in closed form.",
+        experiment: "Ten schedules of the authors' real runs (124 million parameters, 50,000 steps; with `--data`), each at its own best peak: rank correlation of the losses reached with the bound, which nothing is fitted for. And nine schedules on the exact quadratic, with the best base rates in closed form.",
         start: theory::bound,
     }),
 };

@@ -6,6 +6,7 @@ mod autolrs;
 mod bound_optimum;
 mod constant;
 mod convex_bound;
+mod cooldown_shapes;
 mod cosine;
 mod cyclic;
 mod drawn;
@@ -17,6 +18,9 @@ mod hypergradient;
 mod inverse_sqrt;
 mod large_steps;
 mod linear;
+mod mambanut;
+mod maps;
+mod masking_rate;
 mod mpl_optimum;
 mod multi_power;
 mod multi_step;
@@ -28,6 +32,7 @@ mod power;
 mod refined;
 mod rex;
 mod river_valley;
+mod scaling_c;
 mod schedule_free;
 mod sgdr;
 mod step;
@@ -41,6 +46,7 @@ use crate::labs::Exhibit;
 /// The registry: adding a system is a new file and one line here.
 pub static EXHIBITS: &[&Exhibit] = &[
     &wsd::WSD,
+    &cooldown_shapes::COOLDOWN_SHAPES,
     &linear::LINEAR,
     &cosine::COSINE,
     &rex::REX,
@@ -75,4 +81,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &large_steps::LARGE_STEPS,
     &nap::NAP,
     &adadagrad::ADADAGRAD,
+    &masking_rate::MASKING_RATE,
+    &scaling_c::SCALING_C,
+    &maps::MAPS,
+    &mambanut::MAMBANUT,
 ];

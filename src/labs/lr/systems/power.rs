@@ -34,8 +34,8 @@ pub(super) static POWER: Exhibit = Exhibit {
         })
     },
     claim: Some(Claim {
-        statement: "The best parameters do not depend on the length of the run.",
-        experiment: "Digits network, AdamW: best peak per seed at a short and a longer run with the same law, and the same for WSD.",
+        statement: "The best parameters depend neither on the length of the run nor, with a in proportion, on the batch size.",
+        experiment: "Digits network, AdamW: best peak per seed at a short and a longer run with the same law, and the same for WSD; and with twice the batch on the same samples.",
         start: versus::power,
     }),
 };
