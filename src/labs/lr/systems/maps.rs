@@ -29,6 +29,7 @@ pub(super) static MAPS: Exhibit = Exhibit {
         Setup::Lr(Config {
             shape: Shape::Linear,
             rivals: false,
+            peak: 1e-3,
             ..Config::default().with_problem(Problem::Modules)
         })
     },
