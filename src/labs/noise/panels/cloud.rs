@@ -245,10 +245,6 @@ pub(crate) fn frame(
             ],
             line,
         );
-        painter.line_segment(
-            [Pos2::new(rect.left(), y), Pos2::new(rect.left() + 5.0, y)],
-            line,
-        );
         label(
             painter,
             Pos2::new(x, rect.bottom() - 14.0),
@@ -256,6 +252,14 @@ pub(crate) fn frame(
             &tick.to_string(),
             &font,
             palette,
+        );
+        // Half a number says something else.
+        if !rect.shrink(8.0).y_range().contains(y) {
+            continue;
+        }
+        painter.line_segment(
+            [Pos2::new(rect.left(), y), Pos2::new(rect.left() + 5.0, y)],
+            line,
         );
         label(
             painter,
