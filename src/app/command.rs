@@ -215,7 +215,7 @@ impl Command {
     pub fn key_text(self, ctx: &egui::Context) -> String {
         self.keys()
             .first()
-            .map(|key| ctx.format_shortcut(key))
+            .map(|key| shortcut_text(ctx, key))
             .unwrap_or_default()
     }
 
@@ -258,6 +258,16 @@ pub(crate) fn pressed(ctx: &egui::Context) -> Vec<Command> {
         }
     }
     out
+}
+
+/// A shortcut as it stands on the keys: `[` rather than the name of the bracket.
+pub(super) fn shortcut_text(ctx: &egui::Context, shortcut: &KeyboardShortcut) -> String {
+    let text = ctx.format_shortcut(shortcut);
+    match shortcut.logical_key {
+        // The font has no arrows of this kind.
+        Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown => text,
+        key => text.replace(key.name(), key.symbol_or_name()),
+    }
 }
 
 #[cfg(test)]

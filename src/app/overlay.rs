@@ -1,6 +1,6 @@
 //! Windows above the labs: the command palette, the list of keys, the performance overlay.
 
-use super::command::Command;
+use super::command::{Command, shortcut_text};
 use super::kernels::Kernels;
 use super::prefs::KernelChoice;
 use crate::ui::theme::Palette;
@@ -70,7 +70,7 @@ impl Overlays {
                             let keys: Vec<String> = command
                                 .keys()
                                 .iter()
-                                .map(|k| ctx.format_shortcut(k))
+                                .map(|k| shortcut_text(ctx, k))
                                 .collect();
                             if !keys.is_empty() {
                                 ui.label(command.text());
