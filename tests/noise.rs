@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use proptest::test_runner::Config as Runner;
 use schedlab::core::{Step, finish};
+use schedlab::labs::noise::exchange::{self, Brought};
 use schedlab::labs::noise::schedule::{ScheduleKind, Visit, levels};
 use schedlab::labs::noise::solver::SolverKind;
 use schedlab::labs::noise::{Config, Direction, Noise, PlaneRun, data::DataSet, families, search};
-use schedlab::labs::{Effort, Lab, LabRun, Library};
+use schedlab::labs::{Effort, Lab, LabRun, Library, stored_claims};
 
 fn run(config: &Config) -> PlaneRun {
     let run = Noise::start(config, &Library::default())
@@ -278,12 +279,12 @@ fn bad_parameters_are_refused_by_name() {
 }
 
 #[test]
-fn every_claim_is_measured_and_says_why() {
+fn every_claim_is_stored_with_its_measurement_and_quick_ones_come_out_again() {
+    const QUICK: [&str; 3] = ["schedule-your-edit", "rodinhd-triplane", "cvdm"];
     for exhibit in Noise::exhibits() {
         let Some(claim) = exhibit.claim else { continue };
-        let mut job = (claim.start)(Effort::Quick);
-        let result = finish(&mut *job).unwrap();
-        println!("{}: {:?}, {}", exhibit.id, result.verdict, result.why);
+        let stored = stored_claims().iter().find(|c| c.id == exhibit.id);
+        let result = &stored.unwrap_or_else(|| panic!("{}", exhibit.id)).result;
         assert!(result.seeds.len() >= 5, "{}", exhibit.id);
         assert!(
             result.measured.is_finite() && result.measured > 0.0,
@@ -296,5 +297,70 @@ fn every_claim_is_measured_and_says_why() {
             exhibit.id,
             result.interval
         );
+        if QUICK.contains(&exhibit.id) {
+            let again = finish(&mut *(claim.start)(Effort::Quick)).unwrap();
+            assert_eq!(again, *result, "{}", exhibit.id);
+        }
     }
+}
+
+#[test]
+fn a_run_is_saved_in_forms_that_other_programs_read() {
+    let config = Config {
+        schedule: ScheduleKind::Cosine,
+        steps: 7,
+        particles: 50,
+        ..Config::default()
+    };
+    let plane = run(&config);
+    let names: Vec<&str> = plane.files().iter().map(|f| f.1).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+    let bytes = |name: &str| plane.file(names.iter().position(|n| *n == name).unwrap());
+    let text = |name: &str| String::from_utf8(bytes(name)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text("sigmas.json")).unwrap();
+    for (field, count) in [
+        ("sigmas", 8),
+        ("alphas", 8),
+        ("alphas_cumprod", 8),
+        ("timesteps", 7),
+    ] {
+        assert_eq!(json[field].as_array().unwrap().len(), count, "{field}");
+    }
+    // Trailing times of a thousand in sevenths, on the setup's own table.
+    let first = json["timesteps"][0].as_f64().unwrap();
+    assert!((first - 999.0).abs() < 1e-6, "{first}");
+    for form in [
+        "sigmas.json",
+        "sigmas.py",
+        "sigmas.txt",
+        "scheduler_config.json",
+    ] {
+        let brought = Brought::recognise(&text(form)).unwrap_or_else(|| panic!("{form}"));
+        let back = brought.levels(7).unwrap().sigmas;
+        let part = exchange::first_difference(&plane.problem().levels, &back, 2e-4);
+        assert_eq!(part, None, "{form}: {back:?}");
+    }
+    assert_eq!(text("sigmas.csv").lines().count(), 9);
+    assert_eq!(bytes("strip.png")[..4], *b"\x89PNG");
+    let drawn = run(&Config {
+        schedule: ScheduleKind::Custom,
+        ..config
+    });
+    assert_eq!(
+        drawn.files().len(),
+        5,
+        "no library config of a drawn schedule"
+    );
+}
+
+#[test]
+fn a_list_that_is_brought_becomes_the_setup_exactly() {
+    let list: Vec<f64> = (0..50).map(|i| 80.0 * 0.8_f64.powi(i)).collect();
+    let text = format!("{list:?}");
+    let data = schedlab::labs::sniff("list.txt", text.as_bytes()).unwrap();
+    let key = schedlab::labs::DataKey::of("list.txt", text.as_bytes());
+    let config = Noise::use_data(&Config::default(), &key, &data).unwrap();
+    assert_eq!(Noise::check(&config), Ok(()));
+    let levels = search::levels(&config).unwrap();
+    assert_eq!(exchange::first_difference(&levels[..50], &list, 1e-9), None);
 }

@@ -197,3 +197,46 @@ fn the_picture_fits_a_phone_and_every_moment() {
         }
     }
 }
+
+#[test]
+fn two_pasted_schedules_show_where_they_part_and_can_be_used() {
+    let (_, tab) = Noise::extra().unwrap();
+    let mut h = Harness::builder()
+        .with_size([420.0, 900.0])
+        .with_context_setup(theme::install)
+        .build_ui_state(
+            |ui, (tab, config): &mut (Box<dyn schedlab::ui::Extra<Config>>, Config)| {
+                tab.ui(std::slice::from_ref(config), &Library::default(), ui);
+                if let Some(chosen) = tab.chosen(config) {
+                    *config = chosen;
+                }
+            },
+            (tab, Config::default()),
+        );
+    h.run_steps(2);
+    h.get_by_label("The two agree");
+    let paste = |h: &mut Harness<'_, _>, name: &str, text: &str| {
+        let field = h.get_by_role_and_label(Role::MultilineTextInput, name);
+        field.focus();
+        h.run_steps(1);
+        h.event(egui::Event::Paste(text.to_owned()));
+        h.run_steps(2);
+    };
+    let config = r#"{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}"#;
+    paste(&mut h, "First schedule", config);
+    paste(&mut h, "Second schedule", config);
+    h.get_by_label("The two agree");
+    h.get_by_label("Second schedule as the papers define it")
+        .click();
+    h.run_steps(2);
+    h.get_by(|n| {
+        n.value()
+            .is_some_and(|l| l.starts_with("They part at step"))
+    });
+    h.get_by(|n| n.value().is_some_and(|l| l.contains("shift twice")));
+    h.get_by_label("Use the first schedule").click();
+    h.run_steps(2);
+    assert_eq!(h.state().1.schedule, ScheduleKind::Custom);
+    assert_eq!(h.state().1.steps, 10);
+    assert_eq!(Noise::check(&h.state().1), Ok(()));
+}

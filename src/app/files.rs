@@ -2,6 +2,7 @@
 //! replaced.
 
 use crate::core::{Error, Job as _, Step};
+use crate::labs::noise::exchange::Brought;
 use crate::labs::{DataKey, Dataset, LabKind, Opening};
 use crate::platform;
 use crate::ui::import::{ImportAction, preview_ui, progress_ui};
@@ -20,7 +21,13 @@ impl Files {
         let dropped = ctx.input(|i| i.raw.dropped_files.clone());
         platform::read_dropped(&dropped);
         let problems = platform::take_problems();
-        for (name, bytes) in platform::take_files() {
+        let (pictures, others): (Vec<_>, Vec<_>) = platform::take_files()
+            .into_iter()
+            .partition(|(_, bytes)| Opening::is_picture(bytes));
+        if !pictures.is_empty() {
+            self.opening = Some(Opening::pictures(pictures));
+        }
+        for (name, bytes) in others {
             self.receive(&name, bytes);
         }
         problems
@@ -31,6 +38,7 @@ impl Files {
             .extension()
             .is_some_and(|ext| ext.eq_ignore_ascii_case("json"))
             && let Ok(text) = std::str::from_utf8(&bytes)
+            && Brought::recognise(text).is_none()
         {
             self.setups.push(text.to_owned());
             return;

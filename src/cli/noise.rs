@@ -162,7 +162,7 @@ struct OptimiseArgs {
 struct OrderArgs {
     #[command(flatten)]
     fields: Fields,
-    /// markov, hidden, cyclic, field or ising
+    /// markov, hidden, cyclic, field, ising or potts
     #[arg(long, default_value = "field", value_name = "WORLD")]
     source: String,
     /// random, confidence, halton, dilated, left_to_right, blocks or dilated_blocks
@@ -380,7 +380,7 @@ fn order(args: &OrderArgs) -> Result<u8> {
     let source: Source = named(
         "source",
         &args.source,
-        "markov, hidden, cyclic, field or ising",
+        "markov, hidden, cyclic, field, ising or potts",
     )?;
     let orders = match &args.order {
         Some(name) => vec![named(

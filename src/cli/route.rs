@@ -77,13 +77,15 @@ pub(super) fn route(args: &RouteArgs) -> Result<u8> {
 fn layers(key: &DataKey, data: &Dataset) -> Result<Vec<dump::Layer>> {
     match data {
         Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
-        other @ (Dataset::Trace(_) | Dataset::Profile(_) | Dataset::LossLog(_)) => {
-            Err(Error::import(
-                &key.name,
-                "content",
-                format!("{}; want router logits or chosen experts", other.words()),
-            ))
-        }
+        other @ (Dataset::Trace(_)
+        | Dataset::Profile(_)
+        | Dataset::LossLog(_)
+        | Dataset::Schedule(_)
+        | Dataset::Images(_)) => Err(Error::import(
+            &key.name,
+            "content",
+            format!("{}; want router logits or chosen experts", other.words()),
+        )),
     }
 }
 

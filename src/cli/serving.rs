@@ -94,7 +94,11 @@ fn with_trace(config: &Config, written: &Value, key: &DataKey, data: &Dataset) -
         .map_or(u64::MAX, |([_, max], _)| max as u64);
     let requests = match data {
         Dataset::Trace(trace) => (trace.len() as u64).min(most),
-        Dataset::Tensors(_) | Dataset::Profile(_) | Dataset::LossLog(_) => adapted.requests,
+        Dataset::Tensors(_)
+        | Dataset::Profile(_)
+        | Dataset::LossLog(_)
+        | Dataset::Schedule(_)
+        | Dataset::Images(_) => adapted.requests,
     };
     let pick = |field: &str, own: u64, other: u64| if says(field) { own } else { other };
     Ok(Config {

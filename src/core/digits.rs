@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 /// Number of images.
 pub const COUNT: usize = 1797;
+/// Pixels along a side of an image.
+pub const SIDE: usize = 8;
+
 /// Pixels of an image, 8 rows of 8.
 pub const PIXELS: usize = 64;
 /// Number of classes.

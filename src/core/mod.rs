@@ -10,6 +10,7 @@ mod metric;
 pub mod mlp;
 pub mod num;
 mod param;
+pub mod png;
 mod reading;
 mod replay;
 pub mod rng;

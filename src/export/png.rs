@@ -1,11 +1,10 @@
 //! A chart as pixels: drawn on a canvas in the page, cut from the window natively.
 
 use super::picture::Picture;
+pub use crate::core::png::encode;
+
 use crate::core::Result;
 use crate::ui::chart::Layer;
-
-/// Eight bytes that open every PNG file.
-const SIGNATURE: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
 /// The chart as a PNG of `size * scale` pixels; `None` where the platform has no canvas.
 pub fn chart_png(layers: &[Layer<'_>], picture: &Picture<'_>) -> Option<Result<Vec<u8>>> {
@@ -31,45 +30,6 @@ pub fn part_png(image: &egui::ColorImage, part: egui::Rect, pixels_per_point: f3
         .flat_map(egui::Color32::to_srgba_unmultiplied)
         .collect();
     encode((right - left) as u32, (bottom - top) as u32, &rgba)
-}
-
-/// Writes 8-bit RGBA rows as a PNG file (ISO/IEC 15948), unfiltered and deflated.
-pub fn encode(width: u32, height: u32, rgba: &[u8]) -> Vec<u8> {
-    let mut head = Vec::with_capacity(13);
-    head.extend(width.to_be_bytes());
-    head.extend(height.to_be_bytes());
-    // Eight bits, colour with alpha, deflate, no filter set, no interlace.
-    head.extend([8, 6, 0, 0, 0]);
-    let stride = 4 * width as usize;
-    let mut rows = Vec::with_capacity((stride + 1) * height as usize);
-    for row in rgba.chunks(stride.max(1)) {
-        rows.push(0);
-        rows.extend(row);
-    }
-    let mut out = SIGNATURE.to_vec();
-    chunk(&mut out, *b"IHDR", &head);
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(&rows, 6);
-    chunk(&mut out, *b"IDAT", &packed);
-    chunk(&mut out, *b"IEND", &[]);
-    out
-}
-
-fn chunk(out: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
-    out.extend((data.len() as u32).to_be_bytes());
-    let start = out.len();
-    out.extend(kind);
-    out.extend(data);
-    let sum = crc32(&out[start..]);
-    out.extend(sum.to_be_bytes());
-}
-
-/// The checksum of PNG and gzip.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc: u32, &b| {
-        (0..8).fold(crc ^ u32::from(b), |c, _| {
-            (c >> 1) ^ (0xEDB8_8320 & (c & 1).wrapping_neg())
-        })
-    })
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -132,18 +92,12 @@ mod tests {
     use egui::{Color32, ColorImage, Rect, pos2};
 
     #[test]
-    fn the_checksum_is_that_of_the_standard() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
-        assert_eq!(crc32(b"IEND"), 0xAE42_6082);
-    }
-
-    #[test]
     fn a_part_of_the_window_is_cut_at_pixels() {
         let mut image = ColorImage::filled([8, 6], Color32::WHITE);
         image.pixels[2 * 8 + 4] = Color32::from_rgb(1, 2, 3);
         let part = Rect::from_min_max(pos2(2.0, 1.0), pos2(100.0, 2.0));
         let png = part_png(&image, part, 2.0);
-        assert_eq!(png[..8], SIGNATURE);
+        assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
         assert_eq!(png[16..24], [0, 0, 0, 4, 0, 0, 0, 2], "4 by 2 pixels");
         let length = u32::from_be_bytes([png[33], png[34], png[35], png[36]]) as usize;
         let rows = miniz_oxide::inflate::decompress_to_vec_zlib(&png[41..41 + length]).unwrap();

@@ -1,7 +1,7 @@
 //! Data the user brought: recognised by content, kept by name and fingerprint. A config refers to
 //! it by [`DataKey`]; the data itself never travels in a link.
 
-use super::{LabKind, lr, pruning, routing, serving};
+use super::{LabKind, lr, noise, pruning, routing, serving};
 use crate::core::{Error, Job, Reading, Result, Step, finish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +62,10 @@ pub enum Dataset {
     Tensors(Arc<pruning::checkpoint::Checkpoint>),
     /// Losses of training runs, with their rates.
     LossLog(Arc<lr::log::LossLog>),
+    /// Noise levels, or a scheduler's config.
+    Schedule(Arc<noise::exchange::Brought>),
+    /// Small grey pictures.
+    Images(Arc<noise::images::Folder>),
 }
 
 impl Dataset {
@@ -82,6 +86,7 @@ impl Dataset {
                 }
             }
             Self::LossLog(_) => &[LabKind::Lr],
+            Self::Schedule(_) | Self::Images(_) => &[LabKind::Noise],
         }
     }
 
@@ -92,6 +97,8 @@ impl Dataset {
             Self::Profile(profile) => profile.words(),
             Self::Tensors(checkpoint) => checkpoint.words(),
             Self::LossLog(log) => log.words(),
+            Self::Schedule(brought) => brought.words(),
+            Self::Images(folder) => folder.words(),
         }
     }
 
@@ -102,6 +109,8 @@ impl Dataset {
             Self::Profile(profile) => profile.preview(),
             Self::Tensors(checkpoint) => checkpoint.preview(),
             Self::LossLog(log) => log.preview(),
+            Self::Schedule(brought) => brought.preview(),
+            Self::Images(folder) => folder.preview(),
         }
     }
 
@@ -112,6 +121,8 @@ impl Dataset {
             Self::Profile(_) => Vec::new(),
             Self::Tensors(checkpoint) => checkpoint.remarks.clone(),
             Self::LossLog(log) => log.remarks.clone(),
+            Self::Schedule(brought) => brought.remarks(),
+            Self::Images(folder) => folder.remarks.clone(),
         }
     }
 }
@@ -162,6 +173,9 @@ pub struct Opening {
     hash: Fingerprint,
     hashed: usize,
     trace: Option<serving::trace::Import>,
+    /// Pictures still to be read, the next one last, and those that are.
+    pictures: Vec<(String, Vec<u8>)>,
+    folder: noise::images::Folder,
 }
 
 /// Bytes fingerprinted per step: about a millisecond.
@@ -176,7 +190,45 @@ impl Opening {
             hash: Fingerprint::default(),
             hashed: 0,
             trace: None,
+            pictures: Vec::new(),
+            folder: noise::images::Folder::new(),
         }
+    }
+
+    /// Starts with pictures that came together: one data set of all.
+    pub fn pictures(mut files: Vec<(String, Vec<u8>)>) -> Self {
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        let name = match files.as_slice() {
+            [(name, _)] => name.clone(),
+            all => format!("{} pictures", all.len()),
+        };
+        files.reverse();
+        Self {
+            pictures: files,
+            ..Self::new(&name, Vec::new())
+        }
+    }
+
+    /// Whether a file is a picture, to be read with those beside it.
+    pub fn is_picture(bytes: &[u8]) -> bool {
+        noise::images::looks_like(bytes)
+    }
+
+    /// Reads one picture; the folder after the last.
+    fn picture(&mut self) -> Result<Option<Dataset>> {
+        if let Some((name, bytes)) = self.pictures.pop() {
+            self.hash.add(&bytes);
+            self.folder.add(&name, &bytes);
+        }
+        if !self.pictures.is_empty() {
+            return Ok(None);
+        }
+        let folder = std::mem::take(&mut self.folder);
+        if folder.is_empty() {
+            let why = folder.remarks.first().cloned().unwrap_or_default();
+            return Err(Error::import(&self.name, "pictures", why));
+        }
+        Ok(Some(Dataset::Images(Arc::new(folder))))
     }
 
     /// File name.
@@ -197,6 +249,14 @@ impl Opening {
         if bytes.is_empty() {
             return Err(Error::import(name, "byte 0", "the file is empty"));
         }
+        if Self::is_picture(bytes) {
+            let mut folder = noise::images::Folder::new();
+            folder.add(name, bytes);
+            if let (true, Some(why)) = (folder.is_empty(), folder.remarks.first()) {
+                return Err(Error::import(name, "picture", why.clone()));
+            }
+            return Ok(Some(Dataset::Images(Arc::new(folder))));
+        }
         if pruning::checkpoint::looks_like(name, bytes) {
             let checkpoint = pruning::checkpoint::read(name, bytes)?;
             return Ok(Some(Dataset::Tensors(Arc::new(checkpoint))));
@@ -208,6 +268,9 @@ impl Opening {
                 "neither text nor a safetensors, .npy or .npz file",
             )
         })?;
+        if let Some(brought) = noise::exchange::Brought::recognise(text) {
+            return Ok(Some(Dataset::Schedule(Arc::new(brought))));
+        }
         if routing::dump::is_table(text) {
             let choices = routing::dump::read_table(name, text)?;
             return Ok(Some(Dataset::Tensors(Arc::new(choices))));
@@ -234,6 +297,12 @@ impl Job for Opening {
             return Ok(match trace.step()? {
                 Step::Working => Step::Working,
                 Step::Done(trace) => Step::Done((self.key(), Dataset::Trace(Arc::new(trace)))),
+            });
+        }
+        if !self.pictures.is_empty() {
+            return Ok(match self.picture()? {
+                Some(data) => Step::Done((self.key(), data)),
+                None => Step::Working,
             });
         }
         let next = (self.hashed + BYTES_PER_STEP).min(self.bytes.len());
@@ -315,6 +384,19 @@ mod tests {
         );
         let first = reading("a.SafeTensors", 20 << 30, &[]);
         assert_eq!(first, Ok(Reading::Start(8)));
+    }
+
+    #[test]
+    fn a_pasted_schedule_is_told_from_a_trace_of_lengths() {
+        let words = |text: &str| sniff("x.txt", text.as_bytes()).map(|d| d.labs()[0]);
+        assert_eq!(words("14.6, 6.5, 0.03, 0"), Ok(LabKind::Noise));
+        assert_eq!(words("999 850 736 645"), Ok(LabKind::Noise));
+        let config = r#"{"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}"#;
+        assert_eq!(words(config), Ok(LabKind::Noise));
+        assert_eq!(
+            words("prompt_len,output_len\n100,20\n80,7\n"),
+            Ok(LabKind::Serving)
+        );
     }
 
     #[test]

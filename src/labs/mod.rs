@@ -40,6 +40,14 @@ macro_rules! either_run {
             fn summary(&self) -> String {
                 match self { $(Self::$arm(run) => run.summary(),)+ }
             }
+
+            fn files(&self) -> &'static [(&'static str, &'static str)] {
+                match self { $(Self::$arm(run) => run.files(),)+ }
+            }
+
+            fn file(&self, place: usize) -> Vec<u8> {
+                match self { $(Self::$arm(run) => run.file(place),)+ }
+            }
         }
     };
 }
@@ -233,9 +241,9 @@ pub trait LabRun: Clone + 'static {
         &[]
     }
 
-    /// Text of the file at a place of [`LabRun::files`].
-    fn file(&self, _place: usize) -> String {
-        String::new()
+    /// Bytes of the file at a place of [`LabRun::files`].
+    fn file(&self, _place: usize) -> Vec<u8> {
+        Vec::new()
     }
 
     /// The file a run makes at a moment of the timeline, for labs with a [`Lab::PRODUCT`].

@@ -57,6 +57,11 @@ pub trait Extra<C> {
     /// Draws it.
     fn ui(&mut self, setups: &[C], data: &Library, ui: &mut egui::Ui);
 
+    /// A setup the tab wants in place of the one in front, once.
+    fn chosen(&mut self, _front: &C) -> Option<C> {
+        None
+    }
+
     /// Does a short step of its work; `true` while there is more.
     ///
     /// # Errors

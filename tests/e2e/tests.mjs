@@ -535,6 +535,75 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "a mixture is drawn, its schedule optimised, compared, exported and shared",
+    async run({ open }) {
+      const lab = await open("#noise", "?kernels=cpu");
+      await runs(lab, "noise");
+      await lab.press("To end");
+      await lab.press("Draw data");
+      const config = (s, i = 0) => s.setups[i].setup.config;
+      await lab.until("drawn data", (s) => config(s).data === "drawn");
+      const before = config(await lab.settled("the drawing")).modes.length;
+      await lab.press("Add a mode");
+      await lab.until("one mode more", (s) => config(s).modes.length === before + 1);
+      const drawn = await lab.settled("the drawn data");
+      assert.equal(drawn.setups[0].error, null, "it runs");
+      await lab.by("combobox", "Schedule").first().dispatchEvent("click");
+      await lab.press("optimal for this data");
+      await lab.until("the optimum in the setup", (s) => config(s).schedule === "optimal");
+      const optimised = await lab.settled("the search");
+      assert.equal(optimised.setups[0].error, null, "it is found");
+      await lab.key("c");
+      await lab.until("a second setup", (s) => s.setups.length === 2);
+      await lab.by("combobox", "Schedule").first().dispatchEvent("click");
+      await lab.press("exponential");
+      const differs = (s) => config(s, 0).schedule !== config(s, 1).schedule;
+      await lab.until("another schedule in one of the two", differs);
+      const compared = await lab.settled("the comparison");
+      for (const one of compared.setups) {
+        assert.equal(one.error, null, "both run");
+        assert.equal(one.setup.config.modes.length, before + 1, "on the same data");
+        assert.ok(one.results.sliced_w2 > 0, "a distance to the truth");
+      }
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.press("Levels, JSON");
+      const levels = JSON.parse(await textOf(download));
+      assert.equal(levels.sigmas.at(-1), 0, "the list ends clean");
+      assert.ok(levels.sigmas.every((s, k) => k === 0 || s < levels.sigmas[k - 1]), "and falls");
+      assert.equal(levels.timesteps.length, levels.sigmas.length - 1, "a time for every call");
+      await lab.page.waitForTimeout(500);
+      const other = await open(new URL(lab.page.url()).hash);
+      const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 2);
+      assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
+      await other.close();
+      return lab;
+    },
+  },
+  {
+    name: "a scheduler config is dropped, and laid beside the papers' grid",
+    async run({ open }) {
+      const lab = await open("#noise", "?kernels=cpu");
+      await runs(lab, "noise");
+      const text = JSON.stringify({ _class_name: "FlowMatchEulerDiscreteScheduler", shift: 3.0 });
+      await lab.drop("scheduler_config.json", Buffer.from(text));
+      await lab.by("button", "Use in the noise lab").waitFor({ state: "attached" });
+      await lab.press("Use in the noise lab");
+      await lab.until("the list in the setup", (s) => s.setups[0].setup.config.schedule === "custom");
+      assert.equal((await lab.settled("the list")).setups[0].error, null, "it runs");
+      await lab.press("Schedules");
+      for (const name of ["First schedule", "Second schedule"]) {
+        const field = lab.by("textbox", name);
+        await field.waitFor({ state: "attached" });
+        await field.fill(text);
+      }
+      const paper = lab.by("checkbox", "Second schedule as the papers define it");
+      await paper.dispatchEvent("click");
+      const part = lab.page.locator("#schedlab-mirror").getByText(/They part at step/);
+      await part.first().waitFor({ state: "attached" });
+      return lab;
+    },
+  },
+  {
     name: "the setup is saved as a file",
     async run({ open }) {
       const lab = await open("#noise");

@@ -325,6 +325,10 @@ impl<L: LabView + GpuLab> LabScreen<L> {
 
 /// What the buttons of the header show.
 #[derive(Debug, Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what buttons show, never read together"
+)]
 struct HeaderState {
     narrow: bool,
     /// Whether the lab makes a file of its own.

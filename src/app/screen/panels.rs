@@ -413,7 +413,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         ui.horizontal_wrapped(|ui| {
             for (place, (name, file)) in files.iter().enumerate() {
                 if ui.button(*name).clicked() {
-                    crate::platform::save_file(file, run.file(place).as_bytes());
+                    crate::platform::save_file(file, &run.file(place));
                 }
             }
         });
@@ -424,6 +424,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let configs = self.configs();
         if let Some((_, extra)) = &mut self.extra {
             extra.ui(&configs, env.data, ui);
+            if let Some(config) = extra.chosen(&self.slots[self.focus].config) {
+                self.slots[self.focus].config = config;
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use super::schedule::{PublishedList, ScheduleKind, Visit};
 use super::solver::SolverKind;
 use super::tokens::{OrderKind, Source};
 use crate::core::{Error, Result};
+use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
 /// What the run shows.
@@ -148,6 +149,8 @@ pub struct Config {
     pub side: u64,
     /// Correlation length of the token field, cells.
     pub correlation: f64,
+    /// Values of a Potts site.
+    pub states: u64,
     /// Coupling of neighbouring spins.
     pub coupling: f64,
     /// The unmasking order.
@@ -158,6 +161,8 @@ pub struct Config {
     pub block: u64,
     /// Whether every order is measured as well.
     pub all_orders: bool,
+    /// Pictures of the user's in place of the digits.
+    pub folder: Option<DataKey>,
     /// Training images of the image world.
     pub training_images: u64,
     /// Standard deviation of the Gaussian around every training image, pixel values.
@@ -173,7 +178,7 @@ pub enum World {
     Plane,
     /// Tokens, from masks by an order.
     Tokens,
-    /// Handwritten digits, from noise by a schedule.
+    /// Handwritten digits or pictures of the user's, from noise by a schedule.
     Images,
 }
 
@@ -292,11 +297,13 @@ impl Default for Config {
             length: 32,
             side: 16,
             correlation: 3.0,
+            states: 3,
             coupling: 0.3,
             order: OrderKind::Halton,
             rounds: 8,
             block: 8,
             all_orders: false,
+            folder: None,
             training_images: 600,
             bandwidth: 0.0,
         }
@@ -429,13 +436,16 @@ fn check_modes(modes: &[[f64; 2]]) -> Result<()> {
     }
 }
 
+/// Most control points: as many as steps.
+pub(super) const MOST_POINTS: usize = 200;
+
 /// A drawn list must fall, all the time; the place where it does not is named.
 fn check_drawn(points: &[f64]) -> Result<()> {
-    if !(2..=32).contains(&points.len()) {
+    if !(2..=MOST_POINTS).contains(&points.len()) {
         return Err(Error::out_of_range(
             "custom",
             format!("a list of {} points", points.len()),
-            "2 to 32 points",
+            format!("2 to {MOST_POINTS} points"),
         ));
     }
     for (i, v) in points.iter().enumerate() {

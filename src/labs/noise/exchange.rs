@@ -1,7 +1,7 @@
 //! Schedules in and out: lists of noise levels or times as people paste them, diffusers'
 //! `scheduler_config.json` read as the library reads it, and the forms other tools take.
 
-use super::config::{Config, World};
+use super::config::{Config, MOST_POINTS, World};
 use super::library::{self, Class, LibraryConfig, Time};
 use super::schedule::{self, ScheduleKind, TRAIN_TIMES, Visit};
 use super::tables::{Table, TableSpec, sigma_from_alpha_bar};
@@ -39,7 +39,7 @@ impl Levels {
             .filter(|s| **s > 0.0)
             .map(|s| num::ln(*s).clamp(-10.0, 10.0))
             .collect();
-        let points = ln.len().clamp(2, 32);
+        let points = ln.len().clamp(2, MOST_POINTS);
         let custom = if ln.len() == points {
             ln.clone()
         } else {
@@ -79,6 +79,23 @@ pub fn looks_like(text: &str) -> bool {
 /// # Errors
 /// What is wrong and where.
 pub fn read(text: &str, steps: usize, mu: Option<f64>) -> Result<Levels> {
+    read_as(text, steps, mu, Reading::Library)
+}
+
+/// Whose word counts where a library departs from the papers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The library's grid, oddities included.
+    Library,
+    /// The grid as the papers define it.
+    Paper,
+}
+
+/// As [`read`], with a library's config read in either way.
+///
+/// # Errors
+/// What is wrong and where.
+pub fn read_as(text: &str, steps: usize, mu: Option<f64>, reading: Reading) -> Result<Levels> {
     let text = text.trim();
     if !text.starts_with('{') {
         return from_list(&bare_list(text)?);
@@ -86,7 +103,7 @@ pub fn read(text: &str, steps: usize, mu: Option<f64>) -> Result<Levels> {
     let value: Value =
         serde_json::from_str(text).map_err(|e| Error::malformed("schedule", e.to_string()))?;
     if class_name(&value).is_some() {
-        return from_library(&value, steps, mu);
+        return from_library(&value, steps, mu, reading);
     }
     match list_field(&value) {
         Some(("timesteps", list)) => from_times(&list),
@@ -197,7 +214,7 @@ fn from_times(times: &[f64]) -> Result<Levels> {
 }
 
 /// The grid of a diffusers scheduler as the library makes it.
-fn from_library(value: &Value, steps: usize, mu: Option<f64>) -> Result<Levels> {
+fn from_library(value: &Value, steps: usize, mu: Option<f64>, reading: Reading) -> Result<Levels> {
     let name = class_name(value).unwrap_or_default().to_owned();
     let class: Class =
         serde_json::from_value(Value::String(name.clone())).ok().ok_or_else(|| {
@@ -215,6 +232,15 @@ fn from_library(value: &Value, steps: usize, mu: Option<f64>) -> Result<Levels> 
         .collect();
     let config: LibraryConfig = serde_json::from_value(Value::Object(set))
         .map_err(|e| Error::malformed("scheduler_config", e.to_string()))?;
+    if reading == Reading::Paper {
+        return Ok(Levels {
+            sigmas: library::paper_levels(class, &config, steps, mu)?,
+            times: Vec::new(),
+            remarks: vec![format!(
+                "{name} with {steps} steps, as the papers define it"
+            )],
+        });
+    }
     let grid = library::grid(class, &config, steps, mu)?;
     let times: Vec<f64> = grid
         .times
@@ -225,6 +251,7 @@ fn from_library(value: &Value, steps: usize, mu: Option<f64>) -> Result<Levels> 
         })
         .collect();
     let mut remarks = vec![format!("{name} with {steps} steps, as diffusers makes it")];
+    remarks.extend(library::oddities(class, &config, steps));
     let flow = class == Class::FlowEuler || config.is_flow();
     let mut sigmas = if let Some(sigmas) = grid.sigmas {
         sigmas
@@ -251,6 +278,57 @@ fn from_library(value: &Value, steps: usize, mu: Option<f64>) -> Result<Levels> 
         times,
         remarks,
     })
+}
+
+/// A schedule as it was brought: its text, read for as many steps as are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brought {
+    text: String,
+}
+
+/// Largest text that is read as a schedule, in bytes.
+const LARGEST: usize = 1 << 16;
+
+impl Brought {
+    /// The text, if it is a schedule: a list that falls, or a config of a known scheduler.
+    pub fn recognise(text: &str) -> Option<Self> {
+        let fits = text.len() <= LARGEST && looks_like(text);
+        let known = fits && read(text, 10, None).is_ok_and(|l| l.sigmas.len() > 2);
+        known.then(|| Self {
+            text: text.to_owned(),
+        })
+    }
+
+    /// Its levels for a number of steps, which a list has by itself.
+    ///
+    /// # Errors
+    /// A number of steps that the scheduler cannot make.
+    pub fn levels(&self, steps: usize) -> Result<Levels> {
+        read(&self.text, steps, None)
+    }
+
+    /// In a few words.
+    pub fn words(&self) -> String {
+        self.levels(10)
+            .map_or_else(|e| e.to_string(), |l| l.words())
+    }
+
+    /// What was made of it.
+    pub fn remarks(&self) -> Vec<String> {
+        self.levels(10).map_or_else(|_| Vec::new(), |l| l.remarks)
+    }
+
+    /// Levels of ten steps, or of the list.
+    pub fn preview(&self) -> (Vec<String>, Vec<Vec<String>>) {
+        let rows = self.levels(10).map_or_else(
+            |_| Vec::new(),
+            |l| {
+                let row = |(i, s): (usize, &f64)| vec![i.to_string(), format!("{s:.6}")];
+                l.sigmas.iter().enumerate().map(row).collect()
+            },
+        );
+        (vec!["step".to_owned(), "sigma".to_owned()], rows)
+    }
 }
 
 /// Where two lists part: the first index at which they differ by more than `relative`.
@@ -293,6 +371,8 @@ pub fn write(form: Form, config: &Config, levels: &[f64]) -> Result<String> {
             let value = json!({
                 "schema": "schedlab-levels/1",
                 "sigmas": levels,
+                "timesteps": times(config, levels)?,
+                "alphas": levels.iter().map(|s| 1.0 / (1.0 + s * s).sqrt()).collect::<Vec<_>>(),
                 "alphas_cumprod": levels.iter().map(|s| 1.0 / (1.0 + s * s)).collect::<Vec<_>>(),
                 "log_snr": levels.iter().map(|s| (*s > 0.0).then(|| -2.0 * num::ln(*s))).collect::<Vec<_>>(),
             });
@@ -302,7 +382,8 @@ pub fn write(form: Form, config: &Config, levels: &[f64]) -> Result<String> {
             )
         }
         Form::Csv => {
-            let mut out = "index,sigma,alpha_bar,log_snr,flow_time\n".to_owned();
+            let mut out = "index,sigma,alpha_bar,log_snr,flow_time,timestep\n".to_owned();
+            let times = times(config, levels)?;
             for (i, s) in levels.iter().enumerate() {
                 let log_snr = if *s > 0.0 {
                     (-2.0 * num::ln(*s)).to_string()
@@ -310,7 +391,8 @@ pub fn write(form: Form, config: &Config, levels: &[f64]) -> Result<String> {
                     String::new()
                 };
                 let (bar, u) = (1.0 / (1.0 + s * s), s / (1.0 + s));
-                writeln!(out, "{i},{s},{bar},{log_snr},{u}").ok();
+                let t = times.get(i).map(f64::to_string).unwrap_or_default();
+                writeln!(out, "{i},{s},{bar},{log_snr},{u},{t}").ok();
             }
             out
         }
@@ -319,6 +401,29 @@ pub fn write(form: Form, config: &Config, levels: &[f64]) -> Result<String> {
             format!("{text}\n")
         }
     })
+}
+
+/// Training times of the levels above 0, between whole times along ln s: on the setup's own table,
+/// or on Stable Diffusion's where it has none; cut to the table.
+fn times(config: &Config, levels: &[f64]) -> Result<Vec<f64>> {
+    let sigmas = match schedule::alpha_bars(config)? {
+        Some(bars) => {
+            let shift = schedule::shift_of(config);
+            bars.into_iter()
+                .map(|a| shift * sigma_from_alpha_bar(a))
+                .collect()
+        }
+        None => Table::exact(&TableSpec::stable_diffusion())?.sigmas(),
+    };
+    let time = |s: &f64| {
+        let i = sigmas
+            .partition_point(|v| v <= s)
+            .clamp(1, sigmas.len() - 1)
+            - 1;
+        let (low, high) = (num::ln(sigmas[i]), num::ln(sigmas[i + 1]));
+        i as f64 + ((num::ln(*s) - low) / (high - low)).clamp(0.0, 1.0)
+    };
+    Ok(levels.iter().filter(|s| **s > 0.0).map(time).collect())
 }
 
 /// The library's config that makes this schedule.

@@ -22,11 +22,11 @@ impl GpuLab for Noise {
     fn start_gpu(
         _gpu: &Gpu,
         config: &Config,
-        _data: &Library,
+        data: &Library,
     ) -> Result<Option<Box<dyn GpuJob<Out = Run>>>> {
         Self::check(config)?;
         if config.world == World::Images && ImagesOnDevice::takes(config) {
-            let job = ImagesOnDevice::new(config)?;
+            let job = ImagesOnDevice::new(config, data)?;
             return Ok(Some(Box::new(Wrapped(job, Run::Images))));
         }
         if config.world != World::Plane

@@ -1,6 +1,10 @@
 //! Time and level lists exactly as the diffusers scheduler classes make them, oddities included,
 //! from tables in single precision (huggingface/diffusers 0.42, `schedulers/`).
 
+mod quirks;
+
+pub use quirks::{oddities, paper_levels};
+
 use super::grids;
 use super::schedule::Spacing;
 use super::tables::{BetaLaw, Table, TableSpec, sigma_from_alpha_bar};

@@ -20,6 +20,13 @@ pub trait Oracle {
     fn marginals(&self, known: &[Option<usize>]) -> (f64, Vec<Vec<f64>>);
 }
 
+/// A small lattice whose states are enumerated.
+pub trait Lattice: Oracle {
+    /// Probability of the known values together with every pattern of the sites in `set`; digit b
+    /// of the pattern, in base [`Oracle::values`], is the value of `set[b]`.
+    fn joint(&self, known: &[Option<usize>], set: &[usize]) -> Vec<f64>;
+}
+
 /// In which order positions are revealed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Policy {
@@ -317,9 +324,18 @@ impl Ising {
 }
 
 impl Ising {
-    /// Probability of the known spins together with every pattern of the sites in `set`, bit b of
-    /// the pattern being the value of `set[b]`.
-    pub fn joint(&self, known: &[Option<usize>], set: &[usize]) -> Vec<f64> {
+    /// Bits of the known spins, and the sites that are free.
+    fn constrained(known: &[Option<usize>]) -> (usize, Vec<usize>) {
+        let want = known
+            .iter()
+            .enumerate()
+            .fold(0, |w, (i, k)| w | (k.unwrap_or(0) & 1) << i);
+        (want, (0..SITES).filter(|i| known[*i].is_none()).collect())
+    }
+}
+
+impl Lattice for Ising {
+    fn joint(&self, known: &[Option<usize>], set: &[usize]) -> Vec<f64> {
         let (want, free) = Self::constrained(known);
         let mut out = vec![0.0; 1 << set.len()];
         for pattern in 0..1_usize << free.len() {
@@ -331,15 +347,6 @@ impl Ising {
             out[key] += self.probabilities[state];
         }
         out
-    }
-
-    /// Bits of the known spins, and the sites that are free.
-    fn constrained(known: &[Option<usize>]) -> (usize, Vec<usize>) {
-        let want = known
-            .iter()
-            .enumerate()
-            .fold(0, |w, (i, k)| w | (k.unwrap_or(0) & 1) << i);
-        (want, (0..SITES).filter(|i| known[*i].is_none()).collect())
     }
 }
 

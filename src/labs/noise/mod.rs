@@ -11,6 +11,7 @@ pub mod empirical;
 pub mod exchange;
 pub mod families;
 pub mod fields;
+mod files;
 mod flow;
 pub mod golden;
 #[cfg(feature = "gpu")]
@@ -37,6 +38,7 @@ pub mod oss;
 #[cfg(feature = "app")]
 mod panels;
 mod params;
+pub mod potts;
 mod report;
 mod run;
 pub mod schedule;
@@ -231,7 +233,12 @@ impl Lab for Noise {
     fn label(config: &Config) -> String {
         if config.world == World::Images {
             let (schedule, solver) = (config.schedule.name(), config.solver.name());
-            return format!("digits, {schedule}, {solver} x {}", config.steps);
+            let what = if config.folder.is_some() {
+                "pictures"
+            } else {
+                "digits"
+            };
+            return format!("{what}, {schedule}, {solver} x {}", config.steps);
         }
         if config.world == World::Tokens {
             let (source, order) = (config.source.name(), config.order.name());
@@ -250,9 +257,9 @@ impl Lab for Noise {
         config.check()
     }
 
-    fn start(config: &Config, _data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
         Self::check(config)?;
-        world::start(config)
+        world::start(config, data)
     }
 
     fn seed(config: &Config) -> u64 {
@@ -263,7 +270,17 @@ impl Lab for Noise {
         config.seed = seed;
     }
 
-    fn use_data(_config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+    fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
+        if matches!(data, Dataset::Images(_)) {
+            return Ok(Config {
+                world: World::Images,
+                folder: Some(key.clone()),
+                ..config.clone()
+            });
+        }
+        if let Dataset::Schedule(brought) = data {
+            return Ok(brought.levels(config.steps as usize)?.config(config));
+        }
         Err(Error::Unsupported(format!(
             "{} ({}) in this lab",
             key.name,

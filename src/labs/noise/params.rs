@@ -87,7 +87,7 @@ fn peaked(c: &Config) -> bool {
 
 /// The parameters, in the order of the panel.
 pub(super) static PARAMS: &[Param<Config>] = &[
-    choice!("world", "World", &["points in the plane", "masked tokens", "images of digits"], world, WORLDS)
+    choice!("world", "World", &["points in the plane", "masked tokens", "small images"], world, WORLDS)
         .group("World")
         .doc("Points in the plane or small images, denoised along a schedule, or discrete tokens, revealed in an order."),
     choice!("schedule", "Schedule", &[
@@ -281,7 +281,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::toggle("all_orders", "Measure every order", |c: &Config| c.all_orders, |c, v| c.all_orders = v)
         .group("Order").when(tokens)
         .doc("Adds the chart of every order at 2 to 32 calls on this world."),
-    choice!("source", "Tokens", &["Markov chain", "hidden Markov chain", "cyclic hidden chain", "Gaussian field", "Ising lattice"], source, Source::ALL)
+    choice!("source", "Tokens", &["Markov chain", "hidden Markov chain", "cyclic hidden chain", "Gaussian field", "Ising lattice", "Potts lattice"], source, Source::ALL)
         .group("Data").when(tokens)
         .doc("A discrete world whose conditional laws are known exactly, so that the cost of an order is exact."),
     Param::float("stickiness", "Stickiness", [0.25, 0.99], |c: &Config| c.stickiness, |c, v| c.stickiness = v)
@@ -297,11 +297,21 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .log().unit("cells").group("Data").when(|c: &Config| tokens(c) && c.source == Source::Field)
         .doc("Distance at which the covariance of two tokens falls to 1 / e."),
     Param::float("coupling", "Coupling J", [0.0, 1.5], |c: &Config| c.coupling, |c, v| c.coupling = v)
-        .group("Data").when(|c: &Config| tokens(c) && c.source == Source::Ising)
+        .group("Data").when(|c: &Config| tokens(c) && matches!(c.source, Source::Ising | Source::Potts))
         .doc("Strength with which neighbouring spins agree."),
-    Param::int("training_images", "Training images", [10, 1797], |c: &Config| c.training_images, |c, v| c.training_images = v)
+    Param::int("states", "Values q", [2, 4], |c: &Config| c.states, |c, v| c.states = v)
+        .group("Data").when(|c: &Config| tokens(c) && c.source == Source::Potts)
+        .doc("Values a site of the Potts lattice can take; neighbours like to be equal. Two are the Ising lattice at half the coupling."),
+    Param::toggle("folder", "Own pictures", |c: &Config| c.folder.is_some(), |c, v| {
+        if !v {
+            c.folder = None;
+        }
+    })
+        .group("Data").when(|c: &Config| c.world == World::Images && c.folder.is_some())
+        .doc("The pictures you brought; switch off to return to the digits. A link names them but does not hold them."),
+    Param::int("training_images", "Training images", [1, 2000], |c: &Config| c.training_images, |c, v| c.training_images = v)
         .log().group("Data").when(|c: &Config| c.world == World::Images)
-        .doc("Handwritten digits of 8 x 8 pixels from -1 to 1 that the denoiser knows."),
+        .doc("Images with pixels from -1 to 1 that the denoiser knows: handwritten digits of 8 x 8 pixels (1797 at most), or your own pictures, dropped on the window together and made 16 x 16."),
     Param::float("bandwidth", "Width h", [0.0, 0.8], |c: &Config| c.bandwidth, |c, v| c.bandwidth = v)
         .unit("pixel values").group("Data").when(|c: &Config| c.world == World::Images)
         .doc("Standard deviation of a Gaussian around every training image. At 0 the exact denoiser recites the images; wider, it mixes neighbours."),

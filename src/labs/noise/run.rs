@@ -1,5 +1,6 @@
 //! Everything a run of the lab holds.
 
+use super::files;
 use super::lint::Note;
 use super::model::Problem;
 use super::story;
@@ -79,7 +80,6 @@ pub struct PlaneRun {
     /// Density pictures, one per level, and their largest values.
     pub(super) densities: Arc<[Arc<[f32]>]>,
     /// The picture reaches from minus to plus this in x and y.
-    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "drawn, not told"))]
     pub(super) half_width: f64,
     pub(super) modes: Arc<[Mode]>,
     pub(super) headline: Headline,
@@ -269,6 +269,17 @@ impl LabRun for PlaneRun {
         story::notable(self)
     }
 
+    fn files(&self) -> &'static [(&'static str, &'static str)] {
+        files::list(&self.problem.config)
+    }
+
+    fn file(&self, place: usize) -> Vec<u8> {
+        if place == files::STRIP {
+            return self.strip();
+        }
+        files::text(&self.problem.config, &self.problem.levels, place).into_bytes()
+    }
+
     fn summary(&self) -> String {
         let h = &self.headline;
         let c = &self.problem.config;
@@ -287,6 +298,31 @@ impl LabRun for PlaneRun {
 }
 
 impl PlaneRun {
+    /// Particles at up to eight positions of the timeline, darker where they are dense.
+    fn strip(&self) -> Vec<u8> {
+        const SIDE: usize = 160;
+        const FRAMES: usize = 8;
+        let chosen = files::spread(self.frames.len().saturating_sub(1), FRAMES);
+        let mut strip = files::Strip::new(1, chosen.len(), SIDE);
+        let reach = self.half_width;
+        for (column, k) in chosen.into_iter().enumerate() {
+            let mut counts = vec![0_u32; SIDE * SIDE];
+            for p in self.frames[k].points.chunks_exact(2) {
+                let at = |v: f64| ((v / reach + 1.0) * 0.5 * SIDE as f64).floor();
+                let (x, y) = (at(f64::from(p[0])), at(-f64::from(p[1])));
+                let side = 0.0..SIDE as f64;
+                if side.contains(&x) && side.contains(&y) {
+                    counts[y as usize * SIDE + x as usize] += 1;
+                }
+            }
+            for (i, count) in counts.into_iter().enumerate().filter(|(_, c)| *c > 0) {
+                let ink = 0.4 + 0.2 * f64::from(count);
+                strip.put([0, column], [i % SIDE, i / SIDE], ink);
+            }
+        }
+        strip.png()
+    }
+
     fn particle_table(&self) -> Table {
         let start = self.frames.get(self.problem.forward_steps());
         let end = self.frames.last();

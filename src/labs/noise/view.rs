@@ -2,11 +2,12 @@
 
 use super::data::DataSet;
 use super::images::ImageRun;
+use super::panels::schedules::Schedules;
 use super::panels::{cloud, curve, draw, images, tokens};
 use super::{Config, Noise, PlaneRun, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
-use crate::ui::{LabView, Stage};
+use crate::ui::{ExtraTab, LabView, Stage};
 use egui::{Align2, Pos2, Rect, Sense, TextStyle, Ui, vec2};
 
 /// How the run is looked at.
@@ -60,6 +61,10 @@ impl LabView for Noise {
         let curve = Rect::from_min_max(Pos2::new(area.left(), bottom), area.max);
         curve::show(run, config, stage, curve, ui);
         ui.advance_cursor_after_rect(area);
+    }
+
+    fn extra() -> Option<ExtraTab<Config>> {
+        Some(("Schedules", Box::<Schedules>::default()))
     }
 
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut Ui) {

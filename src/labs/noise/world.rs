@@ -6,6 +6,7 @@ use super::model;
 use super::run::PlaneRun;
 use super::tokens::{self, TokenRun};
 use crate::core::{Job, Result, Step};
+use crate::labs::Library;
 
 /// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -14,7 +15,7 @@ pub enum Run {
     Plane(PlaneRun),
     /// Masked tokens.
     Tokens(TokenRun),
-    /// Images of digits.
+    /// Images.
     Images(ImageRun),
 }
 
@@ -37,10 +38,10 @@ impl Run {
 }
 
 /// Starts the computation of a checked config.
-pub(super) fn start(config: &Config) -> Result<Box<dyn Job<Out = Run>>> {
+pub(super) fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
     Ok(match config.world {
         World::Plane => Box::new(Wrapped(model::Start::new(config, true)?, Run::Plane)),
-        World::Images => Box::new(Wrapped(images::Work::new(config)?, Run::Images)),
+        World::Images => Box::new(Wrapped(images::Work::new(config, data)?, Run::Images)),
         World::Tokens => Box::new(Wrapped(tokens::Work::new(config)?, Run::Tokens)),
     })
 }

@@ -138,9 +138,15 @@ impl Lab for Pruning {
                 file: Some(key.clone()),
                 ..config.clone()
             }),
-            Dataset::Trace(_) | Dataset::Profile(_) | Dataset::LossLog(_) => Err(
-                Error::Unsupported(format!("{} ({}) as weights", key.name, data.words())),
-            ),
+            Dataset::Trace(_)
+            | Dataset::Profile(_)
+            | Dataset::LossLog(_)
+            | Dataset::Schedule(_)
+            | Dataset::Images(_) => Err(Error::Unsupported(format!(
+                "{} ({}) as weights",
+                key.name,
+                data.words()
+            ))),
         }
     }
 }

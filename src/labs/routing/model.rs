@@ -478,9 +478,15 @@ fn layer_of(config: &Config, key: &DataKey, data: &Library) -> Result<Layer> {
 pub(super) fn layers_of(key: &DataKey, data: &Dataset) -> Result<Vec<Layer>> {
     match data {
         Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
-        other @ (Dataset::Trace(_) | Dataset::Profile(_) | Dataset::LossLog(_)) => Err(
-            Error::Unsupported(format!("{} ({}) in this lab", key.name, other.words())),
-        ),
+        other @ (Dataset::Trace(_)
+        | Dataset::Profile(_)
+        | Dataset::LossLog(_)
+        | Dataset::Schedule(_)
+        | Dataset::Images(_)) => Err(Error::Unsupported(format!(
+            "{} ({}) in this lab",
+            key.name,
+            other.words()
+        ))),
     }
 }
 

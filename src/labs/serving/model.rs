@@ -119,8 +119,8 @@ impl LabRun for Run {
         super::files::FILES
     }
 
-    fn file(&self, place: usize) -> String {
-        super::files::file(self, place)
+    fn file(&self, place: usize) -> Vec<u8> {
+        super::files::file(self, place).into_bytes()
     }
 
     fn story(&self, entity: EntityId, at: f64) -> Option<Story> {

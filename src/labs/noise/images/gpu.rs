@@ -8,6 +8,7 @@ use super::{Belief, Image, Work};
 use crate::core::{Result, Step, num};
 use crate::gpu::kernels::ImageState;
 use crate::gpu::{Gpu, GpuJob, ImageDenoiser, ImageDenoising};
+use crate::labs::Library;
 
 /// Samples under way on the device.
 pub(in crate::labs::noise) struct OnDevice {
@@ -25,8 +26,8 @@ impl OnDevice {
         matches!(config.solver, SolverKind::Ddim | SolverKind::Euler) && config.eta == 0.0
     }
 
-    pub(in crate::labs::noise) fn new(config: &Config) -> Result<Self> {
-        let work = Work::new(config)?;
+    pub(in crate::labs::noise) fn new(config: &Config, data: &Library) -> Result<Self> {
+        let work = Work::new(config, data)?;
         let (mut points, mut images) = (Vec::new(), Vec::new());
         for k in 0..super::SAMPLES {
             let (x, image) = work.start(k as u32);

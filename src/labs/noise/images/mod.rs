@@ -4,21 +4,22 @@
 
 #[cfg(feature = "gpu")]
 mod gpu;
+mod import;
 mod report;
 mod run;
 mod work;
 
 #[cfg(feature = "gpu")]
 pub(super) use gpu::OnDevice;
+pub use import::{FOLDER_SIDE, Folder, MOST_PICTURES, looks_like};
 pub use run::{Image, ImageRun};
 pub(super) use work::Work;
 
+use super::Config;
 use crate::core::digits::{self, digits};
 use crate::core::{Error, Result, num};
+use crate::labs::{Dataset, Library};
 use std::sync::Arc;
-
-/// Side of an image.
-pub const SIDE: usize = 8;
 
 /// Samples that are generated.
 const SAMPLES: usize = 24;
@@ -27,7 +28,9 @@ const SAMPLES: usize = 24;
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageSet {
     rows: Arc<[f64]>,
+    /// Empty for pictures of the user's.
     labels: Arc<[u8]>,
+    side: usize,
     /// Variance of the Gaussian around every image.
     width: f64,
 }
@@ -61,44 +64,92 @@ impl ImageSet {
                 .flat_map(|i| all.raw(*i).iter().map(|v| f64::from(*v) / 8.0 - 1.0))
                 .collect(),
             labels: chosen.iter().map(|i| all.labels()[*i]).collect(),
+            side: digits::SIDE,
             width: h * h,
         })
     }
 
+    /// The first `count` pictures of a folder, with Gaussians of deviation `h`.
+    ///
+    /// # Errors
+    /// No pictures.
+    pub fn folder(folder: &Folder, count: usize, h: f64) -> Result<Self> {
+        let count = count.min(folder.len());
+        if count == 0 {
+            return Err(Error::out_of_range("images", count, "at least 1"));
+        }
+        let pixels = FOLDER_SIDE * FOLDER_SIDE;
+        Ok(Self {
+            rows: folder.rows()[..count * pixels].into(),
+            labels: Arc::new([]),
+            side: FOLDER_SIDE,
+            width: h * h,
+        })
+    }
+
+    /// The training set of a config.
+    ///
+    /// # Errors
+    /// A folder that is not open in this session, or no pictures.
+    pub fn of(config: &Config, data: &Library) -> Result<Self> {
+        let (count, h) = (config.training_images as usize, config.bandwidth);
+        match config.folder.as_ref().map(|key| (key, data.get(key))) {
+            None => Self::digits(count, h),
+            Some((_, Ok(Dataset::Images(folder)))) => Self::folder(folder, count, h),
+            Some((key, Ok(_))) => Err(Error::MissingData {
+                name: key.name.clone(),
+            }),
+            Some((_, Err(error))) => Err(error),
+        }
+    }
+
+    /// Pixels along a side.
+    pub fn side(&self) -> usize {
+        self.side
+    }
+
+    /// What an image is called: with its label, if it has one.
+    pub fn name(&self, i: usize) -> String {
+        match self.labels.get(i) {
+            Some(label) => format!("training image {i}, a {label}"),
+            None => format!("training image {i}"),
+        }
+    }
+
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.rows.len() / self.pixels()
     }
 
     /// Whether there are none (never, after construction).
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.rows.is_empty()
     }
 
     /// Number of pixels of an image.
     pub fn pixels(&self) -> usize {
-        digits::PIXELS
+        self.side * self.side
     }
 
     /// Pixels of an image.
     pub fn image(&self, i: usize) -> &[f64] {
-        &self.rows[i * digits::PIXELS..(i + 1) * digits::PIXELS]
+        &self.rows[i * self.pixels()..(i + 1) * self.pixels()]
     }
 
-    /// Label of an image.
-    pub fn label(&self, i: usize) -> u8 {
-        self.labels[i]
+    /// Label of an image; pictures of the user's have none.
+    pub fn label(&self, i: usize) -> Option<u8> {
+        self.labels.get(i).copied()
     }
 
     /// Root mean square distance of a pixel from its mean over the set.
     pub fn spread(&self) -> f64 {
         let n = self.len() as f64;
-        let variance = num::sum((0..digits::PIXELS).map(|p| {
-            let column = || self.rows.iter().skip(p).step_by(digits::PIXELS);
+        let variance = num::sum((0..self.pixels()).map(|p| {
+            let column = || self.rows.iter().skip(p).step_by(self.pixels());
             let mean = num::sum(column().copied()) / n;
             num::sum(column().map(|v| (v - mean) * (v - mean))) / n
         }));
-        (variance / digits::PIXELS as f64 + self.width).sqrt()
+        (variance / self.pixels() as f64 + self.width).sqrt()
     }
 
     /// Posterior mean of the clean image at `x = y + s eps` into `out`.
@@ -107,7 +158,7 @@ impl ImageSet {
         // Direct differences: the expanded square loses the small distances of near duplicates.
         let mut weights: Vec<f64> = self
             .rows
-            .chunks_exact(digits::PIXELS)
+            .chunks_exact(self.pixels())
             .map(|y| {
                 let square: f64 = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum();
                 -0.5 * square / total
@@ -148,13 +199,13 @@ impl ImageSet {
     /// The nearest training image and its root mean square distance per pixel.
     pub fn nearest(&self, x: &[f64]) -> (usize, f64) {
         let mut best = (0, f64::INFINITY);
-        for (i, y) in self.rows.chunks_exact(digits::PIXELS).enumerate() {
+        for (i, y) in self.rows.chunks_exact(self.pixels()).enumerate() {
             let square: f64 = x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum();
             if square < best.1 {
                 best = (i, square);
             }
         }
-        (best.0, (best.1 / digits::PIXELS as f64).sqrt())
+        (best.0, (best.1 / self.pixels() as f64).sqrt())
     }
 }
 
@@ -208,7 +259,7 @@ mod tests {
                 steps: 12,
                 ..Config::default()
             };
-            finish(&mut Work::new(&config).unwrap()).unwrap()
+            finish(&mut Work::new(&config, &Library::default()).unwrap()).unwrap()
         };
         let (sharp, soft) = (ends(0.0), ends(0.3));
         assert!(sharp.distance() < 1e-6, "{}", sharp.distance());

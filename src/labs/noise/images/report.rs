@@ -106,14 +106,7 @@ pub(super) fn story(run: &ImageRun, entity: EntityId, at: f64) -> Option<Story> 
     let k = run.timeline.index_at(at);
     let mut facts = vec![
         Fact::new("noise level s", format!("{:.4}", run.levels.get(k)?)),
-        Fact::new(
-            "ends nearest to",
-            format!(
-                "training image {}, a {}",
-                image.nearest,
-                run.set.label(image.nearest)
-            ),
-        ),
+        Fact::new("ends nearest to", run.set.name(image.nearest)),
         Fact::new("distance to it", format!("{:.4} per pixel", image.distance)),
     ];
     let mut why = Vec::new();
@@ -123,9 +116,8 @@ pub(super) fn story(run: &ImageRun, entity: EntityId, at: f64) -> Option<Story> 
             format!("{:.2}", belief.effective),
         ));
         why.push(format!(
-            "The denoised estimate is the mean of all training images with weights softmax(-|x - y|^2 / (2 (s^2 + h^2))). The likeliest is image {}, a {}, with weight {:.4}.",
-            belief.best,
-            run.set.label(belief.best),
+            "The denoised estimate is the mean of all training images with weights softmax(-|x - y|^2 / (2 (s^2 + h^2))). The likeliest is {}, with weight {:.4}.",
+            run.set.name(belief.best),
             belief.weight
         ));
     }
@@ -176,7 +168,7 @@ pub(super) fn tables(run: &ImageRun) -> Vec<(&'static str, Table)> {
                 vec![
                     i as f64,
                     image.nearest as f64,
-                    f64::from(run.set.label(image.nearest)),
+                    run.set.label(image.nearest).map_or(f64::NAN, f64::from),
                     image.distance,
                 ]
             })

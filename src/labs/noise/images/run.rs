@@ -1,6 +1,7 @@
 //! What a run over images holds.
 
 use super::super::config::Config;
+use super::super::files;
 use super::{Belief, ImageSet, report};
 use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline, num};
 use crate::labs::LabRun;
@@ -53,6 +54,32 @@ impl ImageRun {
     }
 }
 
+impl ImageRun {
+    /// Every sample as a row, up to twelve steps as columns, pixels five times as large.
+    fn strip(&self) -> Vec<u8> {
+        const STEPS: usize = 12;
+        const LARGER: usize = 5;
+        let chosen = files::spread(self.levels.len() - 1, STEPS);
+        let own = self.set.side();
+        let side = own * LARGER;
+        let mut strip = files::Strip::new(self.images.len(), chosen.len(), side);
+        for (row, image) in self.images.iter().enumerate() {
+            for (column, frame) in chosen
+                .iter()
+                .filter_map(|k| image.frames.get(*k))
+                .enumerate()
+            {
+                for i in 0..side * side {
+                    let (x, y) = (i % side, i / side);
+                    let value = frame[y / LARGER * own + x / LARGER];
+                    strip.put([row, column], [x, y], 0.5 * (f64::from(value) + 1.0));
+                }
+            }
+        }
+        strip.png()
+    }
+}
+
 impl LabRun for ImageRun {
     fn metrics(&self) -> Vec<Metric> {
         let metric = |id, name, unit, value, better, doc| Metric {
@@ -65,10 +92,11 @@ impl LabRun for ImageRun {
         };
         let calls = self.images.first().map_or(0, |i| i.calls) as f64;
         let mut classes = [false; 10];
-        for image in self.images.iter() {
-            classes[usize::from(self.set.label(image.nearest)).min(9)] = true;
+        for label in self.images.iter().filter_map(|i| self.set.label(i.nearest)) {
+            classes[usize::from(label).min(9)] = true;
         }
-        vec![
+        let labelled = classes.contains(&true);
+        let mut metrics = vec![
             metric(
                 "memorised",
                 "Memorised samples",
@@ -93,15 +121,18 @@ impl LabRun for ImageRun {
                 Better::Lower,
                 "Calls of the denoiser per sample: the cost of sampling.",
             ),
-            metric(
+        ];
+        if labelled {
+            metrics.push(metric(
                 "classes",
                 "Digits seen",
                 "",
                 classes.iter().filter(|c| **c).count() as f64,
                 Better::Higher,
                 "Different digits among the nearest training images of the samples.",
-            ),
-        ]
+            ));
+        }
+        metrics
     }
 
     fn timeline(&self) -> &Timeline {
@@ -122,6 +153,17 @@ impl LabRun for ImageRun {
 
     fn notable(&self) -> Vec<(EntityId, String)> {
         report::notable(self)
+    }
+
+    fn files(&self) -> &'static [(&'static str, &'static str)] {
+        files::list(&self.config)
+    }
+
+    fn file(&self, place: usize) -> Vec<u8> {
+        if place == files::STRIP {
+            return self.strip();
+        }
+        files::text(&self.config, &self.levels, place).into_bytes()
     }
 
     fn summary(&self) -> String {

@@ -8,6 +8,7 @@ use super::run::{Image, ImageRun};
 use super::{Belief, ImageSet, SAMPLES};
 use crate::core::rng::{Stream, StreamId, integer_normal};
 use crate::core::{Job, Result, Step};
+use crate::labs::Library;
 use std::sync::Arc;
 
 /// The computation in steps.
@@ -21,11 +22,8 @@ pub(in crate::labs::noise) struct Work {
 }
 
 impl Work {
-    pub(in crate::labs::noise) fn new(config: &Config) -> Result<Self> {
-        let set = Arc::new(ImageSet::digits(
-            config.training_images as usize,
-            config.bandwidth,
-        )?);
+    pub(in crate::labs::noise) fn new(config: &Config, data: &Library) -> Result<Self> {
+        let set = Arc::new(ImageSet::of(config, data)?);
         Ok(Self {
             levels: schedule::levels(config)?.into(),
             spread: set.spread(),

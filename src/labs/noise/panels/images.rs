@@ -1,6 +1,6 @@
 //! Samples of the image world: pixels at the playhead, or what the denoiser makes of them.
 
-use super::super::images::{ImageRun, SIDE};
+use super::super::images::ImageRun;
 use crate::core::EntityId;
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, mix};
@@ -122,10 +122,11 @@ fn images(
     painter: &Painter,
 ) {
     let n = run.images().len();
-    let mut shapes = Vec::with_capacity(n * SIDE * SIDE);
+    let side = run.set.side();
+    let mut shapes = Vec::with_capacity(n * side * side);
     for (i, image) in run.images().iter().enumerate() {
         let at = place(rect, n, i);
-        let pixel = at.width() / SIDE as f32;
+        let pixel = at.width() / side as f32;
         let source = if estimates {
             image.estimates.get(step).or(image.estimates.last())
         } else {
@@ -133,7 +134,7 @@ fn images(
         };
         let Some(values) = source else { continue };
         for (p, v) in values.iter().enumerate() {
-            let corner = at.min + vec2((p % SIDE) as f32, (p / SIDE) as f32) * pixel;
+            let corner = at.min + vec2((p % side) as f32, (p / side) as f32) * pixel;
             // A hair larger than the pixel, or the edges between them show.
             let cell = Rect::from_min_size(corner, vec2(pixel + 0.3, pixel + 0.3));
             let ink = (0.5 * (v + 1.0)).clamp(0.0, 1.0);

@@ -2,7 +2,7 @@
 //! of all states on the lattice, and on sequences the mean over exact samples of
 //! `ln p(x_S | known) - sum_i ln p(x_i | known)`, whose terms are exact.
 
-use super::super::masked::{Chain, Field, Ising, Oracle};
+use super::super::masked::{Chain, Field, Lattice, Oracle as _};
 use super::super::orders;
 use super::World;
 use super::order::{OrderKind, Plan};
@@ -45,7 +45,7 @@ pub fn cost(world: &World, kind: OrderKind, rounds: usize, block: usize, seed: u
 /// The computation of a cost under way.
 pub(super) enum Meter {
     Field(Box<FieldMeter>),
-    Ising(IsingMeter),
+    Lattice(LatticeMeter),
     Chain(ChainMeter),
 }
 
@@ -67,11 +67,11 @@ impl Meter {
                 open: 0.0,
                 costs: Vec::new(),
             })),
-            World::Ising(_) => Self::Ising(IsingMeter {
+            World::Ising(_) | World::Potts(_) => Self::Lattice(LatticeMeter {
                 costs: vec![0.0; plan.rounds()],
                 plan,
                 round: 0,
-                nodes: vec![(vec![None; super::SPINS * super::SPINS], 1.0)],
+                nodes: vec![(vec![None; world.positions()], 1.0)],
                 children: Vec::new(),
             }),
             World::Chain(_) => Self::Chain(ChainMeter {
@@ -86,9 +86,11 @@ impl Meter {
 
     /// A slice; the cost at the end.
     pub(super) fn advance(&mut self, world: &World) -> Option<Cost> {
+        if let (Self::Lattice(meter), Some(lattice)) = (&mut *self, world.lattice()) {
+            return meter.advance(lattice);
+        }
         match (self, world) {
             (Self::Field(meter), _) => meter.advance(),
-            (Self::Ising(meter), World::Ising(ising)) => meter.advance(ising),
             (Self::Chain(meter), World::Chain(_)) => meter.advance(world),
             _ => Some(Cost {
                 rounds: Vec::new(),
@@ -168,7 +170,7 @@ type Node = (Vec<Option<usize>>, f64);
 
 /// All partial states of the lattice, round by round. With `f(P) = P ln P` summed over the states
 /// before and after a round, its joint entropy is `sum f(before) - sum f(after)`.
-pub(super) struct IsingMeter {
+pub(super) struct LatticeMeter {
     plan: Plan,
     round: usize,
     nodes: Vec<Node>,
@@ -176,8 +178,8 @@ pub(super) struct IsingMeter {
     costs: Vec<f64>,
 }
 
-impl IsingMeter {
-    fn advance(&mut self, ising: &Ising) -> Option<Cost> {
+impl LatticeMeter {
+    fn advance(&mut self, lattice: &dyn Lattice) -> Option<Cost> {
         for _ in 0..NODES {
             let Some((known, probability)) = self.nodes.pop() else {
                 self.nodes = std::mem::take(&mut self.children);
@@ -190,7 +192,7 @@ impl IsingMeter {
                 }
                 return None;
             };
-            self.open(ising, &known, probability);
+            self.open(lattice, &known, probability);
             // One state with few known spins is a slice of its own: it sums over all others.
             if self.round < 2 {
                 break;
@@ -199,8 +201,8 @@ impl IsingMeter {
         None
     }
 
-    fn open(&mut self, ising: &Ising, known: &[Option<usize>], probability: f64) {
-        let (_, laws) = ising.marginals(known);
+    fn open(&mut self, lattice: &dyn Lattice, known: &[Option<usize>], probability: f64) {
+        let (_, laws) = lattice.marginals(known);
         let set = match &self.plan {
             Plan::Fixed(rounds) => rounds[self.round].clone(),
             Plan::Confidence(sizes, precedence) => {
@@ -217,14 +219,16 @@ impl IsingMeter {
                 .map(|i| -num::sum(laws[*i].iter().map(|p| plnp(*p)))),
         );
         let mut together = plnp(probability);
-        let joint = ising.joint(known, &set);
+        let joint = lattice.joint(known, &set);
         let last = self.round + 1 == self.plan.rounds();
         for (pattern, p) in joint.into_iter().enumerate() {
             together -= plnp(p);
             if !last && p > 0.0 {
                 let mut next = known.to_vec();
-                for (b, i) in set.iter().enumerate() {
-                    next[*i] = Some(pattern >> b & 1);
+                let mut left = pattern;
+                for i in &set {
+                    next[*i] = Some(left % lattice.values());
+                    left /= lattice.values();
                 }
                 self.children.push((next, p));
             }

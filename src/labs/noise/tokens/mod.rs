@@ -14,7 +14,8 @@ pub use run::{Tile, TokenRun};
 pub(super) use work::Work;
 
 use super::config::Config;
-use super::masked::{Chain, Ising};
+use super::masked::{Chain, Ising, Lattice, Oracle as _};
+use super::potts::{POTTS_SIDE, Potts};
 use crate::core::Result;
 use serde::{Deserialize, Serialize};
 
@@ -33,16 +34,19 @@ pub enum Source {
     Field,
     /// Spins on a 4 x 4 lattice.
     Ising,
+    /// Values on a 3 x 3 lattice that like to equal their neighbours.
+    Potts,
 }
 
 impl Source {
     /// All, in the order of the menu.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Markov,
         Self::Hidden,
         Self::Cyclic,
         Self::Field,
         Self::Ising,
+        Self::Potts,
     ];
 
     /// Its name in legends.
@@ -53,6 +57,7 @@ impl Source {
             Self::Cyclic => "cyclic hidden chain",
             Self::Field => "Gaussian field",
             Self::Ising => "Ising lattice",
+            Self::Potts => "Potts lattice",
         }
     }
 
@@ -74,6 +79,8 @@ pub enum World {
     Field(usize, f64),
     /// Spins.
     Ising(Box<Ising>),
+    /// Values.
+    Potts(Box<Potts>),
 }
 
 impl World {
@@ -85,6 +92,10 @@ impl World {
         Ok(match config.source {
             Source::Field => Self::Field(config.side as usize, config.correlation),
             Source::Ising => Self::Ising(Box::new(Ising::new(config.coupling)?)),
+            Source::Potts => {
+                let q = config.states as usize;
+                Self::Potts(Box::new(Potts::new(q, config.coupling)?))
+            }
             Source::Markov => {
                 let (v, stay) = (4, config.stickiness);
                 let transition = rows(v, |i, j| {
@@ -138,6 +149,7 @@ impl World {
             Self::Chain(chain) => chain.length,
             Self::Field(n, _) => n * n,
             Self::Ising(_) => SPINS * SPINS,
+            Self::Potts(_) => POTTS_SIDE * POTTS_SIDE,
         }
     }
 
@@ -147,6 +159,7 @@ impl World {
             Self::Chain(chain) => [1, chain.length],
             Self::Field(n, _) => [*n, *n],
             Self::Ising(_) => [SPINS, SPINS],
+            Self::Potts(_) => [POTTS_SIDE, POTTS_SIDE],
         }
     }
 
@@ -156,6 +169,16 @@ impl World {
             Self::Chain(chain) => chain.emission.first().map_or(0, Vec::len),
             Self::Field(..) => 0,
             Self::Ising(_) => 2,
+            Self::Potts(potts) => potts.values(),
+        }
+    }
+
+    /// The lattice, if its states are enumerated.
+    fn lattice(&self) -> Option<&dyn Lattice> {
+        match self {
+            Self::Ising(ising) => Some(&**ising),
+            Self::Potts(potts) => Some(&**potts),
+            _ => None,
         }
     }
 }

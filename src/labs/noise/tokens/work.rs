@@ -18,7 +18,7 @@ const COMPARED: [usize; 5] = [2, 4, 8, 16, 32];
 fn shown(world: &World) -> usize {
     match world {
         World::Chain(_) => 16,
-        World::Ising(_) => 12,
+        World::Ising(_) | World::Potts(_) => 12,
         World::Field(..) => 1,
     }
 }
@@ -199,9 +199,11 @@ impl Painter {
                 let laws = chain.marginals(&self.known).1;
                 self.reveal(&laws);
             }
-            World::Ising(ising) => {
-                let laws = ising.marginals(&self.known).1;
-                self.reveal(&laws);
+            World::Ising(_) | World::Potts(_) => {
+                if let Some(lattice) = world.lattice() {
+                    let laws = lattice.marginals(&self.known).1;
+                    self.reveal(&laws);
+                }
             }
         }
         None

@@ -113,9 +113,11 @@ pub(super) fn opened<'a>(config: &Config, data: &'a Library) -> Result<&'a Check
     };
     match data.get(key)? {
         Dataset::Tensors(checkpoint) => Ok(checkpoint),
-        Dataset::Trace(_) | Dataset::Profile(_) | Dataset::LossLog(_) => {
-            Err(Error::Unsupported(format!("{} as weights", key.name)))
-        }
+        Dataset::Trace(_)
+        | Dataset::Profile(_)
+        | Dataset::LossLog(_)
+        | Dataset::Schedule(_)
+        | Dataset::Images(_) => Err(Error::Unsupported(format!("{} as weights", key.name))),
     }
 }
 
