@@ -2,7 +2,7 @@
 //! and written down, the log evaluated.
 
 use super::closing::Closing;
-use super::config::Config;
+use super::config::{Config, Routing};
 use super::engine::{Engine, Requests};
 use super::log::Log;
 use super::model::Run;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Events per step of the job: about a millisecond.
 const EVENTS_PER_STEP: u64 = 256;
+/// The same where an arrival runs copies of all instances on.
+const LOOKS_PER_STEP: u64 = 4;
 /// Events between checkpoints at the start; the distance doubles when memory asks for it.
 const CHECKPOINT_EVERY: u64 = 256;
 /// Most checkpoints. Each costs what changed since the one before, and the queues.
@@ -139,7 +141,11 @@ impl Running {
 
     /// The next events. At the end of the run: whether it was stopped before its own.
     fn advance(&mut self, config: &Config) -> Result<Option<bool>> {
-        let mut left = EVENTS_PER_STEP;
+        let mut left = if config.replicas > 1 && config.routing == Routing::Block {
+            LOOKS_PER_STEP
+        } else {
+            EVENTS_PER_STEP
+        };
         while left > 0 {
             // Stops at checkpoints and where saturation is looked for.
             let steps = self.engine.steps();

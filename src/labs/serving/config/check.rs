@@ -2,7 +2,7 @@
 
 use super::super::cost::{CostKind, Gpu, Model, blocks_that_fit};
 use super::super::policies::Feature;
-use super::{Arrivals, Config, FaultChoice, Lengths};
+use super::{Arrivals, Config, FaultChoice, Lengths, Routing};
 use crate::core::{Error, Result, validate};
 
 impl Config {
@@ -71,6 +71,16 @@ impl Config {
                     "at most {}: somebody has to decode",
                     self.replicas.saturating_sub(1)
                 ),
+            ));
+        }
+        if self.replicas > 1
+            && self.routing == Routing::Block
+            && self.scheduler.has(Feature::Scored)
+        {
+            return Err(Error::out_of_range(
+                "routing",
+                self.routing.card().name,
+                "another router: this scheduler has ranks, not the lengths that this one needs",
             ));
         }
         if self.scales() && self.least_instances > self.replicas {

@@ -1,7 +1,9 @@
 //! What a router sees of the instances when a request arrives.
 
-use super::event_loop::Replica;
+use super::event_loop::{Flight, Replica};
+use super::events::{Calendar, StageEnd};
 use super::{Limits, Requests};
+use std::sync::Arc;
 
 /// The instances at the arrival of a request.
 #[derive(Debug, Clone, Copy)]
@@ -10,8 +12,10 @@ pub struct Cluster<'a> {
     /// Those that arrivals may go to: what is counted from 0 here.
     pub(super) open: &'a [u32],
     pub(super) requests: &'a Requests,
-    pub(super) limits: &'a Limits,
+    pub(super) limits: &'a Arc<Limits>,
     pub(super) now: f64,
+    pub(super) flights: &'a [Flight],
+    pub(super) ends: &'a Calendar<StageEnd>,
 }
 
 impl Cluster<'_> {

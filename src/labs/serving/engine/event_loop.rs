@@ -12,7 +12,7 @@ use super::sink::{Formed, NoSink, Sink};
 use super::{Cluster, Limits};
 use crate::core::{Error, Result, Simulation};
 use crate::labs::serving::policies::{Forecast, Policy};
-use crate::labs::serving::routers::Route;
+use crate::labs::serving::routers::{Route, Routing};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -120,21 +120,37 @@ impl Engine {
             headroom: 0,
             slowdown: 1.0,
         };
+        let instances = vec![replica; replicas as usize];
+        let limits = Arc::new(limits);
         Ok(Self {
-            limits: Arc::new(limits),
-            router: router.into(),
+            roots,
+            ..Self::idle_with(limits, requests, instances, router.into())
+        })
+    }
+
+    /// Instances as they stand, with nothing to come.
+    fn idle_with(
+        limits: Arc<Limits>,
+        requests: Requests,
+        replicas: Vec<Replica>,
+        router: Box<dyn Route>,
+    ) -> Self {
+        let open = (0..replicas.len() as u32).collect();
+        Self {
+            limits,
+            router,
             requests,
-            replicas: vec![replica; replicas as usize],
+            replicas,
             between: None,
             links: Links::default(),
             fleet: None,
-            open: (0..replicas).collect(),
+            open,
             flights: Vec::new(),
             spare: Vec::new(),
             ends: Calendar::new(),
             side: Calendar::new(),
             created: 0,
-            roots,
+            roots: 0,
             next_arrival: 0,
             now: 0.0,
             steps: 0,
@@ -143,7 +159,36 @@ impl Engine {
             ignored: 0,
             whole: Vec::new(),
             ended: Vec::new(),
-        })
+        }
+    }
+
+    /// One instance as it stands at a moment, with nothing to come.
+    pub(super) fn alone(
+        limits: Arc<Limits>,
+        requests: Requests,
+        replica: Replica,
+        now: f64,
+    ) -> Self {
+        let nobody = Routing::RoundRobin.into();
+        Self {
+            now,
+            ..Self::idle_with(limits, requests, vec![replica], nobody)
+        }
+    }
+
+    /// Takes over batches on their way.
+    pub(super) fn resume(
+        &mut self,
+        flights: Vec<Flight>,
+        spare: Vec<u32>,
+        ends: Calendar<StageEnd>,
+    ) {
+        self.created = ends
+            .iter()
+            .map(|Reverse(e)| e.created + 1)
+            .max()
+            .unwrap_or(0);
+        (self.flights, self.spare, self.ends) = (flights, spare, ends);
     }
 
     /// The same run by the plain rules alone, every request of every batch one by one: slower,
@@ -405,6 +450,8 @@ impl Engine {
             requests: &self.requests,
             limits: &self.limits,
             now: self.now,
+            flights: &self.flights,
+            ends: &self.ends,
         };
         let place = self.router.pick(&cluster, r).min(self.open.len() - 1);
         self.seat(r, self.open[place], sink);

@@ -14,6 +14,7 @@ mod desk;
 mod event_loop;
 mod events;
 mod fleet;
+mod foresight;
 mod links;
 mod pools;
 mod prefix;

@@ -1,6 +1,7 @@
 //! Where an arrival goes when there are several instances: one file per router, behind one small
 //! trait.
 
+mod block;
 mod freest;
 mod least_kv;
 mod least_outstanding;
@@ -85,6 +86,8 @@ registry! {
     ShortestTokens => shortest_tokens::CARD,
     /// To the instance with the fewest KV blocks in use.
     LeastKv => least_kv::CARD,
+    /// To the instance on which the request would end first.
+    Block => block::CARD,
     /// To the instance with the fewest prompt tokens in reports of some age.
     Reported => reported::CARD,
     /// To the instance with the most free blocks per request.

@@ -1,5 +1,6 @@
 //! The systems of this lab, one file each.
 
+mod block;
 mod distserve;
 mod learning_to_rank;
 mod lightllm;
@@ -39,6 +40,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &distserve::DISTSERVE,
     &pd_serve::PD_SERVE,
     &llumnix::LLUMNIX,
+    &block::BLOCK,
     &power_of_two::POWER_OF_TWO,
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,
