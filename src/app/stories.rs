@@ -13,6 +13,7 @@ pub(crate) const STORIES: &[&Story] = &[
     &EIGHT_STEPS,
     &COLLAPSED_ROUTER,
     &NINETY_FIVE,
+    &A_MILLION,
 ];
 
 /// An exhibit's setup with some parameters set.
@@ -283,3 +284,77 @@ static NINETY_FIVE: Story = Story {
         },
     ],
 };
+
+static A_MILLION: Story = Story {
+    id: "a-million",
+    title: "A million requests",
+    lab: LabKind::Serving,
+    steps: &[
+        Step {
+            words: "One GPU serves a thousand chat requests in chunks. Most first tokens come at \
+                    once; some do not.",
+            ask: "Play it, and read the p50 and the p99 of the first token.",
+            open: Some(|| scene(vec![chat()?])),
+            done: moved,
+        },
+        Step {
+            words: "Ten of a thousand requests lie beyond the p99: too few to trust. Another seed \
+                    moves the tail more than the middle.",
+            ask: "Press S for a new seed a few times and watch both.",
+            open: None,
+            done: |start, now| changed(start, now, "seed"),
+        },
+        Step {
+            words: "A simulator makes more requests cheap. Every one of them is computed, none is \
+                    sampled.",
+            ask: "Open the further parameters and set Requests, under Workload, to 100,000.",
+            open: None,
+            done: |_, now| simulated(now, 1e5),
+        },
+        Step {
+            words: "Now a million: hours of traffic. The page goes on while they run, and every \
+                    request keeps its own story.",
+            ask: "Set Requests to 1,000,000.",
+            open: None,
+            done: |_, now| simulated(now, 1e6),
+        },
+        Step {
+            words: "Each lane stands for many requests now. Zooming brings single ones back, down \
+                    to the iteration.",
+            ask: "Zoom in with + above the picture, and click a request.",
+            open: None,
+            done: selected,
+        },
+    ],
+};
+
+/// Chat-like requests on a GPU that is busy but keeps up.
+fn chat() -> Result<Setup> {
+    let Setup::Serving(config) = setup("sarathi-serve", &[])? else {
+        return Err(Error::malformed("story", "sarathi-serve serves nothing"));
+    };
+    Ok(Setup::Serving(crate::labs::serving::Config {
+        requests: 1000,
+        rate: 60.0,
+        chunk_size: 2048,
+        batch_size_cap: 256,
+        num_blocks: 16_384,
+        prompt_median: 120.0,
+        prompt_sigma: 1.0,
+        prompt_max: 4000,
+        output_median: 150.0,
+        output_sigma: 0.8,
+        output_max: 1000,
+        max_tokens_per_sequence: 8192,
+        cost: crate::labs::serving::CostPreset::Llama3_8bH100,
+        time_limit_secs: 1e6,
+        ..config
+    }))
+}
+
+/// Whether a run of at least so many requests is finished.
+fn simulated(now: &Value, requests: f64) -> bool {
+    let setup = &now["setups"][0];
+    let asked = config(now, 0, "requests").as_f64().unwrap_or(0.0);
+    asked >= requests && setup["running"] == false && setup["stale"] == false
+}
