@@ -31,6 +31,7 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
     ));
     match run.config.problem {
         Problem::Valley => {
+            out.extend(landscape(run));
             out.extend(traced(
                 run,
                 "heights",
@@ -39,21 +40,10 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
                 loss,
                 &VALLEY[..2],
             ));
-            out.extend(landscape(run));
             out.extend(valley_map(run));
         }
         Problem::Sparse => out.extend(profile_chart(run)),
-        Problem::Branches => {
-            let names: Vec<&str> = [BRANCHES[0]].into_iter().chain(COPIES).collect();
-            out.extend(traced(
-                run,
-                "comb",
-                "Copies of the cooldown",
-                "Held-out loss of every copy of the checkpoint and of the model with the mean of their weights, first seed. What the copies lose against the mean is variance; what the mean keeps is bias.",
-                Axis::linear("held-out loss", "nats"),
-                &names,
-            ));
-        }
+        Problem::Branches => out.extend(copies_chart(run)),
         Problem::Robust => out.extend(scale_charts()),
         _ => {}
     }
@@ -183,6 +173,43 @@ fn scale_charts() -> [Chart; 2] {
             on_timeline: false,
         },
     ]
+}
+
+/// The copies of a cooldown, and the model with the mean of their weights.
+fn copies_chart(run: &Run) -> Option<Chart> {
+    let find = |name: &str| traces(run).iter().find(|t| t.name == name);
+    let middle = find(BRANCHES[0])?;
+    let variance = find(BRANCHES[1])?;
+    let copies: Vec<&Trace> = COPIES.into_iter().filter_map(find).collect();
+    let first = copies.first()?;
+    let ends = |pick: fn(f64, f64) -> f64| -> Vec<f64> {
+        (0..first.points.len())
+            .map(|i| {
+                let at = copies.iter().filter_map(|c| c.points.get(i));
+                at.map(|p| p[1]).reduce(pick).unwrap_or(f64::NAN)
+            })
+            .collect()
+    };
+    let low: Vec<[f64; 2]> = (first.points.iter().zip(ends(f64::min)))
+        .map(|(p, v)| [p[0], v])
+        .collect();
+    let average: Vec<[f64; 2]> = (middle.points.iter().zip(&variance.points))
+        .map(|(m, v)| [m[0], m[1] + v[1]])
+        .collect();
+    Some(Chart {
+        id: "copies",
+        title: "Copies of the cooldown",
+        doc: "Held-out loss of all copies of the checkpoint (band), their mean, and that of the model with the mean of their weights, first seed. What the copies lose against the mean model is variance; what the mean model keeps is bias.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::linear("held-out loss", "nats"),
+        series: vec![
+            Series::band(format!("all {} copies", copies.len()), low, ends(f64::max)),
+            Series::line("mean of the copies", average),
+            Series::line(middle.name, middle.points.clone()),
+        ],
+        marks: phase_marks(run),
+        on_timeline: true,
+    })
 }
 
 /// What a diagonal network ends with.

@@ -44,7 +44,21 @@ pub(in crate::labs::lr) fn charts(run: &Run) -> Vec<Chart> {
     } else {
         charts.push(gradient_chart(run));
     }
-    charts.extend(more_charts::charts(run));
+    let mut own = more_charts::charts(run);
+    // What a problem is about comes first.
+    if matches!(
+        run.config.problem,
+        Problem::Valley
+            | Problem::Masking
+            | Problem::Robust
+            | Problem::Domains
+            | Problem::Modules
+            | Problem::Branches
+    ) && !own.is_empty()
+    {
+        charts.insert(0, own.remove(0));
+    }
+    charts.extend(own);
     charts
 }
 
