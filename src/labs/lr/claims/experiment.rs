@@ -1,6 +1,6 @@
 //! The experiment of a claim: tunes every arm on seeds of its own, then measures it on others.
 
-use super::super::config::Config;
+use super::super::config::{Config, Problem};
 use super::super::model::{Curve, Run, parabola_minimum};
 use super::super::work;
 use crate::core::{ClaimResult, Job, Result, Step, stats};
@@ -18,7 +18,8 @@ pub(super) struct Arm {
     pub(super) config: Config,
     /// Final losses over the measured seeds.
     pub(super) finals: Vec<f64>,
-    /// Held-out accuracies, and the last values of the first trace, over the measured seeds.
+    /// Held-out accuracies, and the last values of the first trace (of copies the loss of their mean
+    /// model), over the measured seeds.
     pub(super) accuracies: Vec<f64>,
     pub(super) last: Vec<f64>,
     /// Best peak rate per measured seed (experiments about the best rate).
@@ -130,7 +131,13 @@ impl Experiment {
                 if let Some(cell) = run.chosen() {
                     arm.finals = cell.finals();
                     arm.accuracies = cell.curves.iter().map(|c| c.accuracy).collect();
-                    let last = |c: &Curve| c.traces.first()?.points.last().map(|p| p[1]);
+                    let copies = arm.config.problem == Problem::Branches;
+                    let last = |c: &Curve| {
+                        if copies {
+                            return c.profile.first().copied();
+                        }
+                        c.traces.first()?.points.last().map(|p| p[1])
+                    };
                     arm.last = cell.curves.iter().filter_map(last).collect();
                 }
             }

@@ -3,8 +3,7 @@
 use crate::core::{Better, Metric, stats};
 use crate::labs::lr::bound::{Bound, power_norms};
 use crate::labs::lr::config::Problem;
-use crate::labs::lr::model::{Cell, Curve, Run, parabola_minimum};
-use crate::labs::lr::steer::BRANCHES;
+use crate::labs::lr::model::{Cell, Run, parabola_minimum};
 use crate::labs::lr::words::words;
 
 /// Best peak rate of the chosen shape between grid points, when the minimum lies inside the grid.
@@ -104,27 +103,17 @@ pub(in crate::labs::lr) fn metrics(run: &Run) -> Vec<Metric> {
         });
     }
     if problem == Problem::Branches {
-        let ends = |name: &str| {
-            let last = |c: &Curve| {
-                c.traces
-                    .iter()
-                    .find(|t| t.name == name)?
-                    .points
-                    .last()
-                    .copied()
-            };
-            let values: Vec<f64> = chosen
-                .map_or(&[][..], |c| &c.curves)
-                .iter()
-                .filter_map(|c| last(c).map(|p| p[1]))
-                .collect();
-            stats::mean(&values)
-        };
+        let middles: Vec<f64> = chosen
+            .map_or(&[][..], |c| &c.curves)
+            .iter()
+            .filter_map(|c| c.profile.first().copied())
+            .collect();
+        let middle = stats::mean(&middles);
         out.push(Metric {
             id: "mean_model_loss",
             name: "Loss of the mean model",
             unit,
-            value: ends(BRANCHES[0]),
+            value: middle,
             better: Better::Lower,
             doc: "Held-out loss of the model with the mean of the copies' weights: bias, above the best shape's. Sweep the cooldown shape against the variance.",
         });
@@ -132,7 +121,7 @@ pub(in crate::labs::lr) fn metrics(run: &Run) -> Vec<Metric> {
             id: "variance",
             name: "Variance",
             unit,
-            value: ends(BRANCHES[1]),
+            value: chosen.map_or(f64::NAN, Cell::final_loss) - middle,
             better: Better::Lower,
             doc: "Mean held-out loss of the copies minus that of their mean model.",
         });

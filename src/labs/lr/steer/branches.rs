@@ -37,9 +37,10 @@ pub(super) struct Branches {
     batches: Batches,
     count: u64,
     start: u64,
-    updates: u64,
     watched: bool,
     loss: f64,
+    /// Loss of the mean model on all held-out samples at the end.
+    middle: f64,
     work: Workspace,
 }
 
@@ -56,9 +57,9 @@ impl Branches {
             batches,
             count: config.copies.min(MOST),
             start: config.schedule(shape, config.peak).decay_start() as u64,
-            updates: config.horizon,
             watched,
             loss: f64::NAN,
+            middle: f64::NAN,
             work: Workspace::default(),
         })
     }
@@ -92,16 +93,11 @@ impl Branches {
         net
     }
 
-    /// Held-out loss of a network, on all samples at the end of the run.
+    /// Loss of a network on some held-out samples.
     fn look(&mut self, net: &Mlp) -> f64 {
         let samples = held_out();
-        let n = if self.done() == self.updates {
-            samples.len()
-        } else {
-            LOOKED
-        };
-        let x = &samples.x[..n * PIXELS];
-        net.evaluate(x, &samples.labels[..n], None, &mut self.work)
+        let x = &samples.x[..LOOKED * PIXELS];
+        net.evaluate(x, &samples.labels[..LOOKED], None, &mut self.work)
             .loss
     }
 }
@@ -130,7 +126,7 @@ impl Task for Branches {
     }
 
     fn traces(&mut self) -> Vec<(&'static str, f64)> {
-        if !self.watched && self.done() < self.updates {
+        if !self.watched {
             return Vec::new();
         }
         let nets: Vec<Mlp> = self.runs.iter().map(|r| r.net.clone()).collect();
@@ -145,10 +141,16 @@ impl Task for Branches {
         out
     }
 
+    /// The loss of the mean model, on all held-out samples.
+    fn profile(&self) -> Vec<f64> {
+        vec![self.middle]
+    }
+
     fn finish(&mut self) -> [f64; 2] {
         let results: Vec<Evaluation> = (self.runs.iter())
             .map(|r| evaluate(&r.net, &mut self.work))
             .collect();
+        self.middle = evaluate(&self.mean(), &mut self.work).loss;
         let n = results.len() as f64;
         [
             results.iter().map(|r| r.loss).sum::<f64>() / n,
@@ -192,8 +194,9 @@ mod tests {
         let traces = run.traces();
         assert_eq!(traces.len(), 2 + 3);
         let mean = traces[2..].iter().map(|t| t.1).sum::<f64>() / 3.0;
-        assert!((run.finish()[0] - mean).abs() < 1e-12);
         assert!((traces[0].1 + traces[1].1 - mean).abs() < 1e-12);
+        let loss = run.finish()[0];
+        assert!(run.profile()[0] < loss, "{loss}");
         assert!(
             traces[1].1 > 0.0,
             "copies lose against their mean: {traces:?}"
