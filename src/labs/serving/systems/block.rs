@@ -26,7 +26,7 @@ pub(super) static BLOCK: Exhibit = Exhibit {
     setup: || Setup::Serving(config(Routing::Block, 160)),
     claim: Some(Claim {
         statement: "P99 latency up to 49.5 % lower than with dispatch by heuristics.",
-        experiment: "Llama-3-8B on four A100s with 520 blocks each under Sarathi-Serve, prompts and outputs of very different lengths, 15 requests per second (close to what the instances bear), lengths predicted with σ = 0.25: P99 of the time to the first token, fewest outstanding requests over predicted end.",
+        experiment: "Llama-3-8B on four A100s with 520 blocks each and chunked prefill, prompts and outputs of very different lengths, 15 requests per second (close to what the instances bear), lengths predicted with σ = 0.25: P99 of the time to the first token, fewest outstanding requests over predicted end.",
         start: tail,
     }),
 };
