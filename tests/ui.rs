@@ -197,6 +197,14 @@ fn screenshots() {
                     harness.state_mut().run_command(Command::Compare);
                     settle(&mut harness);
                 }
+                // A tab or button to press: TAB=Schedules.
+                if let Ok(tab) = std::env::var("TAB")
+                    && let Some(node) = harness.query_by_label(&tab)
+                {
+                    node.click();
+                    harness.step();
+                    settle(&mut harness);
+                }
                 if std::env::var("SWEEP").is_ok() && harness.state().link().is_some() {
                     harness.state_mut().run_command(Command::Sweep);
                     harness.step();

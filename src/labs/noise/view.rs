@@ -247,7 +247,7 @@ fn readout(
         ],
     );
     // On a narrow picture the second corner would cover the first.
-    if rect.width() > 330.0 {
+    if rect.width() > 430.0 {
         corner(
             inset.right_top(),
             Align2::RIGHT_TOP,
