@@ -676,6 +676,11 @@ fn a_charts_data_can_be_copied_from_its_menu() {
         .get_by_role_and_label(Role::Button, "Waiting time menu")
         .click();
     harness.run_steps(2);
+    // The size of figures is chosen without leaving the menu.
+    harness
+        .get_by_role_and_label(Role::Button, "column")
+        .click();
+    harness.run_steps(2);
     harness
         .get_by_role_and_label(Role::Button, "Copy data as CSV")
         .click();

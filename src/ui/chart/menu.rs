@@ -5,7 +5,7 @@ use crate::export::picture::Picture;
 use crate::export::{csv, png, svg};
 use crate::platform;
 use crate::ui::table::letter;
-use egui::{Context, Id, Popup, Rect, Response, Ui};
+use egui::{Context, Id, Popup, PopupCloseBehavior, Rect, Response, Ui};
 
 /// Seconds until the menu and the reading have left the window.
 const SETTLE: f64 = 0.5;
@@ -30,6 +30,53 @@ fn caption(ctx: &Context, layers: &[Layer<'_>]) -> String {
     })
 }
 
+/// Size of a saved figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum FigureSize {
+    #[default]
+    Screen,
+    Column,
+    Page,
+    Slide,
+}
+
+impl FigureSize {
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Screen, "screen", "As large as the chart is here"),
+        (Self::Column, "column", "One column of a paper: 90 × 68 mm"),
+        (Self::Page, "page", "The width of a page: 180 × 90 mm"),
+        (Self::Slide, "slide", "A slide, 16 : 9: 960 × 540 px"),
+    ];
+
+    /// Width and height in CSS pixels, 96 to the inch.
+    fn pixels(self, screen: Rect) -> (u32, u32) {
+        match self {
+            Self::Screen => (
+                screen.width().max(320.0) as u32,
+                screen.height().max(200.0) as u32,
+            ),
+            Self::Column => (340, 257),
+            Self::Page => (680, 340),
+            Self::Slide => (960, 540),
+        }
+    }
+}
+
+/// The size chosen for figures, the same for all charts.
+fn size_ui(ui: &mut Ui) -> FigureSize {
+    let id = Id::unique("size of saved figures");
+    let mut size: FigureSize = ui.data(|d| d.get_temp(id)).unwrap_or_default();
+    ui.horizontal(|ui| {
+        ui.label("Size");
+        for (choice, name, doc) in FigureSize::ALL {
+            ui.selectable_value(&mut size, choice, name)
+                .on_hover_text(doc);
+        }
+    });
+    ui.data_mut(|d| d.insert_temp(id, size));
+    size
+}
+
 /// A picture of the window that waits until nothing covers the chart.
 #[derive(Debug, Clone)]
 struct Pending {
@@ -52,8 +99,13 @@ pub(super) fn is_pending(response: &Response) -> bool {
 pub(super) fn attach(response: &Response, button: &Response, layers: &[Layer<'_>], rect: Rect) {
     take_pending(response);
     let pending = pending_id(response);
-    Popup::context_menu(response).show(|ui| menu_ui(ui, layers, rect, pending));
-    Popup::menu(button).show(|ui| menu_ui(ui, layers, rect, pending));
+    // A choice of size leaves the menu open; what saves or copies closes it.
+    Popup::context_menu(response)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| menu_ui(ui, layers, rect, pending));
+    Popup::menu(button)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .show(|ui| menu_ui(ui, layers, rect, pending));
 }
 
 fn take_pending(response: &Response) {
@@ -79,10 +131,7 @@ fn menu_ui(ui: &mut Ui, layers: &[Layer<'_>], rect: Rect, pending: Id) {
     ui.set_min_width(180.0);
     let chart = layers[0].chart;
     let name = |end: &str| format!("{}.{end}", chart.id);
-    let size = (
-        rect.width().max(320.0) as u32,
-        rect.height().max(200.0) as u32,
-    );
+    let size = size_ui(ui).pixels(rect);
     png_ui(ui, layers, size, rect, pending);
     if ui.button("Save as SVG").clicked() {
         let text = svg::chart_svg(layers, size, &caption(ui.ctx(), layers));
@@ -140,4 +189,22 @@ fn png_ui(ui: &mut Ui, layers: &[Layer<'_>], size: (u32, u32), rect: Rect, pendi
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egui::{Pos2, vec2};
+
+    #[test]
+    fn figures_have_the_size_they_say() {
+        let screen = Rect::from_min_size(Pos2::ZERO, vec2(100.0, 900.0));
+        let millimetres = |size: FigureSize| {
+            let (width, height) = size.pixels(screen);
+            [width, height].map(|px| (f64::from(px) * 25.4 / 96.0).round())
+        };
+        assert_eq!(millimetres(FigureSize::Column), [90.0, 68.0]);
+        assert_eq!(millimetres(FigureSize::Page), [180.0, 90.0]);
+        assert_eq!(FigureSize::Screen.pixels(screen), (320, 900));
+    }
 }
