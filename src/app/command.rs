@@ -215,7 +215,7 @@ impl Command {
     pub fn key_text(self, ctx: &egui::Context) -> String {
         self.keys()
             .first()
-            .map(|key| shortcut_text(ctx, key))
+            .map(|&key| shortcut_text(ctx, key))
             .unwrap_or_default()
     }
 
@@ -261,8 +261,8 @@ pub(crate) fn pressed(ctx: &egui::Context) -> Vec<Command> {
 }
 
 /// A shortcut as it stands on the keys: `[` rather than the name of the bracket.
-pub(super) fn shortcut_text(ctx: &egui::Context, shortcut: &KeyboardShortcut) -> String {
-    let text = ctx.format_shortcut(shortcut);
+pub(super) fn shortcut_text(ctx: &egui::Context, shortcut: KeyboardShortcut) -> String {
+    let text = ctx.format_shortcut(&shortcut);
     match shortcut.logical_key {
         // The font has no arrows of this kind.
         Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown => text,

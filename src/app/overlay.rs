@@ -70,7 +70,7 @@ impl Overlays {
                             let keys: Vec<String> = command
                                 .keys()
                                 .iter()
-                                .map(|k| shortcut_text(ctx, k))
+                                .map(|&k| shortcut_text(ctx, k))
                                 .collect();
                             if !keys.is_empty() {
                                 ui.label(command.text());
