@@ -20,6 +20,7 @@ use schedlab::ui::params::params_ui;
 use schedlab::ui::table::{Column, metrics_ui};
 use schedlab::ui::theme;
 use schedlab::ui::transport::{Transport, transport_ui};
+use schedlab::ui::value_entry_ui;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Config {
@@ -839,4 +840,29 @@ fn a_long_name_pushes_no_value_out_of_a_narrow_table() {
         assert!(rect.left() > 0.0 && rect.right() <= width, "{rect:?}");
     }
     assert_eq!(h.query_all_by_label_contains(": 0.04948").count(), 2);
+}
+
+#[test]
+fn a_list_closes_when_an_entry_is_chosen_without_a_pointer() {
+    let names = ["zero", "one", "two"];
+    let mut harness = Harness::builder()
+        .with_context_setup(theme::install)
+        .build_ui_state(
+            |ui, value: &mut usize| {
+                egui::ComboBox::from_label("List")
+                    .selected_text("a list")
+                    .show_ui(ui, |ui| {
+                        for (i, name) in names.into_iter().enumerate() {
+                            value_entry_ui(ui, value, i, name);
+                        }
+                    });
+            },
+            0,
+        );
+    harness.get_by_role(Role::ComboBox).click_accesskit();
+    harness.run_steps(3);
+    harness.get_by_label("one").click_accesskit();
+    harness.run_steps(3);
+    assert_eq!(*harness.state(), 1);
+    assert!(harness.query_by_label("two").is_none(), "it is closed");
 }

@@ -3,6 +3,7 @@
 mod a11y;
 pub mod card;
 pub mod chart;
+mod entry;
 pub mod format;
 pub mod heatmap;
 mod icon;
@@ -16,4 +17,5 @@ pub mod theme;
 pub mod transport;
 
 pub use a11y::{heading, install_mirror, live, picture};
+pub use entry::{entry_ui, value_entry_ui};
 pub use stage::{Extra, ExtraTab, LabView, Stage};

@@ -381,7 +381,7 @@ fn choice_ui<C>(
         .selected_text(selected)
         .show_ui(ui, |ui| {
             for (i, option) in options.iter().enumerate() {
-                ui.selectable_value(&mut index, i, *option);
+                super::value_entry_ui(ui, &mut index, i, option);
             }
         })
         .response;

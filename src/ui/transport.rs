@@ -216,9 +216,14 @@ fn speed_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline) {
         .selected_text(speed_words(transport.speed))
         .show_ui(ui, |ui| {
             for speed in SPEEDS {
-                ui.selectable_value(&mut transport.speed, speed, speed_words(speed));
+                super::value_entry_ui(ui, &mut transport.speed, speed, &speed_words(speed));
             }
-            ui.selectable_value(&mut transport.speed, f64::INFINITY, "as fast as possible");
+            super::value_entry_ui(
+                ui,
+                &mut transport.speed,
+                f64::INFINITY,
+                "as fast as possible",
+            );
         })
         .response
         .on_hover_text(format!(

@@ -8,7 +8,7 @@ use crate::gpu::GpuLab;
 use crate::labs::{CompareMode, LabRun};
 use crate::ui::chart::{self, Layer, Link};
 use crate::ui::theme::Palette;
-use crate::ui::{LabView, card, format, inspector, params, table};
+use crate::ui::{LabView, card, entry_ui, format, inspector, params, table, value_entry_ui};
 use egui::{RichText, ScrollArea, Ui, vec2};
 
 /// Numbers shown large above the picture.
@@ -24,8 +24,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             .show_ui(ui, |ui| {
                 for (i, preset) in L::presets().iter().enumerate() {
                     let active = self.slots[self.focus].config == (preset.config)();
-                    if ui
-                        .selectable_label(active, format!("{}  {}", i + 1, preset.name))
+                    if entry_ui(ui, active, &format!("{}  {}", i + 1, preset.name))
                         .on_hover_text(preset.doc)
                         .clicked()
                     {
@@ -41,13 +40,13 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             .width(150.0)
             .show_ui(ui, |ui| {
                 for exhibit in L::exhibits() {
-                    if ui
-                        .selectable_label(
-                            current.is_some_and(|c| c.id == exhibit.id),
-                            exhibit.title,
-                        )
-                        .on_hover_text(exhibit.idea)
-                        .clicked()
+                    if entry_ui(
+                        ui,
+                        current.is_some_and(|c| c.id == exhibit.id),
+                        exhibit.title,
+                    )
+                    .on_hover_text(exhibit.idea)
+                    .clicked()
                         && let Ok(config) = L::Config::try_from((exhibit.setup)())
                     {
                         chosen = Some(config);
@@ -67,7 +66,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             .width(110.0)
             .show_ui(ui, |ui| {
                 for mode in CompareMode::ALL {
-                    ui.selectable_value(&mut self.mode, mode, mode.label());
+                    value_entry_ui(ui, &mut self.mode, mode, mode.label());
                 }
             })
             .response

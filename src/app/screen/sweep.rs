@@ -7,7 +7,7 @@ use crate::gpu::GpuLab;
 use crate::ui::chart::{self, Layer, Link};
 use crate::ui::heatmap::{HeatMap, heatmap_ui};
 use crate::ui::theme::Palette;
-use crate::ui::{LabView, format};
+use crate::ui::{LabView, format, value_entry_ui};
 use egui::{RichText, Ui, vec2};
 
 /// What the user chose to sweep and to see.
@@ -104,11 +104,11 @@ impl<L: LabView + GpuLab> LabScreen<L> {
                     .width(170.0)
                     .show_ui(ui, |ui| {
                         if axis == 1 {
-                            ui.selectable_value(&mut plan.params[1], None, "nothing else");
+                            value_entry_ui(ui, &mut plan.params[1], None, "nothing else");
                         }
                         for &i in &numbers {
                             let param = &L::params()[i];
-                            ui.selectable_value(&mut plan.params[axis], Some(i), param.label)
+                            value_entry_ui(ui, &mut plan.params[axis], Some(i), param.label)
                                 .on_hover_text(param.doc);
                         }
                     })
@@ -414,10 +414,10 @@ fn metric_ui(
             .width(170.0)
             .show_ui(ui, |ui| {
                 if free {
-                    ui.selectable_value(&mut chosen, None, "the parameter");
+                    value_entry_ui(ui, &mut chosen, None, "the parameter");
                 }
                 for metric in metrics {
-                    ui.selectable_value(&mut chosen, Some(metric.id), metric.name)
+                    value_entry_ui(ui, &mut chosen, Some(metric.id), metric.name)
                         .on_hover_text(metric.doc);
                 }
             })

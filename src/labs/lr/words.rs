@@ -15,6 +15,10 @@ pub(super) struct Words {
     /// What the chart of the loss shows.
     pub(super) doc: &'static str,
     /// Title of the picture's lower half.
+    #[cfg_attr(
+        not(feature = "app"),
+        expect(dead_code, reason = "a title of the screen alone")
+    )]
     pub(super) picture: &'static str,
 }
 

@@ -4,6 +4,8 @@ mod charts;
 mod metrics;
 mod tables;
 
-pub(super) use charts::{charts, phase_marks, rate_points};
+#[cfg(feature = "app")]
+pub(super) use charts::rate_points;
+pub(super) use charts::{charts, phase_marks};
 pub(super) use metrics::{metrics, summary};
 pub(super) use tables::tables;
