@@ -109,7 +109,7 @@ macro_rules! surroundings {
 /// Seconds of computing for a frame. Where drawing is slow (a software renderer) a longer slice
 /// costs no smoothness and brings the result sooner.
 fn work_budget(frame_secs: f64) -> f64 {
-    (0.3 * frame_secs).clamp(0.006, 0.05)
+    (0.5 * frame_secs).clamp(0.008, 0.05)
 }
 
 impl App {
