@@ -1,6 +1,7 @@
 //! Linked charts of a run.
 
 use super::config::Config;
+use super::cost::power;
 use super::log::Log;
 use super::policies::Feature;
 use super::results::Results;
@@ -29,9 +30,13 @@ pub(super) const CHARTS: &[fn(Facts<'_>) -> Chart] = &[
     |f| kv(f.log, f.config),
     |f| queue(f.log),
     |f| throughput(f.log, f.results.end),
+    |f| goodput(f.workload, f.results),
     |f| ttft_distribution(f.results, f.config),
     |f| gap_distribution(f.log, f.config),
+    |f| e2e(f.workload, f.results),
+    |f| e2e_distribution(f.results),
     |f| scatter(f.config, f.results),
+    |f| watts(f.config, f.log, f.results.end),
 ];
 
 fn time_axis() -> Axis {
@@ -46,14 +51,84 @@ fn thinned(n: usize, most: usize) -> impl Iterator<Item = usize> {
         .chain((n > 1 && !(n - 1).is_multiple_of(step)).then(|| n - 1))
 }
 
+/// Times of requests over their arrival, thinned.
+fn at_arrival(workload: &Workload, values: &[f64]) -> Series {
+    let finished: Vec<[f64; 2]> = (workload.arrival.iter().zip(values))
+        .filter(|(_, value)| value.is_finite())
+        .map(|(arrival, value)| [*arrival, *value])
+        .collect();
+    let points = thinned(finished.len(), POINTS).map(|i| finished[i]);
+    Series::new("requests", SeriesKind::Points, points.collect::<Vec<_>>())
+}
+
+fn e2e(workload: &Workload, results: &Results) -> Chart {
+    Chart {
+        id: "e2e",
+        title: "End-to-end latency",
+        doc: "Each dot is a request at its arrival; height is the time to its last token.",
+        x: time_axis(),
+        y: Axis::zero_based("E2E", "s"),
+        series: vec![at_arrival(workload, &results.e2e)],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+/// Requests per second that ended in each stretch of time, all of them and those in time.
+fn goodput(workload: &Workload, results: &Results) -> Chart {
+    let width = results.end / BINS as f64;
+    let mut counts = [[0.0_f64; 2]; BINS];
+    for i in 0..results.len() {
+        let at = workload.arrival[i] + results.e2e[i];
+        if at.is_finite() && width > 0.0 {
+            let bin = &mut counts[((at / width) as usize).min(BINS - 1)];
+            bin[0] += 1.0;
+            bin[1] += f64::from(u8::from(results.meets_slo[i]));
+        }
+    }
+    let rate = |which: usize| -> Vec<[f64; 2]> {
+        (counts.iter().enumerate())
+            .map(|(b, count)| {
+                [
+                    width * b as f64,
+                    count[which] / width.max(f64::MIN_POSITIVE),
+                ]
+            })
+            .collect()
+    };
+    Chart {
+        id: "goodput",
+        title: "Goodput",
+        doc: "Requests per second that end in each stretch of time, and those of them that met their targets.",
+        x: time_axis(),
+        y: Axis::zero_based("rate", "req/s"),
+        series: vec![
+            Series::new("met their targets", SeriesKind::Stairs, rate(1)),
+            Series::new("ended", SeriesKind::Stairs, rate(0)),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn watts(config: &Config, log: &Log, end: f64) -> Chart {
+    Chart {
+        id: "power",
+        title: "Power",
+        doc: "Mean power of all GPUs in each stretch of time, by a model drawn by eye through measurements. Where a run has so many iterations that they share rows, the largest batch of a row stands for all of it.",
+        x: time_axis(),
+        y: Axis::zero_based("power", "W"),
+        series: vec![Series::new(
+            "all GPUs",
+            SeriesKind::Stairs,
+            power::over_time(config, log, end, BINS),
+        )],
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
 fn ttft(config: &Config, workload: &Workload, results: &Results) -> Chart {
-    let finished: Vec<[f64; 2]> = (0..results.len())
-        .filter(|&i| results.ttft[i].is_finite())
-        .map(|i| [workload.arrival[i], results.ttft[i]])
-        .collect();
-    let points: Vec<[f64; 2]> = thinned(finished.len(), POINTS)
-        .map(|i| finished[i])
-        .collect();
     let target = vec![
         [0.0, config.slo_ttft_secs],
         [results.end, config.slo_ttft_secs],
@@ -65,7 +140,7 @@ fn ttft(config: &Config, workload: &Workload, results: &Results) -> Chart {
         x: time_axis(),
         y: Axis::zero_based("TTFT", "s"),
         series: vec![
-            Series::new("requests", SeriesKind::Points, points),
+            at_arrival(workload, &results.ttft),
             Series::line("target", target).as_reference(),
         ],
         marks: Vec::new(),
@@ -215,7 +290,7 @@ fn distribution(
     title: &'static str,
     doc: &'static str,
     points: Vec<[f64; 2]>,
-    target: f64,
+    target: Option<f64>,
 ) -> Chart {
     Chart {
         id,
@@ -224,10 +299,12 @@ fn distribution(
         x: Axis::log("time", "s"),
         y: Axis::zero_based("share", "%"),
         series: vec![Series::new("measured", SeriesKind::Stairs, points)],
-        marks: vec![Mark {
-            x: target,
-            label: "target".to_owned(),
-        }],
+        marks: (target.into_iter())
+            .map(|x| Mark {
+                x,
+                label: "target".to_owned(),
+            })
+            .collect(),
         on_timeline: false,
     }
 }
@@ -239,7 +316,18 @@ fn ttft_distribution(results: &Results, config: &Config) -> Chart {
         "Time to first token, distribution",
         "Share of requests whose first token is out within a time.",
         cumulative(ttfts.len(), |i| ttfts[i]),
-        config.slo_ttft_secs,
+        Some(config.slo_ttft_secs),
+    )
+}
+
+fn e2e_distribution(results: &Results) -> Chart {
+    let e2e = &results.ordered.e2e;
+    distribution(
+        "e2e_cdf",
+        "End-to-end latency, distribution",
+        "Share of requests whose last token is out within a time.",
+        cumulative(e2e.len(), |i| e2e[i]),
+        None,
     )
 }
 
@@ -250,7 +338,7 @@ fn gap_distribution(log: &Log, config: &Config) -> Chart {
         "Time between tokens, distribution",
         "Share of all gaps between tokens that are no longer than a time; look at the last per cent.",
         cumulative(gaps.len() as usize, |i| gaps.at(i as u64)),
-        config.slo_tpot_secs,
+        Some(config.slo_tpot_secs),
     )
 }
 
