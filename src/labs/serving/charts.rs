@@ -76,12 +76,14 @@ fn e2e(workload: &Workload, results: &Results) -> Chart {
 
 /// Requests per second that ended in each stretch of time, all of them and those in time.
 fn goodput(workload: &Workload, results: &Results) -> Chart {
-    let width = results.end / BINS as f64;
-    let mut counts = [[0.0_f64; 2]; BINS];
+    // A handful of requests to a stretch: fewer would be a comb.
+    let bins = (results.len() / 5).clamp(8, BINS);
+    let width = results.end / bins as f64;
+    let mut counts = vec![[0.0_f64; 2]; bins];
     for i in 0..results.len() {
         let at = workload.arrival[i] + results.e2e[i];
         if at.is_finite() && width > 0.0 {
-            let bin = &mut counts[((at / width) as usize).min(BINS - 1)];
+            let bin = &mut counts[((at / width) as usize).min(bins - 1)];
             bin[0] += 1.0;
             bin[1] += f64::from(u8::from(results.meets_slo[i]));
         }
@@ -103,8 +105,8 @@ fn goodput(workload: &Workload, results: &Results) -> Chart {
         x: time_axis(),
         y: Axis::zero_based("rate", "req/s"),
         series: vec![
-            Series::new("met their targets", SeriesKind::Stairs, rate(1)),
             Series::new("ended", SeriesKind::Stairs, rate(0)),
+            Series::new("met their targets", SeriesKind::Stairs, rate(1)),
         ],
         marks: Vec::new(),
         on_timeline: true,
