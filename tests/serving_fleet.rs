@@ -16,12 +16,6 @@ use schedlab::labs::serving::{
 };
 use schedlab::labs::{Lab as _, Library};
 
-/// Feedback queues can throw requests out for ever in small pools; that is not what is tested here.
-fn schedulers() -> Vec<Scheduler> {
-    let all = Scheduler::ALL.iter().copied();
-    all.filter(|s| *s != Scheduler::Mlfq).collect()
-}
-
 fn config(schedulers: Vec<Scheduler>) -> impl Strategy<Value = Config> {
     (
         prop::sample::select(schedulers),
@@ -333,7 +327,7 @@ proptest! {
 
     #[test]
     fn no_request_is_lost_whatever_happens_to_instances(
-        config in config(schedulers()),
+        config in config(Scheduler::ALL.to_vec()),
         plan in plan(),
     ) {
         prop_assume!(Serving::check(&config).is_ok());
@@ -342,7 +336,7 @@ proptest! {
 
     #[test]
     fn the_log_covers_every_life_whatever_happens(
-        config in config(schedulers()),
+        config in config(Scheduler::ALL.to_vec()),
         plan in plan(),
     ) {
         prop_assume!(Serving::check(&config).is_ok());

@@ -37,6 +37,16 @@ function deviation(got, want) {
   return worst;
 }
 
+/** Another page opened by the address of this one has the same setups. */
+async function linkHolds(lab, open, snapshot, words) {
+  await lab.page.waitForTimeout(500);
+  const wanted = configs(snapshot);
+  const other = await open(new URL(lab.page.url()).hash);
+  const shared = await other.until("the link's setups", (s) => s?.setups?.length === wanted.length);
+  assert.deepEqual(configs(shared), wanted, words);
+  await other.close();
+}
+
 async function runs(lab, kind) {
   const snapshot = await lab.settled(`results of ${kind}`);
   assert.equal(snapshot.lab, kind, "the lab asked for");
@@ -363,11 +373,7 @@ export const WITH_WEBGPU = [
       const largest = Array.from(weights, Math.abs).sort((a, b) => b - a);
       assert.ok(Math.min(...kept) >= largest[1], "the largest are kept");
       const again = await use("again.safetensors", saved);
-      await lab.page.waitForTimeout(500);
-      const other = await open(new URL(lab.page.url()).hash);
-      const shared = await other.until("the setup of the link", (s) => s?.setups?.length === 1);
-      assert.deepEqual(configs(shared), configs(again), "the link holds the setup");
-      await other.close();
+      await linkHolds(lab, open, again, "the link holds the setup");
       return lab;
     },
   },
@@ -431,11 +437,7 @@ export const WITH_WEBGPU = [
       await lab.press("Timeline for Perfetto");
       const events = JSON.parse(await textOf(download)).traceEvents;
       assert.ok(events.filter((e) => e.ph === "X").length > 60, "slices of requests and iterations");
-      await lab.page.waitForTimeout(500);
-      const other = await open(new URL(lab.page.url()).hash);
-      const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 3);
-      assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
-      await other.close();
+      await linkHolds(lab, open, compared, "the link holds the comparison");
       return lab;
     },
   },
@@ -477,11 +479,7 @@ export const WITH_WEBGPU = [
       const rows = (await textOf(download)).trim().split("\n");
       assert.match(rows[0], /token.*expert.*gate/, rows[0]);
       assert.ok(rows.length > 512, "a row for every pair");
-      await lab.page.waitForTimeout(500);
-      const other = await open(new URL(lab.page.url()).hash);
-      const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 2);
-      assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
-      await other.close();
+      await linkHolds(lab, open, compared, "the link holds the comparison");
       return lab;
     },
   },
@@ -526,11 +524,7 @@ export const WITH_WEBGPU = [
       await lab.key("e");
       const table = (await textOf(download));
       assert.match(table.split("\n")[0], /schedule|step/, "a table with a header");
-      await lab.page.waitForTimeout(500);
-      const other = await open(new URL(lab.page.url()).hash);
-      const shared = await other.until("the setup of the link", (s) => s?.setups?.length === 1);
-      assert.deepEqual(configs(shared), configs(optimised), "the link holds the setup, not the data");
-      await other.close();
+      await linkHolds(lab, open, optimised, "the link holds the setup, not the data");
       return lab;
     },
   },
@@ -571,11 +565,7 @@ export const WITH_WEBGPU = [
       assert.equal(levels.sigmas.at(-1), 0, "the list ends clean");
       assert.ok(levels.sigmas.every((s, k) => k === 0 || s < levels.sigmas[k - 1]), "and falls");
       assert.equal(levels.timesteps.length, levels.sigmas.length - 1, "a time for every call");
-      await lab.page.waitForTimeout(500);
-      const other = await open(new URL(lab.page.url()).hash);
-      const shared = await other.until("the setups of the link", (s) => s?.setups?.length === 2);
-      assert.deepEqual(configs(shared), configs(compared), "the link holds the comparison");
-      await other.close();
+      await linkHolds(lab, open, compared, "the link holds the comparison");
       return lab;
     },
   },
