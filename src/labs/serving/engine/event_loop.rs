@@ -1,17 +1,17 @@
 //! The event loop and its state.
 
 use super::checks::{refuse_bad_requests, refuse_zero};
-use super::cohort::{Beside, CohortRule};
+use super::cohort::CohortRule;
 use super::desk::{Desk, Entry};
 use super::events::{Calendar, Dated, Side, StageEnd};
 use super::fleet::Fleet;
 use super::links::Links;
 use super::pools::Between;
-use super::requests::{Emitted, Phase, Requests};
-use super::sink::{Formed, NoSink, Sink};
+use super::requests::{Phase, Requests};
+use super::sink::{NoSink, Sink};
 use super::{Cluster, Limits};
-use crate::core::{Error, Result, Simulation};
-use crate::labs::serving::policies::{Forecast, Policy};
+use crate::core::{Result, Simulation};
+use crate::labs::serving::policies::Policy;
 use crate::labs::serving::routers::{Route, Routing};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -32,7 +32,7 @@ pub(super) struct Flight {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stage {
-    busy: bool,
+    pub(super) busy: bool,
     pub(super) fifo: VecDeque<u32>,
 }
 
@@ -75,19 +75,19 @@ pub struct Engine {
     pub(super) flights: Vec<Flight>,
     pub(super) spare: Vec<u32>,
     pub(super) ends: Calendar<StageEnd>,
-    side: Calendar<Side>,
-    created: u64,
-    roots: usize,
-    next_arrival: usize,
+    pub(super) side: Calendar<Side>,
+    pub(super) created: u64,
+    pub(super) roots: usize,
+    pub(super) next_arrival: usize,
     pub(super) now: f64,
     steps: u64,
-    iterations: u64,
+    pub(super) iterations: u64,
     pub(super) finished: usize,
-    ignored: usize,
+    pub(super) ignored: usize,
     /// Working space: the whole batch for a sink that wants every request.
     pub(super) whole: Vec<Entry>,
     /// Working space: members of the cohort that ended in a batch.
-    ended: Vec<Entry>,
+    pub(super) ended: Vec<Entry>,
 }
 
 impl Engine {
@@ -207,117 +207,6 @@ impl Engine {
             self.dissolve(index, &mut NoSink);
         }
         self
-    }
-
-    /// The requests.
-    pub fn requests(&self) -> &Requests {
-        &self.requests
-    }
-
-    /// The limits.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Time of the last event.
-    pub fn now(&self) -> f64 {
-        self.now
-    }
-
-    /// Batches formed.
-    pub fn iterations(&self) -> u64 {
-        self.iterations
-    }
-
-    /// Requests that have all their tokens.
-    pub fn finished(&self) -> usize {
-        self.finished
-    }
-
-    /// Requests set aside at arrival.
-    pub fn ignored(&self) -> usize {
-        self.ignored
-    }
-
-    /// Number of instances.
-    pub fn replicas(&self) -> usize {
-        self.replicas.len()
-    }
-
-    /// Working state of an instance.
-    pub fn desk(&self, replica: usize) -> &Desk {
-        &self.replicas[replica].desk
-    }
-
-    /// What the policy of its instance says about a request.
-    pub fn why(&self, r: u32) -> Vec<String> {
-        let replica = self.requests.replica[r as usize] as usize;
-        let Some(Replica { desk, policy, .. }) = self.replicas.get(replica) else {
-            return Vec::new();
-        };
-        policy.why(desk, &self.requests, &self.limits, r)
-    }
-
-    /// The memory to come as the policy of an instance saw it last, if it looks ahead.
-    pub fn forecast(&self, replica: usize) -> Option<&Forecast> {
-        self.replicas[replica].policy.forecast()
-    }
-
-    /// Whether a batch of the instance is on its way.
-    pub fn busy(&self, replica: usize) -> bool {
-        self.replicas[replica].inflight > 0
-    }
-
-    /// Requests in flight with their tokens, over all batches of an instance.
-    pub fn in_flight(&self, replica: usize) -> impl Iterator<Item = &Entry> {
-        self.flights
-            .iter()
-            .flat_map(|f| &f.entries)
-            .filter(move |e| self.requests.replica[e.request as usize] as usize == replica)
-    }
-
-    /// Waiting requests over all instances.
-    pub fn waiting(&self) -> usize {
-        let queued: usize = self.replicas.iter().map(|r| r.desk.queue.len()).sum();
-        queued + self.gateway().count()
-    }
-
-    /// Whether no event is left.
-    pub fn idle(&self) -> bool {
-        self.next_arrival == self.roots
-            && self.ends.is_empty()
-            && !self
-                .side
-                .iter()
-                .any(|Reverse(s)| !matches!(s.what, Side::Tick))
-    }
-
-    /// The reason when no event is left although requests are: nothing can ever go on.
-    pub fn deadlock(&self) -> Option<Error> {
-        if !self.idle() || self.finished + self.ignored == self.requests.len() {
-            return None;
-        }
-        if let Some(r) = self.gateway().next() {
-            return Some(Error::Stuck(format!(
-                "deadlock: no instance takes request {r}"
-            )));
-        }
-        for replica in &self.replicas {
-            let desk = &replica.desk;
-            let swapped = desk.swapped.front().map(|s| s.request);
-            if let Some(r) = (desk.queue.front().or(desk.held.front()).copied()).or(swapped) {
-                let need = self.limits.blocks_for(self.requests.prefill[r as usize]);
-                return Some(Error::Stuck(format!(
-                    "deadlock: request {r} needs {need} blocks, pool has {} ({} free, {} kept in reserve)",
-                    self.limits.num_blocks,
-                    desk.free(&self.limits),
-                    self.limits.watermark_blocks,
-                )));
-            }
-        }
-        Some(Error::Stuck(
-            "deadlock: a static batch never ended".to_owned(),
-        ))
     }
 
     /// Time of the next event; `None` when none is left.
@@ -484,181 +373,6 @@ impl Engine {
         let room =
             self.limits.num_blocks - self.limits.watermark_blocks.min(self.limits.num_blocks);
         self.limits.blocks_for(total) > room
-    }
-
-    pub(super) fn form(&mut self, index: usize, sink: &mut dyn Sink) {
-        while self.replicas[index].inflight < self.limits.stages {
-            self.replicas[index].desk.batch.clear();
-            self.replicas[index].desk.now = self.now;
-            self.replicas[index].desk.stop = super::Stop::None;
-            if self.beside(index) == Beside::Plain {
-                self.dissolve(index, sink);
-                let replica = &mut self.replicas[index];
-                (replica.policy).next(&mut replica.desk, &mut self.requests, &self.limits);
-            }
-            let replica = &mut self.replicas[index];
-            for note in replica.desk.notes.drain(..) {
-                sink.noted(self.now, note);
-            }
-            if replica.desk.batch_len() == 0 {
-                break;
-            }
-            let work = replica.desk.work(&self.requests);
-            replica.desk.copied = 0;
-            let swap_secs = self.limits.swap_seconds(&work);
-            let stage_secs = self.limits.cost.stage_seconds(&work, self.limits.stages) + swap_secs;
-            let stage_secs = stage_secs * self.replicas[index].slowdown;
-            let flight = self.take_flight(index, stage_secs);
-            let Flight {
-                entries, cohort, ..
-            } = &self.flights[flight as usize];
-            for entry in entries {
-                let at = &mut self.requests.scheduled_at[entry.request as usize];
-                if at.is_nan() {
-                    *at = self.now;
-                }
-            }
-            let desk = &self.replicas[index].desk;
-            let lumps = sink.lumps();
-            let expand = *cohort && !lumps;
-            if expand {
-                self.whole.clear();
-                self.whole.extend(desk.cohort.members().map(Entry::decode));
-                self.whole.extend_from_slice(entries);
-            }
-            sink.formed(&Formed {
-                iteration: self.iterations,
-                replica: index as u32,
-                at: self.now,
-                stage_secs,
-                swap_secs,
-                entries: if expand { &self.whole } else { entries },
-                cohort: if lumps { desk.cohort.running() } else { 0 },
-                work,
-                desk,
-            });
-            self.whole.clear();
-            self.iterations += 1;
-            self.replicas[index].inflight += 1;
-            self.push(index, 0, flight, sink);
-        }
-    }
-
-    /// Moves the formed batch into a free place of the flight list.
-    fn take_flight(&mut self, index: usize, stage_secs: f64) -> u32 {
-        let slot = self.spare.pop().unwrap_or_else(|| {
-            self.flights.push(Flight::default());
-            (self.flights.len() - 1) as u32
-        });
-        let flight = &mut self.flights[slot as usize];
-        flight.iteration = self.iterations;
-        flight.replica = index as u32;
-        flight.stage_secs = stage_secs;
-        let desk = &mut self.replicas[index].desk;
-        flight.cohort = desk.cohort.in_batch();
-        std::mem::swap(&mut flight.entries, &mut desk.batch);
-        slot
-    }
-
-    fn push(&mut self, index: usize, stage: usize, flight: u32, sink: &mut dyn Sink) {
-        self.replicas[index].stages[stage].fifo.push_back(flight);
-        self.start_if_idle(index, stage, sink);
-    }
-
-    fn start_if_idle(&mut self, index: usize, stage: usize, sink: &mut dyn Sink) {
-        let place = &mut self.replicas[index].stages[stage];
-        if place.busy {
-            return;
-        }
-        let Some(flight) = place.fifo.pop_front() else {
-            return;
-        };
-        place.busy = true;
-        let Flight {
-            iteration,
-            stage_secs,
-            ..
-        } = self.flights[flight as usize];
-        self.ends.push(Reverse(Dated {
-            at: self.now + stage_secs,
-            created: self.created,
-            what: StageEnd {
-                replica: index as u32,
-                stage: stage as u32,
-                flight,
-            },
-        }));
-        self.created += 1;
-        if stage == 0 {
-            sink.started(iteration, self.now);
-        }
-    }
-
-    fn stage_end(&mut self, at: f64, end: StageEnd, sink: &mut dyn Sink) {
-        if std::mem::take(&mut self.flights[end.flight as usize].lost) {
-            self.spare.push(end.flight);
-            return;
-        }
-        self.now = at;
-        let (index, stage) = (end.replica as usize, end.stage as usize);
-        self.replicas[index].stages[stage].busy = false;
-        self.start_if_idle(index, stage, sink);
-        if stage + 1 < self.limits.stages as usize {
-            self.push(index, stage + 1, end.flight, sink);
-        } else {
-            self.batch_end(index, end.flight, sink);
-            self.form(index, sink);
-        }
-    }
-
-    fn batch_end(&mut self, index: usize, flight: u32, sink: &mut dyn Sink) {
-        let mut entries = std::mem::take(&mut self.flights[flight as usize].entries);
-        let Flight {
-            iteration, cohort, ..
-        } = self.flights[flight as usize];
-        self.replicas[index].inflight -= 1;
-        let mut ended = std::mem::take(&mut self.ended);
-        if cohort {
-            self.cohort_end(index, iteration, &mut ended, sink);
-        }
-        for &entry in &entries {
-            let emitted = self.requests.process(entry.request, entry.tokens, self.now);
-            if emitted == Emitted::Last {
-                self.finished += 1;
-                self.replicas[index].leaves(&self.requests, entry.request);
-                self.follow_up(entry.request);
-            }
-            sink.ran(iteration, self.now, entry, emitted);
-        }
-        let replica = &mut self.replicas[index];
-        replica.desk.cache_computed(&self.requests, &entries);
-        let left_out = replica.desk.held.len();
-        // Of the cohort the policy only hears who ended.
-        let told = if ended.is_empty() {
-            &entries
-        } else {
-            ended.extend_from_slice(&entries);
-            &ended
-        };
-        (replica.policy).batch_end(&mut replica.desk, &mut self.requests, &self.limits, told);
-        for note in replica.desk.notes.drain(..) {
-            sink.noted(self.now, note);
-        }
-        sink.ended(iteration, self.now, index as u32, &replica.desk);
-        self.settle(index, cohort, left_out, &entries, sink);
-        self.hand_over(index, &entries, sink);
-        if self.fleet.is_some() {
-            let secs = self.flights[flight as usize].stage_secs;
-            self.count_work(index, secs, &entries);
-            self.stop_movers(index, &entries, sink);
-        }
-        ended.clear();
-        self.ended = ended;
-        entries.clear();
-        let flight_slot = &mut self.flights[flight as usize];
-        flight_slot.entries = entries;
-        flight_slot.cohort = false;
-        self.spare.push(flight);
     }
 }
 

@@ -5,6 +5,7 @@
 //! order. The semantics follow the simulator of "Vidur: a large-scale simulation framework for LLM
 //! inference" (arXiv 2405.05465, repository microsoft/vidur), without its quirks unless asked for.
 
+mod batches;
 mod chains;
 mod checks;
 mod cluster;
@@ -16,6 +17,7 @@ mod events;
 mod fleet;
 mod foresight;
 mod links;
+mod looks;
 mod pools;
 mod prefix;
 mod prefix_tree;
