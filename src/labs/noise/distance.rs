@@ -4,7 +4,7 @@
 //! same size score (root mean square over four).
 
 use super::data;
-use super::model::Problem;
+use super::problem::Problem;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use std::f64::consts::PI;

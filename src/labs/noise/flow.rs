@@ -2,7 +2,7 @@
 //! noise, followed with far smaller steps than the sampler takes. dX / d ln s = X - D, classical
 //! Runge-Kutta in ln s.
 
-use super::model::{Exact, Problem};
+use super::problem::{Exact, Problem};
 use super::solver::Model as _;
 use crate::core::num;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 //! what follows (distances, pictures, charts) is the same code as on the CPU.
 
 use super::images::OnDevice as ImagesOnDevice;
-use super::model::{Problem, Work};
+use super::model::Work;
+use super::problem::Problem;
 use super::solver::{SolverKind, ancestral_split};
 use super::{Config, Noise, Run, World};
 use crate::core::rng::{StreamId, normal_table};

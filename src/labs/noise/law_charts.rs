@@ -4,7 +4,7 @@
 use super::config::Prediction;
 use super::consistency::{self, Loss};
 use super::mmse::Curve;
-use super::model::Problem;
+use super::problem::Problem;
 use super::schedule;
 use super::solver::SolverKind;
 use super::tables;

@@ -39,6 +39,7 @@ pub mod oss;
 mod panels;
 mod params;
 pub mod potts;
+pub mod problem;
 mod report;
 mod run;
 pub mod schedule;

@@ -5,7 +5,7 @@ use super::distance::Truth;
 use super::law_charts;
 use super::lint;
 use super::mmse;
-use super::model::Problem;
+use super::problem::Problem;
 use super::run::{Frame, Headline, Mode, PlaneRun, Scores};
 use super::schedule;
 use super::tables;

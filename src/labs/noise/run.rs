@@ -2,7 +2,7 @@
 
 use super::files;
 use super::lint::Note;
-use super::model::Problem;
+use super::problem::Problem;
 use super::story;
 use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline};
 use crate::labs::LabRun;

@@ -2,7 +2,7 @@
 //! numbers put in. The particle is carried again in full precision, which is cheap and exact.
 
 use super::config::Direction;
-use super::model::{Exact, Problem};
+use super::problem::{Exact, Problem};
 use super::run::PlaneRun;
 use super::solver::{SolverKind, ancestral_split};
 use crate::core::{EntityId, Fact, Story, num};
