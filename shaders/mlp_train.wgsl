@@ -33,11 +33,11 @@ const COUNT: u32 = 2410u;
 @group(0) @binding(2) var<storage, read> labels: array<u32>;
 // updates × runs.
 @group(0) @binding(3) var<storage, read> rates: array<f32>;
-// Per update: 1 / (1 - beta1^t), 1 / sqrt(1 - beta2^t).
+// Per update: 1 / (1 - beta1^t) (Schedule-Free: the averaging weight c), 1 / sqrt(1 - beta2^t).
 @group(0) @binding(4) var<storage, read> corrections: array<vec2<f32>>;
-// runs × parameters.
+// runs × parameters (Schedule-Free: y, where gradients are taken).
 @group(0) @binding(5) var<storage, read_write> weights: array<f32>;
-// Per run: first moments, second moments.
+// Per run: first moments (Schedule-Free: the base iterate z), second moments.
 @group(0) @binding(6) var<storage, read_write> moments: array<f32>;
 // updates × runs: loss before the update, squared norm of its gradient.
 @group(0) @binding(7) var<storage, read_write> trace: array<vec2<f32>>;
@@ -125,9 +125,29 @@ fn gradient(p: u32, first: u32) -> f32 {
     return g;
 }
 
+// Schedule-Free SGD (rule 2) and AdamW (rule 3).
+fn update_free(at: u32, first: u32, g: f32, rate: f32, correction: vec2<f32>) {
+    let y = weights[at];
+    let z = moments[first];
+    let c = correction.x;
+    var step = g;
+    if (params.rule == 3u) {
+        let v = params.beta2 * moments[first + COUNT] + (1.0 - params.beta2) * (g * g);
+        moments[first + COUNT] = v;
+        step = g / (sqrt(v) * correction.y + 1e-8);
+    }
+    step += params.weight_decay * y;
+    weights[at] = y + c * (z - y) + rate * (params.beta1 * (1.0 - c) - 1.0) * step;
+    moments[first] = z - rate * step;
+}
+
 fn update(run: u32, p: u32, g: f32, rate: f32, correction: vec2<f32>) {
     let at = run * COUNT + p;
     let first = 2u * run * COUNT + p;
+    if (params.rule >= 2u) {
+        update_free(at, first, g, rate, correction);
+        return;
+    }
     let w = weights[at];
     if (params.rule == 0u) {
         let v = params.beta1 * moments[first] + (g + params.weight_decay * w);

@@ -80,6 +80,52 @@ fn a_sweep_on_the_device_ends_at_the_losses_of_the_cpu() {
 }
 
 #[test]
+fn schedule_free_on_the_device_ends_at_the_losses_of_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let data = Library::default();
+    for (rule, peak, weight_decay, seeds) in
+        [(Rule::AdamW, 1e-2, 0.1, 2), (Rule::Sgd, 0.1, 1e-4, 1)]
+    {
+        let config = Config {
+            rule,
+            peak,
+            weight_decay,
+            momentum: 0.5,
+            batch: 16,
+            shape: Shape::ScheduleFree,
+            rivals: rule == Rule::Sgd,
+            grid: 1,
+            seeds,
+            horizon: 100,
+            ..Config::default()
+        };
+        let cpu = finish(&mut *Lr::start(&config, &data).unwrap()).unwrap();
+        let mut job = Lr::start_gpu(&gpu, &config, &data).unwrap().unwrap();
+        let device = finish_gpu(&mut *job, &gpu).unwrap();
+        assert!((job.progress() - 1.0).abs() < 1e-9);
+        assert_eq!(device.cells.len(), cpu.cells.len());
+        assert_eq!(device.cells.len(), 3 * config.shapes().len());
+        let mut computed = 0;
+        for (a, b) in device.cells.iter().zip(cpu.cells.iter()) {
+            assert_eq!((a.shape(), a.offset), (b.shape(), b.offset));
+            for (a, b) in a.curves.iter().zip(&b.curves) {
+                let what = format!("{rule:?}: {} for {}", a.final_loss, b.final_loss);
+                assert_eq!((a.seed, a.diverged), (b.seed, b.diverged), "{what}");
+                assert!(close(a.final_loss, b.final_loss, 0.01), "{what}");
+                assert!(close(a.loss[0][1], b.loss[0][1], 1e-4), "{what}");
+                assert!(b.final_loss < b.loss[0][1] - 0.1, "{what}: it learned");
+                computed += usize::from(a.final_loss.to_bits() != b.final_loss.to_bits());
+            }
+        }
+        assert!(computed > 3, "{computed} runs came from the device");
+        // The watched run is the one of the CPU, with the losses of x, y and z.
+        let [a, b] = [&device, &cpu].map(|run| &run.chosen().unwrap().curves[0]);
+        assert_eq!((a.final_loss, &a.traces), (b.final_loss, &b.traces));
+        assert_eq!(a.traces.len(), 3);
+    }
+}
+
+#[test]
 fn problems_without_a_kernel_stay_on_the_cpu() {
     let Some(gpu) = gpu() else { return };
     let large = Config {

@@ -24,8 +24,8 @@ pub use image_denoise::{
     image_denoise_cpu, image_points,
 };
 pub use mlp_train::{
-    MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpState, MlpTrain, MlpTrainParams,
-    mlp_train_cpu,
+    MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpRule, MlpState, MlpTrain,
+    MlpTrainParams, mlp_train_cpu,
 };
 pub use normals::{Normals, normals_cpu};
 pub use philox_words::{PhiloxWords, StreamParams, philox_words_cpu};

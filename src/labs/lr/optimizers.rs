@@ -146,6 +146,43 @@ pub struct FreeConfig {
     pub silent_sgd_phase: bool,
 }
 
+/// The averaging weights c of Schedule-Free. They depend on the rates' ratios alone, so runs of one
+/// schedule at different peak rates share them.
+#[derive(Debug, Clone)]
+pub struct Averaging {
+    r: f64,
+    power: f64,
+    largest: f64,
+    sum: f64,
+    updates: u32,
+}
+
+impl Averaging {
+    /// Before the first update.
+    pub fn new(config: &FreeConfig) -> Self {
+        Self {
+            r: config.r,
+            power: config.weight_lr_power,
+            largest: 0.0,
+            sum: 0.0,
+            updates: 0,
+        }
+    }
+
+    /// c of the next update, made at rate `gamma`; 0 while all rates were 0.
+    pub fn next(&mut self, gamma: f64) -> f64 {
+        self.updates += 1;
+        self.largest = self.largest.max(gamma);
+        let weight = num::pow(f64::from(self.updates), self.r) * num::pow(self.largest, self.power);
+        self.sum += weight;
+        if self.sum > 0.0 {
+            weight / self.sum
+        } else {
+            0.0
+        }
+    }
+}
+
 /// A Schedule-Free run: z takes the steps, x averages them, gradients are taken at y.
 #[derive(Debug, Clone)]
 pub struct ScheduleFree {
@@ -154,9 +191,9 @@ pub struct ScheduleFree {
     pub z: Vec<f64>,
     /// Where the gradient is taken.
     pub y: Vec<f64>,
-    second: Vec<f64>,
-    largest: f64,
-    weights: f64,
+    /// Second moment of the gradient (0 for SGD).
+    pub second: Vec<f64>,
+    averaging: Averaging,
     updates: u32,
 }
 
@@ -170,12 +207,11 @@ impl ScheduleFree {
             return Err(Error::out_of_range("beta", config.beta, "between 0 and 1"));
         }
         Ok(Self {
+            averaging: Averaging::new(&config),
             config,
             z: x0.to_vec(),
             y: x0.to_vec(),
             second: vec![0.0; x0.len()],
-            largest: 0.0,
-            weights: 0.0,
             updates: 0,
         })
     }
@@ -222,17 +258,10 @@ impl ScheduleFree {
     }
 
     /// One update at rate `gamma`; `raw` leaves the gradient undivided.
-    pub(super) fn update_at(&mut self, gradient: &[f64], gamma: f64, raw: bool) {
+    pub fn update_at(&mut self, gradient: &[f64], gamma: f64, raw: bool) {
         let config = self.config;
         let t = f64::from(self.updates) + 1.0;
-        self.largest = self.largest.max(gamma);
-        let weight = num::pow(t, config.r) * num::pow(self.largest, config.weight_lr_power);
-        self.weights += weight;
-        let c = if self.weights > 0.0 {
-            weight / self.weights
-        } else {
-            0.0
-        };
+        let c = self.averaging.next(gamma);
         let correction = 1.0 - num::pow(config.beta2, t);
         for i in 0..self.y.len() {
             let mut g = gradient[i];

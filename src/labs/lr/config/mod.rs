@@ -10,6 +10,7 @@ pub(super) use params::params;
 
 use super::dialects::Dialect;
 use super::law::LawChoice;
+use super::optimizers::{FreeConfig, FreeKind};
 use super::schedule::{Cooldown, Shape, Warmup};
 use crate::core::mlp::Optimizer;
 use crate::core::{Error, Result, validate};
@@ -321,6 +322,25 @@ impl Config {
                 beta2: 0.95,
                 weight_decay: self.weight_decay as f32,
             },
+        }
+    }
+
+    /// The Schedule-Free form of that rule: no momentum of its own, second moments with PyTorch's
+    /// decay.
+    pub fn schedule_free(&self) -> FreeConfig {
+        FreeConfig {
+            kind: match self.rule {
+                Rule::Sgd => FreeKind::Sgd,
+                Rule::AdamW => FreeKind::AdamW,
+            },
+            lr: self.peak,
+            beta: self.beta,
+            beta2: 0.999,
+            warmup: 0,
+            weight_decay: self.weight_decay,
+            r: 0.0,
+            weight_lr_power: 2.0,
+            silent_sgd_phase: true,
         }
     }
 

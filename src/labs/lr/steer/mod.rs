@@ -88,7 +88,7 @@ enum Pilot {
 }
 
 /// One run under way.
-struct Lane {
+pub(super) struct Lane {
     task: Box<dyn Task>,
     pilot: Pilot,
     rates: Vec<f64>,
@@ -103,7 +103,8 @@ struct Lane {
 }
 
 impl Lane {
-    fn new(config: &Config, cell: &Cell, seed: u64) -> Result<Self> {
+    /// A run before its first update.
+    pub(super) fn new(config: &Config, cell: &Cell, seed: u64) -> Result<Self> {
         let watched = seed == config.seed;
         let mut task = task_of(config, cell.shape(), seed, watched)?;
         let pilot = if cell.shape() == Shape::AutoLrs {
@@ -162,6 +163,13 @@ impl Lane {
         self.curve.diverged.is_none() && (self.rates.len() as u64) < config.horizon
     }
 
+    /// One update at a rate known beforehand; nothing more after a loss that is not finite.
+    pub(super) fn go_on(&mut self, config: &Config) {
+        if self.curve.diverged.is_none() {
+            self.advance(config, &[]);
+        }
+    }
+
     fn observe(&mut self, config: &Config) {
         let (done, horizon) = (self.rates.len() as u64, config.horizon);
         let (loss, exact) = (self.task.loss(), self.task.is_exact());
@@ -206,7 +214,7 @@ impl Lane {
     }
 
     /// The finished curve, the rates used, and the probes.
-    fn finish(mut self) -> (Curve, Vec<f64>, Vec<Probe>) {
+    pub(super) fn finish(mut self) -> (Curve, Vec<f64>, Vec<Probe>) {
         let [mut loss, mut accuracy] = self.task.finish();
         if !loss.is_finite() && self.curve.diverged.is_none() {
             self.curve.diverged = Some((self.rates.len() as u64, loss));
@@ -224,6 +232,15 @@ impl Lane {
         }
         (self.curve, self.rates, probes)
     }
+}
+
+/// The usual schedules that run beside a guided one, where they are asked for.
+pub(super) fn rivals_of(config: &Config) -> Option<Config> {
+    config.rivals.then(|| Config {
+        shape: Shape::RIVALS[0],
+        dialect: super::dialects::Dialect::Lab,
+        ..config.clone()
+    })
 }
 
 /// Trains cell after cell and seed after seed, then leaves the rivals to their usual job.
@@ -244,14 +261,9 @@ impl SteeredWork {
         let mut rivals = None;
         if !owns(config.problem) {
             cells.retain(|c| c.shape() == config.shape);
-            if config.rivals {
-                let others = Config {
-                    shape: Shape::RIVALS[0],
-                    dialect: super::dialects::Dialect::Lab,
-                    ..config.clone()
-                };
-                rivals = Some(work::start(&others)?);
-            }
+            rivals = rivals_of(config)
+                .map(|others| work::start(&others))
+                .transpose()?;
         }
         Ok(Self {
             rivals,

@@ -1,8 +1,8 @@
 //! What can be trained one update at a time at a rate given from outside.
 
-use super::super::config::{Config, Problem, Rule};
+use super::super::config::{Config, Problem};
 use super::super::norms::Watch;
-use super::super::optimizers::{FreeConfig, FreeKind, ScheduleFree};
+use super::super::optimizers::ScheduleFree;
 use super::super::quadratic::{self, Free};
 use super::super::schedule::Shape;
 use super::super::training::{Batches, Trainer, evaluate};
@@ -322,23 +322,9 @@ impl FreeDigits {
     fn new(config: &Config, batches: Batches) -> Result<Self> {
         let trainer = Trainer::new(config.optimizer(), Arc::from([]), batches)?;
         let start: Vec<f64> = trainer.net.params().iter().map(|w| f64::from(*w)).collect();
-        let free = FreeConfig {
-            kind: match config.rule {
-                Rule::Sgd => FreeKind::Sgd,
-                Rule::AdamW => FreeKind::AdamW,
-            },
-            lr: config.peak,
-            beta: config.beta,
-            beta2: 0.999,
-            warmup: 0,
-            weight_decay: config.weight_decay,
-            r: 0.0,
-            weight_lr_power: 2.0,
-            silent_sgd_phase: true,
-        };
         Ok(Self {
             trainer,
-            free: ScheduleFree::new(free, &start)?,
+            free: ScheduleFree::new(config.schedule_free(), &start)?,
             batches,
             last: Samples {
                 x: Vec::new(),
