@@ -10,6 +10,8 @@ pub enum Command {
     Home,
     /// Go to the claims page.
     Claims,
+    /// Go to the page that measures this machine.
+    Bench,
     /// Tell the story of this lab.
     Story,
     /// Open a lab.
@@ -76,7 +78,7 @@ pub enum Command {
 
 impl Command {
     /// All commands, in the order of the palette.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -108,6 +110,7 @@ impl Command {
         Self::Performance,
         Self::Home,
         Self::Claims,
+        Self::Bench,
         Self::Story,
         Self::OpenLab(LabKind::Serving),
         Self::OpenLab(LabKind::Lr),
@@ -121,6 +124,7 @@ impl Command {
         match self {
             Self::Home => "Home",
             Self::Claims => "All claims",
+            Self::Bench => "Measure this machine",
             Self::Story => "Guided story",
             Self::OpenLab(LabKind::Serving) => "Open the serving lab",
             Self::OpenLab(LabKind::Lr) => "Open the learning-rate lab",
@@ -207,7 +211,9 @@ impl Command {
             Self::Palette => keys![ctrl(Key::K)],
             Self::Help => keys![plain(Key::Questionmark), plain(Key::F1)],
             Self::Performance => keys![plain(Key::Backtick), plain(Key::F2)],
-            Self::Home | Self::SaveSetup | Self::SaveProduct | Self::OpenLab(_) => &[],
+            Self::Home | Self::Bench | Self::SaveSetup | Self::SaveProduct | Self::OpenLab(_) => {
+                &[]
+            }
         }
     }
 

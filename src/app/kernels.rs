@@ -89,6 +89,11 @@ impl Kernels {
         changed
     }
 
+    /// The device, whichever path is in use.
+    pub(crate) fn device(&self) -> Option<&Gpu> {
+        self.gpu.as_ref()
+    }
+
     /// The device, if kernels are to run on it.
     pub(crate) fn in_use(&self) -> Option<&Gpu> {
         self.gpu

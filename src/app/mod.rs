@@ -1,5 +1,6 @@
 //! The application around the labs: places, commands, files, links, preferences.
 
+mod bench_page;
 mod claims;
 mod claims_page;
 mod command;
@@ -28,6 +29,7 @@ use crate::labs::{
 use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
 use crate::ui::theme;
+use bench_page::{BenchAction, BenchPage};
 use claims::Claims;
 use claims_page::{ClaimsAction, ClaimsPage};
 use files::Files;
@@ -59,6 +61,7 @@ pub struct App {
     home: Home,
     shelf: Shelf,
     claims_page: ClaimsPage,
+    bench_page: BenchPage,
     /// The story being told.
     telling: Option<Telling>,
     screens: BTreeMap<LabKind, Box<dyn Screen>>,
@@ -79,6 +82,7 @@ pub struct App {
 enum Open {
     Home,
     Claims,
+    Bench,
     Lab(LabKind),
 }
 
@@ -86,7 +90,7 @@ impl Open {
     fn lab(self) -> Option<LabKind> {
         match self {
             Self::Lab(kind) => Some(kind),
-            Self::Home | Self::Claims => None,
+            Self::Home | Self::Claims | Self::Bench => None,
         }
     }
 }
@@ -129,6 +133,7 @@ impl App {
             home: Home::new(),
             shelf: stored(cc.storage, KEPT_KEY),
             claims_page: ClaimsPage::default(),
+            bench_page: BenchPage::default(),
             telling: None,
             screens: BTreeMap::new(),
             open: Open::Home,
@@ -167,6 +172,7 @@ impl App {
         match Target::from_hash(hash) {
             Ok(Target::Home) => self.open = Open::Home,
             Ok(Target::Claims) => self.open = Open::Claims,
+            Ok(Target::Bench) => self.open = Open::Bench,
             Ok(Target::Lab(kind)) => self.open_lab(kind),
             Ok(Target::Story(story, step)) => {
                 self.tell(Telling::new(story, step), Telling::scene);
@@ -312,6 +318,7 @@ impl App {
                 }
             }
             Command::Claims => self.open = Open::Claims,
+            Command::Bench => self.open = Open::Bench,
             Command::OpenLab(kind) => self.open_lab(kind),
             Command::Share => self.share(ctx),
             Command::SaveSetup => self.save_setup(),
@@ -404,6 +411,7 @@ impl App {
             || {
                 let place = match self.open {
                     Open::Claims => "#claims",
+                    Open::Bench => "#bench",
                     Open::Home | Open::Lab(_) => "#home",
                 };
                 place.to_owned()
@@ -465,6 +473,11 @@ impl App {
             Some(screen) => busy |= screen.work(&mut surroundings!(self)),
             None if self.open == Open::Home => busy |= self.home.work(within_budget),
             None => {}
+        }
+        if self.open == Open::Bench {
+            busy |= self.bench_page.work(self.kernels.device(), within_budget);
+        } else {
+            self.bench_page.cancel();
         }
         self.busy = busy;
         if busy {
@@ -540,6 +553,9 @@ impl App {
         let mut snapshot = self
             .current()
             .map_or_else(|| json!({"lab": null}), Screen::snapshot);
+        if self.open == Open::Bench {
+            snapshot = json!({"lab": null, "bench": self.bench_page.snapshot()});
+        }
         if let Some(object) = snapshot.as_object_mut() {
             object.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
             object.insert("kernels".to_owned(), json!(self.kernels.words()));
@@ -582,6 +598,15 @@ impl eframe::App for App {
                     Some(ClaimsAction::Command(command)) => asked.push(command),
                     Some(ClaimsAction::Save(csv)) => {
                         self.save("schedlab-claims.csv", csv.as_bytes());
+                    }
+                    None => {}
+                }
+            }
+            None if self.open == Open::Bench => {
+                match self.bench_page.ui(ui, self.kernels.device()) {
+                    Some(BenchAction::Command(command)) => asked.push(command),
+                    Some(BenchAction::Save(json)) => {
+                        self.save("schedlab-bench.json", json.as_bytes());
                     }
                     None => {}
                 }

@@ -11,6 +11,8 @@ pub(crate) enum Target {
     Home,
     /// The claims page.
     Claims,
+    /// The page that measures this machine.
+    Bench,
     /// A lab as it was left, or its default.
     Lab(LabKind),
     /// A step of a story, counted from 0.
@@ -22,9 +24,8 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Reads the part of an address from `#` on: empty, `#home`, `#claims`, `#serving`, `#exhibit/<id>`,
-    /// `#story/<id>/<step>` or
-    /// `#serving/1/<state>`.
+    /// Reads the part of an address from `#` on: empty, `#home`, `#claims`, `#bench`, `#serving`,
+    /// `#exhibit/<id>`, `#story/<id>/<step>` or `#serving/1/<state>`.
     pub(crate) fn from_hash(hash: &str) -> Result<Self> {
         let path = hash.trim_start_matches('#');
         let mut parts = path.splitn(3, '/');
@@ -36,6 +37,7 @@ impl Target {
         match (first, second, third) {
             ("" | "home", "", _) => Ok(Self::Home),
             ("claims", "", _) => Ok(Self::Claims),
+            ("bench", "", _) => Ok(Self::Bench),
             ("story", id, step) => story(id)
                 .map(|s| Self::Story(s, step.parse::<usize>().unwrap_or(1).saturating_sub(1)))
                 .ok_or_else(|| Error::malformed("link", format!("there is no story {id:?}"))),
@@ -64,6 +66,7 @@ mod tests {
         assert_eq!(Target::from_hash(""), Ok(Target::Home));
         assert_eq!(Target::from_hash("#home"), Ok(Target::Home));
         assert_eq!(Target::from_hash("#claims"), Ok(Target::Claims));
+        assert_eq!(Target::from_hash("#bench"), Ok(Target::Bench));
         assert_eq!(Target::from_hash("#noise"), Ok(Target::Lab(LabKind::Noise)));
         let shared = Shared::single(Setup::default_of(LabKind::Lr));
         assert_eq!(

@@ -19,7 +19,10 @@ mod with_device {
     use super::super::{FAILED, OK};
     use super::{GpuArgs, say};
     use crate::core::Result;
-    use crate::gpu::{Choice, Gpu, Probe, Speeds, Trial, TrialReport, Wish, choose, kernels};
+    use crate::gpu::{
+        Choice, Gpu, KernelBench, KernelTiming, Probe, Speeds, Trial, TrialReport, Wish, choose,
+        kernels,
+    };
     use serde_json::{Value, json};
     use std::fmt::Write as _;
 
@@ -54,10 +57,30 @@ mod with_device {
                 (listed.spec.name, done)
             })
             .collect();
+        let timings = if args.bench {
+            let large = !gpu.caps().software;
+            let n = [KernelBench::SMALL, KernelBench::LARGE][usize::from(large)];
+            Some(KernelBench::new(n).wait(&gpu))
+        } else {
+            None
+        };
         if args.json {
-            say(&pretty(&as_json(&gpu, &choice, speeds, &trials)));
+            let mut report = as_json(&gpu, &choice, speeds, &trials);
+            match &timings {
+                Some(Ok(timings)) => {
+                    report["bench"] = timings.iter().map(KernelTiming::to_json).collect();
+                }
+                Some(Err(error)) => report["bench"] = json!({"problem": error.to_string()}),
+                None => {}
+            }
+            say(&pretty(&report));
         } else {
             say(&in_words(&gpu, &choice, &trials));
+            match &timings {
+                Some(Ok(timings)) => say(&bench_in_words(timings)),
+                Some(Err(error)) => say(&format!("throughput not measured: {error}\n")),
+                None => {}
+            }
         }
         let fine =
             |(_, done): &(_, Result<TrialReport>)| done.as_ref().is_ok_and(TrialReport::pass);
@@ -127,6 +150,29 @@ mod with_device {
                 Err(error) => format!("FAILED  {error}"),
             };
             writeln!(out, "  {name:<26} {line}").ok();
+        }
+        out
+    }
+
+    fn bench_in_words(timings: &[KernelTiming]) -> String {
+        let mut out = format!(
+            "throughput\n  {:<58} {:>9} {:>12} {:>12}\n",
+            "", "GB/s", "of copying", "Gflop/s"
+        );
+        for t in timings {
+            let flops = if t.flops > 0.0 {
+                format!("{:.2}", t.flops / 1e9)
+            } else {
+                "-".to_owned()
+            };
+            writeln!(
+                out,
+                "  {:<58} {:>9.2} {:>10.0} % {flops:>12}",
+                format!("{}: {}", t.kernel, t.size),
+                t.bytes_per_second / 1e9,
+                100.0 * t.of_copy,
+            )
+            .ok();
         }
         out
     }

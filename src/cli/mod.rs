@@ -3,6 +3,7 @@
 //! Exit codes of every command: 0 done, 2 bad input (one line on the standard error says what,
 //! where and what is allowed). `verify` adds 1 and 3, `gpu` adds 1.
 
+mod bench;
 mod capacity;
 mod claims;
 mod files;
@@ -158,6 +159,12 @@ enum Command {
         Exit codes: 0 every kernel agrees with its CPU twin (or there is no device, which is a \
         normal state); 1 a kernel disagrees.")]
     Gpu(GpuArgs),
+    /// How fast the hot paths of the labs compute here, beside a yardstick in the same run
+    #[command(after_long_help = "\
+        The page measures the same at #bench. Compare the costs in multiply-adds of the yardstick: \
+        seconds say more about the machine than about the program. `schedlab gpu --bench` measures \
+        the kernels.")]
+    Bench(bench::BenchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -290,6 +297,9 @@ struct GpuArgs {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// Measure every kernel next to the device's copies
+    #[arg(long)]
+    bench: bool,
 }
 
 /// Runs the command line.
@@ -316,6 +326,7 @@ pub fn main() -> ExitCode {
         Some(Command::Lr(command)) => lr::lr(&command),
         Some(Command::Claims(args)) => claims::claims(&args),
         Some(Command::Gpu(args)) => Ok(gpu::gpu(&args)),
+        Some(Command::Bench(args)) => bench::bench(&args),
     };
     ExitCode::from(code.unwrap_or_else(|error| {
         complain(&format!("schedlab: {error}"));

@@ -8,6 +8,8 @@ mod slicer;
 mod twin;
 
 #[cfg(feature = "gpu")]
+mod bench;
+#[cfg(feature = "gpu")]
 mod buffer;
 #[cfg(feature = "gpu")]
 mod caps;
@@ -42,6 +44,7 @@ pub use twin::{CANARY, Case, Deviation, Listed, Slot, Twin, Want, words};
 pub use job::{finish_gpu, verify_by_kernel};
 #[cfg(feature = "gpu")]
 pub use {
+    bench::{KernelBench, KernelTiming},
     caps::{Caps, Tier},
     choose::{Choice, Path, Probe, Speeds, Wish, choose},
     device::Gpu,

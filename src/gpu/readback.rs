@@ -1,6 +1,7 @@
 //! Read-back as a ticket: recorded with the commands that produce the data, asked for once a
 //! frame, never waited for on a screen.
 
+use super::clock::now_ms;
 use super::device::Gpu;
 use super::faults::lock;
 use crate::core::{Error, Result};
@@ -15,7 +16,8 @@ const KEPT: usize = 6;
 
 enum Slot {
     Waiting,
-    Bytes(Vec<u8>),
+    /// The bytes and when they arrived, in milliseconds.
+    Bytes(Vec<u8>, f64),
     Failed(String),
     Taken,
 }
@@ -50,7 +52,7 @@ impl<T: Pod> Readback<T> {
             kind: PhantomData,
         };
         if bytes == 0 {
-            *lock(&ticket.slot) = Slot::Bytes(Vec::new());
+            *lock(&ticket.slot) = Slot::Bytes(Vec::new(), now_ms());
             return Ok(ticket);
         }
         let staging = take_staging(gpu, copied);
@@ -61,10 +63,10 @@ impl<T: Pod> Readback<T> {
                 Err(error) => Slot::Failed(error.to_string()),
                 Ok(()) => match staging.slice(0..copied).get_mapped_range() {
                     Err(error) => Slot::Failed(error.to_string()),
-                    Ok(view) => Slot::Bytes(view[..bytes].to_vec()),
+                    Ok(view) => Slot::Bytes(view[..bytes].to_vec(), now_ms()),
                 },
             };
-            if matches!(taken, Slot::Bytes(_)) {
+            if matches!(taken, Slot::Bytes(..)) {
                 staging.unmap();
                 let mut pool = lock(&pool);
                 if pool.len() < KEPT {
@@ -81,10 +83,16 @@ impl<T: Pod> Readback<T> {
 
     /// The values when they have come, once; `None` before (and after). Does not wait.
     pub fn poll(&mut self) -> Option<Result<Vec<T>>> {
+        Some(self.poll_stamped()?.map(|(values, _)| values))
+    }
+
+    /// [`Readback::poll`] with the time at which the values arrived, in milliseconds: a screen may
+    /// look much later.
+    pub(super) fn poll_stamped(&mut self) -> Option<Result<(Vec<T>, f64)>> {
         let health = self.gpu.poll();
         let mut slot = lock(&self.slot);
         match std::mem::replace(&mut *slot, Slot::Taken) {
-            Slot::Bytes(bytes) => Some(Ok(bytemuck::pod_collect_to_vec(&bytes))),
+            Slot::Bytes(bytes, at) => Some(Ok((bytemuck::pod_collect_to_vec(&bytes), at))),
             Slot::Failed(why) => Some(Err(Error::Gpu(why))),
             Slot::Taken => None,
             Slot::Waiting => {

@@ -1,5 +1,6 @@
 //! The five labs and the registry of systems in them.
 
+pub mod bench;
 mod data;
 pub mod evidence;
 mod exhibit;
