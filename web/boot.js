@@ -1,5 +1,6 @@
-// Starts the application: picks the graphics interface, shows the progress of the download, and
-// says in plain HTML what went wrong when nothing can be drawn. No request leaves this origin.
+// Starts the application: picks the graphics interface, loads the module made for it, shows the
+// progress of the download, and says in plain HTML what went wrong when nothing can be drawn. No
+// request leaves this origin.
 (() => {
   "use strict";
   const RELOAD_STAMP = "schedlab.reloaded";
@@ -24,6 +25,7 @@
   let bindings = null;
   let running = false;
   let over = false; // a panic: the module must not be entered again
+  let memory = null; // the module's linear memory
 
   // ---- progress -------------------------------------------------------------------------------
 
@@ -95,18 +97,6 @@
   // ---- what the application calls -------------------------------------------------------------
 
   window.schedlabPage = {
-    progress(share) {
-      fraction = share;
-    },
-    failed(reason) {
-      stopLoading();
-      notice({
-        title: "Schedlab could not be loaded",
-        text: "The program did not arrive whole. This is usually the connection; the address and your setup are kept.",
-        report: reason,
-        actions: [["Reload", reload], ["Copy report", copyReport, true]],
-      });
-    },
     panic(message) {
       over = true;
       stopLoading();
@@ -143,6 +133,10 @@
       const text = bindings && !over ? bindings.snapshot_json() : "";
       return text ? { ...JSON.parse(text), graphics: backend } : null;
     },
+    /** Bytes of the module's memory; it never shrinks. */
+    memoryBytes() {
+      return memory ? memory.buffer.byteLength : 0;
+    },
     framesDrawn() {
       return bindings && !over ? bindings.frames_drawn() : 0;
     },
@@ -154,6 +148,42 @@
   });
 
   // ---- start ----------------------------------------------------------------------------------
+
+  // Per graphics interface: the address of the script and of the module, and the module's bytes.
+  // They are written into the page when it is built, below this script.
+  const modules = () => JSON.parse(element("modules").textContent);
+
+  /** Fetches and starts the module of a graphics interface. */
+  async function load(kind) {
+    const { script, wasm, bytes } = modules()[kind];
+    const from = (path) => new URL(path, document.baseURI);
+    const [module, response] = await Promise.all([import(from(script)), fetch(from(wasm))]);
+    if (!response.ok) throw new Error(`${wasm}: ${response.status} ${response.statusText}`);
+    let arrived = 0;
+    const counted = response.body.pipeThrough(
+      new TransformStream({
+        transform(chunk, out) {
+          arrived += chunk.length;
+          fraction = Math.min(arrived / bytes, 1);
+          out.enqueue(chunk);
+        },
+      }),
+    );
+    const headers = { "content-type": "application/wasm" };
+    ({ memory } = await module.default({ module_or_path: new Response(counted, { headers }) }));
+    bindings = module;
+  }
+
+  function failed(error) {
+    if (over) return;
+    stopLoading();
+    notice({
+      title: "Schedlab could not be loaded",
+      text: "The program did not arrive whole. This is usually the connection; the address and your setup are kept.",
+      report: String(error?.message ?? error),
+      actions: [["Reload", reload], ["Copy report", copyReport, true]],
+    });
+  }
 
   async function pickBackend() {
     if (query.get("backend") !== "gl" && navigator.gpu) {
@@ -173,8 +203,6 @@
     }
     return "none";
   }
-  const picking = pickBackend();
-
   function noGraphics(reason) {
     stopLoading();
     notice({
@@ -200,6 +228,11 @@
         console.warn(`WebGPU did not start, WebGL2 is tried: ${reason}`);
         backend = "gl";
         freshCanvas();
+        try {
+          if (modules().gl.wasm !== modules().webgpu.wasm) await load(backend);
+        } catch (failure) {
+          return failed(failure);
+        }
         return start();
       }
       return noGraphics(reason);
@@ -253,6 +286,9 @@
     const updated = Boolean(navigator.serviceWorker.controller);
     try {
       await navigator.serviceWorker.register("./sw.js");
+      const { active } = await navigator.serviceWorker.ready;
+      // Only the module in use is worth the space.
+      active.postMessage({ keep: backend });
     } catch {
       return; // storage refused or full: the page works, but needs the network
     }
@@ -267,15 +303,30 @@
     });
   }
 
+  // The picture takes the Tab key for its own order. Escape, then Tab, leaves it.
+  let leaving = false;
+  addEventListener(
+    "keydown",
+    (event) => {
+      if (!element("stage")?.contains(event.target)) return;
+      if (event.key === "Tab" && leaving) event.stopImmediatePropagation();
+      if (event.key !== "Shift") leaving = event.key === "Escape";
+    },
+    true,
+  );
+
   addEventListener("hashchange", () => {
     if (running && !over) bindings.hash_changed();
   });
 
-  addEventListener("TrunkApplicationStarted", async () => {
-    bindings = window.wasmBindings;
-    if (!bindings?.start) return; // the download failed and was reported
-    backend = await picking;
+  addEventListener("DOMContentLoaded", async () => {
+    backend = await pickBackend();
     if (backend === "none") return noGraphics("no adapter for WebGPU, no WebGL2 context");
+    try {
+      await load(backend);
+    } catch (error) {
+      return failed(error);
+    }
     await start();
     keepForOffline();
   });

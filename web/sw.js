@@ -4,18 +4,34 @@
 "use strict";
 const CACHE = `schedlab-${"VERSION"}`;
 const FILES = ["FILES"];
+// Per graphics interface, the files of its module.
+const MODULES = { MODULES: [] };
+// Which interfaces this browser has used, kept beside the files.
+const USED = "./used-modules";
+
+async function used() {
+  const known = await caches.match(USED);
+  return known ? known.json() : [];
+}
 
 async function fill() {
+  const kinds = await used();
+  await keep([...FILES, ...kinds.flatMap((kind) => MODULES[kind] ?? [])], kinds);
+  await self.skipWaiting();
+}
+
+/** Puts files into the cache of this version, with the list of interfaces they are for. */
+async function keep(files, kinds) {
   const cache = await caches.open(CACHE);
   await Promise.all(
-    FILES.map(async (file) => {
+    [...new Set(files)].map(async (file) => {
       // An unchanged file of the version before needs no second download.
       const known = file === "./" ? undefined : await caches.match(file);
       if (known) await cache.put(file, known);
       else await cache.add(file);
     }),
   );
-  await self.skipWaiting();
+  await cache.put(USED, Response.json(kinds));
 }
 
 async function tidy() {
@@ -41,6 +57,11 @@ async function answer(request) {
 }
 
 self.addEventListener("install", (event) => event.waitUntil(fill()));
+self.addEventListener("message", (event) => {
+  const kind = event.data?.keep;
+  if (!MODULES[kind]) return;
+  event.waitUntil(used().then((kinds) => keep(MODULES[kind], [...new Set([...kinds, kind])])));
+});
 self.addEventListener("activate", (event) => event.waitUntil(tidy()));
 self.addEventListener("fetch", (event) => {
   const { request } = event;

@@ -81,6 +81,11 @@ impl Overlays {
                         ui.label("Presets 1 to 9");
                         ui.label(RichText::new("1 … 9").monospace());
                         ui.end_row();
+                        if cfg!(target_arch = "wasm32") {
+                            ui.label("Leave the picture for the page around it");
+                            ui.label(RichText::new("Escape, then Tab").monospace());
+                            ui.end_row();
+                        }
                     });
                 });
             });

@@ -159,6 +159,11 @@ export const EVERYWHERE = [
         const first = await runs(lab, "routing");
         await lab.page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
         await lab.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+        // The module is put aside when it is known to be the one in use.
+        await lab.page.waitForFunction(async () => {
+          const used = await caches.match("./used-modules");
+          return used && (await used.json()).length > 0;
+        });
         await host.close();
         await lab.page.reload();
         await lab.started();
@@ -191,6 +196,43 @@ export const EVERYWHERE = [
       const [refusals, others] = [/Content.Security.Policy|Refused|violates/i, []];
       for (const text of lab.errors) if (!refusals.test(text)) others.push(text);
       lab.errors.splice(0, lab.errors.length, ...others);
+      return lab;
+    },
+  },
+  {
+    name: "Escape, then Tab, leaves the picture",
+    async run({ open }) {
+      const lab = await open("#serving");
+      await runs(lab, "serving");
+      const where = () => lab.page.evaluate(() => document.activeElement?.id ?? "");
+      await lab.key("Tab");
+      assert.equal(await where(), "canvas", "Tab alone moves inside the picture");
+      await lab.page.keyboard.press("Escape");
+      await lab.page.keyboard.press("Tab");
+      assert.notEqual(await where(), "canvas", "the focus is still in the picture");
+      return lab;
+    },
+  },
+  {
+    name: "the machine is measured, and the report is saved",
+    async run({ open }) {
+      const lab = await open("#bench");
+      await lab.press("Measure");
+      const { bench } = await lab.until(
+        "the measurement", (s) => s?.bench?.report?.hot_paths?.length > 0 && !s.bench.running, 280_000,
+      );
+      const download = lab.page.waitForEvent("download");
+      await lab.press("Save as JSON");
+      const report = JSON.parse(await textOf(download));
+      assert.deepEqual(report, bench.report, "the file holds what is on screen");
+      assert.deepEqual(report.problems, []);
+      assert.ok(report.hot_paths.length > 10, `${report.hot_paths.length} hot paths`);
+      for (const { id, per_second, cost_multiply_adds } of report.hot_paths) {
+        assert.ok(per_second > 0 && cost_multiply_adds > 0, id);
+      }
+      for (const { kernel, bytes_per_second } of report.kernels) {
+        assert.ok(bytes_per_second > 0, kernel);
+      }
       return lab;
     },
   },
