@@ -46,6 +46,14 @@ fn sound() -> Vec<(&'static str, Vec<u8>)> {
             format!("{p},{},{d},{k},{ms}\n", p * p)
         })
         .collect();
+    let log = |row: fn(u32, f64, f64) -> String| -> String {
+        (1..=12)
+            .map(|i| {
+                let rate = 1e-3 * (1.0 - f64::from(i) / 20.0);
+                row(10 * i, rate, 3.0 + 2.0 / f64::from(i)) + "\n"
+            })
+            .collect()
+    };
     let picture: Vec<u8> = (0..12 * 9_u32)
         .flat_map(|i| [(i * 7 % 256) as u8, (i * 3 % 256) as u8, 40, 255])
         .collect();
@@ -82,21 +90,26 @@ fn sound() -> Vec<(&'static str, Vec<u8>)> {
         ),
         (
             "log.csv",
-            text(
-                "curve,step,lr,loss\na,100,0.001,4.1\na,200,0.001,3.9\na,300,0.0005,3.7\na,400,0.0001,3.6\n",
-            ),
+            format!(
+                "curve,step,lr,loss\n{}",
+                log(|i, rate, loss| format!("a,{i},{rate},{loss}"))
+            )
+            .into_bytes(),
         ),
         (
             "log.jsonl",
-            text(
-                "{\"step\": 10, \"loss\": 4.0, \"learning_rate\": 0.001}\n{\"step\": 20, \"loss\": 3.5, \"learning_rate\": 0.0009}\n{\"step\": 30, \"loss\": 3.4, \"learning_rate\": 0.0005}\n",
-            ),
+            log(|i, rate, loss| {
+                format!("{{\"step\": {i}, \"loss\": {loss}, \"learning_rate\": {rate}}}")
+            })
+            .into_bytes(),
         ),
         (
             "wandb.csv",
-            text(
-                "\"Step\",\"run - train/loss\",\"run - train/learning_rate\"\n\"0\",\"4.5\",\"0.0\"\n\"10\",\"4.0\",\"0.001\"\n\"20\",\"3.6\",\"0.001\"\n",
-            ),
+            format!(
+                "\"Step\",\"run - train/loss\",\"run - train/learning_rate\"\n{}",
+                log(|i, rate, loss| format!("\"{i}\",\"{loss}\",\"{rate}\""))
+            )
+            .into_bytes(),
         ),
         ("sigmas.txt", text("[14.6, 6.5, 3.1, 1.2, 0.5, 0.1, 0.0]")),
         (
