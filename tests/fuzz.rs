@@ -39,13 +39,14 @@ fn sound() -> Vec<(&'static str, Vec<u8>)> {
         out.extend(floats(30));
         out
     };
-    let profile: String = (0..30)
+    let profile: Vec<String> = (0..30)
         .map(|i| {
             let (p, d, k) = (i * 37 % 900, i * 13 % 64, i * 911 % 40_000);
             let ms = 4.0 + 0.02 * f64::from(p) + 0.1 * f64::from(d) + 1e-4 * f64::from(k);
-            format!("{p},{},{d},{k},{ms}\n", p * p)
+            format!("{p},{},{d},{k},{ms}", p * p)
         })
         .collect();
+    let profile = profile.join("\n");
     let log = |row: fn(u32, f64, f64) -> String| -> String {
         (1..=12)
             .map(|i| {
@@ -324,7 +325,10 @@ fn campaign(mut round: impl FnMut(&mut Pcg64) -> bool) -> (u64, u64) {
         let mut rng = Pcg64::seed_from_u64(seed().wrapping_mul(1_000_003).wrapping_add(i));
         match catch_unwind(AssertUnwindSafe(|| round(&mut rng))) {
             Ok(taken) => accepted += u64::from(taken),
-            Err(_) => panic!("seed {}, round {i} panicked; see above", seed()),
+            Err(payload) => {
+                println!("seed {}, round {i} panicked", seed());
+                std::panic::resume_unwind(payload);
+            }
         }
     }
     (accepted, all)

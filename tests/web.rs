@@ -108,12 +108,14 @@ fn every_lab_runs_and_repeats_in_the_browser() {
 }
 
 #[wasm_bindgen_test]
-fn storage_gives_back_what_was_stored() {
-    assert_eq!(platform::storage_get("test-key"), None, "nothing there yet");
-    assert!(platform::storage_set("test-key", "ä 1"), "storage is there");
-    assert_eq!(platform::storage_get("test-key").as_deref(), Some("ä 1"));
+fn a_text_is_stored_under_its_key() {
     let stored = window().local_storage().unwrap().unwrap();
-    stored.remove_item("schedlab.test-key").unwrap();
+    assert!(platform::store("schedlab.test", "ä 1"), "storage is there");
+    assert_eq!(
+        stored.get_item("schedlab.test").unwrap().as_deref(),
+        Some("ä 1")
+    );
+    stored.remove_item("schedlab.test").unwrap();
 }
 
 #[wasm_bindgen_test]

@@ -396,6 +396,19 @@ impl App {
         }
     }
 
+    /// Stores what is kept under a name at once, because a browser may refuse.
+    fn store_shelf(&mut self) {
+        let text = serde_json::to_string(&self.shelf).unwrap_or_default();
+        if !platform::store(KEPT_KEY, &text) {
+            self.notices.push(
+                NoticeKind::Warning,
+                "The browser does not store it: its storage is full or switched off. It is kept \
+                 until this page is closed; the home page saves all of them as a file."
+                    .to_owned(),
+            );
+        }
+    }
+
     fn save(&mut self, name: &str, bytes: &[u8]) {
         platform::save_file(name, bytes);
         self.notices
@@ -498,6 +511,7 @@ impl App {
                 self.shelf.add_file(&text).map(|added| {
                     let words = format!("{added} setups added to those kept on the home page");
                     self.notices.push(NoticeKind::Info, words);
+                    self.store_shelf();
                 })
             } else {
                 Shared::from_json(&text).map(|shared| self.open_shared(&shared))
@@ -628,7 +642,10 @@ impl eframe::App for App {
             },
         }
         match self.shelf.naming_ui(&ctx) {
-            Some(Ok(words)) => self.notices.push(NoticeKind::Info, words),
+            Some(Ok(words)) => {
+                self.notices.push(NoticeKind::Info, words);
+                self.store_shelf();
+            }
             Some(Err(error)) => self.notices.push(NoticeKind::Error, error.to_string()),
             None => {}
         }

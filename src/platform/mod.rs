@@ -132,14 +132,10 @@ pub fn query(key: &str) -> Option<String> {
     imp::query(key)
 }
 
-/// A stored text.
-pub fn storage_get(key: &str) -> Option<String> {
-    imp::storage_get(key)
-}
-
-/// Stores a text; false if there is no storage or it is full.
-pub fn storage_set(key: &str, value: &str) -> bool {
-    imp::storage_set(key, value)
+/// Stores a text at once where the window stores its own when it is left; false if the browser
+/// refuses or its storage is full. Natively there is nothing to do before the window closes.
+pub fn store(key: &str, value: &str) -> bool {
+    imp::store(key, value)
 }
 
 /// Whether the system asks for less motion.

@@ -2,7 +2,7 @@
 
 use super::{MirrorAction, MirrorNode, Reader};
 use crate::core::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 #[cfg(feature = "app")]
@@ -243,34 +243,8 @@ pub(super) fn query(key: &str) -> Option<String> {
     })
 }
 
-/// `$XDG_CONFIG_HOME/schedlab`, `%APPDATA%\schedlab` or `~/.config/schedlab`.
-fn config_folder() -> Option<PathBuf> {
-    let set = |key: &str| std::env::var_os(key).filter(|v| !v.is_empty());
-    let base = set("XDG_CONFIG_HOME")
-        .or_else(|| set("APPDATA"))
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(set("HOME")?).join(".config")))?;
-    Some(base.join("schedlab"))
-}
-
-fn storage_path(key: &str) -> Option<PathBuf> {
-    let safe: String = key
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
-    Some(config_folder()?.join(format!("{safe}.txt")))
-}
-
-pub(super) fn storage_get(key: &str) -> Option<String> {
-    String::from_utf8(read_path(&storage_path(key)?).ok()?).ok()
-}
-
-pub(super) fn storage_set(key: &str, value: &str) -> bool {
-    storage_path(key).is_some_and(|path| {
-        path.parent()
-            .is_some_and(|folder| std::fs::create_dir_all(folder).is_ok())
-            && write_path(&path, value.as_bytes()).is_ok()
-    })
+pub(super) fn store(_key: &str, _value: &str) -> bool {
+    true
 }
 
 pub(super) fn prefers_reduced_motion() -> bool {

@@ -346,12 +346,8 @@ fn storage() -> Option<web_sys::Storage> {
     window()?.local_storage().ok()?
 }
 
-pub(super) fn storage_get(key: &str) -> Option<String> {
-    storage()?.get_item(&format!("schedlab.{key}")).ok()?
-}
-
-pub(super) fn storage_set(key: &str, value: &str) -> bool {
-    storage().is_some_and(|s| s.set_item(&format!("schedlab.{key}"), value).is_ok())
+pub(super) fn store(key: &str, value: &str) -> bool {
+    storage().is_some_and(|s| s.set_item(key, value).is_ok())
 }
 
 pub(super) fn prefers_reduced_motion() -> bool {

@@ -20,8 +20,8 @@ const { values: args } = parseArgs({
 });
 const { graphics } = args;
 const tests = {
-  webgpu: [...EVERYWHERE, ...WITH_WEBGPU, LOSS],
-  webgl: [...EVERYWHERE, LOSS],
+  webgpu: [...EVERYWHERE, ...WITH_WEBGPU, ...LOSS],
+  webgl: [...EVERYWHERE, ...LOSS],
   none: WITHOUT_GPU,
 }[graphics].filter((test) => test.name.includes(args.only));
 

@@ -67,6 +67,15 @@ async function slider(lab) {
   return assert.fail("no slider among the parameters");
 }
 
+/** Systems of all labs whose runs take a moment even in a build for development. */
+const TWENTY = [
+  "orca", "vllm", "sglang", "srpt", "vtc",
+  "wsd", "rex", "convex-bound", "multi-power-law", "cosine-decay",
+  "improved-ddpm-cosine", "edm", "unipc", "halton-scheduler", "tangent-law",
+  "switch", "expert-choice", "loss-free-balancing",
+  "global-magnitude", "lamp",
+];
+
 export const EVERYWHERE = [
   {
     name: "the home page shows five labs and says what this is",
@@ -671,6 +680,81 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "a browser that stores nothing is told of, and the setup is kept until the page closes",
+    async run({ open }) {
+      const lab = await open("#exhibit/switch");
+      const kept = configs(await runs(lab, "routing"));
+      await lab.page.evaluate(() => {
+        Storage.prototype.setItem = () => {
+          throw new DOMException("full", "QuotaExceededError");
+        };
+      });
+      await lab.key("k");
+      await lab.by("textbox", "Name").fill("my router");
+      await lab.press("Keep");
+      await lab.message(/storage is full or switched off/);
+      await lab.press("Home");
+      await lab.press("my router");
+      await lab.press("Open");
+      assert.deepEqual(configs(await runs(lab, "routing")), kept, "the same setup");
+      return lab;
+    },
+  },
+  {
+    name: "a clipboard that refuses leaves the link to be copied by hand",
+    async run({ open }) {
+      const lab = await open("#routing");
+      await runs(lab, "routing");
+      await lab.page.evaluate(() => {
+        navigator.clipboard.writeText = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+      });
+      await lab.press("Share");
+      assert.match(await lab.message(/does not allow copying/), /#routing\/1\//, "the link is shown");
+      return lab;
+    },
+  },
+  {
+    name: "a file that cannot be read to its end is refused, and the setup stays",
+    async run({ open }) {
+      const lab = await open("#serving");
+      const before = await runs(lab, "serving");
+      await lab.page.evaluate(() => {
+        // The first slice arrives, the second does not.
+        const whole = Blob.prototype.arrayBuffer;
+        let slices = 0;
+        Blob.prototype.arrayBuffer = function () {
+          slices += 1;
+          return slices > 1 ? Promise.reject(new DOMException("gone", "NotReadableError")) : whole.call(this);
+        };
+        const rows = "0.5,100,20\n".repeat(1_700_000);
+        const transfer = new DataTransfer();
+        transfer.items.add(new File(["arrival_secs,prompt_tokens,output_tokens\n", rows], "long.csv"));
+        const canvas = document.getElementById("canvas");
+        for (const kind of ["dragenter", "dragover", "drop"]) {
+          canvas.dispatchEvent(new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        }
+      });
+      assert.match(await lab.message(/long\.csv/), /gone|read/i, "which file and why");
+      assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      return lab;
+    },
+  },
+  {
+    name: "twenty systems give the numbers of the command line, bit for bit",
+    async run({ open, schedlab }) {
+      const lab = await open("#home", "?kernels=cpu");
+      for (const id of TWENTY) {
+        await lab.page.evaluate((place) => (location.hash = place), `#exhibit/${id}`);
+        await lab.until(`the system ${id}`, (s) => s?.exhibit === id);
+        for (const one of (await lab.settled(`results of ${id}`)).setups) {
+          assert.equal(one.error, null, `${id}: ${one.error}`);
+          assert.equal(deviation(one.results, native(schedlab, one.setup)), 0, `${id}: not equal in every bit`);
+        }
+      }
+      return lab;
+    },
+  },
+  {
     name: "text typed into the mirror filters the gallery",
     async run({ open }) {
       const lab = await open("");
@@ -724,11 +808,11 @@ export const WITH_WEBGPU = [
 ];
 
 /** Needs a graphics device to lose: WebGPU's is destroyed, WebGL's context taken away. */
-export const LOSS = {
-  name: "after the loss of the device results go on, and drawing starts again",
+export const LOSS = LABS.map((kind) => ({
+  name: `${kind}: after the loss of the device results go on, and drawing starts again`,
   async run({ open, graphics }) {
-    const lab = await open("#routing", graphics === "webgpu" ? "?kernels=gpu" : "");
-    const before = await runs(lab, "routing");
+    const lab = await open(`#${kind}`, graphics === "webgpu" ? "?kernels=gpu" : "");
+    const before = await runs(lab, kind);
     await lab.page.waitForTimeout(500);
     await lab.page.evaluate(() => window.schedlab.loseDevice());
     const notice = lab.page.locator("#notice");
@@ -741,12 +825,12 @@ export const LOSS = {
     }
     await notice.getByRole("button", { name: "Start again" }).click();
     await lab.started();
-    const again = await runs(lab, "routing");
+    const again = await runs(lab, kind);
     assert.deepEqual(configs(again), configs(before), "the same setup");
     await lab.press("Step back");
     return lab;
   },
-};
+}));
 
 export const WITHOUT_GPU = [
   {

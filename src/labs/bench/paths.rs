@@ -79,7 +79,7 @@ pub static PATHS: &[HotPath] = &[
         id: "lr_bound",
         title: "Learning rates: convex bound of 20,000 updates",
         unit: "schedules",
-        start: bound,
+        start: || Ok(bound()),
     },
     HotPath {
         id: "lr_fit",
@@ -91,7 +91,7 @@ pub static PATHS: &[HotPath] = &[
         id: "lr_training",
         title: "Learning rates: AdamW on the digits network, batch 32",
         unit: "updates",
-        start: training,
+        start: || Ok(training()),
     },
     HotPath {
         id: "noise_sampler",
@@ -109,37 +109,37 @@ pub static PATHS: &[HotPath] = &[
         id: "routing_topk",
         title: "Routing: top 8 of 256 experts, 512 tokens",
         unit: "tokens",
-        start: topk,
+        start: || Ok(topk()),
     },
     HotPath {
         id: "routing_permutation",
         title: "Routing: permutation of 65,536 pairs to 256 experts",
         unit: "pairs",
-        start: permuted,
+        start: || Ok(permuted()),
     },
     HotPath {
         id: "routing_sinkhorn",
         title: "Routing: Sinkhorn passes, 512 tokens to 64 experts",
         unit: "passes",
-        start: sinkhorn,
+        start: || Ok(sinkhorn()),
     },
     HotPath {
         id: "pruning_select",
         title: "Pruning: exact threshold and mask over 262,144 weights",
         unit: "weights",
-        start: select,
+        start: || Ok(select()),
     },
     HotPath {
         id: "pruning_two_of_four",
         title: "Pruning: 2:4 mask over 65,536 weights",
         unit: "weights",
-        start: two_of_four,
+        start: || Ok(two_of_four()),
     },
     HotPath {
         id: "pruning_header",
         title: "Pruning: safetensors header of 400 tensors",
         unit: "tensors",
-        start: scan,
+        start: || Ok(scan()),
     },
 ];
 
@@ -192,16 +192,16 @@ fn simulator(scheduler: Scheduler) -> Result<Slice> {
     }))
 }
 
-fn bound() -> Result<Slice> {
+fn bound() -> Slice {
     const UPDATES: usize = 20_000;
     let eta: Vec<f64> = (0..UPDATES)
         .map(|i| 1.0 - i as f64 / UPDATES as f64)
         .collect();
     let norms = vec![1.0; UPDATES];
-    Ok(Box::new(move || {
+    Box::new(move || {
         black_box(Bound::new(black_box(&eta), &norms, 1.0)?.best());
         Ok(1.0)
-    }))
+    })
 }
 
 /// Three runs of a known law, two of them with a decay.
@@ -245,7 +245,7 @@ fn fit() -> Result<Slice> {
     }))
 }
 
-fn training() -> Result<Slice> {
+fn training() -> Slice {
     const UPDATES: usize = 20;
     let rule = Optimizer::AdamW {
         beta1: 0.9,
@@ -254,12 +254,12 @@ fn training() -> Result<Slice> {
     };
     let batches = Batches { seed: 1, size: 32 };
     let rates: Arc<[f64]> = vec![0.01; UPDATES].into();
-    Ok(Box::new(move || {
+    Box::new(move || {
         let mut run = Trainer::new(rule, rates.clone(), batches)?;
         while run.advance() {}
         black_box(run.loss());
         Ok(UPDATES as f64)
-    }))
+    })
 }
 
 /// Eight round modes on a circle; the Euler solver draws nothing.
@@ -314,35 +314,35 @@ fn images() -> Result<Slice> {
     }))
 }
 
-fn topk() -> Result<Slice> {
+fn topk() -> Slice {
     const TOKENS: usize = 512;
     let values = normals(4, TOKENS * 256);
     let logits = Matrix::from_fn(TOKENS, 256, |i, j| values[i * 256 + j]);
-    Ok(Box::new(move || {
+    Box::new(move || {
         black_box(black_box(&logits).top_k_rows(8));
         Ok(TOKENS as f64)
-    }))
+    })
 }
 
-fn permuted() -> Result<Slice> {
+fn permuted() -> Slice {
     const PAIRS: usize = 65_536;
     let mut stream = Stream::new(5, StreamId::Test);
     let experts: Vec<usize> = (0..PAIRS).map(|_| stream.below(256) as usize).collect();
-    Ok(Box::new(move || {
+    Box::new(move || {
         black_box(permutation(black_box(&experts), 256).offsets);
         Ok(PAIRS as f64)
-    }))
+    })
 }
 
-fn sinkhorn() -> Result<Slice> {
+fn sinkhorn() -> Slice {
     let values = normals(6, 512 * 64);
     let logits = Matrix::from_fn(512, 64, |i, j| values[i * 64 + j]);
     let mut work = LogDomain::new(&logits, 1.0);
-    Ok(Box::new(move || {
+    Box::new(move || {
         work.pass();
         black_box(work.potentials());
         Ok(1.0)
-    }))
+    })
 }
 
 fn words(seed: u64, n: usize) -> Vec<u32> {
@@ -350,27 +350,27 @@ fn words(seed: u64, n: usize) -> Vec<u32> {
     (0..n).map(|_| stream.normal_f32().to_bits()).collect()
 }
 
-fn select() -> Result<Slice> {
+fn select() -> Slice {
     const WEIGHTS: usize = 1 << 18;
     let words = words(7, WEIGHTS);
-    Ok(Box::new(move || {
+    Box::new(move || {
         let parts = [black_box(words.as_slice())];
         let cut = radix_select(&parts, MAGNITUDE_BITS, WEIGHTS as u64 / 2);
         black_box(masks(&parts, MAGNITUDE_BITS, &cut));
         Ok(WEIGHTS as f64)
-    }))
+    })
 }
 
-fn two_of_four() -> Result<Slice> {
+fn two_of_four() -> Slice {
     const WEIGHTS: usize = 1 << 16;
     let scores: Vec<f64> = normals(8, WEIGHTS).iter().map(|w| w.abs()).collect();
-    Ok(Box::new(move || {
+    Box::new(move || {
         black_box(mask_of_scores(black_box(&scores), 256, 2, 4));
         Ok(WEIGHTS as f64)
-    }))
+    })
 }
 
-fn scan() -> Result<Slice> {
+fn scan() -> Slice {
     const TENSORS: usize = 400;
     let entries: Vec<String> = (0..TENSORS)
         .map(|i| {
@@ -384,11 +384,11 @@ fn scan() -> Result<Slice> {
     let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
     bytes.extend(text.as_bytes());
     bytes.resize(bytes.len() + TENSORS * 64, 0);
-    Ok(Box::new(move || {
+    Box::new(move || {
         for _ in 0..4 {
             let header = header::read("bench.safetensors", black_box(&bytes), Strictness::Ours)?;
             black_box(header.entries.len());
         }
         Ok((4 * TENSORS) as f64)
-    }))
+    })
 }
