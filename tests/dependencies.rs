@@ -1,0 +1,88 @@
+//! What the crate stands on: licences that allow it, and the public registry as the only source.
+//! `deny.toml` holds the same rules for `cargo deny`, which also asks for advisories.
+#![cfg(not(target_arch = "wasm32"))]
+
+use serde_json::Value;
+use std::process::Command;
+
+/// All packages of the lock file.
+fn packages() -> Vec<Value> {
+    let told = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .output()
+        .expect("cargo runs");
+    assert!(
+        told.status.success(),
+        "{}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    let all: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    all["packages"]
+        .as_array()
+        .expect("a list of packages")
+        .clone()
+}
+
+/// The licences of `deny.toml`.
+fn allowed() -> Vec<String> {
+    let text = std::fs::read_to_string("deny.toml").expect("readable");
+    let list = text
+        .split("allow = [")
+        .nth(1)
+        .and_then(|t| t.split(']').next());
+    let quoted = list.expect("a list of licences").split('"');
+    quoted.skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Whether a licence expression can be met: of alternatives one, of conditions all.
+fn met(expression: &str, allowed: &[String]) -> bool {
+    let flat = expression.replace(['(', ')'], " ");
+    flat.split(" AND ").all(|part| {
+        part.replace('/', " OR ")
+            .split(" OR ")
+            .any(|one| allowed.iter().any(|a| a == one.trim()))
+    })
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_allows_it() {
+    let (packages, allowed) = (packages(), allowed());
+    assert!(
+        packages.len() > 100 && allowed.len() > 5,
+        "both lists were read"
+    );
+    let wrong: Vec<String> = packages
+        .iter()
+        .filter(|p| !p["license"].as_str().is_some_and(|l| met(l, &allowed)))
+        .map(|p| format!("{} {}", p["name"], p["license"]))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn every_dependency_comes_from_the_public_registry() {
+    for package in packages() {
+        let own = package["name"] == "schedlab";
+        let source = package["source"].as_str().unwrap_or("this folder");
+        assert!(
+            own || source == "registry+https://github.com/rust-lang/crates.io-index",
+            "{} comes from {source}",
+            package["name"]
+        );
+    }
+}
+
+#[test]
+fn licences_are_read_as_they_are_written() {
+    let allowed = ["MIT".to_owned(), "Zlib".to_owned()];
+    for (expression, wanted) in [
+        ("MIT", true),
+        ("MIT/Apache-2.0", true),
+        ("Apache-2.0 OR MIT", true),
+        ("(MIT OR Apache-2.0) AND Unicode-3.0", false),
+        ("(MIT OR Apache-2.0) AND Zlib", true),
+        ("GPL-3.0-only", false),
+    ] {
+        assert_eq!(met(expression, &allowed), wanted, "{expression}");
+    }
+}
