@@ -8,7 +8,6 @@ use super::super::kernels::{
     Normals, PhiloxWords, PositionParams, RadixHistogram, RadixParams, RouteCounts, RoutePositions,
     RouteTopk, SelectMask, SelectState, StreamParams, TileParams, TopkParams, denoise_level,
 };
-use crate::core::mlp::Optimizer;
 use crate::core::rng::{Stream, StreamId, normal_table};
 use bytemuck::Pod;
 
@@ -182,11 +181,12 @@ fn training(n: u32) -> Load {
         sets: 1,
         steps,
         batch,
-        ..MlpTrainParams::of(Optimizer::AdamW {
-            beta1: 0.9,
-            beta2: 0.95,
-            weight_decay: 0.1,
-        })
+        // AdamW.
+        rule: 1,
+        beta1: 0.9,
+        beta2: 0.95,
+        weight_decay: 0.1,
+        ..MlpTrainParams::default()
     };
     let weights: Vec<f32> = floats(runs * count).iter().map(|w| 0.1 * w).collect();
     let labels: Vec<u32> = scattered(steps * batch).iter().map(|w| w % 10).collect();
