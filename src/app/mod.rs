@@ -1,6 +1,7 @@
 //! The application around the labs: places, commands, files, links, preferences.
 
 mod bench_page;
+mod bring;
 mod claims;
 mod claims_page;
 mod command;
@@ -18,14 +19,12 @@ mod slot;
 mod stories;
 mod story;
 mod sweep;
+mod travel;
 
 pub use command::Command;
 
 use crate::core::Step;
-use crate::labs::{
-    Exhibit, LabKind, Library, Product, Setup, Shared, exhibit, lr, noise, pruning, routing,
-    serving,
-};
+use crate::labs::{LabKind, Library, Product, Shared};
 use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
 use crate::ui::theme;
@@ -37,9 +36,8 @@ use home::{Home, HomeAction};
 use kept::{Shelf, ShelfAction};
 use kernels::Kernels;
 use overlay::Overlays;
-use place::Target;
 use prefs::Prefs;
-use screen::{Env, LabScreen, Screen};
+use screen::{Env, Screen};
 use serde_json::json;
 use std::collections::BTreeMap;
 use story::{StoryAction, Telling};
@@ -166,74 +164,6 @@ impl App {
         );
     }
 
-    /// Goes where an address points; a bad one is reported and the place stays.
-    pub fn follow(&mut self, hash: &str) {
-        hash.clone_into(&mut self.hash);
-        match Target::from_hash(hash) {
-            Ok(Target::Home) => self.open = Open::Home,
-            Ok(Target::Claims) => self.open = Open::Claims,
-            Ok(Target::Bench) => self.open = Open::Bench,
-            Ok(Target::Lab(kind)) => self.open_lab(kind),
-            Ok(Target::Story(story, step)) => {
-                self.tell(Telling::new(story, step), Telling::scene);
-            }
-            Ok(Target::Exhibit(id)) => {
-                if let Some(exhibit) = exhibit(id) {
-                    self.open_exhibit(exhibit);
-                }
-            }
-            Ok(Target::Shared(shared)) => self.open_shared(&shared),
-            Err(error) => {
-                self.notices.push(NoticeKind::Error, error.to_string());
-                // The part before the damage may still name a lab.
-                let lab = hash.trim_start_matches('#').split('/').next();
-                if let Some(kind) = lab.and_then(LabKind::from_id) {
-                    self.open_lab(kind);
-                }
-            }
-        }
-    }
-
-    fn screen_mut(&mut self, kind: LabKind) -> &mut Box<dyn Screen> {
-        let still = self.prefs.reduce_motion;
-        self.screens.entry(kind).or_insert_with(|| match kind {
-            LabKind::Serving => Box::new(LabScreen::<serving::Serving>::new(still)),
-            LabKind::Lr => Box::new(LabScreen::<lr::Lr>::new(still)),
-            LabKind::Noise => Box::new(LabScreen::<noise::Noise>::new(still)),
-            LabKind::Routing => Box::new(LabScreen::<routing::Routing>::new(still)),
-            LabKind::Pruning => Box::new(LabScreen::<pruning::Pruning>::new(still)),
-        })
-    }
-
-    fn open_lab(&mut self, kind: LabKind) {
-        let first_visit = !self.screens.contains_key(&kind);
-        let last = self.prefs.last.get(&kind).cloned();
-        let screen = self.screen_mut(kind);
-        if first_visit
-            && let Some(shared) = last
-            && shared.setups.iter().all(|s| s.check().is_ok())
-            && let Err(error) = screen.open(&shared)
-        {
-            log::warn!("the stored setup of the {} lab: {error}", kind.id());
-        }
-        self.open = Open::Lab(kind);
-        self.prefs.visit(kind);
-    }
-
-    fn open_exhibit(&mut self, exhibit: &Exhibit) {
-        self.open_shared(&Shared::single((exhibit.setup)()));
-    }
-
-    fn open_shared(&mut self, shared: &Shared) {
-        let kind = shared.lab();
-        let result = self.screen_mut(kind).open(shared);
-        self.open = Open::Lab(kind);
-        self.prefs.visit(kind);
-        if let Err(error) = result {
-            self.notices.push(NoticeKind::Error, error.to_string());
-        }
-    }
-
     /// Goes to a step of a story; `scene` says which state it begins with.
     fn tell(
         &mut self,
@@ -354,103 +284,6 @@ impl App {
         self.screens.get(&self.open.lab()?).map(AsRef::as_ref)
     }
 
-    fn share(&mut self, ctx: &egui::Context) {
-        let Some(screen) = self.current() else {
-            return;
-        };
-        let shared = screen.shared();
-        let hash = shared.to_hash();
-        let link = format!("{}{hash}", platform::page_address());
-        if link.len() > 2000 {
-            self.notices.push(
-                NoticeKind::Warning,
-                "This setup is too long for a link; it is saved as a file instead".to_owned(),
-            );
-            self.save_setup();
-            return;
-        }
-        if !platform::copy_text(&link) {
-            ctx.copy_text(link);
-        }
-        self.notices.push(
-            NoticeKind::Info,
-            if shared.setups.iter().any(Setup::needs_data) {
-                "Link copied. It names your file but does not contain it.".to_owned()
-            } else {
-                "Link copied".to_owned()
-            },
-        );
-    }
-
-    fn save_setup(&mut self) {
-        if let Some(screen) = self.current() {
-            let shared = screen.shared();
-            let name = format!("schedlab-{}.schedlab.json", shared.lab().id());
-            self.save(&name, shared.to_json().as_bytes());
-        }
-    }
-
-    fn save_table(&mut self) {
-        if let Some((name, csv)) = self.current().and_then(Screen::table_csv) {
-            self.save(&name, csv.as_bytes());
-        }
-    }
-
-    /// Stores what is kept under a name at once, because a browser may refuse.
-    fn store_shelf(&mut self) {
-        let text = serde_json::to_string(&self.shelf).unwrap_or_default();
-        if !platform::store(KEPT_KEY, &text) {
-            self.notices.push(
-                NoticeKind::Warning,
-                "The browser does not store it: its storage is full or switched off. It is kept \
-                 until this page is closed; the home page saves all of them as a file."
-                    .to_owned(),
-            );
-        }
-    }
-
-    fn save(&mut self, name: &str, bytes: &[u8]) {
-        platform::save_file(name, bytes);
-        self.notices
-            .push(NoticeKind::Info, format!("Saved as {name}"));
-    }
-
-    /// Keeps the address in step with the place, without filling the browser's history.
-    fn write_hash(&mut self, ctx: &egui::Context) {
-        if ctx.input(|i| i.pointer.any_down()) {
-            return;
-        }
-        let hash = self.current().map_or_else(
-            || {
-                let place = match self.open {
-                    Open::Claims => "#claims",
-                    Open::Bench => "#bench",
-                    Open::Home | Open::Lab(_) => "#home",
-                };
-                place.to_owned()
-            },
-            |screen| {
-                if let Some(telling) = &self.telling {
-                    return telling.hash();
-                }
-                let mut shared = screen.shared();
-                if screen.is_playing() {
-                    shared.playhead = 0.0;
-                }
-                shared.to_hash()
-            },
-        );
-        if hash != self.hash {
-            let same_place = hash.split('/').next() == self.hash.split('/').next();
-            if same_place {
-                platform::replace_hash(&hash);
-            } else {
-                platform::push_hash(&hash);
-            }
-            self.hash = hash;
-        }
-    }
-
     fn work(&mut self, ctx: &egui::Context) {
         let start = platform::now_secs();
         self.frame_secs = f64::from(ctx.input(|i| i.unstable_dt));
@@ -498,42 +331,6 @@ impl App {
         }
     }
 
-    fn take_files(&mut self, ctx: &egui::Context) {
-        if let Some(text) = platform::take_refused_copy() {
-            let words = format!("The browser does not allow copying. Copy this by hand: {text}");
-            self.notices.push(NoticeKind::Error, words);
-        }
-        for error in self.files.poll(ctx) {
-            self.notices.push(NoticeKind::Error, error.to_string());
-        }
-        for text in self.files.take_setups() {
-            let outcome = if Shelf::is_file(&text) {
-                self.shelf.add_file(&text).map(|added| {
-                    let words = format!("{added} setups added to those kept on the home page");
-                    self.notices.push(NoticeKind::Info, words);
-                    self.store_shelf();
-                })
-            } else {
-                Shared::from_json(&text).map(|shared| self.open_shared(&shared))
-            };
-            if let Err(error) = outcome {
-                self.notices.push(NoticeKind::Error, error.to_string());
-            }
-        }
-        if let Some((kind, key, data)) = self.files.preview_ui(ctx) {
-            let result = self.screen_mut(kind).use_data(&key, &data);
-            match result {
-                Ok(()) => {
-                    self.data.insert(key, data);
-                    self.open = Open::Lab(kind);
-                    self.prefs.visit(kind);
-                    self.screen_mut(kind).invalidate();
-                }
-                Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
-            }
-        }
-    }
-
     /// Whether something is being computed.
     pub fn is_busy(&self) -> bool {
         self.busy
@@ -555,11 +352,6 @@ impl App {
         if let Some(screen) = self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
             screen.seek_share(share);
         }
-    }
-
-    /// The link of the setup on screen, from `#` on.
-    pub fn link(&self) -> Option<String> {
-        self.current().map(|screen| screen.shared().to_hash())
     }
 
     /// What scripts and tests can read: place, setups, headline results, path in use, frame times.
