@@ -242,7 +242,7 @@ fn mask(n: u32) -> Load {
 }
 
 fn topk(n: u32) -> Load {
-    let tokens = n / 64;
+    let tokens = n / 256;
     let params = TopkParams {
         tokens,
         experts: 256,
