@@ -1,6 +1,7 @@
 //! Rules of the queue orders, worked out by hand. Every iteration takes one second, so times are
 //! counts.
 
+use super::ordered::Ordered;
 use super::tests::{limits, run_tagged};
 use super::*;
 use crate::core::rng::{Stream, StreamId};
@@ -25,7 +26,12 @@ fn sjf_admits_the_shortest_prediction_and_leaves_the_running_alone() {
         predicted: vec![9.0, 5.0, 2.0, 7.0],
         ..Tags::default()
     };
-    let (_, engine) = run_tagged(&Sjf, limits, &[(4, 9), (4, 5), (4, 2), (4, 7)], tags);
+    let (_, engine) = run_tagged(
+        &Ordered(Sjf),
+        limits,
+        &[(4, 9), (4, 5), (4, 2), (4, 7)],
+        tags,
+    );
     assert_eq!(
         firsts(&engine),
         [0, 2, 1, 3],
@@ -67,7 +73,8 @@ fn waiting_for_tau_seconds_outweighs_one_level() {
             batch_cap: 1,
             ..limits()
         };
-        let mut engine = Engine::new(limits, requests, &policy, 1, Routing::RoundRobin).unwrap();
+        let mut engine =
+            Engine::new(limits, requests, &Ordered(policy), 1, Routing::RoundRobin).unwrap();
         while engine.advance_with(&mut NoSink) {}
         firsts(&engine)
     };
@@ -93,7 +100,7 @@ fn a_preemptive_priority_takes_the_place_of_a_running_one() {
         batch_cap: 1,
         ..limits()
     };
-    let (batches, engine) = run_tagged(&policy, limits, &[(4, 3), (4, 2)], tags);
+    let (batches, engine) = run_tagged(&Ordered(policy), limits, &[(4, 3), (4, 2)], tags);
     let order: Vec<(u32, u32)> = batches.iter().map(|b| b.1[0]).collect();
     assert_eq!(order, [(0, 4), (1, 4), (1, 1), (0, 5), (0, 1)]);
     assert_eq!(engine.requests().restarts, [1, 0]);
@@ -128,7 +135,8 @@ fn non_preemptive_priorities_wait_as_long_as_cobham_says() {
         quirks: Quirks::NONE,
         ..limits()
     };
-    let mut engine = Engine::new(limits, requests, &policy, 1, Routing::RoundRobin).unwrap();
+    let mut engine =
+        Engine::new(limits, requests, &Ordered(policy), 1, Routing::RoundRobin).unwrap();
     while engine.advance_with(&mut NoSink) {}
     let r = engine.requests();
     // W₀ = ρ·s; high W₀/(1 − ρ_h), low W₀/((1 − ρ_h)(1 − ρ)).

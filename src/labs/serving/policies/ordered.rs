@@ -1,8 +1,11 @@
 //! The step of vLLM v1 with another order of the queue: one token budget, running requests first,
 //! then waiting ones in the order of a policy.
 
-use super::vllm_v1::{admit, missing_blocks, wanted_tokens};
-use crate::labs::serving::engine::{Beside, CohortRule, Desk, Limits, Place, Requests, Stop};
+use super::Policy;
+use super::vllm_v1::{admit, missing_blocks, retire, wanted_tokens};
+use crate::labs::serving::engine::{
+    Beside, CohortRule, Desk, Entry, Limits, Place, Requests, Stop,
+};
 
 /// Which requests go first.
 pub(super) trait Order {
@@ -26,6 +29,51 @@ pub(super) trait Order {
     /// Whether a waiting request may take the place of a running one with a higher key.
     fn preemptive(&self) -> bool {
         false
+    }
+
+    /// Why a request waits where it does.
+    fn why(&self, _desk: &Desk, _requests: &Requests, _limits: &Limits, _r: u32) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A policy that is its order and nothing more.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ordered<O>(pub(super) O);
+
+impl<O: Order + Copy + std::fmt::Debug + Send + Sync + 'static> Policy for Ordered<O> {
+    fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
+        step(&mut self.0, desk, requests, limits);
+    }
+
+    fn arrived(&mut self, desk: &mut Desk, requests: &Requests, _limits: &Limits, r: u32) {
+        enqueue(&self.0, desk, requests, r);
+    }
+
+    fn batch_end(
+        &mut self,
+        desk: &mut Desk,
+        requests: &mut Requests,
+        _limits: &Limits,
+        batch: &[Entry],
+    ) {
+        retire(desk, requests, batch);
+    }
+
+    fn cohort(&self) -> Option<CohortRule> {
+        Some(COHORT)
+    }
+
+    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
+        beside(&mut self.0, desk, requests, limits)
+    }
+
+    fn why(&self, desk: &Desk, requests: &Requests, limits: &Limits, r: u32) -> Vec<String> {
+        self.0.why(desk, requests, limits, r)
+    }
+
+    fn boxed(&self) -> Box<dyn Policy> {
+        Box::new(*self)
     }
 }
 

@@ -2,10 +2,9 @@
 //! priority − age/τ is admitted next, so that after τ seconds a request has gained one level and
 //! none waits for ever. All keys fall equally fast, so their order is that of priority + arrival/τ.
 
-use super::ordered::{self, Order};
-use super::vllm_v1::retire;
-use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
+use super::ordered::{Order, Ordered};
+use super::{Card, Feature};
+use crate::labs::serving::engine::{Desk, Limits, Requests};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -18,10 +17,10 @@ pub(super) const CARD: Card = Card {
         Feature::PrefixCache,
     ],
     make: |config| {
-        Box::new(Priority {
+        Box::new(Ordered(Priority {
             aging_secs: config.aging_secs,
             preemptive: config.preemptive,
-        })
+        }))
     },
 };
 
@@ -50,34 +49,6 @@ impl Order for Priority {
     fn preemptive(&self) -> bool {
         self.preemptive
     }
-}
-
-impl Policy for Priority {
-    fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-        ordered::step(self, desk, requests, limits);
-    }
-
-    fn arrived(&mut self, desk: &mut Desk, requests: &Requests, _limits: &Limits, r: u32) {
-        ordered::enqueue(self, desk, requests, r);
-    }
-
-    fn batch_end(
-        &mut self,
-        desk: &mut Desk,
-        requests: &mut Requests,
-        _limits: &Limits,
-        batch: &[Entry],
-    ) {
-        retire(desk, requests, batch);
-    }
-
-    fn cohort(&self) -> Option<CohortRule> {
-        Some(ordered::COHORT)
-    }
-
-    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
-        ordered::beside(self, desk, requests, limits)
-    }
 
     fn why(&self, desk: &Desk, requests: &Requests, _limits: &Limits, r: u32) -> Vec<String> {
         let aged = |r: u32| {
@@ -102,9 +73,5 @@ impl Policy for Priority {
             (None, _) => text.push('.'),
         }
         vec![text]
-    }
-
-    fn boxed(&self) -> Box<dyn Policy> {
-        Box::new(*self)
     }
 }

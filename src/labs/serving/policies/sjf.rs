@@ -1,10 +1,9 @@
 //! Shortest job first without preemption: of the waiting requests the one with the shortest
 //! predicted output is admitted next, under the token budget of vLLM v1. Who runs is left alone.
 
-use super::ordered::{self, Order};
-use super::vllm_v1::retire;
-use super::{Card, Feature, Policy};
-use crate::labs::serving::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
+use super::ordered::{Order, Ordered};
+use super::{Card, Feature};
+use crate::labs::serving::engine::{Desk, Limits, Requests};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -16,7 +15,7 @@ pub(super) const CARD: Card = Card {
         Feature::Allocation,
         Feature::PrefixCache,
     ],
-    make: |_| Box::new(Sjf),
+    make: |_| Box::new(Ordered(Sjf)),
 };
 
 /// The policy has no state of its own.
@@ -26,34 +25,6 @@ pub struct Sjf;
 impl Order for Sjf {
     fn key(&self, requests: &Requests, r: u32) -> f64 {
         requests.tags.predicted(r)
-    }
-}
-
-impl Policy for Sjf {
-    fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-        ordered::step(self, desk, requests, limits);
-    }
-
-    fn arrived(&mut self, desk: &mut Desk, requests: &Requests, _limits: &Limits, r: u32) {
-        ordered::enqueue(self, desk, requests, r);
-    }
-
-    fn batch_end(
-        &mut self,
-        desk: &mut Desk,
-        requests: &mut Requests,
-        _limits: &Limits,
-        batch: &[Entry],
-    ) {
-        retire(desk, requests, batch);
-    }
-
-    fn cohort(&self) -> Option<CohortRule> {
-        Some(ordered::COHORT)
-    }
-
-    fn beside(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) -> Beside {
-        ordered::beside(self, desk, requests, limits)
     }
 
     fn why(&self, desk: &Desk, requests: &Requests, _limits: &Limits, r: u32) -> Vec<String> {
@@ -72,9 +43,5 @@ impl Policy for Sjf {
             _ => text.push_str(", the shortest prediction of all that wait."),
         }
         vec![text]
-    }
-
-    fn boxed(&self) -> Box<dyn Policy> {
-        Box::new(*self)
     }
 }
