@@ -4,10 +4,14 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use schedlab::core::mlp::Optimizer;
 use schedlab::core::{Simulation as _, finish, num};
+use schedlab::gpu::{Gpu, GpuLab as _, finish_gpu};
 use schedlab::labs::lr::bound::Bound;
 use schedlab::labs::lr::law_fit::{LawFit, LawKind, Measured};
 use schedlab::labs::lr::laws::{PUBLISHED, Prepared};
+use schedlab::labs::lr::schedule::Shape;
 use schedlab::labs::lr::training::{Batches, SIZES, Trainer};
+use schedlab::labs::lr::{Config, Lr, Rule};
+use schedlab::labs::{Lab as _, Library};
 use std::hint::black_box;
 
 /// The convex bound of a long schedule against one pass over its rates.
@@ -137,5 +141,46 @@ fn training(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bound, fit, training);
+/// Runs of a sweep side by side, training and evaluation, on the CPU and on the device of this
+/// machine (a software one counts). The ratio says which path is the faster here.
+fn sweeps(c: &mut Criterion) {
+    let data = Library::default();
+    let device = Gpu::headless()
+        .inspect_err(|error| println!("SKIPPED the device: {error}"))
+        .ok();
+    for (shape, rule) in [
+        (Shape::Linear, Rule::AdamW),
+        (Shape::ScheduleFree, Rule::AdamW),
+        (Shape::Linear, Rule::Sgd),
+    ] {
+        let config = Config {
+            shape,
+            rule,
+            peak: if rule == Rule::Sgd { 0.05 } else { 0.01 },
+            rivals: false,
+            grid: 4,
+            seeds: 4,
+            horizon: 200,
+            ..Config::default()
+        };
+        let name = format!("36 runs, {} under {rule:?}", shape.name());
+        let mut group = c.benchmark_group(name);
+        group.sample_size(10);
+        group.throughput(Throughput::Elements(36 * config.horizon));
+        group.bench_function("CPU", |b| {
+            b.iter(|| Lr::start(&config, &data).and_then(|mut job| finish(&mut *job)));
+        });
+        if let Some(gpu) = &device {
+            group.bench_function(gpu.name(), |b| {
+                b.iter(|| {
+                    Lr::start_gpu(gpu, &config, &data)
+                        .map(|job| job.map(|mut job| finish_gpu(&mut *job, gpu)))
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, bound, fit, training, sweeps);
 criterion_main!(benches);

@@ -1073,6 +1073,36 @@ fn lr_values_are_those_of_the_library_asked_for() {
 }
 
 #[test]
+fn lr_code_writes_any_schedule_as_a_table() {
+    let folder = Folder::new();
+    let csv = folder.file("lr.csv", "step,lr\n0,0.1\n1,0.2\n2,0.2\n3,0.05\n");
+    let mut args = vec!["lr", "code", "--table", "pytorch", "--schedule", &csv];
+    let text = stdout(&schedlab(&args));
+    for part in [
+        "# The optimizer's lr is 2e-1;",
+        "0, 1, 2, 3,",
+        "5e-1, 1e0, 1e0, 2.5e-1,",
+        "scheduler = LambdaLR(optimizer, share)",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    args[3] = "timm";
+    assert_bad_input(&schedlab(&args), &["table", "optax"]);
+    // A shape of this lab alone has no calls, but a table.
+    let own = schedlab(&[
+        "lr",
+        "code",
+        "--table",
+        "optax",
+        "--set",
+        "shape=rex",
+        "--set",
+        "horizon=20",
+    ]);
+    assert!(stdout(&own).contains("jnp.interp"), "{}", stdout(&own));
+}
+
+#[test]
 fn lr_bound_and_train_answer_in_json() {
     let out = schedlab(&[
         "lr",

@@ -3,7 +3,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 
 use schedlab::labs::lr::Config;
-use schedlab::labs::lr::dialects::{Dialect, code, named};
+use schedlab::labs::lr::dialects::{Dialect, code, lookup_code, named};
 use schedlab::labs::lr::schedule::Shape;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -95,55 +95,102 @@ fn run(python: &str, library: &str, cases: &[Value]) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
+/// Runs the code of every case and compares the rates that come out with the lab's.
+fn compare(python: &str, library: &str, cases: &[(String, String, f64, Vec<f64>)], bound: f64) {
+    let work: Vec<Value> = cases
+        .iter()
+        .map(|(_, code, peak, rates)| json!({"code": code, "peak": peak, "n": rates.len()}))
+        .collect();
+    let found = run(python, library, &work);
+    if let Some(missing) = found.get("missing") {
+        println!("SKIPPED exported code of {library}: {missing}");
+        return;
+    }
+    let mut worst = 0.0_f64;
+    let all = found["rates"].as_array().expect("rates");
+    for ((name, _, peak, want), rates) in cases.iter().zip(all) {
+        let rates = rates.as_array().expect("a list");
+        for (i, (got, want)) in rates.iter().zip(want).enumerate() {
+            let got = got.as_f64().expect("a number");
+            let error = (got - want).abs() / peak;
+            assert!(
+                error < bound,
+                "{library}, {name}, update {i}: {got} instead of {want}"
+            );
+            worst = worst.max(error);
+        }
+    }
+    println!(
+        "{library}: {} schedules, largest difference {worst:.1e} of the peak",
+        cases.len()
+    );
+}
+
+/// The interpreter, or a visible skip.
+fn interpreter() -> Option<String> {
+    let python = std::env::var("SCHEDLAB_PYTHON").ok();
+    if python.is_none() {
+        println!("SKIPPED exported code: SCHEDLAB_PYTHON names no interpreter");
+    }
+    python
+}
+
 #[test]
 fn the_libraries_use_the_rates_that_the_lab_shows() {
-    let Ok(python) = std::env::var("SCHEDLAB_PYTHON") else {
-        println!("SKIPPED exported code: SCHEDLAB_PYTHON names no interpreter");
-        return;
-    };
+    let Some(python) = interpreter() else { return };
     for (dialect, library) in [
         (Dialect::Pytorch, "torch"),
         (Dialect::Optax, "optax"),
         (Dialect::Transformers, "transformers"),
         (Dialect::Timm, "timm"),
     ] {
-        let cases = cases(dialect);
-        assert!(cases.len() > 8, "{library}: {} cases", cases.len());
-        let work: Vec<Value> = cases
-            .iter()
-            .map(|(_, c)| {
+        let cases: Vec<_> = cases(dialect)
+            .into_iter()
+            .map(|(name, c)| {
                 let calls = named(&c.chosen(), &c.settings(), dialect).expect("known");
                 let text = code(&calls, c.peak).expect("a library");
-                json!({"code": text, "peak": c.peak, "n": c.horizon})
+                (name, text, c.peak, c.chosen().rates().expect("a schedule"))
             })
             .collect();
-        let found = run(&python, library, &work);
-        if let Some(missing) = found.get("missing") {
-            println!("SKIPPED exported code of {library}: {missing}");
-            continue;
-        }
-        let mut worst = 0.0_f64;
-        for ((name, config), rates) in cases.iter().zip(found["rates"].as_array().expect("rates")) {
-            let want = config.chosen().rates().expect("a schedule");
-            for (i, (got, want)) in rates
-                .as_array()
-                .expect("a list")
-                .iter()
-                .zip(&want)
-                .enumerate()
-            {
-                let got = got.as_f64().expect("a number");
-                let error = (got - want).abs() / config.peak;
-                assert!(
-                    error < 1e-9,
-                    "{library}, {name}, update {i}: {got} instead of {want}"
-                );
-                worst = worst.max(error);
-            }
-        }
-        println!(
-            "{library}: {} schedules, largest difference {worst:.1e} of the peak",
-            cases.len()
-        );
+        assert!(cases.len() > 8, "{library}: {} cases", cases.len());
+        compare(&python, library, &cases, 1e-9);
+    }
+}
+
+#[test]
+fn tables_of_any_schedule_give_its_rates_in_the_libraries() {
+    let Some(python) = interpreter() else { return };
+    let shapes = Shape::ALL
+        .into_iter()
+        .filter(|s| !s.is_guided() && !s.is_computed());
+    let schedules: Vec<(String, f64, Vec<f64>)> = shapes
+        .flat_map(|shape| [100, 2500].map(|n| (shape, n)))
+        .filter_map(|(shape, horizon)| {
+            let config = Config {
+                shape,
+                horizon,
+                peak: 0.25,
+                rivals: false,
+                ..Config::default()
+            };
+            let rates = config.chosen().rates().ok()?;
+            Some((format!("{} {horizon}", shape.name()), config.peak, rates))
+        })
+        .collect();
+    assert!(schedules.len() > 20, "{} schedules", schedules.len());
+    for (dialect, library) in [
+        (Dialect::Pytorch, "torch"),
+        (Dialect::Optax, "optax"),
+        // The same `LambdaLR`, and the library must be there.
+        (Dialect::Transformers, "transformers"),
+    ] {
+        let cases: Vec<_> = schedules
+            .iter()
+            .map(|(name, peak, rates)| {
+                let text = lookup_code(rates, *peak, dialect).expect("a table");
+                (name.clone(), text, *peak, rates.clone())
+            })
+            .collect();
+        compare(&python, library, &cases, 2e-6);
     }
 }

@@ -108,6 +108,7 @@ fn schedule_free_on_the_device_ends_at_the_losses_of_the_cpu() {
         let mut computed = 0;
         for (a, b) in device.cells.iter().zip(cpu.cells.iter()) {
             assert_eq!((a.shape(), a.offset), (b.shape(), b.offset));
+            assert_eq!([a.curves.len(), b.curves.len()], [seeds as usize; 2]);
             for (a, b) in a.curves.iter().zip(&b.curves) {
                 let what = format!("{rule:?}: {} for {}", a.final_loss, b.final_loss);
                 assert_eq!((a.seed, a.diverged), (b.seed, b.diverged), "{what}");

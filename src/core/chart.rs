@@ -185,6 +185,12 @@ impl Chart {
             (series, rank)
         })
     }
+
+    /// How many colours it takes to tell its series apart.
+    pub fn colours(&self) -> usize {
+        let own = self.ranked().filter(|(series, _)| !series.reference);
+        own.map(|(_, rank)| rank + 1).max().unwrap_or(0)
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,9 @@ pub trait LabView: Lab {
         ui: &mut egui::Ui,
     );
 
+    /// What this lab shows of a finished run below its headline numbers; `slot` is the setup's place.
+    fn results_ui(_run: &Self::Run, _slot: usize, _ui: &mut egui::Ui) {}
+
     /// A tab of this lab's own beside its results: its name and what it shows.
     fn extra() -> Option<ExtraTab<Self::Config>> {
         None

@@ -575,6 +575,15 @@ export const WITH_WEBGPU = [
       await lab.key("e");
       const table = (await textOf(download));
       assert.match(table.split("\n")[0], /schedule|step/, "a table with a header");
+      for (const [button, pattern] of [
+        ["PyTorch code", /scheduler = LambdaLR\(optimizer, share\)/],
+        ["optax code", /jnp\.interp\(step/],
+        ["Rates as CSV", /^step,lr\n0,/],
+      ]) {
+        const saved = lab.page.waitForEvent("download", { timeout: 60_000 });
+        await lab.press(button);
+        assert.match(await textOf(saved), pattern, button);
+      }
       await linkHolds(lab, open, optimised, "the link holds the setup, not the data");
       return lab;
     },

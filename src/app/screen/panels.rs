@@ -392,6 +392,9 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             })
             .collect();
         table::metrics_ui(ui, &columns);
+        if let Some(run) = &self.slots[self.focus].run {
+            L::results_ui(run, self.focus, ui);
+        }
         ui.add_space(8.0);
         self.many_seeds_ui(ui);
         self.files_ui(ui);

@@ -6,7 +6,7 @@ mod plan;
 use super::{OK, complain, files, run, say};
 use crate::core::{Error, Result, Table};
 use crate::labs::lr::bound::{Bound, power_norms};
-use crate::labs::lr::dialects::{code, named};
+use crate::labs::lr::dialects::{Dialect, code, lookup_code, named};
 use crate::labs::lr::log::LossLog;
 use crate::labs::lr::{Config, Problem};
 use crate::labs::{Dataset, Library, Setup, outcome_of, sniff};
@@ -29,6 +29,12 @@ pub(super) enum LrCommand {
     Code {
         #[command(flatten)]
         settings: Settings,
+        /// As a table that is looked up, for any schedule: pytorch (`LambdaLR`), optax, transformers
+        #[arg(long, value_name = "LIBRARY")]
+        table: Option<String>,
+        /// A schedule of your own for the table: CSV with columns step,lr
+        #[arg(long, value_name = "FILE.csv", requires = "table")]
+        schedule: Option<PathBuf>,
     },
     /// The convex last-iterate bound: best base rate and what it promises
     Bound {
@@ -207,19 +213,11 @@ pub(super) fn lr(command: &LrCommand) -> Result<u8> {
             let columns = [rates.as_slice()];
             emit(out.as_deref(), &table(&["step", "lr"], 1, &columns))
         }
-        LrCommand::Code { settings } => {
-            let config = settings.config(Problem::Law)?;
-            let calls = named(&config.chosen(), &config.settings(), config.dialect);
-            let text = calls.and_then(|c| code(&c, config.peak)).ok_or_else(|| {
-                Error::out_of_range(
-                    "dialect",
-                    config.dialect.name(),
-                    "pytorch, optax, transformers, timm",
-                )
-            })?;
-            say(&text);
-            Ok(OK)
-        }
+        LrCommand::Code {
+            settings,
+            table,
+            schedule,
+        } => python(settings, table.as_deref(), schedule.as_deref()),
         LrCommand::Bound {
             settings,
             schedule,
@@ -300,6 +298,38 @@ pub(super) fn lr(command: &LrCommand) -> Result<u8> {
     }
 }
 
+/// The schedule as the calls of its library, or as a table.
+fn python(settings: &Settings, table: Option<&str>, schedule: Option<&Path>) -> Result<u8> {
+    let config = settings.config(Problem::Law)?;
+    let text = if let Some(library) = table {
+        let (rates, peak) = match schedule {
+            Some(path) => {
+                let rates = rates_of(path)?;
+                let peak = rates.iter().copied().fold(0.0, f64::max);
+                (rates, peak)
+            }
+            None => (config.chosen().rates()?, config.peak),
+        };
+        let dialect = Dialect::ALL
+            .into_iter()
+            .find(|d| d.name().eq_ignore_ascii_case(library));
+        dialect
+            .and_then(|d| lookup_code(&rates, peak, d))
+            .ok_or_else(|| Error::out_of_range("table", library, "pytorch, optax, transformers"))?
+    } else {
+        let calls = named(&config.chosen(), &config.settings(), config.dialect);
+        calls.and_then(|c| code(&c, config.peak)).ok_or_else(|| {
+            Error::out_of_range(
+                "dialect",
+                config.dialect.name(),
+                "pytorch, optax, transformers, timm",
+            )
+        })?
+    };
+    say(&text);
+    Ok(OK)
+}
+
 /// A table of steps and columns, every so many updates and the last.
 fn table(names: &[&str], every: usize, columns: &[&[f64]]) -> Table {
     let n = columns.first().map_or(0, |c| c.len());
@@ -376,7 +406,8 @@ fn rates_of(path: &Path) -> Result<Vec<f64>> {
         let to = at as usize;
         gaps += to - from;
         let span = (to + 1 - from) as f64;
-        rates.extend((from..=to).map(|k| before + (rate - before) * (k + 1 - from) as f64 / span));
+        rates.extend((from..to).map(|k| before + (rate - before) * (k + 1 - from) as f64 / span));
+        rates.push(rate);
     }
     if rates.is_empty() {
         return Err(bad(2, "no rows".to_owned()));

@@ -11,6 +11,7 @@ pub mod curves;
 mod dialect_report;
 pub mod dialects;
 mod extension;
+mod files;
 pub mod fit;
 pub mod golden;
 #[cfg(feature = "gpu")]

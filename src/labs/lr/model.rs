@@ -348,6 +348,14 @@ impl LabRun for Run {
         report::tables(self)
     }
 
+    fn files(&self) -> &'static [(&'static str, &'static str)] {
+        super::files::FILES
+    }
+
+    fn file(&self, place: usize) -> Vec<u8> {
+        super::files::file(self, place).into_bytes()
+    }
+
     fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
         self.cell(entity)
             .map(|cell| super::story::story(self, cell, at))

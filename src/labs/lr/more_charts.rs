@@ -7,7 +7,7 @@ use super::model::{Run, Trace};
 use super::norms;
 use super::report::phase_marks;
 use super::schedule::Shape;
-use super::steer::{BRANCHES, COPIES, ITERATES, LEVELS, STEEP, VALLEY, scale_of};
+use super::steer::{BRANCHES, COPIES, ITERATES, LEVELS, STEEP, VALLEY, overlap_loss, scale_of};
 use super::task_charts::{Compared, compared_of};
 use crate::core::{Axis, Chart, Series, SeriesKind, num};
 
@@ -48,7 +48,10 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
         _ => {}
     }
     for spec in compared_of(run.config.problem) {
-        out.extend(compared(run, &spec));
+        out.extend(compared(run, spec));
+    }
+    if run.config.problem == Problem::Domains {
+        out.push(overlap_chart());
     }
     out.extend(norm_chart(run));
     out.extend(sharpness_chart(run));
@@ -110,6 +113,7 @@ fn sharpness_chart(run: &Run) -> Option<Chart> {
     let mut chart = compared(
         run,
         &Compared {
+            problem: run.config.problem,
             id: "sharpness",
             title: "Sharpness",
             doc: "Largest eigenvalue of the Hessian on a fixed sample, first seed. Under SGD a step overshoots along that direction when it passes 2 (1 + μ) / η, drawn beside it: large rates keep a run where the loss is flat.",
@@ -173,6 +177,34 @@ fn scale_charts() -> [Chart; 2] {
             on_timeline: false,
         },
     ]
+}
+
+/// MambaNUT's loss of an instance, by how well it is found and how small its data set is.
+fn overlap_chart() -> Chart {
+    let series = [
+        (1.0, "largest set"),
+        (10.0, "a tenth of it"),
+        (100.0, "a hundredth"),
+    ];
+    let curve = |times: f64| -> Vec<[f64; 2]> {
+        (2..=100)
+            .map(|i| f64::from(i) / 100.0)
+            .map(|iou| [iou, overlap_loss(iou, 1.0 / times, 1.0)])
+            .collect()
+    };
+    Chart {
+        id: "overlap",
+        title: "Loss by overlap and size of the set",
+        doc: "The other half of the curriculum, of the authors' tracker: -(ln(N_max / N) + 1/2)^(1 - IoU) ln IoU + IoU (1 - IoU). Instances of small sets weigh more, the more so the worse they are found. Digits are classified and have no overlap, so it is drawn and not trained.",
+        x: Axis::linear("overlap (IoU)", ""),
+        y: Axis::zero_based("loss of an instance", ""),
+        series: series
+            .into_iter()
+            .map(|(times, name)| Series::line(name, curve(times)))
+            .collect(),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
 }
 
 /// The copies of a cooldown, and the model with the mean of their weights.

@@ -195,6 +195,119 @@ fn every_preset_is_valid_and_its_charts_hold_data() {
 }
 
 #[test]
+fn a_run_is_saved_as_code_and_numbers() {
+    use crate::labs::lr::dialects::Dialect;
+    let config = Config {
+        shape: Shape::Drawn,
+        horizon: 40,
+        rivals: false,
+        ..Config::default().with_problem(Problem::Law)
+    };
+    let drawn = run(&config);
+    let texts: Vec<String> = (0..drawn.files().len())
+        .map(|place| String::from_utf8(drawn.file(place)).unwrap())
+        .collect();
+    assert!(
+        texts[0].contains("LambdaLR(optimizer, share)"),
+        "{}",
+        texts[0]
+    );
+    assert!(texts[1].contains("jnp.interp"), "{}", texts[1]);
+    assert!(texts[2].contains("Trainer("), "{}", texts[2]);
+    // The table comes back to within 1e-12 of the peak.
+    let rates = config.chosen().rates().unwrap();
+    for (i, line) in texts[3].lines().skip(1).enumerate() {
+        let (step, rate) = line.split_once(',').unwrap();
+        assert_eq!(step.parse(), Ok(i));
+        let error = (rate.parse::<f64>().unwrap() - rates[i]).abs();
+        assert!(error <= 1e-12 * config.peak, "{line}");
+    }
+    let read: serde_json::Value = serde_json::from_str(&texts[4]).unwrap();
+    assert_eq!(read["rates"].as_array().map(Vec::len), Some(40));
+    // In a library's convention its own calls are saved.
+    let config = Config {
+        shape: Shape::Cosine,
+        dialect: Dialect::Pytorch,
+        ..config
+    };
+    let text = String::from_utf8(run(&config).file(0)).unwrap();
+    assert!(text.contains("CosineAnnealingLR"), "{text}");
+}
+
+#[test]
+fn rivals_of_a_guided_schedule_run_once_per_seed() {
+    for problem in [Problem::Quadratic, Problem::Digits] {
+        let config = Config {
+            shape: Shape::ScheduleFree,
+            horizon: 30,
+            dims: 16,
+            batch: 4,
+            seeds: 2,
+            grid: 1,
+            ..Config::default().with_problem(problem)
+        };
+        let run = run(&config);
+        assert_eq!(run.cells.len(), 3 * run.config.shapes().len());
+        for cell in run.cells.iter() {
+            let seeds: Vec<u64> = cell.curves.iter().map(|c| c.seed).collect();
+            let wanted = &[1, 2][..run.config.seeds_run() as usize];
+            assert_eq!(seeds, wanted, "{problem:?}, {}", cell.name());
+        }
+    }
+}
+
+#[test]
+fn standings_are_sorted_and_their_differences_paired() {
+    let config = Config {
+        horizon: 40,
+        seeds: 3,
+        grid: 1,
+        batch: 8,
+        ..Config::default()
+    };
+    let run = run(&config);
+    let rows = super::report::standings(&run);
+    assert_eq!(rows.len(), config.shapes().len());
+    assert!(rows.windows(2).all(|w| w[0].loss <= w[1].loss), "{rows:?}");
+    assert_eq!((rows[0].gap, rows[0].gap_interval), (0.0, None));
+    for row in &rows {
+        let best = run.best(row.shape).unwrap();
+        assert_eq!((row.peak, row.runs), (best.schedule.peak, 3));
+        let [low, high] = row.interval.unwrap();
+        assert!(low < row.loss && row.loss < high, "{row:?}");
+        assert!((row.gap - (row.loss - rows[0].loss)).abs() < 1e-12);
+    }
+    // The interval of a difference is that of its pairs, not of two means.
+    let (a, b) = (&rows[1], &rows[0]);
+    let [a, b] = [a.shape, b.shape].map(|s| run.best(s).unwrap().finals());
+    let pairs: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
+    let (_, interval) = crate::core::stats::mean_interval(&pairs);
+    assert_eq!(rows[1].gap_interval, Some(interval));
+    let (_, table) = run.tables().swap_remove(1);
+    assert_eq!(table.rows[1][7..], [rows[1].gap, interval[0], interval[1]]);
+}
+
+#[test]
+fn a_schedule_that_diverges_everywhere_stands_last() {
+    let config = Config {
+        shape: Shape::Constant,
+        warmup: 0.0,
+        peak: 8.0,
+        grid: 0,
+        horizon: 60,
+        dims: 16,
+        ..Config::default().with_problem(Problem::Quadratic)
+    };
+    let rows = super::report::standings(&run(&config));
+    let last = rows.last().unwrap();
+    assert!(
+        last.loss.is_nan() && last.peak.is_nan() && last.diverged > 0,
+        "{last:?}"
+    );
+    assert!(rows.iter().all(|r| r.interval.is_none()));
+}
+
+#[test]
 fn a_claim_reports_what_it_measured_with_its_seeds() {
     let claim = EXHIBITS
         .iter()

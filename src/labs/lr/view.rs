@@ -1,7 +1,7 @@
 //! Drawing of the lab: the schedule as a curve to drag, the loss below it on the same axis.
 
 use super::panels::frame::{Frame, stroke_line};
-use super::panels::{loss, rate};
+use super::panels::{loss, rate, standings};
 use super::report::rate_points;
 use super::{Config, Lr, Run};
 use crate::ui::theme::{Palette, fade};
@@ -40,6 +40,10 @@ impl LabView for Lr {
         loss::show(run, stage, lower, ui);
         rate::show(run, config, &mut view.top, stage, upper, ui);
         ui.advance_cursor_after_rect(area);
+    }
+
+    fn results_ui(run: &Run, slot: usize, ui: &mut egui::Ui) {
+        standings::show(run, slot, ui);
     }
 
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut egui::Ui) {

@@ -197,10 +197,10 @@ fn title_ui(ui: &mut Ui, layers: &[Layer<'_>], rect: Rect) -> Response {
     .inner
 }
 
-/// Looks of every series: with more than six all are grey but the linked ones.
+/// Looks of every series: with more colours than six all are grey but the linked ones.
 fn drawn<'a>(layers: &'a [Layer<'a>], link: &Link, palette: &Palette) -> Vec<Drawn<'a>> {
     let layered = layers.len() > 1;
-    let crowded = !layered && layers.iter().any(|l| l.chart.series.len() > 6);
+    let crowded = !layered && layers.iter().any(|l| l.chart.colours() > 6);
     let linked =
         |s: &Series| s.entity.is_some() && (s.entity == link.hovered || s.entity == link.selected);
     let any_linked = layers.iter().any(|l| l.chart.series.iter().any(linked));

@@ -3,6 +3,7 @@
 
 mod code;
 mod hf;
+mod lookup;
 mod named;
 mod optax;
 mod plan;
@@ -11,6 +12,7 @@ mod timm;
 mod torch;
 
 pub use code::code;
+pub use lookup::{knots, lookup_code};
 pub use named::{Call, Dialect, Named, Settings, first_difference};
 pub use plan::named;
 

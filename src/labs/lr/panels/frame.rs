@@ -3,7 +3,10 @@
 use crate::core::num;
 use crate::ui::format::number;
 use crate::ui::theme::{Palette, fade};
-use egui::{Align2, FontId, Painter, Pos2, Rect, Shape, Stroke, pos2, vec2};
+use egui::{Align2, FontId, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, pos2, vec2};
+
+/// Width from which a title leaves room beside it.
+const WIDE: f32 = 480.0;
 
 /// Maps updates and values to the screen.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +101,28 @@ impl Frame {
             font.clone(),
             palette.ink,
         );
+    }
+
+    /// A painter for curves: those that leave the axis end at its edge.
+    pub(crate) fn inside(&self, at: &Painter) -> Painter {
+        at.with_clip_rect(self.plot.expand(2.0).intersect(at.clip_rect()))
+    }
+
+    /// What stands at the playhead, in words: beside the title where there is room, else inside.
+    pub(crate) fn reading(&self, text: String, ui: &Ui, palette: &Palette, at: &Painter) {
+        let font = TextStyle::Body.resolve(ui.style());
+        let (y, align) = if self.plot.width() > WIDE {
+            (self.plot.top() - 6.0, Align2::RIGHT_BOTTOM)
+        } else {
+            (self.plot.top() + 2.0, Align2::RIGHT_TOP)
+        };
+        at.text(pos2(self.plot.right(), y), align, text, font, palette.ink);
+    }
+
+    /// Where a legend below the reading starts.
+    pub(crate) fn legend_top(&self) -> f32 {
+        let inside = self.plot.width() <= WIDE;
+        self.plot.top() + if inside { 24.0 } else { 6.0 }
     }
 
     /// Labels of the horizontal axis.

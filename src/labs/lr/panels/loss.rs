@@ -138,10 +138,11 @@ fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, paint
         palette.series_at(stage.slot + i),
         if strong { 1.0 } else { 0.55 },
     );
+    let inside = frame.inside(painter);
     if i == 0 && cell.curves.len() > 1 {
         for c in &cell.curves {
             stroke_line(
-                painter,
+                &inside,
                 frame.line(&c.loss),
                 Stroke::new(1.0, fade(color, 0.3)),
                 0,
@@ -151,7 +152,7 @@ fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, paint
     let line = frame.line(&cell.mean_curve());
     let end = line.last().copied();
     stroke_line(
-        painter,
+        &inside,
         line,
         Stroke::new(if strong { 2.2 } else { 1.3 }, color),
         i,
@@ -183,7 +184,7 @@ fn legend(shown: &[&Cell], frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &
     let mut order: Vec<(usize, &&Cell)> = shown.iter().enumerate().collect();
     order.sort_by(|a, b| b.1.final_loss().total_cmp(&a.1.final_loss()));
     let line = font.size + 5.0;
-    let mut y = frame.plot.top() + 24.0;
+    let mut y = frame.legend_top();
     for (i, cell) in order {
         let value = cell.final_loss();
         let text = if value.is_finite() {
@@ -219,14 +220,9 @@ fn marker(cell: &Cell, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Pain
         frame.y(loss),
     );
     painter.circle_filled(at, 4.0, stage.palette.accent);
-    painter.text(
-        pos2(frame.plot.right(), frame.plot.top() + 2.0),
-        Align2::RIGHT_TOP,
-        format!(
-            "loss {loss:.4} after {} updates",
-            stage.playhead.max(0.0) as u64
-        ),
-        TextStyle::Body.resolve(ui.style()),
-        stage.palette.ink,
+    let text = format!(
+        "loss {loss:.4} after {} updates",
+        stage.playhead.max(0.0) as u64
     );
+    frame.reading(text, ui, stage.palette, painter);
 }

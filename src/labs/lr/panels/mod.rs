@@ -3,3 +3,4 @@
 pub(super) mod frame;
 pub(super) mod loss;
 pub(super) mod rate;
+pub(super) mod standings;

@@ -6,7 +6,7 @@ use super::super::{Config, Problem, Run};
 use super::frame::{Frame, stroke_line};
 use crate::ui::Stage;
 use crate::ui::theme::fade;
-use egui::{Key, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, Vec2, pos2};
+use egui::{Color32, Key, Mesh, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, Vec2, pos2};
 
 /// Side of the area that catches a point, in points.
 const GRIP: f32 = 28.0;
@@ -162,7 +162,7 @@ pub(crate) fn show(
         "learning rate; drag the points"
     };
     frame.backdrop(title, &font, stage.palette, &painter);
-    curves(run, &frame, stage, &painter);
+    curves(run, &frame, stage, &frame.inside(&painter));
     let schedule = shown_schedule(run, config);
     chosen(&schedule, &frame, stage, &painter);
     frame.playhead(stage.playhead, stage.palette, &painter);
@@ -227,13 +227,35 @@ fn chosen(s: &Schedule, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
         .iter()
         .map(|i| pos2(frame.x(*i as f64), frame.y(s.rate(*i))))
         .collect();
-    for p in points.iter().filter(|p| p.x <= frame.x(stage.playhead)) {
-        painter.line_segment(
-            [*p, pos2(p.x, frame.plot.bottom())],
-            Stroke::new(1.5, fade(color, 0.12)),
-        );
-    }
+    painter.add(area(&points, frame, stage.playhead, fade(color, 0.2)));
     stroke_line(painter, points, Stroke::new(2.5, color), 0);
+}
+
+/// The area between a curve and the axis, up to the playhead.
+fn area(points: &[Pos2], frame: &Frame, playhead: f64, color: Color32) -> Mesh {
+    let (mut mesh, end) = (Mesh::default(), frame.x(playhead));
+    let mut column = |p: Pos2| {
+        let at = mesh.vertices.len() as u32;
+        mesh.colored_vertex(p, color);
+        mesh.colored_vertex(pos2(p.x, frame.plot.bottom()), color);
+        if at > 0 {
+            mesh.add_triangle(at - 2, at - 1, at);
+            mesh.add_triangle(at - 1, at, at + 1);
+        }
+    };
+    let mut last: Option<Pos2> = None;
+    for p in points {
+        if p.x >= end {
+            if let Some(q) = last {
+                let share = (end - q.x) / (p.x - q.x).max(f32::EPSILON);
+                column(q + share.min(1.0) * (*p - q));
+            }
+            break;
+        }
+        column(*p);
+        last = Some(*p);
+    }
+    mesh
 }
 
 fn handles(
@@ -357,13 +379,6 @@ fn marker(s: &Schedule, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Pai
     let update = (stage.playhead.max(0.0) as usize).min(s.updates - 1);
     let at = pos2(frame.x(update as f64), frame.y(s.rate(update)));
     painter.circle_filled(at, 4.0, stage.palette.accent);
-    let font = TextStyle::Body.resolve(ui.style());
     let text = format!("update {update}: rate {:.2e}", s.rate(update));
-    painter.text(
-        pos2(frame.plot.right(), frame.plot.top() + 2.0),
-        egui::Align2::RIGHT_TOP,
-        text,
-        font,
-        stage.palette.ink,
-    );
+    frame.reading(text, ui, stage.palette, painter);
 }

@@ -32,7 +32,10 @@ pub(in crate::labs::lr) fn rate_points(cell: &Cell) -> Vec<[f64; 2]> {
 
 /// The linked charts.
 pub(in crate::labs::lr) fn charts(run: &Run) -> Vec<Chart> {
-    let mut charts = vec![sweep_chart(run), loss_chart(run), rate_chart(run)];
+    let mut charts = vec![loss_chart(run), rate_chart(run)];
+    // A single peak rate makes no sweep.
+    let first = if run.config.grid > 0 { 0 } else { charts.len() };
+    charts.insert(first, sweep_chart(run));
     charts.extend(dialect_report::chart(run));
     if let Some(log) = &run.log {
         charts.insert(0, plan_chart(log));
@@ -185,11 +188,8 @@ fn sweep_chart(run: &Run) -> Chart {
         }
     }
     minima.sort_by(|a, b| a[0].total_cmp(&b[0]));
-    series.push(Series::new(
-        "best of each schedule",
-        SeriesKind::Points,
-        minima,
-    ));
+    let best = Series::new("best of each schedule", SeriesKind::Points, minima);
+    series.push(best.as_reference());
     if problem == Problem::Law {
         marks.push(Mark {
             x: curves::MPL_PEAK,

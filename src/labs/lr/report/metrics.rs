@@ -1,5 +1,6 @@
 //! The headline numbers of a run, and the result in a sentence.
 
+use super::standings::gap;
 use crate::core::{Better, Metric, stats};
 use crate::labs::lr::bound::{Bound, power_norms};
 use crate::labs::lr::config::Problem;
@@ -40,7 +41,7 @@ fn theory_peak(run: &Run, cell: &Cell) -> f64 {
 
 /// The best rival at its own best peak rate, and the chosen schedule at its best: mean paired
 /// difference over the seeds (chosen minus rival) with its interval.
-fn against_rivals(run: &Run) -> Option<(&Cell, &Cell, f64, [f64; 2])> {
+fn against_rivals(run: &Run) -> Option<(&Cell, &Cell, f64, Option<[f64; 2]>)> {
     let own = run.best(run.config.shape)?;
     let rival = run
         .config
@@ -49,13 +50,7 @@ fn against_rivals(run: &Run) -> Option<(&Cell, &Cell, f64, [f64; 2])> {
         .filter(|s| *s != run.config.shape)
         .filter_map(|s| run.best(s))
         .min_by(|a, b| a.final_loss().total_cmp(&b.final_loss()))?;
-    let pairs: Vec<f64> = own
-        .finals()
-        .iter()
-        .zip(rival.finals())
-        .map(|(a, b)| a - b)
-        .collect();
-    let (mean, interval) = stats::mean_interval(&pairs);
+    let (mean, interval) = gap(run, own, rival);
     Some((own, rival, mean, interval))
 }
 
@@ -211,18 +206,23 @@ pub(in crate::labs::lr) fn summary(run: &Run) -> String {
             cell.final_loss()
         ),
     };
-    if let Some((own, rival, mean, [low, high])) = against_rivals(run) {
+    if let Some((own, rival, mean, interval)) = against_rivals(run) {
         let edge = if run.at_edge(own) || run.at_edge(rival) {
             "; a best rate lies at the end of the grid, widen it"
         } else {
             ""
         };
-        let clear = if own.curves.len() < 2 {
-            String::new()
-        } else if low > 0.0 || high < 0.0 {
-            format!(", 95 % interval {low:.4} to {high:.4}")
-        } else {
-            ", no clear difference over the seeds".to_owned()
+        let refits = run.config.problem == Problem::Log;
+        let clear = match interval {
+            None => String::new(),
+            Some([low, high]) if low <= 0.0 && high >= 0.0 => {
+                let over = if refits { "refits" } else { "seeds" };
+                format!(", no clear difference over the {over}")
+            }
+            Some([low, high]) if refits => {
+                format!(", {low:+.4} to {high:+.4} over the refits")
+            }
+            Some([low, high]) => format!(", 95 % interval {low:.4} to {high:.4}"),
         };
         let name = rival.name();
         return format!(

@@ -1,10 +1,11 @@
 //! The tables of a run.
 
-use crate::core::{Table, stats};
+use super::standings;
+use crate::core::Table;
 use crate::labs::lr::continuation::LogFacts;
-use crate::labs::lr::dialect_report;
-use crate::labs::lr::model::{Cell, Run};
+use crate::labs::lr::model::Run;
 use crate::labs::lr::plan::cost;
+use crate::labs::lr::{dialect_report, files};
 
 /// Named tables.
 pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
@@ -35,17 +36,10 @@ pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
             ]);
         }
     }
-    let rates = Table {
-        columns: vec!["step".to_owned(), "lr".to_owned()],
-        rows: run.chosen().map_or_else(Vec::new, |cell| {
-            let s = &cell.schedule;
-            (0..s.updates).map(|i| vec![i as f64, s.rate(i)]).collect()
-        }),
-    };
     let mut out = vec![
         ("runs", runs),
-        ("ranking", ranking(run)),
-        ("schedule", rates),
+        ("ranking", standings::table(run)),
+        ("schedule", files::table(run)),
         ("loss", loss_table(run)),
         ("dialects", dialect_report::table(run)),
     ];
@@ -53,45 +47,6 @@ pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
         out.push(("branches", branches(log)));
     }
     out
-}
-
-/// Every schedule at its best peak rate, the lowest final loss first.
-fn ranking(run: &Run) -> Table {
-    let mut rows: Vec<Vec<f64>> = run
-        .config
-        .shapes()
-        .into_iter()
-        .filter_map(|shape| {
-            let best = run.best(shape)?;
-            let (mean, [low, high]) = stats::mean_interval(&best.finals());
-            let tried = run.of_shape(shape);
-            let diverged: usize = tried.map(Cell::diverged).sum();
-            Some(vec![
-                shape.index() as f64,
-                best.schedule.peak,
-                mean,
-                low,
-                high,
-                best.curves.len() as f64,
-                diverged as f64,
-            ])
-        })
-        .collect();
-    rows.sort_by(|a, b| a[2].total_cmp(&b[2]));
-    Table {
-        columns: [
-            "schedule",
-            "best_peak_rate",
-            "final_loss",
-            "interval_low",
-            "interval_high",
-            "runs",
-            "diverged_runs",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
-        rows,
-    }
 }
 
 /// Branches of the stable run; the last columns are the updates of the family so far and those of a

@@ -21,7 +21,9 @@ pub(super) use growing::TRACES as GROWING;
 pub(super) use relabel::TRACES as RELABEL;
 pub(super) use search::Probe;
 pub(super) use sparse::TRACES as SPARSE;
-pub(super) use streamed::{DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, scale_of};
+pub(super) use streamed::{
+    DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, overlap_loss, scale_of,
+};
 pub(super) use task::ITERATES;
 pub(super) use valley::{STEEP, TRACES as VALLEY};
 
@@ -339,11 +341,10 @@ impl Job for SteeredWork {
             return Ok(Step::Working);
         }
         if let Some(job) = &mut self.rivals {
-            if let Step::Done(run) = job.step()? {
-                self.cells.extend(run.cells.iter().cloned());
-                self.rivals = None;
-            }
-            return Ok(Step::Working);
+            let Step::Done(run) = job.step()? else {
+                return Ok(Step::Working);
+            };
+            self.cells.extend(run.cells.iter().cloned());
         }
         let cells = std::mem::take(&mut self.cells);
         let probes = std::mem::take(&mut self.probes);

@@ -18,7 +18,7 @@ pub(super) static MAMBANUT: Exhibit = Exhibit {
         arxiv: "2412.00626",
     },
     basis: Basis::Code,
-    deviations: "The sampling schedule alone. The authors also weigh every instance by its overlap and the size of its data set, which classification does not have. Day is the digits stream; night is the same digits with a quarter of the light under the same noise.",
+    deviations: "Only the sampling schedule is trained. The authors also weigh every instance by its overlap and the size of its data set; classification has no overlap, so that loss is a chart. Day is the digits stream; night is the same digits with a quarter of the light under the same noise.",
     equation: "w_night = r e / E, w_day = 1; share of night samples = w_night / (w_day + w_night)",
     symbols: &[
         ("e / E", "share of the run done; E is 150 epochs there"),

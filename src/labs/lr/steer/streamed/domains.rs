@@ -25,6 +25,15 @@ pub(in crate::labs::lr) const TRACES: [&str; 3] = [
     "held-out loss, night",
 ];
 
+/// The authors' loss of an instance with this overlap (`IoU`, above 0 to 1) in a data set of `n`
+/// instances, where the largest set has `largest`:
+/// `-(ln(largest / n) + 1/2)^(1 - IoU) ln IoU + IoU (1 - IoU)`. Instances of small sets weigh more, the
+/// more so the worse they are found.
+pub(in crate::labs::lr) fn overlap_loss(iou: f64, n: f64, largest: f64) -> f64 {
+    let weight = num::pow(num::ln(largest / n) + 0.5, 1.0 - iou);
+    iou * (1.0 - iou) - weight * num::ln(iou)
+}
+
 /// Puts weights into a network in single precision.
 pub(super) fn put(net: &mut Mlp, w: &[f64]) {
     for (p, w) in net.params_mut().iter_mut().zip(w) {
@@ -184,6 +193,16 @@ mod tests {
         assert_eq!(ramped.share(0), 0.0);
         assert!((ramped.share(199) - 2.0 / 3.0).abs() < 2e-3);
         assert_eq!(model(Night::Never, 2.0).share(150), 0.0);
+    }
+
+    #[test]
+    fn overlaps_of_small_sets_weigh_more_and_a_perfect_one_costs_nothing() {
+        // A set e^1.5 times smaller than the largest at half overlap: (1.5 + 1/2)^(1/2) ln 2 + 1/4.
+        let n = num::exp(-1.5);
+        let want = std::f64::consts::SQRT_2 * std::f64::consts::LN_2 + 0.25;
+        assert!((overlap_loss(0.5, n, 1.0) - want).abs() < 1e-14);
+        assert_eq!(overlap_loss(1.0, 0.01, 1.0), 0.0);
+        assert!(overlap_loss(0.3, 0.01, 1.0) > overlap_loss(0.3, 1.0, 1.0));
     }
 
     #[test]

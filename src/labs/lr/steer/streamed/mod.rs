@@ -10,7 +10,7 @@ mod text;
 mod transformer;
 
 pub(in crate::labs::lr) use bigram::TRACES as MASKING;
-pub(in crate::labs::lr) use domains::TRACES as DOMAINS;
+pub(in crate::labs::lr) use domains::{TRACES as DOMAINS, overlap_loss};
 pub(in crate::labs::lr) use logistic::TRACES as LOGISTIC;
 pub(in crate::labs::lr) use modules::TRACES as MODULES;
 pub(in crate::labs::lr) use robust::{LEVELS, TRACES as ROBUST, scale_of};
