@@ -8,7 +8,7 @@ use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
 use schedlab::labs::serving::engine::{
     Emitted, Engine, Entry, Fault, FaultKind, FleetPlan, Formed, Incident, Landed, MoveRule, Moved,
-    Note, Oracle, Phase, Rebalance, Requests, Scale, Sink, Turn,
+    Note, Oracle, Phase, PowerRow, Rebalance, Requests, Scale, Sink, Turn,
 };
 use schedlab::labs::serving::{
     Config, Ending, FaultChoice, Log, Migration, Preemption, Routing, Run, Scheduler, Serving,
@@ -61,6 +61,11 @@ fn config(schedulers: Vec<Scheduler>) -> impl Strategy<Value = Config> {
                 },
                 swap_gib: [0.01, 10.0][seed as usize % 2],
                 time_limit_secs: 5000.0,
+                switch_every: 1 + seed % 30,
+                swap_group: 1 + seed % 5,
+                swap_beside: seed % 2 == 0,
+                swap_keeps: seed % 3 > 0,
+                layer_groups: 1 + seed % 17,
                 prefill_instances: [0, 0, 1][seed as usize % 3],
                 // From copies that take seconds to free ones.
                 transfer_gbps: [0.001, 0.05, 10.0][(seed / 2) as usize % 3],
@@ -99,6 +104,17 @@ fn plan() -> impl Strategy<Value = (bool, bool, bool, f64, f64, u32, Vec<Fault>)
         0_u32..30,
         faults(),
     )
+}
+
+/// The instances as a row of servers whose clocks fall with its power.
+fn row(config: &Config, budget: f64) -> Option<PowerRow> {
+    let watched = Config {
+        power_row: true,
+        power_caps: true,
+        row_budget: budget,
+        ..config.clone()
+    };
+    watched.fleet().and_then(|plan| plan.power)
 }
 
 /// The engine of a config with a plan, before its first event.
@@ -145,6 +161,8 @@ fn engine(
         headroom_blocks: headroom,
         on_demand: moves,
         split_secs: scales.then_some(2.0 * period),
+        // Of a budget that is always exceeded, or never.
+        power: row(config, 0.1 + 0.1 * f64::from(headroom)),
         faults,
     };
     engine

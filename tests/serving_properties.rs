@@ -74,6 +74,11 @@ fn config() -> impl Strategy<Value = Config> {
                 promotion_steps: 1 + seed % 4,
                 rank_tau: 0.5,
                 time_limit_secs: 5000.0,
+                switch_every: 1 + seed % 30,
+                swap_group: 1 + seed % 5,
+                swap_beside: seed % 2 == 0,
+                swap_keeps: seed % 3 > 0,
+                layer_groups: 1 + seed % 17,
                 prefill_instances: (seed / 5) % replicas,
                 // From transfers that take seconds to free ones.
                 transfer_gbps: [0.001, 0.05, 10.0][seed as usize % 3],

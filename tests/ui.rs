@@ -197,13 +197,13 @@ fn screenshots() {
                     harness.state_mut().run_command(Command::Compare);
                     settle(&mut harness);
                 }
-                // A tab or button to press: TAB=Schedules.
-                if let Ok(tab) = std::env::var("TAB")
-                    && let Some(node) = harness.query_by_label(&tab)
-                {
-                    node.click();
-                    harness.step();
-                    settle(&mut harness);
+                // Tabs or buttons to press: TAB=Schedules, TAB="Capacity>Phase diagram".
+                for tab in std::env::var("TAB").unwrap_or_default().split('>') {
+                    if let Some(node) = harness.query_by_label(tab) {
+                        node.click();
+                        harness.step();
+                        settle(&mut harness);
+                    }
                 }
                 if std::env::var("SWEEP").is_ok() && harness.state().link().is_some() {
                     harness.state_mut().run_command(Command::Sweep);
@@ -268,6 +268,37 @@ fn readme_pictures() {
     harness.ctx.set_theme(egui::Theme::Dark);
     open(&mut harness, "#pruning");
     picture(&mut harness, 0.8, "pruning-dark");
+}
+
+#[test]
+fn the_phase_diagram_tells_who_serves_most_and_a_cell_becomes_the_targets() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#serving");
+    for press in ["Capacity", "Phase diagram", "Draw the phase diagram"] {
+        harness.get_by_label(press).click();
+        harness.step();
+        harness.step();
+    }
+    assert!(
+        harness.query_by_label("Cancel diagram").is_some(),
+        "under way"
+    );
+    settle(&mut harness);
+    let before = harness.state().snapshot()["setups"][0]["setup"]["config"].clone();
+    harness.get_by_label("Phase diagram map").focus();
+    harness.step();
+    harness.key_press(egui::Key::Enter);
+    harness.step();
+    settle(&mut harness);
+    let after = harness.state().snapshot()["setups"][0]["setup"]["config"].clone();
+    assert_ne!(before, after, "the corner's targets are set");
+    assert_eq!(after["slo_ttft_secs"], 0.25, "{after}");
+    assert!(
+        harness
+            .query_by_label_contains("setups have changed")
+            .is_none(),
+        "targets change no run"
+    );
 }
 
 #[test]

@@ -779,6 +779,8 @@ fn a_heat_map_is_driven_by_keys_and_says_its_values() {
                     cells: &cells,
                     unit: "s",
                     current: Some([1, 1]),
+                    owners: None,
+                    click: "A click opens it.",
                 };
                 if let Some(cell) = heatmap_ui(ui, &map, vec2(400.0, 360.0)) {
                     *picked = Some(cell);

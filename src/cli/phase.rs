@@ -6,7 +6,7 @@ use super::{OK, files, parallel, run, say};
 use crate::core::{Error, Result, num, parse_number};
 use crate::labs::Setup;
 use crate::labs::serving::Config;
-use crate::labs::serving::capacity::{Load, goodput, latencies, winner};
+use crate::labs::serving::capacity::{Grid, Ladder, Load, latencies, usual_loads, winner};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ pub(super) fn phase(args: &PhaseArgs) -> Result<u8> {
     }
     let loads = match &args.loads {
         Some(text) => ladder("--loads", text)?,
-        None => num::logspace(0.1 * load.get(&base), 3.0 * load.get(&base), 12),
+        None => usual_loads(&base, 12)?,
     };
     let mut items: Vec<(Config, f64)> = Vec::new();
     for side in &sides {
@@ -99,23 +99,17 @@ pub(super) fn phase(args: &PhaseArgs) -> Result<u8> {
         },
     )?;
     let mut pooled = runs.chunks(args.seeds.max(1) as usize).map(<[_]>::concat);
-    let ladders: Vec<Vec<(f64, Vec<[f64; 2]>)>> = (sides.iter())
+    let ladders: Vec<Ladder> = (sides.iter())
         .map(|_| loads.iter().copied().zip(pooled.by_ref()).collect())
         .collect();
+    let grid = Grid {
+        ttft: ttft.clone(),
+        tpot: tpot.clone(),
+        share: args.attainment / 100.0,
+    };
+    let gpus: Vec<u64> = sides.iter().map(|s| s.config.gpus()).collect();
     // Per GPU, by row of TTFT, column of TPOT, setup.
-    let cells: Vec<Vec<Vec<f64>>> = (ttft.iter())
-        .map(|&first| {
-            let cell = |further: &f64| -> Vec<f64> {
-                (ladders.iter().zip(&sides))
-                    .map(|(ladder, side)| {
-                        goodput(ladder, [first, *further], args.attainment / 100.0)
-                            / side.config.gpus() as f64
-                    })
-                    .collect()
-            };
-            tpot.iter().map(cell).collect()
-        })
-        .collect();
+    let cells = grid.per_gpu(&ladders, &gpus);
     say(&in_words(args, load, &sides, (&ttft, &tpot), &cells));
     if let Some(path) = &args.out {
         let report = json!({

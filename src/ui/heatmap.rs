@@ -1,6 +1,6 @@
 //! A small heat map with its values written in, driven by pointer and keys.
 
-use super::theme::Palette;
+use super::theme::{Palette, mix};
 use super::{a11y, format};
 use egui::{Align2, FontId, Key, Modifiers, Rect, Sense, Ui, Vec2, pos2, vec2};
 
@@ -19,9 +19,40 @@ pub struct HeatMap<'a> {
     pub unit: &'a str,
     /// The cell of the setup in front.
     pub current: Option<[usize; 2]>,
+    /// For a map of who is best: what each cell belongs to. Its colour is that of the series with
+    /// this number, its letter stands before the value, and the words tell both.
+    pub owners: Option<&'a [Owner]>,
+    /// What a click on a cell does, as a sentence.
+    pub click: &'a str,
+}
+
+/// What a cell of a map of who is best belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A clear winner, counted from 0.
+    One(usize),
+    /// Several that are as good as each other.
+    Shared,
+    /// Nobody.
+    Nobody,
+}
+
+impl Owner {
+    /// A, B, … for a winner, = for several, · for nobody.
+    pub fn letter(self) -> char {
+        match self {
+            Self::One(i) => (b'A' + (i % 26) as u8) as char,
+            Self::Shared => '=',
+            Self::Nobody => '·',
+        }
+    }
 }
 
 impl HeatMap<'_> {
+    fn owner(&self, [x, y]: [usize; 2]) -> Option<Owner> {
+        (self.owners?).get(y * self.axes[0].len() + x).copied()
+    }
+
     fn cell(&self, [x, y]: [usize; 2]) -> f64 {
         self.cells
             .get(y * self.axes[0].len() + x)
@@ -30,13 +61,22 @@ impl HeatMap<'_> {
     }
 
     fn words(&self, at: [usize; 2]) -> String {
+        let owner = match self.owner(at) {
+            None => String::new(),
+            Some(Owner::Nobody) => "nobody".to_owned(),
+            Some(Owner::Shared) => "within 5 % of each other, ".to_owned(),
+            Some(one) => format!("{}, ", one.letter()),
+        };
+        let value = match self.owner(at) {
+            Some(Owner::Nobody) => String::new(),
+            _ => format::quantity(self.cell(at), self.unit),
+        };
         format!(
-            "{} {}, {} {}: {}",
+            "{} {}, {} {}: {owner}{value}",
             self.titles[0],
             format::number(self.axes[0][at[0]]),
             self.titles[1],
             format::number(self.axes[1][at[1]]),
-            format::quantity(self.cell(at), self.unit)
         )
     }
 }
@@ -76,13 +116,33 @@ pub fn heatmap_ui(ui: &mut Ui, map: &HeatMap<'_>, size: Vec2) -> Option<[usize; 
             } else {
                 0.5
             };
-            let fill = palette.sequential_at(t as f32);
+            let owner = map.owner([x, y]);
+            let fill = match owner {
+                None => palette.sequential_at(t as f32),
+                Some(Owner::One(i)) => {
+                    let color = palette.series[i % palette.series.len()];
+                    mix(
+                        palette.background,
+                        color,
+                        0.35 + 0.5 * (value / high.max(1e-300)) as f32,
+                    )
+                }
+                Some(Owner::Shared) => mix(palette.background, palette.muted, 0.35),
+                Some(Owner::Nobody) => palette.background,
+            };
             painter.rect_filled(at, 0.0, fill);
-            if cell.x >= 38.0 && cell.y >= 14.0 {
+            let room = if owner.is_some() { 12.0 } else { 38.0 };
+            if cell.x >= room && cell.y >= 14.0 {
+                let words = match owner {
+                    None => format::number(value),
+                    Some(Owner::Nobody) => Owner::Nobody.letter().to_string(),
+                    Some(owner) if cell.x < 50.0 => owner.letter().to_string(),
+                    Some(owner) => format!("{} {}", owner.letter(), format::number(value)),
+                };
                 painter.text(
                     at.center(),
                     Align2::CENTER_CENTER,
-                    format::number(value),
+                    words,
                     font.clone(),
                     ink_on(fill),
                 );
@@ -137,7 +197,7 @@ pub fn heatmap_ui(ui: &mut Ui, map: &HeatMap<'_>, size: Vec2) -> Option<[usize; 
         |at| map.words(at),
     );
     a11y::picture(&response, map.name, &summary);
-    let tip = cursor.map(|at| format!("{}. A click opens it.", map.words(at)));
+    let tip = cursor.map(|at| format!("{}. {}", map.words(at), map.click));
     if let Some(tip) = tip {
         response.on_hover_text_at_pointer(tip);
     }

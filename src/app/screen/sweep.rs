@@ -388,6 +388,8 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             cells: &cells,
             unit: &unit,
             current: at(x).zip(at(y)).map(|(x, y)| [x, y]),
+            owners: None,
+            click: "A click opens it.",
         };
         let width = ui.available_width().clamp(240.0, 520.0);
         let [px, py] = heatmap_ui(ui, &map, vec2(width, width * 0.9))?;

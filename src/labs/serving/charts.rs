@@ -13,6 +13,134 @@ const POINTS: usize = 1500;
 /// Bins of a rate over time.
 const BINS: usize = 160;
 
+/// Blocks copied per second to the host and back, for runs in which requests are swapped.
+pub(super) fn copies(config: &Config, log: &Log, end: f64) -> Option<Chart> {
+    if !config.swaps() || end <= 0.0 {
+        return None;
+    }
+    let width = end / BINS as f64;
+    let mut counts = vec![[0.0_f64; 2]; BINS];
+    for swap in &log.swaps {
+        let bin = ((swap.at / width) as usize).min(BINS - 1);
+        counts[bin][usize::from(!swap.out)] += f64::from(swap.blocks);
+    }
+    let rate = |which: usize| -> Vec<[f64; 2]> {
+        (counts.iter().enumerate())
+            .map(|(b, count)| [width * b as f64, count[which] / width])
+            .collect()
+    };
+    Some(Chart {
+        id: "swap_copies",
+        title: "Copies to the host and back",
+        doc: "KV blocks copied per second in each stretch of time: out when the copy begins, back when the request can go on.",
+        x: time_axis(),
+        y: Axis::zero_based("copied", "blocks/s"),
+        series: vec![
+            Series::new("out", SeriesKind::Stairs, rate(0)),
+            Series::new("back", SeriesKind::Stairs, rate(1)),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    })
+}
+
+/// Servers with a line of their own.
+const SERVERS: [&str; 6] = [
+    "server 0", "server 1", "server 2", "server 3", "server 4", "server 5",
+];
+
+/// Power of a row of servers, and of some of its servers.
+pub(super) fn row(config: &Config, log: &Log) -> Vec<Chart> {
+    if !config.watches_power() {
+        return Vec::new();
+    }
+    let meter = &log.meter;
+    let end = log.iterations.ended.last().copied().unwrap_or(0.0);
+    let flat = |name, share: f64| {
+        Series::line(name, vec![[0.0, 100.0 * share], [end, 100.0 * share]]).as_reference()
+    };
+    let course = |values: &mut dyn Iterator<Item = f64>| -> Vec<[f64; 2]> {
+        let all: Vec<[f64; 2]> = (meter.from.iter().zip(values))
+            .map(|(at, share)| [*at, 100.0 * share])
+            .collect();
+        thinned(all.len(), POINTS).map(|i| all[i]).collect()
+    };
+    let n = config.replicas as usize;
+    let mut sum = vec![Series::new(
+        "row",
+        SeriesKind::Stairs,
+        course(&mut meter.row.iter().copied()),
+    )];
+    if config.power_caps {
+        sum.push(flat("first threshold", config.cap_first));
+        sum.push(flat("second threshold", config.cap_second));
+    }
+    sum.push(flat("budget", 1.0));
+    let some = SERVERS.iter().take(n).enumerate();
+    let each = some
+        .map(|(i, name)| Series::new(*name, SeriesKind::Stairs, course(&mut meter.server(i, n))));
+    let chart = |id, title, doc, y, series| Chart {
+        id,
+        title,
+        doc,
+        x: time_axis(),
+        y,
+        series,
+        marks: Vec::new(),
+        on_timeline: true,
+    };
+    vec![
+        chart(
+            "row_power",
+            "Power of the row",
+            "Mean power of all servers between two looks, over the budget of the row. Peaks of single servers come at different times, so the sum is much calmer than its parts.",
+            Axis::zero_based("share of the budget", "%"),
+            sum,
+        ),
+        chart(
+            "server_power",
+            "Power of single servers",
+            "Mean power of the first servers between two looks, over their thermal design power.",
+            Axis::zero_based("share of the design power", "%"),
+            each.collect(),
+        ),
+    ]
+}
+
+/// Which layers run prompts, under layered prefill.
+pub(super) fn layers(config: &Config, log: &Log) -> Option<Chart> {
+    if !config.scheduler.has(Feature::Layered) {
+        return None;
+    }
+    let edge = |which: usize| -> Vec<[f64; 2]> {
+        (log.layers.iter())
+            .map(|&(at, part)| {
+                [
+                    at,
+                    if part[which].is_nan() {
+                        0.0
+                    } else {
+                        100.0 * part[which]
+                    },
+                ]
+            })
+            .collect()
+    };
+    Some(Chart {
+        id: "prefill_layers",
+        title: "Layers that run prompts",
+        doc: "First and last of the layers that run prompt tokens in each iteration, as a share of all: prompts climb through the model group by group. Under chunked prefill every chunk takes all layers. Both at 0: decodes alone. Long runs show their beginning.",
+        x: time_axis(),
+        y: Axis::zero_based("layers", "%"),
+        series: vec![
+            Series::new("up to", SeriesKind::Stairs, edge(1)),
+            Series::new("from", SeriesKind::Stairs, edge(0)),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    })
+}
+
 /// What charts are drawn from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {

@@ -1,7 +1,7 @@
 //! The evaluation of a run that is over, in short steps: a million requests take as many steps as
 //! they need, and the page goes on drawing.
 
-use super::charts::{CHARTS, Facts};
+use super::charts::{self, CHARTS, Facts};
 use super::config::Config;
 use super::engine::{Engine, Phase};
 use super::log::{Gather, Log, Segment};
@@ -181,6 +181,11 @@ impl Closing {
         let each = instances::chart(config, &self.log, self.results.end);
         let place = self.charts.len().min(4);
         self.charts.splice(place..place, each);
+        let copies = charts::copies(config, &self.log, self.results.end);
+        self.charts.splice(place..place, copies);
+        let layers = charts::layers(config, &self.log);
+        self.charts.splice(0..0, layers);
+        self.charts.splice(0..0, charts::row(config, &self.log));
         Some(Run::new(Inner {
             config: config.clone(),
             recording: self.recording.clone(),

@@ -4,6 +4,7 @@
 
 mod gaps;
 mod gather;
+mod meter;
 mod rows;
 mod sketch;
 mod spans;
@@ -11,19 +12,23 @@ mod usage;
 
 pub use gaps::{Gaps, Sorted};
 pub use gather::Gather;
+pub use meter::Meter;
 pub use rows::Iterations;
 pub use sketch::Sketch;
 pub use usage::Usage;
 
 use super::cost::power::prefill_draw;
 use super::engine::{
-    Desk, Emitted, Entry, Formed, Incident, Landed, Moved, Note, Phase, Sink, Swapped,
+    Desk, Emitted, Entry, Formed, Incident, Landed, Metered, Moved, Note, Phase, Sink, Swapped,
 };
 use rows::Counts;
 use spans::Together;
 
 /// Stretches from which on decodes and the stalls between them are one stretch.
 const FINE_SEGMENTS: usize = 1 << 21;
+
+/// Iterations of which the layers that ran prompts are kept.
+const MOST_LAYERS: usize = 1 << 14;
 
 /// What a request does during a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +132,19 @@ pub struct Log {
     pub processed: u64,
     /// Seconds of one stage, summed over iterations.
     pub busy_stage_secs: f64,
-    /// The same, weighted by how much power the prefill draws.
+    /// The same, weighted by the dynamic power under caps over that outside any.
+    pub work_draw_secs: f64,
+    /// That, weighted by how much power the prefill draws.
     pub prefill_draw_secs: f64,
+    /// Looks at the power of a row of servers.
+    pub meter: Meter,
+    /// Experts whose weights were read, summed over layers and iterations.
+    pub expert_loads: f64,
+    /// The part of them in iterations with prompts.
+    pub prefill_expert_loads: f64,
+    /// Which part of the layers ran prompts, by the time of forming: first and last layer over all,
+    /// NaN without prompts. Of the first iterations only.
+    pub layers: Vec<(f64, [f64; 2])>,
     segments: Vec<(u32, Segment)>,
     fine: usize,
     follow: Vec<Follow>,
@@ -175,7 +191,12 @@ impl Log {
             kv_integral: 0.0,
             processed: 0,
             busy_stage_secs: 0.0,
+            work_draw_secs: 0.0,
             prefill_draw_secs: 0.0,
+            meter: Meter::default(),
+            expert_loads: 0.0,
+            prefill_expert_loads: 0.0,
+            layers: Vec::new(),
             segments: Vec::new(),
             fine: FINE_SEGMENTS,
             follow: vec![fresh; n],
@@ -281,7 +302,23 @@ impl Sink for Log {
         self.iterations.push(batch, &counts);
         self.busy_stage_secs += batch.stage_secs;
         self.swap_secs += batch.swap_secs;
-        self.prefill_draw_secs += batch.stage_secs * prefill_draw(batch.work.prefill);
+        self.work_draw_secs += batch.stage_secs * batch.dynamic;
+        self.prefill_draw_secs +=
+            batch.stage_secs * prefill_draw(batch.work.prefill) * batch.dynamic;
+        self.expert_loads += batch.expert_loads;
+        if batch.work.prefill > 0 {
+            self.prefill_expert_loads += batch.expert_loads;
+        }
+        let layered = batch.work.layered;
+        if layered.groups > 0 && self.layers.len() < MOST_LAYERS {
+            let share = |group: u32| f64::from(group) / f64::from(layered.groups);
+            let part = if batch.work.prefill == 0 {
+                [f64::NAN; 2]
+            } else {
+                [share(layered.group), share(layered.group + 1)]
+            };
+            self.layers.push((batch.at, part));
+        }
     }
 
     fn started(&mut self, iteration: u64, at: f64) {
@@ -418,6 +455,10 @@ impl Sink for Log {
         });
     }
 
+    fn metered(&mut self, metered: &Metered<'_>) {
+        self.meter.push(metered);
+    }
+
     fn cut(&mut self, iteration: u64, at: f64) {
         self.starts.retain(|s| s.0 != iteration);
         self.iterations.cut(iteration, at);
@@ -445,18 +486,22 @@ impl Sink for Log {
                     tokens,
                 });
             }
-            Note::SwappedOut(Swapped { request, blocks }) => {
+            Note::SwappedOut(Swapped {
+                request, copied, ..
+            }) => {
                 let Follow { since, doing, .. } = self.follow[request as usize];
                 self.close(request, since, at, doing);
                 let follow = &mut self.follow[request as usize];
                 follow.since = at;
                 follow.doing = Stretch::Swapped;
                 self.live_tokens -= u64::from(follow.kv_tokens);
-                self.swap(at, request, blocks, true);
+                self.swap(at, request, copied, true);
             }
-            Note::SwappedIn(Swapped { request, blocks }) => {
+            Note::SwappedIn(Swapped {
+                request, copied, ..
+            }) => {
                 self.live_tokens += u64::from(self.follow[request as usize].kv_tokens);
-                self.swap(at, request, blocks, false);
+                self.swap(at, request, copied, false);
             }
             Note::Released(request) => {
                 let Follow { since, .. } = self.follow[request as usize];

@@ -1,7 +1,7 @@
 //! Headline numbers of a run.
 
 use super::config::Config;
-use super::cost::power;
+use super::cost::{CostModel, power};
 use super::log::Log;
 use super::results::{Ending, Ordered, Results};
 use crate::core::stats::percentile_sorted;
@@ -52,6 +52,14 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
     if config.swaps() {
         out.extend(swapping(log));
     }
+    if let CostModel::Roofline(roofline) = config.cost_model()
+        && config.shape().experts.is_some()
+    {
+        out.extend(experts(log, roofline.expert_bytes()));
+    }
+    if config.watches_power() {
+        out.extend(row(log));
+    }
     if config.pools().is_some() {
         out.extend(transfers(log));
     }
@@ -66,6 +74,65 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
         });
     }
     out
+}
+
+fn row(log: &Log) -> [Metric; 3] {
+    let meter = &log.meter;
+    let metric = |id, name, value, doc| Metric {
+        id,
+        name,
+        unit: "%",
+        value: 100.0 * value,
+        better: Better::Lower,
+        doc,
+    };
+    [
+        metric(
+            "row_power_max_percent",
+            "Row power, highest",
+            meter.highest,
+            "Highest power of the row between two looks, over its budget.",
+        ),
+        metric(
+            "power_capped_percent",
+            "Time under caps",
+            meter.secs[1] / meter.secs[0],
+            "Share of the time in which some clocks were held down.",
+        ),
+        metric(
+            "power_brake_percent",
+            "Time braking",
+            meter.secs[3] / meter.secs[0],
+            "Share of the time in which all clocks were at half because the row drew its whole budget.",
+        ),
+    ]
+}
+
+fn experts(log: &Log, bytes: f64) -> [Metric; 2] {
+    let metric = |id, name, unit, value, doc| Metric {
+        id,
+        name,
+        unit,
+        value,
+        better: Better::Lower,
+        doc,
+    };
+    [
+        metric(
+            "expert_gb_per_output_token",
+            "Expert weights read per token",
+            "GB",
+            1e-9 * bytes * log.expert_loads / log.gaps.tokens_out() as f64,
+            "Weights of experts read from memory over output tokens: every iteration reads those that its tokens choose, in every layer, in expectation.",
+        ),
+        metric(
+            "prefill_expert_gb_per_output_token",
+            "Of these beside prompts",
+            "GB",
+            1e-9 * bytes * log.prefill_expert_loads / log.gaps.tokens_out() as f64,
+            "The part of them in iterations that run prompts.",
+        ),
+    ]
 }
 
 fn transfers(log: &Log) -> [Metric; 2] {

@@ -46,7 +46,7 @@ pub use config::{
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Flying, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{
-    Eviction, Gaps, Gather, Iterations, Log, Segment, Sketch, Sorted, Stretch, Swap, Usage,
+    Eviction, Gaps, Gather, Iterations, Log, Meter, Segment, Sketch, Sorted, Stretch, Swap, Usage,
 };
 pub use model::Run;
 pub use policies::Feature;
@@ -87,7 +87,11 @@ impl Lab for Serving {
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
         let router = config.routing.card().exhibit;
-        let id = if config.pools().is_some() && (config.on_demand || config.tuned_split) {
+        let id = if config.watches_power() {
+            "polca"
+        } else if config.clock < 1.0 {
+            "greener-llms"
+        } else if config.pools().is_some() && (config.on_demand || config.tuned_split) {
             "pd-serve"
         } else if config.pools().is_some() {
             "distserve"
@@ -129,6 +133,12 @@ impl Lab for Serving {
             if config.migrates() {
                 label.push_str(", migrating");
             }
+            if config.caps_power() {
+                label.push_str(", power capped");
+            }
+        }
+        if config.clock < 1.0 {
+            label = format!("{label}, clock {:.2}", config.clock);
         }
         label
     }

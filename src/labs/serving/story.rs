@@ -274,6 +274,7 @@ fn stop_words(head: &str, stop: Stop, config: &Config) -> String {
         Stop::Budget(budget) => format!("Budget: all {budget} tokens of this iteration went to requests before it."),
         Stop::StaticBatch(n) => format!("Order: a static batch runs with {n} unfinished request{}; nobody joins before it ends.", plural(n)),
         Stop::NotDue { waited, of } => format!("Order: prompts are admitted every {of} iterations; {waited} have passed."),
+        Stop::Layers { group, groups } => format!("Order: prompts run through group {group} of {groups} of the layers; nobody joins before they are through all."),
         Stop::Peak { peak, capacity } => format!("Memory to come: with {} the peak would be {peak} tokens; the pool has {capacity}.", head.to_lowercase()),
         Stop::Preempted => "Order: a running request was preempted for lack of blocks in this iteration, so nobody is admitted.".to_owned(),
         Stop::Room { need, free } => format!("Memory to come: {} and the outputs still to come need room for {need} tokens; {free} are free.", head.to_lowercase()),

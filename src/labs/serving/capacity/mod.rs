@@ -14,7 +14,9 @@ mod search;
 pub use bound::Bound;
 pub use compare::{Capacity, Compared, Comparison};
 pub use load::{Load, curve_loads};
-pub use phase::{goodput, latencies, winner};
+pub use phase::{
+    Grid, Ladder, Phases, goodput, latencies, together_and_apart, usual_loads, winner,
+};
 pub use search::{Found, Question, Search, Tried};
 
 #[cfg(test)]

@@ -6,11 +6,15 @@
 //! al., arXiv 2401.09670) and TaiChi (arXiv 2508.01989).
 
 use super::Load;
-use crate::core::{Result, finish};
-use crate::labs::serving::Serving;
+use crate::core::{Error, Job, Result, Step, finish, num};
 use crate::labs::serving::config::Config;
+use crate::labs::serving::policies::Feature;
 use crate::labs::serving::results::Ending;
+use crate::labs::serving::{Run, Serving};
 use crate::labs::{Lab as _, Library};
+
+/// Latencies at ascending loads.
+pub type Ladder = Vec<(f64, Vec<[f64; 2]>)>;
 
 /// Time to the first token and mean time per further token of every arrival; infinite where it
 /// never came, 0 per further token where there is none.
@@ -19,14 +23,167 @@ use crate::labs::{Lab as _, Library};
 /// A config that cannot run.
 pub fn latencies(config: &Config, load: Load, at: f64, data: &Library) -> Result<Vec<[f64; 2]>> {
     let run = finish(&mut *Serving::start(&load.put(config, at), data)?)?;
+    Ok(latencies_of(&run))
+}
+
+fn latencies_of(run: &Run) -> Vec<[f64; 2]> {
     let r = run.results();
-    Ok((0..r.len())
+    (0..r.len())
         .map(|i| match (r.ending[i], r.tpot[i]) {
             (Ending::Finished, tpot) if tpot.is_nan() => [r.ttft[i], 0.0],
             (Ending::Finished, tpot) => [r.ttft[i], tpot],
             _ => [f64::INFINITY; 2],
         })
+        .collect()
+}
+
+/// The axes of a phase diagram.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Targets for the first token in seconds, ascending.
+    pub ttft: Vec<f64>,
+    /// Targets for the mean time per further token in seconds, ascending.
+    pub tpot: Vec<f64>,
+    /// Share of the requests that has to keep both, 0 to 1.
+    pub share: f64,
+}
+
+impl Grid {
+    /// The load per GPU that every setup serves within every pair of targets: by row of the first
+    /// token, column of further tokens, setup.
+    pub fn per_gpu(&self, ladders: &[Ladder], gpus: &[u64]) -> Vec<Vec<Vec<f64>>> {
+        let cell = |first: f64, further: f64| -> Vec<f64> {
+            (ladders.iter().zip(gpus))
+                .map(|(ladder, gpus)| {
+                    goodput(ladder, [first, further], self.share) / (*gpus).max(1) as f64
+                })
+                .collect()
+        };
+        (self.ttft.iter())
+            .map(|&first| {
+                self.tpot
+                    .iter()
+                    .map(|&further| cell(first, further))
+                    .collect()
+            })
+            .collect()
+    }
+}
+
+/// The setup with its instances together, and split in every way into prefill and decode; a single
+/// instance becomes two.
+///
+/// # Errors
+/// A scheduler that cannot split its instances.
+pub fn together_and_apart(config: &Config) -> Result<Vec<Config>> {
+    if !config.scheduler.has(Feature::Pools) {
+        return Err(Error::out_of_range(
+            "scheduler",
+            config.scheduler.name(),
+            "one that can split its instances into prefill and decode, such as vLLM v0",
+        ));
+    }
+    let replicas = config.replicas.max(2);
+    Ok((0..replicas.min(4))
+        .map(|prefill_instances| Config {
+            replicas,
+            prefill_instances,
+            ..config.clone()
+        })
         .collect())
+}
+
+/// Loads of a ladder from a tenth of a setup's load to three times it.
+pub fn usual_loads(config: &Config, steps: usize) -> Result<Vec<f64>> {
+    let load = Load::of(config)?.get(config);
+    Ok(num::logspace(0.1 * load, 3.0 * load, steps))
+}
+
+/// Runs every setup at every load, for all targets at once.
+pub struct Phases {
+    setups: Vec<Config>,
+    load: Load,
+    loads: Vec<f64>,
+    seeds: u64,
+    data: Library,
+    work: Option<Box<dyn Job<Out = Run>>>,
+    /// Latencies of the runs that are over: by setup, load, seed.
+    done: Vec<Vec<[f64; 2]>>,
+}
+
+impl std::fmt::Debug for Phases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Phases {{ {} of {} }}", self.done.len(), self.all())
+    }
+}
+
+impl Phases {
+    /// Before the first run. All setups have the loads of the first.
+    ///
+    /// # Errors
+    /// Setups without a load, with loads of different kinds, or that cannot run.
+    pub fn new(setups: Vec<Config>, loads: Vec<f64>, seeds: u64, data: &Library) -> Result<Self> {
+        let Some(first) = setups.first() else {
+            return Err(Error::malformed("setups", "nothing to compare"));
+        };
+        let load = Load::of(first)?;
+        for config in &setups {
+            config.check()?;
+            if Load::of(config)? != load {
+                return Err(Error::malformed(
+                    "setups",
+                    "their loads are of different kinds; choose the same kind of arrivals",
+                ));
+            }
+        }
+        Ok(Self {
+            setups,
+            load,
+            loads,
+            seeds: seeds.max(1),
+            data: data.clone(),
+            work: None,
+            done: Vec::new(),
+        })
+    }
+
+    fn all(&self) -> usize {
+        self.setups.len() * self.loads.len() * self.seeds as usize
+    }
+}
+
+impl Job for Phases {
+    type Out = Vec<Ladder>;
+
+    fn step(&mut self) -> Result<Step<Vec<Ladder>>> {
+        let mut work = if let Some(work) = self.work.take() {
+            work
+        } else {
+            let place = self.done.len() as u64;
+            let per_setup = self.loads.len() as u64 * self.seeds;
+            let setup = &self.setups[(place / per_setup) as usize];
+            let at = self.loads[(place % per_setup / self.seeds) as usize];
+            let mut config = self.load.put(setup, at);
+            config.seed = setup.seed.wrapping_add(place % self.seeds);
+            Serving::start(&config, &self.data)?
+        };
+        match work.step()? {
+            Step::Working => self.work = Some(work),
+            Step::Done(run) => self.done.push(latencies_of(&run)),
+        }
+        if self.done.len() < self.all() {
+            return Ok(Step::Working);
+        }
+        let mut pooled = (self.done.chunks(self.seeds as usize)).map(<[_]>::concat);
+        let ladders =
+            (self.setups.iter()).map(|_| self.loads.iter().copied().zip(pooled.by_ref()).collect());
+        Ok(Step::Done(ladders.collect()))
+    }
+
+    fn progress(&self) -> f64 {
+        let under_way = self.work.as_ref().map_or(0.0, |w| w.progress());
+        (self.done.len() as f64 + under_way) / self.all().max(1) as f64
+    }
 }
 
 /// The highest load at which a `share` of the requests keeps both targets, from the latencies at
@@ -87,6 +244,50 @@ mod tests {
         assert_eq!(winner(&[0.0, 0.0]), None);
         assert_eq!(winner(&[3.0]), Some(0));
         assert_eq!(winner(&[]), None);
+    }
+
+    #[test]
+    fn the_job_finds_what_single_runs_find() {
+        let config = Config {
+            requests: 30,
+            ..Config::default()
+        };
+        let sides = together_and_apart(&config).unwrap();
+        let splits: Vec<_> = sides
+            .iter()
+            .map(|c| (c.replicas, c.prefill_instances))
+            .collect();
+        assert_eq!(splits, [(2, 0), (2, 1)]);
+        let (loads, data) = (vec![1.0, 3.0], Library::default());
+        let mut job = Phases::new(sides.clone(), loads.clone(), 2, &data).unwrap();
+        let ladders = finish(&mut job).unwrap();
+        for (side, ladder) in sides.iter().zip(&ladders) {
+            for (at, found) in ladder {
+                let of = |seed| {
+                    let config = Config {
+                        seed: side.seed + seed,
+                        ..side.clone()
+                    };
+                    latencies(&config, Load::Rate, *at, &data).unwrap()
+                };
+                assert_eq!(*found, [of(0), of(1)].concat());
+            }
+        }
+        let grid = Grid {
+            ttft: vec![0.5, 5.0],
+            tpot: vec![0.05, 0.5],
+            share: 0.9,
+        };
+        let cells = grid.per_gpu(&ladders, &[2, 2]);
+        for side in 0..2 {
+            assert!(cells[1][1][side] >= cells[0][0][side]);
+            assert!(cells[1][1][side] > 0.0);
+        }
+        let odd = Config {
+            scheduler: crate::labs::serving::Scheduler::Orca,
+            ..config
+        };
+        assert!(together_and_apart(&odd).is_err());
     }
 
     #[test]

@@ -90,6 +90,13 @@ impl Config {
                 format!("at most the {} instances", self.replicas),
             ));
         }
+        if self.caps_power() && self.cap_second < self.cap_first {
+            return Err(Error::out_of_range(
+                "cap_second",
+                self.cap_second,
+                format!("at least the first threshold, {}", self.cap_first),
+            ));
+        }
         if self.fault != FaultChoice::None && self.fault_instance >= self.replicas {
             return Err(Error::out_of_range(
                 "fault_instance",

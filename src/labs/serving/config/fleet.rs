@@ -1,8 +1,15 @@
 //! What a config says about moving requests, scaling and faults.
 
-use super::super::engine::{Fault, FaultKind, FleetPlan, MoveRule, Rebalance, Scale};
+use super::super::engine::{
+    Clocked, Fault, FaultKind, FleetPlan, MoveRule, PowerCaps, PowerRow, Rebalance, Scale,
+};
 use super::super::policies::Feature;
 use super::{Config, FaultChoice, Migration};
+use crate::core::num;
+use std::sync::Arc;
+
+/// Clock of the brake at the budget.
+const BRAKE: f64 = 0.5;
 
 impl Config {
     /// Whether requests can move between instances here.
@@ -18,6 +25,47 @@ impl Config {
     /// Whether instances start and stop with the load.
     pub fn scales(&self) -> bool {
         self.can_migrate() && self.scaling
+    }
+
+    /// Whether the power of the instances is looked at as that of a row of servers.
+    pub fn watches_power(&self) -> bool {
+        self.power_row && self.replicas > 1 && self.stages() == 1
+    }
+
+    /// Whether clocks follow it.
+    pub fn caps_power(&self) -> bool {
+        self.watches_power() && self.power_caps
+    }
+
+    /// The row of servers, if its power is looked at.
+    fn power(&self) -> Option<PowerRow> {
+        let dynamic = |clock: f64| num::pow(clock, self.power_exponent);
+        let clocked = |clock: f64| {
+            let slowed = Self {
+                clock: clock * self.clock,
+                ..self.clone()
+            };
+            Clocked {
+                clock,
+                dynamic: dynamic(clock),
+                cost: Arc::new(slowed.cost_model()),
+            }
+        };
+        self.watches_power().then(|| PowerRow {
+            budget: self.row_budget,
+            dynamic: dynamic(self.clock),
+            caps: self.power_caps.then(|| PowerCaps {
+                low: (self.low_priority_share * self.replicas as f64).round() as u32,
+                thresholds: [self.cap_first, self.cap_second],
+                hysteresis: self.cap_back,
+                clocks: [
+                    clocked(self.clock_low_first),
+                    clocked(self.clock_low_second),
+                    clocked(self.clock_high),
+                    clocked(BRAKE),
+                ],
+            }),
+        })
     }
 
     /// Whether something goes wrong.
@@ -60,7 +108,9 @@ impl Config {
         let kept = self.can_migrate() && self.batch_share > 0.0 && headroom >= 1.0;
         let forwards = self.pools().is_some() && self.on_demand;
         let split_secs = (self.pools().is_some() && self.tuned_split).then_some(self.split_secs);
+        let power = self.power();
         let any = forwards
+            || power.is_some()
             || split_secs.is_some()
             || rebalance.is_some()
             || scale.is_some()
@@ -75,6 +125,7 @@ impl Config {
             headroom_blocks: if kept { headroom as u32 } else { 0 },
             on_demand: forwards,
             split_secs,
+            power,
             faults,
         })
     }

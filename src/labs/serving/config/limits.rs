@@ -8,7 +8,12 @@ use super::{Allocation, Arrivals, Config, Lengths, Preemption, Routing, Schedule
 impl Config {
     /// Whether preempted requests are swapped out.
     pub fn swaps(&self) -> bool {
-        self.scheduler.has(Feature::Swap) && self.preemption == Preemption::Swap
+        self.scheduler.has(Feature::Swap) && self.preemption == Preemption::Swap || self.switches()
+    }
+
+    /// Whether priorities change and requests are swapped for it.
+    pub fn switches(&self) -> bool {
+        self.scheduler.has(Feature::Switch)
     }
 
     /// Memory of the host for swapped blocks, and the time of a copy: every GPU of an instance
@@ -16,9 +21,25 @@ impl Config {
     fn swap_space(&self, block_size: u64) -> Option<SwapSpace> {
         let gpus = (self.tensor_parallel() * self.stages()) as f64;
         let block_bytes = self.kv_bytes_per_token() * block_size as f64 / gpus;
+        let blocks = (self.swap_gib * (1_u64 << 30) as f64 / block_bytes) as u32;
+        let bandwidth = self.swap_gbps * 1e9;
+        if self.switches() {
+            return Some(SwapSpace {
+                blocks,
+                secs_per_block: block_bytes / bandwidth,
+                group: self.swap_group as u32,
+                secs_per_group: self.swap_copies as f64 * self.swap_start_micros * 1e-6,
+                beside: self.swap_beside,
+                keeps: self.swap_keeps,
+            });
+        }
         self.swaps().then(|| SwapSpace {
-            blocks: (self.swap_gib * (1_u64 << 30) as f64 / block_bytes) as u32,
-            secs_per_block: block_bytes / (self.swap_gbps * 1e9 * self.swap_share),
+            blocks,
+            secs_per_block: block_bytes / (bandwidth * self.swap_share),
+            group: 1,
+            secs_per_group: 0.0,
+            beside: false,
+            keeps: false,
         })
     }
 

@@ -42,6 +42,8 @@ pub struct Config {
     pub batch_size_cap: u64,
     /// Decode iterations between two tries of LightLLM to admit.
     pub max_waiting_iters: u64,
+    /// Most groups of layers of layered prefill.
+    pub layer_groups: u64,
     /// How Past-Future estimates whether a request fits.
     pub admission: Admission,
     /// Blocks that admission under a token budget asks for.
@@ -76,6 +78,18 @@ pub struct Config {
     pub swap_gbps: f64,
     /// Share of that bandwidth that copies of blocks reach.
     pub swap_share: f64,
+    /// Iterations between two changes of priority (FastSwitch).
+    pub switch_every: u64,
+    /// Blocks that lie side by side and are copied as one.
+    pub swap_group: u64,
+    /// Copies that a group takes: keys and values of every layer.
+    pub swap_copies: u64,
+    /// Time to start a copy in microseconds.
+    pub swap_start_micros: f64,
+    /// Whether copies go beside the batches.
+    pub swap_beside: bool,
+    /// Whether the host keeps its copy of a request that is back.
+    pub swap_keeps: bool,
     /// Share of the pool kept free at admission.
     pub watermark_fraction: f64,
     /// Tokens per KV block.
@@ -187,6 +201,26 @@ pub struct Config {
     pub split_secs: f64,
     /// Age of the figures that the router of reports sees, at most, in seconds.
     pub report_secs: f64,
+    /// Whether the instances are a row of servers whose power is looked at.
+    pub power_row: bool,
+    /// Power that the row may draw, in servers at their thermal design power.
+    pub row_budget: f64,
+    /// Whether clocks fall where the row comes near its budget.
+    pub power_caps: bool,
+    /// Share of the servers that have low priority, the first ones.
+    pub low_priority_share: f64,
+    /// Share of the budget above which servers of low priority are slowed.
+    pub cap_first: f64,
+    /// Share of the budget above which they are slowed more, and the others a little.
+    pub cap_second: f64,
+    /// How far below its threshold a cap is taken back, as a share of the budget.
+    pub cap_back: f64,
+    /// Clock of low priority above the first threshold.
+    pub clock_low_first: f64,
+    /// Clock of low priority above the second threshold.
+    pub clock_low_second: f64,
+    /// Clock of the others above the second threshold.
+    pub clock_high: f64,
     /// What goes wrong.
     pub fault: FaultChoice,
     /// Instance to which it happens.
@@ -293,6 +327,7 @@ impl Default for Config {
             quirk_waiting_only: false,
             batch_size_cap: 128,
             max_waiting_iters: 10,
+            layer_groups: 16,
             admission: Admission::PastFuture,
             allocation: Allocation::PerChunk,
             prefix_caching: false,
@@ -310,6 +345,12 @@ impl Default for Config {
             swap_gib: 4.0,
             swap_gbps: 25.0,
             swap_share: 0.3,
+            switch_every: 50,
+            swap_group: 64,
+            swap_copies: 64,
+            swap_start_micros: 10.0,
+            swap_beside: true,
+            swap_keeps: true,
             watermark_fraction: 0.01,
             block_size: 16,
             num_blocks: 3072,
@@ -365,6 +406,16 @@ impl Default for Config {
             tuned_split: false,
             split_secs: 60.0,
             report_secs: 1.0,
+            power_row: false,
+            row_budget: 20.0,
+            power_caps: true,
+            low_priority_share: 0.5,
+            cap_first: 0.8,
+            cap_second: 0.89,
+            cap_back: 0.05,
+            clock_low_first: 0.9,
+            clock_low_second: 0.79,
+            clock_high: 0.93,
             fault: FaultChoice::None,
             fault_instance: 0,
             fault_at_secs: 10.0,

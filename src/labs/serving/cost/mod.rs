@@ -97,6 +97,14 @@ impl CostModel {
         }
     }
 
+    /// Experts whose weights an iteration reads, summed over layers; 0 without experts.
+    pub fn expert_loads(&self, work: &Work) -> f64 {
+        match self {
+            Self::Linear(_) | Self::Hinge(..) => 0.0,
+            Self::Roofline(roofline) => roofline.expert_loads(work),
+        }
+    }
+
     /// What one of `stages` stages of an iteration spends its seconds on, in words.
     pub fn parts(&self, work: &Work, stages: u32) -> Vec<(&'static str, f64)> {
         let parts = f64::from(stages);
@@ -181,6 +189,8 @@ mod tests {
             kv_read: 40_300,
             prefill_past: 300,
             swap_blocks: 0,
+            swap_groups: 0,
+            layered: crate::labs::serving::engine::Layered::default(),
         };
         let roofline = Roofline::new(&Choices {
             shape: Model::Llama3_8b.shape().unwrap(),

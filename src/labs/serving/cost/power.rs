@@ -23,6 +23,11 @@ pub fn prefill_draw(prefill: u64) -> f64 {
     (prefill as f64 / FULL_PREFILL).min(1.0).sqrt()
 }
 
+/// Share that a batch draws above the idle one, at the highest clock.
+pub fn dynamic_draw(prefill: u64) -> f64 {
+    WORK_SHARE - IDLE_SHARE + PREFILL_SHARE * prefill_draw(prefill)
+}
+
 /// Joules of a run and its mean power in watts, all GPUs together.
 pub fn energy(config: &Config, log: &Log, end: f64) -> (f64, f64) {
     let gpu = config.gpu_spec().watts;
@@ -30,7 +35,7 @@ pub fn energy(config: &Config, log: &Log, end: f64) -> (f64, f64) {
     // Every stage runs its part of an iteration on its own GPUs.
     let gpus = (config.tensor_parallel() * config.stages()) as f64;
     let idle = IDLE_SHARE * config.gpus() as f64 * end;
-    let work = (WORK_SHARE - IDLE_SHARE) * log.busy_stage_secs * gpus;
+    let work = (WORK_SHARE - IDLE_SHARE) * log.work_draw_secs * gpus;
     let prefill = PREFILL_SHARE * log.prefill_draw_secs * gpus;
     let joules = gpu * (idle + dynamic * (work + prefill));
     (joules, joules / end)
@@ -46,8 +51,7 @@ pub fn over_time(config: &Config, log: &Log, end: f64, bins: usize) -> Vec<[f64;
     let it = &log.iterations;
     for i in 0..it.len() {
         // An iteration is on the GPUs of one stage after the other.
-        let share =
-            WORK_SHARE - IDLE_SHARE + PREFILL_SHARE * prefill_draw(u64::from(it.prefill[i]));
+        let share = dynamic_draw(u64::from(it.prefill[i]));
         let draw = gpu * dynamic * share * config.tensor_parallel() as f64;
         let (from, to) = (it.started[i], it.ended[i].min(end));
         if width <= 0.0 || from >= to || !(from.is_finite() && to.is_finite()) {

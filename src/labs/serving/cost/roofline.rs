@@ -123,6 +123,9 @@ impl Roofline {
 
     /// What an iteration spends its seconds on, on all its stages together.
     pub fn parts(&self, work: &Work) -> Parts {
+        if work.layered.groups > 1 && work.layered.tokens > 0 {
+            return self.layered_parts(work);
+        }
         let shape = &self.shape;
         let tokens = (work.prefill + work.decodes) as f64;
         let decode_past = (work.kv_read - work.prefill_past) as f64;
@@ -141,6 +144,66 @@ impl Roofline {
             reduce: 2.0 * shape.layers * self.reduce(tokens),
             cpu: self.cpu_secs,
         }
+    }
+
+    /// The same where prompts run through one of several groups of layers and decodes through all.
+    fn layered_parts(&self, work: &Work) -> Parts {
+        let shape = &self.shape;
+        let (prompts, decodes) = (work.layered.tokens as f64, work.decodes as f64);
+        let past = work.kv_read as f64;
+        // Of the layers in `share`: tokens there, and what attention of prompts computes.
+        let part = |share: f64, tokens: f64, quad: f64| {
+            let experts = shape.experts.map_or(0.0, |e| {
+                e.layers * self.expert_bytes * self.distinct_experts(tokens)
+            });
+            let linear = self.larger(
+                share * 2.0 * shape.params[1] * tokens,
+                share * (self.dense_bytes + experts),
+            );
+            let attention = self.larger(
+                4.0 * shape.layers
+                    * (shape.attention[0] * quad / 2.0 + share * shape.attention[1] * past),
+                share * shape.kv_bytes * (past + tokens),
+            );
+            let reduce = share * 2.0 * shape.layers * self.reduce(tokens);
+            (linear, attention, reduce)
+        };
+        let share = 1.0 / f64::from(work.layered.groups);
+        let active = part(share, prompts + decodes, work.quad as f64);
+        let mut parts = Parts {
+            linear: active.0,
+            attention: active.1,
+            reduce: active.2,
+            cpu: self.cpu_secs,
+        };
+        if work.decodes > 0 {
+            let others = part(1.0 - share, decodes, 0.0);
+            parts.linear.secs += others.0.secs;
+            parts.attention.secs += others.1.secs;
+            parts.reduce += others.2;
+        }
+        parts
+    }
+
+    /// Experts whose weights an iteration reads, summed over layers.
+    pub fn expert_loads(&self, work: &Work) -> f64 {
+        let Some(experts) = self.shape.experts else {
+            return 0.0;
+        };
+        let decodes = work.decodes as f64;
+        if work.layered.groups > 1 {
+            let share = 1.0 / f64::from(work.layered.groups);
+            let tokens = work.layered.tokens as f64 + decodes;
+            return experts.layers
+                * (share * self.distinct_experts(tokens)
+                    + (1.0 - share) * self.distinct_experts(decodes));
+        }
+        experts.layers * self.distinct_experts(work.prefill as f64 + decodes)
+    }
+
+    /// Bytes of the weights of one expert.
+    pub fn expert_bytes(&self) -> f64 {
+        self.expert_bytes
     }
 
     /// Seconds to hand the activations of a batch to the next stage.
@@ -211,6 +274,47 @@ mod tests {
             cpu_secs: 3e-4,
             expert_skew: 0.0,
         }
+    }
+
+    #[test]
+    fn layered_prefill_reads_fewer_experts_as_worked_out_by_hand() {
+        use crate::labs::serving::engine::Layered;
+        let roofline = Roofline::new(&choices(Model::Qwen3_30bA3b, Gpu::H100));
+        let chunk = |prefill: u64, decodes| Work {
+            prefill,
+            decodes,
+            ..Work::default()
+        };
+        let phase = |prompt: u64, groups: u32, decodes| {
+            let layered = (0..groups).map(|group| Work {
+                layered: Layered {
+                    groups,
+                    group,
+                    tokens: prompt,
+                },
+                ..chunk(prompt / u64::from(groups), decodes)
+            });
+            layered.map(|w| roofline.expert_loads(&w)).sum::<f64>()
+        };
+        // A prompt of 8192 tokens beside 16 decodes: 16 chunks of 512, or 16 groups of 3 layers.
+        let chunked = 16.0 * roofline.expert_loads(&chunk(512, 16));
+        assert_eq!(chunked.round(), 98_304.0);
+        assert_eq!(phase(8192, 16, 16).round(), 65_488.0);
+        // A prompt of 2048 tokens: 4 groups save 27 %; beside 64 decodes there is little to save.
+        let saved = |prompt, groups, decodes| {
+            let chunks = f64::from(groups) * roofline.expert_loads(&chunk(512, decodes));
+            1.0 - phase(prompt, groups, decodes) / chunks
+        };
+        assert!(
+            (saved(2048, 4, 16) - 0.27).abs() < 0.005,
+            "{}",
+            saved(2048, 4, 16)
+        );
+        assert!(
+            (saved(8192, 16, 64) - 0.02).abs() < 0.005,
+            "{}",
+            saved(8192, 16, 64)
+        );
     }
 
     #[test]

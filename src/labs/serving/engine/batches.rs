@@ -14,11 +14,13 @@ impl Engine {
             self.replicas[index].desk.batch.clear();
             self.replicas[index].desk.now = self.now;
             self.replicas[index].desk.stop = super::Stop::None;
+            self.replicas[index].desk.layered = super::Layered::default();
             if self.beside(index) == Beside::Plain {
                 self.dissolve(index, sink);
                 let replica = &mut self.replicas[index];
                 (replica.policy).next(&mut replica.desk, &mut self.requests, &self.limits);
             }
+            self.plan_copies(index);
             let replica = &mut self.replicas[index];
             for note in replica.desk.notes.drain(..) {
                 sink.noted(self.now, note);
@@ -27,9 +29,11 @@ impl Engine {
                 break;
             }
             let work = replica.desk.work(&self.requests);
-            replica.desk.copied = 0;
+            (replica.desk.copied, replica.desk.copied_groups) = (0, 0);
             let swap_secs = self.limits.swap_seconds(&work);
-            let stage_secs = self.limits.cost.stage_seconds(&work, self.limits.stages) + swap_secs;
+            let replica = &self.replicas[index];
+            let cost = (replica.clocked.as_ref()).map_or(&self.limits.cost, |c| &*c.cost);
+            let stage_secs = cost.stage_seconds(&work, self.limits.stages) + swap_secs;
             let stage_secs = stage_secs * self.replicas[index].slowdown;
             let flight = self.take_flight(index, stage_secs);
             let Flight {
@@ -58,9 +62,14 @@ impl Engine {
                 entries: if expand { &self.whole } else { entries },
                 cohort: if lumps { desk.cohort.running() } else { 0 },
                 work,
+                expert_loads: self.limits.cost.expert_loads(&work),
+                dynamic: self.replicas[index].dynamic(),
                 desk,
             });
             self.whole.clear();
+            if self.fleet.is_some() {
+                self.draw(index, Some(work.prefill));
+            }
             self.iterations += 1;
             self.replicas[index].inflight += 1;
             self.push(index, 0, flight, sink);
@@ -79,6 +88,7 @@ impl Engine {
         flight.stage_secs = stage_secs;
         let desk = &mut self.replicas[index].desk;
         flight.cohort = desk.cohort.in_batch();
+        flight.layered = desk.layered;
         std::mem::swap(&mut flight.entries, &mut desk.batch);
         slot
     }
@@ -172,6 +182,7 @@ impl Engine {
         self.hand_over(index, &entries, sink);
         if self.fleet.is_some() {
             let secs = self.flights[flight as usize].stage_secs;
+            self.draw(index, None);
             self.count_work(index, secs, &entries);
             self.stop_movers(index, &entries, sink);
         }

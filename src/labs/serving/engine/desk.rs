@@ -4,8 +4,8 @@
 use super::cohort::Cohort;
 use super::prefix::PrefixCache;
 use super::requests::{Phase, Requests};
-use super::swap::Swapped;
-use super::{Limits, Work};
+use super::swap::{Copying, Kept, Swapped};
+use super::{Layered, Limits, Work};
 use std::collections::VecDeque;
 
 /// One request of a batch.
@@ -85,6 +85,13 @@ pub enum Stop {
         /// Iterations to wait.
         of: u32,
     },
+    /// Prompts are on their way through the layers; nobody joins before they are through.
+    Layers {
+        /// The group that runs them next, from 1.
+        group: u32,
+        /// Groups.
+        groups: u32,
+    },
     /// The estimated peak of memory would be too high.
     Peak {
         /// Blocks at the peak.
@@ -120,6 +127,8 @@ pub struct Desk {
     pub cohort: Cohort,
     /// The batch being formed, without the cohort.
     pub batch: Vec<Entry>,
+    /// How its prompts run through the layers.
+    pub layered: Layered,
     /// Why the head of the queue was not admitted.
     pub stop: Stop,
     /// What happened, for the log.
@@ -140,8 +149,17 @@ pub struct Desk {
     pub holders: u32,
     /// Blocks in the memory of the host.
     pub swapped_blocks: u32,
-    /// Blocks copied to the host or back since the last batch was formed.
+    /// Blocks copied to the host or back since the last batch was formed, and in how many groups:
+    /// the batch waits for them.
     pub copied: u32,
+    /// Groups of those blocks.
+    pub copied_groups: u32,
+    /// Copies on their way beside the batches, in order of starting.
+    pub copying: Vec<Copying>,
+    /// When the copies out and those back are over.
+    pub(super) copies_until: [f64; 2],
+    /// Copies on the host of requests that are back.
+    pub kept: Kept,
     /// Requests swapped out so far.
     pub swaps: u64,
     /// Evictions so far.
@@ -339,6 +357,8 @@ impl Desk {
     pub fn work(&self, requests: &Requests) -> Work {
         let mut work = Work {
             swap_blocks: u64::from(self.copied),
+            swap_groups: u64::from(self.copied_groups),
+            layered: self.layered,
             ..Work::default()
         };
         if self.cohort.in_batch() {

@@ -4,12 +4,12 @@ use super::checks::{refuse_bad_requests, refuse_zero};
 use super::cohort::CohortRule;
 use super::desk::{Desk, Entry};
 use super::events::{Calendar, Dated, Side, StageEnd};
-use super::fleet::Fleet;
+use super::fleet::{Clocked, Draw, Fleet};
 use super::links::Links;
 use super::pools::Between;
 use super::requests::{Phase, Requests};
 use super::sink::{NoSink, Sink};
-use super::{Cluster, Limits};
+use super::{Cluster, Layered, Limits};
 use crate::core::{Result, Simulation};
 use crate::labs::serving::policies::Policy;
 use crate::labs::serving::routers::{Route, Routing};
@@ -24,6 +24,8 @@ pub(super) struct Flight {
     pub(super) replica: u32,
     pub(super) stage_secs: f64,
     pub(super) entries: Vec<Entry>,
+    /// How its prompts run through the layers.
+    pub(super) layered: Layered,
     /// Whether the cohort runs too, before the entries.
     pub(super) cohort: bool,
     /// Whether its instance died: its end counts for nothing.
@@ -55,6 +57,10 @@ pub(super) struct Replica {
     pub(super) headroom: u32,
     /// Seconds of a stage over those of a sound instance.
     pub(super) slowdown: f64,
+    /// Its clock under a cap of power.
+    pub(super) clocked: Option<Clocked>,
+    /// The power it draws, where that is looked at.
+    pub(super) draw: Draw,
 }
 
 /// State of a run between two events. One step of the simulation is one event.
@@ -119,6 +125,8 @@ impl Engine {
             urgent: 0,
             headroom: 0,
             slowdown: 1.0,
+            clocked: None,
+            draw: Draw::default(),
         };
         let instances = vec![replica; replicas as usize];
         let limits = Arc::new(limits);
@@ -285,6 +293,7 @@ impl Engine {
             }
             Side::Landing => self.land(next.created, next.at, sink),
             Side::Copied => self.copied(next.created, next.at, sink),
+            Side::Swapped(instance) => self.copies_end(instance as usize, next.at, sink),
             Side::Tick => self.look_over(next.at, sink),
             Side::Fault(place, begins) => self.fault(place as usize, begins, next.at, sink),
             Side::Ready(instance) => self.ready(instance as usize, next.at, sink),

@@ -54,6 +54,8 @@ pub(super) enum Side {
     Landing,
     /// A round of a live migration is over.
     Copied,
+    /// A copy between an instance and its host is over.
+    Swapped(u32),
     /// The instances are looked over: migrations, scaling.
     Tick,
     /// A fault begins or ends: its place in the plan.

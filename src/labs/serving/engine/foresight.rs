@@ -73,6 +73,7 @@ impl Cluster<'_> {
         };
         let mut ahead = Engine::alone(Arc::clone(self.limits), requests, replica, self.now);
         ahead.resume(flights, spare, ends);
+        ahead.plan_copies_anew();
         // Whoever decodes together leaves by true lengths; from here on by expected ones.
         ahead.dissolve(0, &mut NoSink);
         ahead
@@ -88,10 +89,9 @@ fn expect(requests: &mut Requests, limits: &Limits, r: u32) {
     let room = (limits.num_blocks - limits.watermark_blocks.min(limits.num_blocks))
         .saturating_mul(limits.block_size);
     let most = (room + 1).saturating_sub(requests.prefill[i]);
-    let least = if requests.decoding(r) || requests.phase[i] == Phase::Swapped {
-        requests.processed[i] + 1 - requests.prefill[i]
-    } else {
-        1
+    let least = match requests.unswapped(r) {
+        Phase::Decode => requests.processed[i] + 1 - requests.prefill[i],
+        _ => 1,
     };
     requests.decode[i] = (predicted.saturating_sub(behind)).min(most).max(least);
 }

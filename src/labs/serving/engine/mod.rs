@@ -36,13 +36,16 @@ pub use cohort::{Beside, Cohort, CohortRule, Place};
 pub use column::Column;
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
-pub use fleet::{Fault, FaultKind, FleetPlan, Move, MoveRule, Rebalance, Scale, Standing};
+pub use fleet::{
+    Clocked, Fault, FaultKind, FleetPlan, Move, MoveRule, PowerCaps, PowerRow, Rebalance, Scale,
+    Standing,
+};
 pub use pools::{Pools, Transfer};
 pub use prefix::PrefixCache;
 pub use prefix_tree::{Branch, PrefixTree};
 pub use requests::{Emitted, Oracle, Phase, Requests};
-pub use sink::{Formed, Incident, Landed, Moved, NoSink, Sink, Turn};
-pub use swap::{SwapSpace, Swapped};
+pub use sink::{Formed, Incident, Landed, Metered, Moved, NoSink, Sink, Turn};
+pub use swap::{Copying, SwapSpace, Swapped};
 pub use tags::{BlockKeys, Piece, Tags};
 pub use under_way::UnderWay;
 
@@ -147,6 +150,25 @@ impl Limits {
     }
 }
 
+/// Prompts that run through one group of layers only, beside decodes that run through all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Layered {
+    /// Groups of layers; 0 or 1 where prompts run through all layers at once.
+    pub groups: u32,
+    /// The group that runs them in this iteration, from 0.
+    pub group: u32,
+    /// Their tokens.
+    pub tokens: u64,
+}
+
+impl Layered {
+    /// The part of `n` that falls to this group: the parts of all groups add up to `n`.
+    pub fn part(&self, n: u64) -> u64 {
+        let (group, groups) = (u64::from(self.group), u64::from(self.groups.max(1)));
+        n * (group + 1) / groups - n * group / groups
+    }
+}
+
 /// What a batch asks of the hardware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
@@ -162,6 +184,10 @@ pub struct Work {
     pub prefill_past: u64,
     /// Blocks copied to the host or back before it starts.
     pub swap_blocks: u64,
+    /// Groups of blocks in which they are copied.
+    pub swap_groups: u64,
+    /// Where prompts run through one group of layers: P and Q are the parts of this iteration.
+    pub layered: Layered,
 }
 
 impl Work {
@@ -170,6 +196,12 @@ impl Work {
         for entry in batch {
             let past = u64::from(requests.processed[entry.request as usize]);
             let q = u64::from(entry.tokens);
+            if entry.prefill && self.layered.groups > 1 {
+                let prompt = u64::from(requests.prefill[entry.request as usize]);
+                self.prefill += q;
+                self.quad += self.layered.part(prompt * prompt);
+                continue;
+            }
             self.kv_read += past;
             if entry.prefill {
                 self.prefill += q;

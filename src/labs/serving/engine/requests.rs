@@ -132,6 +132,23 @@ impl Requests {
         self.phase[r as usize] == Phase::Decode
     }
 
+    /// The phase of a request once it is back from the host: its own for those that are here.
+    pub fn unswapped(&self, r: u32) -> Phase {
+        let i = r as usize;
+        match self.phase[i] {
+            // While decoding, the token to feed is counted too.
+            Phase::Swapped if self.processed[i] > self.prefill[i] => Phase::Decode,
+            Phase::Swapped => Phase::Prefill,
+            phase => phase,
+        }
+    }
+
+    /// Tokens of a request whose KV exists.
+    pub fn kv_tokens(&self, r: u32) -> u32 {
+        let decoding = matches!(self.unswapped(r), Phase::Decode | Phase::Transfer);
+        self.processed[r as usize].saturating_sub(u32::from(decoding))
+    }
+
     /// Output tokens out so far.
     pub fn produced(&self, r: u32) -> u32 {
         let i = r as usize;

@@ -23,6 +23,10 @@ pub struct Formed<'a> {
     pub cohort: u32,
     /// What it asks of the hardware.
     pub work: Work,
+    /// Experts whose weights are read, summed over layers; 0 without experts.
+    pub expert_loads: f64,
+    /// Dynamic power of the instance over that outside any cap.
+    pub dynamic: f64,
     /// The instance after forming.
     pub desk: &'a Desk,
 }
@@ -101,6 +105,21 @@ pub struct Incident {
     pub what: Turn,
 }
 
+/// A look at the power of a row of servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Metered<'a> {
+    /// When the stretch began that it is about.
+    pub from: f64,
+    /// When.
+    pub at: f64,
+    /// Mean power of the row over its budget.
+    pub share: f64,
+    /// Mean shares of their thermal design power that the servers drew.
+    pub servers: &'a [f64],
+    /// The step of the caps from now on: 0 none, 1 and 2 caps, 3 brake.
+    pub step: u8,
+}
+
 /// Someone who writes down what happens. Every method may be left out.
 pub trait Sink {
     /// Whether requests that decode together are reported as one lump ([`Self::joined`],
@@ -137,6 +156,8 @@ pub trait Sink {
     fn cut(&mut self, _iteration: u64, _at: f64) {}
     /// Blocks in use on an instance changed between its batches.
     fn resized(&mut self, _at: f64, _replica: u32, _desk: &Desk) {}
+    /// The power of the row was looked at.
+    fn metered(&mut self, _metered: &Metered<'_>) {}
     /// A policy did something else.
     fn noted(&mut self, _at: f64, _note: Note) {}
 }

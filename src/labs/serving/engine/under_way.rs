@@ -1,6 +1,6 @@
 //! Where a batch is that has been formed and has not ended.
 
-use super::{Engine, Entry, Work};
+use super::{Engine, Entry, Layered, Work};
 
 /// A batch in the pipeline of its instance. Of an engine that is [settled](Engine::settled).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,6 +13,8 @@ pub struct UnderWay<'a> {
     pub stage_secs: f64,
     /// Its requests.
     pub entries: &'a [Entry],
+    /// How its prompts run through the layers.
+    pub layered: Layered,
 }
 
 impl Engine {
@@ -35,12 +37,16 @@ impl Engine {
             until: running.map(|end| end.0.at),
             stage_secs: flight.stage_secs,
             entries: &flight.entries,
+            layered: flight.layered,
         })
     }
 
     /// What a batch under way asks of the hardware, without copies of swapped blocks.
     pub fn work_of(&self, batch: &UnderWay<'_>) -> Work {
-        let mut work = Work::default();
+        let mut work = Work {
+            layered: batch.layered,
+            ..Work::default()
+        };
         work.add(batch.entries, &self.requests);
         work
     }

@@ -212,6 +212,8 @@ mod tests {
                 swap_secs: 0.0,
                 entries: &[],
                 cohort: i,
+                expert_loads: 0.0,
+                dynamic: 1.0,
                 work: Work {
                     decodes: u64::from(i % 7),
                     ..Work::default()

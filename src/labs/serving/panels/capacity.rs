@@ -1,5 +1,7 @@
-//! The capacity tab: targets, the search under way, and the curves of goodput over load.
+//! The capacity tab: targets, the search under way, and the curves of goodput over load; or, for
+//! every pair of targets, which setup serves most.
 
+use super::phase::PhasePart;
 use crate::core::{Axis, Chart, Job as _, Mark, Result, Series, Step};
 use crate::labs::serving::capacity::{Bound, Compared, Comparison, Load, Question};
 use crate::labs::serving::{Config, Serving};
@@ -35,6 +37,9 @@ struct Answer {
 
 /// The tab.
 pub(in crate::labs::serving) struct CapacityTab {
+    /// Whether the phase diagram is in front.
+    in_phases: bool,
+    phases: PhasePart,
     targets: Vec<Target>,
     seeds: u64,
     under_way: Option<(Vec<Config>, Comparison)>,
@@ -55,6 +60,8 @@ impl Default for CapacityTab {
             limit,
         };
         Self {
+            in_phases: false,
+            phases: PhasePart::default(),
             targets: vec![
                 Target {
                     name: "Requests that meet their targets, at least",
@@ -146,6 +153,14 @@ impl CapacityTab {
 impl Extra<Config> for CapacityTab {
     fn ui(&mut self, setups: &[Config], data: &Library, ui: &mut Ui) {
         let palette = Palette::of(ui.ctx());
+        ui.horizontal_wrapped(|ui| {
+            ui.selectable_value(&mut self.in_phases, false, "Highest load");
+            ui.selectable_value(&mut self.in_phases, true, "Phase diagram");
+        });
+        if self.in_phases {
+            self.phases.ui(setups, data, ui);
+            return;
+        }
         ui.label(
             RichText::new(
                 "The highest load at which every setup still meets the targets, on the same \
@@ -184,9 +199,13 @@ impl Extra<Config> for CapacityTab {
         }
     }
 
+    fn chosen(&mut self, front: &Config) -> Option<Config> {
+        self.phases.chosen(front)
+    }
+
     fn step(&mut self) -> Result<bool> {
         let Some((setups, comparison)) = &mut self.under_way else {
-            return Ok(false);
+            return Ok(self.phases.step());
         };
         match comparison.step() {
             Ok(Step::Working) => Ok(true),

@@ -4,6 +4,7 @@ pub(super) mod capacity;
 pub(super) mod flying;
 pub(super) mod frame;
 pub(super) mod gantt;
+mod phase;
 pub(super) mod pool;
 mod prefixes;
 pub(super) mod strips;

@@ -45,6 +45,9 @@ pub(in super::super) fn draw(
     );
     let each = grids.height() / n as f32;
     let mut places = Vec::with_capacity(n);
+    if each - 6.0 < 2.0 * LINE {
+        gauges(snapshot, grids, &mut places, palette, painter);
+    }
     for (i, holdings) in snapshot.holdings.iter().enumerate() {
         let top = grids.top() + each * i as f32;
         let part = Rect::from_min_size(pos2(grids.left(), top), vec2(grids.width(), each - 6.0));
@@ -105,6 +108,53 @@ pub(in super::super) fn draw(
         snapshot, queue, marked, pointer, &mut hits, palette, painter,
     );
     hits
+}
+
+/// A bar for every pool, where there are too many for grids: its length is the share in use.
+fn gauges(
+    snapshot: &Snapshot,
+    rect: Rect,
+    places: &mut Vec<Rect>,
+    palette: &Palette,
+    painter: &Painter,
+) {
+    let n = snapshot.holdings.len();
+    heading(
+        rect,
+        &format!("KV of {n} instances"),
+        "in use",
+        palette,
+        painter,
+    );
+    let top = rect.top() + LINE + 3.0;
+    let each = (rect.bottom() - top) / n.max(1) as f32;
+    // Numbers as often as there is room for them.
+    let every = ((LINE - 3.0) / each.max(0.1)).ceil().max(1.0) as usize;
+    let bars = rect.left() + 20.0;
+    let mut mesh = Mesh::default();
+    for (i, holdings) in snapshot.holdings.iter().enumerate() {
+        let y = top + each * i as f32;
+        let whole = Rect::from_min_max(pos2(bars, y), pos2(rect.right(), y + each * 0.8));
+        places.push(whole);
+        let used: u32 = holdings.iter().map(|h| h.1).sum();
+        let share = used as f32 / snapshot.blocks.max(1) as f32;
+        let mut part = whole;
+        part.set_right(whole.left() + whole.width() * share.clamp(0.0, 1.0));
+        let serves = standing_words(snapshot, i).is_none();
+        let back = if serves { 0.45 } else { 0.12 };
+        mesh.add_colored_rect(whole, mix(palette.background, palette.grid, back));
+        mesh.add_colored_rect(part, palette.series[2]);
+        if i % every == 0 {
+            painter.text(
+                pos2(bars - 4.0, whole.center().y),
+                Align2::RIGHT_CENTER,
+                i.to_string(),
+                FontId::proportional(SMALL - 2.0),
+                palette.muted,
+            );
+        }
+    }
+    painter.add(mesh);
 }
 
 /// Why an instance is not serving.

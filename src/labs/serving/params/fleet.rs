@@ -29,10 +29,10 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .log()
     .unit("s")
-    .doc("Time between two decisions about moving requests and about starting or stopping instances.")
+    .doc("Time between two decisions about moving requests, starting or stopping instances, and power.")
     .group("Instances")
     .advanced()
-    .when(|c| c.migrates() || c.scales()),
+    .when(|c| c.migrates() || c.scales() || c.watches_power()),
     Param::float(
         "migrate_below",
         "Give away below",

@@ -76,7 +76,61 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Share of the bandwidth that copies reach: about 0.3 block by block, 0.9 for contiguous memory; our own choice.")
     .group("Memory")
     .advanced()
-    .when(Config::swaps),
+    .when(|c| c.swaps() && !c.switches()),
+    Param::int(
+        "swap_group",
+        "Block group",
+        [1, 4096],
+        |c: &Config| c.swap_group,
+        |c, v| c.swap_group = v,
+    )
+    .log()
+    .unit("blocks")
+    .doc("Blocks that lie side by side and are copied as one: 1 copies every block on its own, as vLLM does. Large groups reach the bandwidth of the link.")
+    .group("Memory")
+    .when(Config::switches),
+    Param::toggle(
+        "swap_beside",
+        "Copies beside the batches",
+        |c: &Config| c.swap_beside,
+        |c, v| c.swap_beside = v,
+    )
+    .doc("Those who are copied wait for their copies, and their blocks are taken meanwhile; the others go on. Off: the next batch waits for all copies, as in vLLM.")
+    .group("Memory")
+    .when(Config::switches),
+    Param::toggle(
+        "swap_keeps",
+        "Keep copies on the host",
+        |c: &Config| c.swap_keeps,
+        |c, v| c.swap_keeps = v,
+    )
+    .doc("The host keeps the KV of a request that is back, as long as there is room: the next time only new blocks are copied out.")
+    .group("Memory")
+    .when(Config::switches),
+    Param::int(
+        "swap_copies",
+        "Copies per group",
+        [1, 1024],
+        |c: &Config| c.swap_copies,
+        |c, v| c.swap_copies = v,
+    )
+    .log()
+    .doc("A group lies in as many places: keys and values of each of 32 layers make 64.")
+    .group("Memory")
+    .advanced()
+    .when(Config::switches),
+    Param::float(
+        "swap_start_micros",
+        "Start of a copy",
+        [0.0, 1000.0],
+        |c: &Config| c.swap_start_micros,
+        |c, v| c.swap_start_micros = v,
+    )
+    .unit("µs")
+    .doc("Time to start one copy; our own choice.")
+    .group("Memory")
+    .advanced()
+    .when(Config::switches),
     Param::int(
         "max_tokens_per_sequence",
         "Longest sequence",

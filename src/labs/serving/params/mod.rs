@@ -4,6 +4,7 @@ mod fleet;
 mod hardware;
 mod memory;
 mod people;
+mod power;
 mod scheduler;
 mod targets;
 mod workload;
@@ -37,11 +38,12 @@ fn classes(c: &Config) -> bool {
 }
 
 /// The groups in the order of the panel.
-const GROUPS: [&[Param<Config>]; 7] = [
+const GROUPS: [&[Param<Config>]; 8] = [
     scheduler::PARAMS,
     memory::PARAMS,
     hardware::PARAMS,
     fleet::PARAMS,
+    power::PARAMS,
     workload::PARAMS,
     people::PARAMS,
     targets::PARAMS,

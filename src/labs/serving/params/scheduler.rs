@@ -110,6 +110,29 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("What a request loses with its memory: everything, and it starts again with what it has said as a prompt; or only time, as its blocks are copied to the host and back. While anybody is swapped out nobody is admitted.")
     .group("Scheduler")
     .when(|c| c.scheduler.has(Feature::Swap)),
+    Param::int(
+        "layer_groups",
+        "Groups of layers, at most",
+        [1, 64],
+        |c: &Config| c.layer_groups,
+        |c, v| c.layer_groups = v,
+    )
+    .log()
+    .doc("Prompts run through one group of layers per iteration: one group up to 512 prompt tokens, twice as many for twice the tokens, and no more than this.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Layered)),
+    Param::int(
+        "switch_every",
+        "Priorities change every",
+        [1, 100_000],
+        |c: &Config| c.switch_every,
+        |c, v| c.switch_every = v,
+    )
+    .log()
+    .unit("iterations")
+    .doc("Iterations after which all priorities are drawn anew. Often: everybody gets a turn soon, and most of the time goes into switching.")
+    .group("Scheduler")
+    .when(Config::switches),
     Param::choice(
         "allocation",
         "Admission asks for",

@@ -1,6 +1,8 @@
 //! The batch-forming policies, one file each, behind one small trait.
 
+mod fast_switch;
 mod fcfs;
+mod layered;
 mod learned_rank;
 mod lightllm;
 mod mlfq;
@@ -22,7 +24,9 @@ mod vllm;
 mod vllm_v1;
 mod vtc;
 
+pub use fast_switch::FastSwitch;
 pub use fcfs::Fcfs;
+pub use layered::LayeredPrefill;
 pub use learned_rank::LearnedRank;
 pub use lightllm::LightLlm;
 pub use mlfq::Mlfq;
@@ -59,10 +63,14 @@ pub enum Feature {
     Tries,
     /// Can admit by several estimates of memory.
     Admission,
+    /// Runs prompts through one group of layers at a time.
+    Layered,
     /// Keeps a watermark of free blocks.
     Watermark,
     /// Can preempt by swap.
     Swap,
+    /// Changes priorities, and always preempts by swap.
+    Switch,
     /// Gives every request a fixed slot.
     Slots,
     /// Can work on instances split into a prefill and a decode pool.
@@ -162,6 +170,10 @@ registry! {
     Vtc => vtc::CARD,
     /// Priorities with aging.
     Priority => priority::CARD,
+    /// FastSwitch: priorities that change, with cheap context switches.
+    FastSwitch => fast_switch::CARD,
+    /// Layered prefill: prompts run through one group of layers at a time.
+    Layered => layered::CARD,
 }
 
 impl Scheduler {

@@ -43,7 +43,12 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-fn start(policy: &dyn Policy, limits: Limits, requests: &[(u32, u32)], tags: Tags) -> Engine {
+pub(super) fn start(
+    policy: &dyn Policy,
+    limits: Limits,
+    requests: &[(u32, u32)],
+    tags: Tags,
+) -> Engine {
     let (prompts, outputs): (Vec<u32>, Vec<u32>) = requests.iter().copied().unzip();
     let arrival = vec![0.0; requests.len()];
     let requests = Requests::new(arrival.into(), &prompts, &outputs).with_tags(tags.into());
@@ -51,7 +56,11 @@ fn start(policy: &dyn Policy, limits: Limits, requests: &[(u32, u32)], tags: Tag
 }
 
 /// Runs requests that all arrive at time 0, given as (prompt, output).
-fn run(policy: &dyn Policy, limits: Limits, requests: &[(u32, u32)]) -> (Batches, Engine) {
+pub(super) fn run(
+    policy: &dyn Policy,
+    limits: Limits,
+    requests: &[(u32, u32)],
+) -> (Batches, Engine) {
     run_tagged(policy, limits, requests, Tags::default())
 }
 
@@ -293,6 +302,10 @@ fn a_swapped_request_keeps_its_tokens_and_comes_back_before_anybody_is_admitted(
         Some(SwapSpace {
             blocks,
             secs_per_block: 0.25,
+            group: 1,
+            secs_per_group: 0.0,
+            beside: false,
+            keeps: false,
         })
     };
     let pool = |swap| Limits {
@@ -335,6 +348,10 @@ fn a_lone_request_that_swaps_itself_out_comes_back_at_once() {
         swap: Some(SwapSpace {
             blocks: 2,
             secs_per_block: 0.5,
+            group: 1,
+            secs_per_group: 0.0,
+            beside: false,
+            keeps: false,
         }),
         ..limits()
     };

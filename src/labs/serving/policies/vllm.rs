@@ -154,7 +154,10 @@ fn admit(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
 /// Requests in the memory of the host come back beside the decodes, oldest first, and run at once:
 /// their blocks and one more have to be free above the watermark, unless nobody else runs.
 fn swap_in(desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
-    while let Some(&Swapped { request, blocks }) = desk.swapped.front() {
+    while let Some(&Swapped {
+        request, blocks, ..
+    }) = desk.swapped.front()
+    {
         let alone = desk.batch_len() == 0 && desk.holders == 0;
         let room = desk.free(limits) > blocks + limits.watermark_blocks;
         let full =

@@ -2,6 +2,9 @@
 
 mod block;
 mod distserve;
+mod fast_switch;
+mod greener;
+mod layered_prefill;
 mod learning_to_rank;
 mod lightllm;
 mod llumnix;
@@ -9,6 +12,7 @@ mod mlfq;
 mod orca;
 mod past_future;
 mod pd_serve;
+mod polca;
 mod power_of_two;
 mod prefix_aware;
 mod priority;
@@ -37,6 +41,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &mlfq::MLFQ,
     &vtc::VTC,
     &priority::PRIORITY,
+    &fast_switch::FAST_SWITCH,
+    &layered_prefill::LAYERED_PREFILL,
     &distserve::DISTSERVE,
     &pd_serve::PD_SERVE,
     &llumnix::LLUMNIX,
@@ -45,4 +51,6 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,
     &past_future::PAST_FUTURE,
+    &polca::POLCA,
+    &greener::GREENER,
 ];

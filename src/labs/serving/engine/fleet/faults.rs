@@ -203,6 +203,7 @@ impl Engine {
             match self.requests.phase[i] {
                 Phase::Waiting => continue,
                 Phase::Prefill => {}
+                Phase::Swapped => self.requests.phase[i] = self.requests.unswapped(r),
                 _ => self.requests.phase[i] = Phase::Decode,
             }
             self.requests.restart(r, self.limits.quirks.partial_restart);
@@ -242,6 +243,8 @@ impl Engine {
         replica.policy = fleet.template.clone();
         replica.stages = vec![Stage::default(); replica.stages.len()];
         replica.inflight = 0;
+        self.draw(index, None);
+        let replica = &mut self.replicas[index];
         replica.outstanding = 0;
         replica.prompt_tokens = 0;
         replica.urgent = 0;

@@ -7,6 +7,7 @@
 mod faults;
 mod gateway;
 mod moves;
+mod power;
 mod scaling;
 
 use super::Limits;
@@ -18,6 +19,8 @@ use super::sink::{Incident, Sink, Turn};
 use crate::labs::serving::policies::Policy;
 pub use faults::{Fault, FaultKind};
 pub use moves::{Move, MoveRule, Rebalance};
+pub(super) use power::Draw;
+pub use power::{Clocked, PowerCaps, PowerRow};
 pub use scaling::Scale;
 use std::collections::VecDeque;
 
@@ -40,6 +43,8 @@ pub struct FleetPlan {
     pub on_demand: bool,
     /// Seconds after which the split into prefill and decode instances is chosen anew.
     pub split_secs: Option<f64>,
+    /// The row of servers whose power is looked at, if it is.
+    pub power: Option<PowerRow>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -76,6 +81,10 @@ pub(super) struct Fleet {
     worked: gateway::Worked,
     /// When the split was looked at last.
     split_at: f64,
+    /// When the power of the row was looked at last.
+    metered_at: f64,
+    /// The step of its caps.
+    power_step: u8,
     /// The instance that changes sides as soon as it is empty.
     turning: Option<u32>,
     template: Box<dyn Policy>,
@@ -141,7 +150,8 @@ impl Engine {
             self.plan(fault.at, Side::Fault(place as u32, true));
             self.plan(fault.until, Side::Fault(place as u32, false));
         }
-        if plan.rebalance.is_some() || plan.scale.is_some() || plan.split_secs.is_some() {
+        let looks = plan.rebalance.is_some() || plan.scale.is_some();
+        if looks || plan.split_secs.is_some() || plan.power.is_some() {
             self.plan(plan.period_secs, Side::Tick);
         }
         self.fleet = Some(Box::new(Fleet {
@@ -154,6 +164,8 @@ impl Engine {
             wake: Vec::new(),
             worked: gateway::Worked::default(),
             split_at: 0.0,
+            metered_at: 0.0,
+            power_step: 0,
             turning: None,
             template,
         }));
@@ -242,6 +254,7 @@ impl Engine {
     /// The regular look over the instances.
     pub(super) fn look_over(&mut self, at: f64, sink: &mut dyn Sink) {
         self.now = at;
+        self.meter(sink);
         self.scale(sink);
         self.rebalance(sink);
         self.tune_split();
