@@ -9,7 +9,7 @@ use super::metrics;
 use super::model::{Inner, Run, state_at};
 use super::results::Results;
 use super::workload::Workload;
-use super::{classes, fairness, instances, moments, predictions, slowdown, story};
+use super::{classes, fairness, instances, kinetics, moments, predictions, slowdown, story};
 use crate::core::{Better, Chart, Job as _, Metric, Recording, Result, Sorter, Step, Timeline};
 
 /// Requests evaluated in one step.
@@ -163,6 +163,7 @@ impl Closing {
         let (workload, results, log) = (&self.workload, &self.results, &self.log);
         let mut metrics = metrics::metrics(config, results, log);
         metrics.extend(slowdown::metrics(&self.slowdowns));
+        metrics.extend(kinetics::metrics(config, workload, results));
         metrics.extend(predictions::metric(config, workload));
         metrics.extend(classes::metrics(config, workload, results));
         metrics.extend(prefix_hits(self.recording.last()));

@@ -15,6 +15,7 @@ pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod instances;
+mod kinetics;
 mod lanes;
 mod log;
 mod metrics;

@@ -1,7 +1,7 @@
 //! Predicted output lengths: the true length times lognormal noise, in place of a learned
 //! predictor; scores that rank as well as asked for; and how well both rank.
 
-use super::config::{Config, Routing};
+use super::config::Config;
 use super::policies::Feature;
 use super::workload::Workload;
 use crate::core::num;
@@ -15,8 +15,9 @@ const HALVINGS: u32 = 20;
 
 /// Whether a scheduler or a router heeds what [`predictions`] gives.
 fn heeded(config: &Config) -> bool {
-    let routes = config.replicas > 1 && config.routing == Routing::Block;
-    routes || config.scheduler.has(Feature::Predicted) || config.scheduler.has(Feature::Scored)
+    config.routes_by_length()
+        || config.scheduler.has(Feature::Predicted)
+        || config.scheduler.has(Feature::Scored)
 }
 
 /// Predicted output tokens of every request, D·e^(σ·N(0,1)), or scores that rank them; empty if the

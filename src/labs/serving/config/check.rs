@@ -2,7 +2,7 @@
 
 use super::super::cost::{CostKind, Gpu, Model, blocks_that_fit};
 use super::super::policies::Feature;
-use super::{Arrivals, Config, FaultChoice, Lengths, Routing};
+use super::{Arrivals, Config, FaultChoice, Lengths};
 use crate::core::{Error, Result, validate};
 
 impl Config {
@@ -73,10 +73,7 @@ impl Config {
                 ),
             ));
         }
-        if self.replicas > 1
-            && self.routing == Routing::Block
-            && self.scheduler.has(Feature::Scored)
-        {
+        if self.replicas > 1 && self.routes_by_length() && self.scheduler.has(Feature::Scored) {
             return Err(Error::out_of_range(
                 "routing",
                 self.routing.card().name,

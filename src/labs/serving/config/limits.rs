@@ -11,6 +11,11 @@ impl Config {
         self.scheduler.has(Feature::Swap) && self.preemption == Preemption::Swap || self.switches()
     }
 
+    /// Whether the router heeds predicted output lengths.
+    pub fn routes_by_length(&self) -> bool {
+        self.replicas > 1 && matches!(self.routing, Routing::Block | Routing::Mixing)
+    }
+
     /// Whether priorities change and requests are swapped for it.
     pub fn switches(&self) -> bool {
         self.scheduler.has(Feature::Switch)

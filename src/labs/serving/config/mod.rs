@@ -221,6 +221,10 @@ pub struct Config {
     pub clock_low_second: f64,
     /// Clock of the others above the second threshold.
     pub clock_high: f64,
+    /// Weight of what others lose in the score of the mixing-impact router.
+    pub mixing_weight: f64,
+    /// Whether it corrects its score by its errors so far.
+    pub router_learns: bool,
     /// What goes wrong.
     pub fault: FaultChoice,
     /// Instance to which it happens.
@@ -416,6 +420,8 @@ impl Default for Config {
             clock_low_first: 0.9,
             clock_low_second: 0.79,
             clock_high: 0.93,
+            mixing_weight: 1.0,
+            router_learns: false,
             fault: FaultChoice::None,
             fault_instance: 0,
             fault_at_secs: 10.0,

@@ -58,6 +58,17 @@ impl Cluster<'_> {
         self.at(instance).desk.queue.len()
     }
 
+    /// Prompt tokens of the requests of an instance that wait, one by one.
+    pub fn waiting_prompts(&self, instance: usize) -> impl Iterator<Item = u32> {
+        let queue = &self.at(instance).desk.queue;
+        queue.iter().map(|&r| self.requests.prefill[r as usize])
+    }
+
+    /// The limits of an instance.
+    pub fn limits(&self) -> &Limits {
+        self.limits
+    }
+
     /// Requests of an instance that wait or run. With the quirks of the reference simulator only
     /// those that wait.
     pub fn outstanding(&self, instance: usize) -> usize {

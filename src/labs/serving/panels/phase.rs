@@ -243,9 +243,11 @@ fn answer_ui(
         });
     }
     ui.label(
-        RichText::new("= within 5 % of each other, · none keeps the targets; darker serves more")
-            .small()
-            .color(palette.muted),
+        RichText::new(
+            "= within 5 % of each other, · none keeps the targets; a stronger colour serves more",
+        )
+        .small()
+        .color(palette.muted),
     );
     let Map { grid, owners, best } = &answer.map;
     let nearest = |axis: &[f64], at: f64| {

@@ -138,6 +138,25 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group("Instances")
     .when(|c| c.pools().is_some() && c.tuned_split),
     Param::float(
+        "mixing_weight",
+        "Weight of what others lose",
+        [0.0, 100.0],
+        |c: &Config| c.mixing_weight,
+        |c, v| c.mixing_weight = v,
+    )
+    .doc("How much the seconds count that the requests already running on an instance lose by a new one, beside its own time to the end. 0: everybody for himself.")
+    .group("Instances")
+    .when(|c| c.replicas > 1 && c.routing == Routing::Mixing),
+    Param::toggle(
+        "router_learns",
+        "Learn from errors",
+        |c: &Config| c.router_learns,
+        |c, v| c.router_learns = v,
+    )
+    .doc("The score of an instance is corrected by the mean error that the predicted end had before in the same situation: queue, running requests and memory in coarse steps.")
+    .group("Instances")
+    .when(|c| c.replicas > 1 && c.routing == Routing::Mixing),
+    Param::float(
         "report_secs",
         "Reports every",
         [0.0, 1000.0],

@@ -1,8 +1,6 @@
 //! What the scheduler heeds.
 
-use super::super::config::{
-    Admission, Allocation, Config, Preemption, Routing, Scheduler, SglangOrder,
-};
+use super::super::config::{Admission, Allocation, Config, Preemption, Scheduler, SglangOrder};
 use super::super::policies::Feature;
 use super::choose;
 use crate::core::Param;
@@ -185,7 +183,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Predicted output length = true length · e^(σ·N(0,1)). 0 knows the truth; 0.5, 1 and 2 rank pairs like a predictor with Kendall's τ of about 0.7, 0.5 and 0.3.")
     .group("Scheduler")
     .when(|c| {
-        c.scheduler.has(Feature::Predicted) || c.replicas > 1 && c.routing == Routing::Block
+        c.scheduler.has(Feature::Predicted) || c.routes_by_length()
     }),
     Param::float(
         "rank_tau",

@@ -5,6 +5,7 @@ mod block;
 mod freest;
 mod least_kv;
 mod least_outstanding;
+mod mixing;
 mod power_of_two;
 mod prefix_aware;
 mod random;
@@ -88,6 +89,8 @@ registry! {
     LeastKv => least_kv::CARD,
     /// To the instance on which the request would end first.
     Block => block::CARD,
+    /// To the instance where it costs itself and the others least.
+    Mixing => mixing::CARD,
     /// To the instance with the fewest prompt tokens in reports of some age.
     Reported => reported::CARD,
     /// To the instance with the most free blocks per request.

@@ -4,6 +4,7 @@ mod block;
 mod distserve;
 mod fast_switch;
 mod greener;
+mod intelligent_router;
 mod layered_prefill;
 mod learning_to_rank;
 mod lightllm;
@@ -47,6 +48,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &pd_serve::PD_SERVE,
     &llumnix::LLUMNIX,
     &block::BLOCK,
+    &intelligent_router::INTELLIGENT_ROUTER,
     &power_of_two::POWER_OF_TWO,
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,
