@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable as _;
 use schedlab::core::{EntityId, finish};
 use schedlab::labs::noise::data::DataSet;
 use schedlab::labs::noise::schedule::ScheduleKind;
-use schedlab::labs::noise::{Config, Noise, Run};
+use schedlab::labs::noise::{Config, Noise, Run, World};
 use schedlab::labs::{Lab, LabRun, Library};
 use schedlab::ui::theme::{self, Palette};
 use schedlab::ui::{LabView, Stage};
@@ -239,4 +239,85 @@ fn two_pasted_schedules_show_where_they_part_and_can_be_used() {
     assert_eq!(h.state().1.schedule, ScheduleKind::Custom);
     assert_eq!(h.state().1.steps, 10);
     assert_eq!(Noise::check(&h.state().1), Ok(()));
+}
+
+/// The picture of any setup, at a moment.
+fn other(config: Config, size: [f32; 2], playhead: f64) -> Harness<'static, Screen> {
+    let run = Noise::start(&config, &Library::default())
+        .and_then(|mut job| finish(&mut *job))
+        .unwrap_or_else(|e| panic!("{e}"));
+    let screen = Screen {
+        run,
+        config,
+        view: View::default(),
+        playhead,
+        hovered: None,
+        selected: None,
+        seek: None,
+    };
+    Harness::builder()
+        .with_size(size)
+        .with_context_setup(theme::install)
+        .build_ui_state(draw, screen)
+}
+
+#[test]
+fn fields_fit_every_size_and_a_click_pins_a_side() {
+    let config = Config {
+        world: World::Fields,
+        field_side: 4,
+        steps: 5,
+        ..Config::default()
+    };
+    for size in [
+        [390.0, 420.0],
+        [390.0, 800.0],
+        [1440.0, 620.0],
+        [100.0, 60.0],
+    ] {
+        for playhead in [0.0, 2.4, 5.0] {
+            let mut h = other(config.clone(), size, playhead);
+            h.run_steps(2);
+        }
+    }
+    let mut h = other(config, [900.0, 600.0], 2.0);
+    h.run_steps(2);
+    h.get_by_label("denoised estimates").click();
+    h.run_steps(2);
+    let rect = h
+        .get_by(|n| {
+            n.role() == Role::Image && n.label().is_some_and(|l| l.contains("denoised estimates"))
+        })
+        .rect();
+    let at = rect.left_top() + egui::vec2(40.0, 90.0);
+    h.hover_at(at);
+    h.run_steps(1);
+    h.drag_at(at);
+    h.run_steps(1);
+    h.drop_at(at);
+    h.run_steps(1);
+    assert_eq!(h.state().selected, Some(EntityId(0)), "the smallest side");
+}
+
+#[test]
+fn one_image_is_shown_under_several_schedules() {
+    let config = Config {
+        world: World::Images,
+        training_images: 40,
+        steps: 3,
+        ..Config::default()
+    };
+    for size in [[390.0, 420.0], [1200.0, 500.0], [80.0, 50.0]] {
+        let mut h = other(config.clone(), size, 1.0);
+        h.run_steps(2);
+        if size[0] < 100.0 {
+            continue;
+        }
+        h.get_by_label("same image, other schedules").click();
+        h.run_steps(2);
+        h.get_by(|n| {
+            let label = n.label().unwrap_or_default();
+            n.role() == Role::Image && label.contains("under several schedules")
+        });
+    }
 }

@@ -1,6 +1,9 @@
 //! `schedlab noise`: noise schedules, sampling, optimised schedules and unmasking orders without a
 //! screen.
 
+#[path = "noise_speed.rs"]
+mod speed;
+
 use super::{OK, files, run, say};
 use crate::core::{Error, Result, num};
 use crate::labs::noise::exchange::{self, Form, Levels};
@@ -49,6 +52,31 @@ enum NoiseCommand {
         Example: schedlab noise order --source field --rounds 4,8,16 --format csv\n\n\
         Without --order every order is measured. Costs are KL(p || q) in nats.")]
     Order(OrderArgs),
+    /// Time the particles and the image denoiser, on the CPU and by kernels where there is a device
+    #[command(after_long_help = "\
+        One core of the CPU, and the kernels with --gpu. Work is counted in particles times calls \
+        of the denoiser, and in images times training images, per second; the best of --repeat \
+        runs. scripts/noise_reference.py does the same work with NumPy beside it.")]
+    Speed(SpeedArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct SpeedArgs {
+    /// Particles
+    #[arg(long, default_value_t = 100_000)]
+    particles: u64,
+    /// Solver steps
+    #[arg(long, default_value_t = 20)]
+    steps: u64,
+    /// Images denoised together
+    #[arg(long, default_value_t = 64)]
+    images: usize,
+    /// Runs of which the fastest counts
+    #[arg(long, default_value_t = 3)]
+    repeat: usize,
+    /// Time the kernels as well
+    #[arg(long)]
+    gpu: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -182,6 +210,7 @@ pub(super) fn noise(args: &NoiseArgs) -> Result<u8> {
         NoiseCommand::Sample(args) => sample(args),
         NoiseCommand::Optimise(args) => optimise(args),
         NoiseCommand::Order(args) => order(args),
+        NoiseCommand::Speed(args) => speed::speed(args),
     }
 }
 

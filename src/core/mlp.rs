@@ -179,6 +179,41 @@ impl Mlp {
     ) -> f64 {
         self.forward(x, mask, work);
         let classes = self.sizes[self.layers()];
+        let logits = &work.outputs[self.layers() - 1];
+        let loss = loss_delta(logits, labels, classes, &mut work.delta);
+        self.backward(x, mask, grad, work);
+        loss
+    }
+
+    /// Mean squared error of the outputs of a batch and its gradient, written to `grad`: a network
+    /// for regression. The mean is over samples, the square summed over outputs.
+    pub fn squared_gradient(
+        &self,
+        x: &[f32],
+        targets: &[f32],
+        grad: &mut [f32],
+        work: &mut Workspace,
+    ) -> f64 {
+        self.forward(x, None, work);
+        let Workspace { outputs, delta, .. } = work;
+        let batch = (targets.len() / self.sizes[self.layers()]).max(1);
+        let mut loss = 0.0;
+        delta.clear();
+        delta.extend(
+            outputs[self.layers() - 1]
+                .iter()
+                .zip(targets)
+                .map(|(y, t)| {
+                    loss += f64::from(y - t) * f64::from(y - t);
+                    2.0 * (y - t) / batch as f32
+                }),
+        );
+        self.backward(x, None, grad, work);
+        loss / batch as f64
+    }
+
+    /// The gradient from `work.delta`, the derivative by the outputs of the last forward pass.
+    fn backward(&self, x: &[f32], mask: Option<&[f32]>, grad: &mut [f32], work: &mut Workspace) {
         let Workspace {
             outputs,
             delta,
@@ -186,14 +221,14 @@ impl Mlp {
             masked,
         } = work;
         let params: &[f32] = if mask.is_some() { masked } else { &self.params };
-        let loss = loss_delta(&outputs[self.layers() - 1], labels, classes, delta);
+        let batch = delta.len() / self.sizes[self.layers()];
         grad.fill(0.0);
         for layer in (0..self.layers()).rev() {
             let (fan_in, fan_out) = (self.sizes[layer], self.sizes[layer + 1]);
             let input: &[f32] = if layer == 0 { x } else { &outputs[layer - 1] };
             let (wr, br) = (self.weight_range(layer), self.bias_range(layer));
             below.clear();
-            below.resize(if layer == 0 { 0 } else { labels.len() * fan_in }, 0.0);
+            below.resize(if layer == 0 { 0 } else { batch * fan_in }, 0.0);
             for (b, row) in delta.chunks_exact(fan_out).enumerate() {
                 let a = &input[b * fan_in..(b + 1) * fan_in];
                 for (o, &d) in row.iter().enumerate() {
@@ -226,7 +261,6 @@ impl Mlp {
                 *g *= m;
             }
         }
-        loss
     }
 
     /// Fills `work.outputs`.
@@ -499,6 +533,32 @@ mod tests {
             &mut Workspace::default(),
         );
         assert!(grad.iter().step_by(3).all(|g| *g == 0.0));
+    }
+
+    #[test]
+    fn the_gradient_of_the_squared_error_agrees_with_finite_differences() {
+        let (x, _) = data(16, 5);
+        let (targets, _) = data(8, 6);
+        let mut net = net(3);
+        let mut work = Workspace::default();
+        let mut grad = vec![0.0; net.params().len()];
+        net.squared_gradient(&x, &targets, &mut grad, &mut work);
+        let direct = |net: &Mlp, work: &mut Workspace| -> f64 {
+            let pairs = net.logits(&x, None, work).iter().zip(&targets);
+            pairs.map(|(y, t)| f64::from(y - t).powi(2)).sum::<f64>() / 16.0
+        };
+        let h = 2e-4_f32;
+        for i in (0..net.params().len()).step_by(5) {
+            let w = net.params()[i];
+            net.params_mut()[i] = w + h;
+            let up = direct(&net, &mut work);
+            net.params_mut()[i] = w - h;
+            let down = direct(&net, &mut work);
+            net.params_mut()[i] = w;
+            let slope = (up - down) / (2.0 * f64::from(h));
+            let want = f64::from(grad[i]);
+            assert!((slope - want).abs() < 2e-2, "{i}: {slope} {want}");
+        }
     }
 
     #[test]

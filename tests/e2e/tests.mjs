@@ -630,6 +630,49 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "a Gaussian field at three sides shows the shift by resolution",
+    async run({ open }) {
+      const lab = await open("#exhibit/simple-diffusion", "?kernels=cpu");
+      const snapshot = await runs(lab, "noise");
+      const { w2_small, w2_large, w2_moved, log_snr_move } = snapshot.setups[0].results;
+      assert.ok(w2_large > w2_small, `more pixels, same levels: ${w2_large} against ${w2_small}`);
+      assert.ok(w2_moved < w2_large, `moved levels: ${w2_moved} against ${w2_large}`);
+      assert.ok(log_snr_move < 0 && log_snr_move >= -2 * Math.log(4) - 1e-9, `${log_snr_move}`);
+      const picture = lab.by("img", "Gaussian fields. Step", false);
+      await picture.first().waitFor({ state: "attached" });
+      const download = lab.page.waitForEvent("download", { timeout: 60_000 });
+      await lab.press("Picture strip, PNG");
+      assert.equal((await bytesOf(download)).subarray(1, 4).toString(), "PNG", "a picture");
+      await linkHolds(lab, open, snapshot, "the link holds the field");
+      return lab;
+    },
+  },
+  {
+    name: "one image stands under several schedules, and tokens are unmasked in another order",
+    async run({ open }) {
+      const lab = await open("#noise", "?kernels=cpu");
+      await runs(lab, "noise");
+      const config = (s) => s.setups[0].setup.config;
+      await lab.by("combobox", "World").first().dispatchEvent("click");
+      await lab.press("small images");
+      await lab.until("the image world", (s) => config(s).world === "images");
+      assert.equal((await lab.settled("the images")).setups[0].error, null, "it runs");
+      await lab.by("checkbox", "same image, other schedules").dispatchEvent("click");
+      const grid = lab.by("img", "One image under several schedules", false);
+      await grid.first().waitFor({ state: "attached" });
+      await lab.by("combobox", "World").first().dispatchEvent("click");
+      await lab.press("masked tokens");
+      await lab.until("the token world", (s) => config(s).world === "tokens");
+      const halton = (await lab.settled("Halton's order")).setups[0].results.kl;
+      await lab.by("combobox", "Order").first().dispatchEvent("click");
+      await lab.press("left to right");
+      await lab.until("another order", (s) => config(s).order === "left_to_right");
+      const raster = (await lab.settled("left to right")).setups[0].results.kl;
+      assert.ok(raster > halton, `left to right costs ${raster}, Halton ${halton}`);
+      return lab;
+    },
+  },
+  {
     name: "a scheduler config is dropped, and laid beside the papers' grid",
     async run({ open }) {
       const lab = await open("#noise", "?kernels=cpu");

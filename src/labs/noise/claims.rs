@@ -89,39 +89,6 @@ impl Comparison {
     }
 }
 
-/// An experiment near a claim that cannot be tested here itself: what it measures is shown, and the
-/// verdict says so, whatever the value.
-pub(super) fn beside(
-    experiment: Box<dyn Job<Out = ClaimResult>>,
-    reason: &'static str,
-) -> Box<dyn Job<Out = ClaimResult>> {
-    Box::new(Beside { experiment, reason })
-}
-
-struct Beside {
-    experiment: Box<dyn Job<Out = ClaimResult>>,
-    reason: &'static str,
-}
-
-impl Job for Beside {
-    type Out = ClaimResult;
-
-    fn step(&mut self) -> Result<Step<ClaimResult>> {
-        Ok(match self.experiment.step()? {
-            Step::Working => Step::Working,
-            Step::Done(found) => Step::Done(ClaimResult {
-                verdict: Verdict::NotTestable,
-                why: format!("{} What was measured instead: {}", self.reason, found.why),
-                ..found
-            }),
-        })
-    }
-
-    fn progress(&self) -> f64 {
-        self.experiment.progress()
-    }
-}
-
 /// The verdict on a ratio that should lie below 1, and below `size` for the whole claim.
 pub(super) fn ratio_verdict(
     mean: f64,

@@ -1,6 +1,7 @@
 //! Config of the lab.
 
 use super::data::{self, DataSet};
+use super::gaussian::Spectrum;
 use super::mixture::Mixture;
 use super::params::limits;
 use super::schedule::{PublishedList, ScheduleKind, Visit};
@@ -163,10 +164,22 @@ pub struct Config {
     pub all_orders: bool,
     /// Pictures of the user's in place of the digits.
     pub folder: Option<DataKey>,
+    /// Drawn shapes in place of the digits.
+    pub shapes: bool,
     /// Training images of the image world.
     pub training_images: u64,
     /// Standard deviation of the Gaussian around every training image, pixel values.
     pub bandwidth: f64,
+    /// How the power of a field falls with the frequency.
+    pub spectrum: Spectrum,
+    /// Exponent of the power law.
+    pub exponent: f64,
+    /// Correlation length of the exponential covariance, as a share of the side.
+    pub field_length: f64,
+    /// Side of the smallest field, pixels.
+    pub field_side: u64,
+    /// Whether larger sides show detail that the smallest does not.
+    pub field_detail: bool,
 }
 
 /// What is generated.
@@ -178,8 +191,10 @@ pub enum World {
     Plane,
     /// Tokens, from masks by an order.
     Tokens,
-    /// Handwritten digits or pictures of the user's, from noise by a schedule.
+    /// Handwritten digits, drawn shapes or pictures of the user's, from noise by a schedule.
     Images,
+    /// Correlated Gaussian fields at three sides, from noise by a schedule.
+    Fields,
 }
 
 /// What a network predicts; an error of it reaches the denoised estimate multiplied by s, sigma, 1
@@ -304,8 +319,14 @@ impl Default for Config {
             block: 8,
             all_orders: false,
             folder: None,
+            shapes: false,
             training_images: 600,
             bandwidth: 0.0,
+            spectrum: Spectrum::PowerLaw,
+            exponent: 2.5,
+            field_length: 0.1,
+            field_side: 16,
+            field_detail: true,
         }
     }
 }
@@ -392,11 +413,19 @@ impl Config {
                 format!("at most {most} with this schedule"),
             ));
         }
-        if self.world == World::Images && self.is_searched() {
+        let on_the_plane = match self.world {
+            World::Images => self.is_searched(),
+            World::Fields => {
+                self.solver == SolverKind::Olss
+                    || self.schedule == ScheduleKind::StepsizeDistillation
+            }
+            _ => false,
+        };
+        if on_the_plane {
             return Err(Error::out_of_range(
                 "schedule",
                 self.schedule.name(),
-                "one that is not searched on the plane, for images",
+                "one that is not searched on the plane, for images and fields",
             ));
         }
         if self.guidance_low > self.guidance_high {

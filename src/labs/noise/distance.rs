@@ -43,14 +43,22 @@ fn angle(k: usize, of: usize) -> f64 {
     PI * (k as f64 + 0.5) / of as f64
 }
 
-/// The truth sample, and the final distance as it is summed up direction by direction.
+/// Most particles that enter the final distance, the first ones: they are independent, and sorting
+/// more would hold up the screen.
+pub const MOST: usize = 20_000;
+
+/// The truth sample, and the final distance as it is summed up piece by piece.
 #[derive(Debug, Clone)]
 pub(super) struct Truth {
     clean: Vec<f64>,
     noise: Vec<f64>,
-    full: Vec<f64>,
-    fresh: Vec<Vec<f64>>,
+    /// Points of the final distance.
+    points: usize,
+    /// The stratified draw, then the fresh ones.
+    draws: Vec<Vec<f64>>,
     direction: usize,
+    /// Place among the draws of the next one to compare in this direction.
+    part: usize,
     total: f64,
     floor: f64,
 }
@@ -59,19 +67,17 @@ impl Truth {
     /// Draws the truth; `measured` points of it serve the per-step distance.
     pub(super) fn new(problem: &Problem, measured: usize) -> Self {
         let seed = problem.config.seed;
-        let n = problem.config.particles as usize;
         let stream = Stream::new(seed, StreamId::Data);
         let mut noise_stream = Stream::new(seed, StreamId::Noise).replicate(1);
         Self {
-            clean: data::draw_stratified(&problem.mixture, &stream.clone().replicate(1), measured),
+            clean: data::draw_stratified(&problem.mixture, &stream.replicate(1), measured),
             noise: (0..2 * measured)
                 .map(|_| f64::from(noise_stream.normal_f32()))
                 .collect(),
-            full: data::draw_stratified(&problem.mixture, &stream.clone().replicate(2), n),
-            fresh: (0..FRESH)
-                .map(|r| data::draw(&problem.mixture, &stream.clone().replicate(3 + r), 0..n))
-                .collect(),
+            points: (problem.config.particles as usize).min(MOST),
+            draws: Vec::new(),
             direction: 0,
+            part: 0,
             total: 0.0,
             floor: 0.0,
         }
@@ -96,17 +102,36 @@ impl Truth {
         sliced(&points, &truth, COARSE)
     }
 
-    /// Adds one direction to the final distance and its floor; `false` when all are in.
-    pub(super) fn advance(&mut self, ends: &[f64]) -> bool {
+    /// Goes on with the final distance and its floor: draws a sample, or compares two of them in one
+    /// direction; `false` when all is done.
+    pub(super) fn advance(&mut self, problem: &Problem, ends: &[f64]) -> bool {
         if self.direction == FINE {
             return false;
         }
-        let angle = angle(self.direction, FINE);
-        self.total += projected(ends, &self.full, angle);
-        for fresh in &self.fresh {
-            self.floor += projected(fresh, &self.full, angle) / f64::from(FRESH);
+        let drawn = self.draws.len();
+        if drawn <= FRESH as usize {
+            let stream = Stream::new(problem.config.seed, StreamId::Data);
+            let stream = stream.replicate(2 + drawn as u32);
+            self.draws.push(if drawn == 0 {
+                data::draw_stratified(&problem.mixture, &stream, self.points)
+            } else {
+                data::draw(&problem.mixture, &stream, 0..self.points)
+            });
+            return true;
         }
-        self.direction += 1;
+        let angle = angle(self.direction, FINE);
+        if self.part == 0 {
+            let ends = &ends[..ends.len().min(2 * self.points)];
+            self.total += projected(ends, &self.draws[0], angle);
+        } else {
+            let fresh = &self.draws[self.part];
+            self.floor += projected(fresh, &self.draws[0], angle) / f64::from(FRESH);
+        }
+        self.part += 1;
+        if self.part > FRESH as usize {
+            self.part = 0;
+            self.direction += 1;
+        }
         true
     }
 

@@ -56,7 +56,10 @@ impl Levels {
             falling[i] = falling[i].min(falling[i - 1] - 1e-3);
         }
         Config {
-            world: World::Plane,
+            world: match base.world {
+                World::Tokens => World::Plane,
+                denoised => denoised,
+            },
             schedule: ScheduleKind::Custom,
             custom: falling,
             shift: 1.0,

@@ -8,6 +8,8 @@ use super::solver::{SolverKind, ancestral_split};
 use super::{Config, Noise, Run, World};
 use crate::core::rng::{StreamId, normal_table};
 use crate::core::{Job as _, Result, Step};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::ImageDenoiser;
 use crate::gpu::kernels::{Denoise, DenoiseParams, FIRST_ORDER, denoise_level};
 use crate::gpu::{Dispatch, Gpu, GpuJob, GpuLab, Readback};
 use crate::labs::{Lab as _, Library};
@@ -15,7 +17,7 @@ use std::collections::VecDeque;
 use wgpu::Buffer;
 
 /// Particles prepared in one poll.
-const PREPARED: usize = 512;
+const PREPARED: usize = 2048;
 /// Steps under way at once.
 const IN_FLIGHT: usize = 2;
 
@@ -211,6 +213,50 @@ fn params(problem: &Problem, k: usize) -> DenoiseParams {
         } else {
             0.0
         },
+    }
+}
+
+/// The particles of a config by the kernel alone: all steps in one queue, then the states. Waits for
+/// the device, so never in the page.
+///
+/// # Errors
+/// Parameters that do not fit, or a fault of the device.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn particles_on_device(gpu: &Gpu, config: &Config) -> Result<Vec<f32>> {
+    let problem = Problem::new(config)?;
+    let n = config.particles as usize;
+    let start = problem.forward(0..n).pop().unwrap_or_default();
+    let start: Vec<f32> = start.into_iter().map(|v| v as f32).collect();
+    let device = PlaneOnDevice::new(gpu, &problem, &start)?;
+    for k in 0..problem.steps() {
+        device.dispatch.set_params(gpu, &params(&problem, k));
+        let mut batch = gpu.batch("denoise");
+        batch.add(&device.dispatch);
+        batch.submit()?;
+    }
+    let mut batch = gpu.batch("states");
+    let ticket = batch.read(&device.states, 0..start.len())?;
+    batch.submit()?;
+    ticket.wait()
+}
+
+/// One call of the image denoiser for every query by the kernel. Waits for the device.
+///
+/// # Errors
+/// A fault of the device.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn denoise_on_device(
+    gpu: &Gpu,
+    denoiser: &mut ImageDenoiser,
+    queries: &[f32],
+    s: f64,
+) -> Result<usize> {
+    let mut work = denoiser.begin(gpu, queries, (0.5 / (s * s)) as f32)?;
+    loop {
+        if let Some(states) = denoiser.poll(gpu, &mut work)? {
+            return Ok(states.len());
+        }
+        gpu.wait()?;
     }
 }
 

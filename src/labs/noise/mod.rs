@@ -13,9 +13,10 @@ pub mod families;
 pub mod fields;
 mod files;
 mod flow;
+pub mod gaussian;
 pub mod golden;
 #[cfg(feature = "gpu")]
-mod gpu;
+pub mod gpu;
 pub mod grids;
 pub mod guidance;
 pub mod images;
@@ -45,11 +46,13 @@ mod run;
 pub mod schedule;
 pub mod search;
 pub mod solver;
+pub mod speed;
 mod story;
 mod sweep;
 pub mod systems;
 pub mod tables;
 pub mod tokens;
+pub mod training;
 #[cfg(feature = "app")]
 mod view;
 mod world;
@@ -180,6 +183,30 @@ static PRESETS: &[Preset<Config>] = &[
         },
     },
     Preset {
+        name: "Shapes that merge",
+        doc: "The exact denoiser of 400 drawn shapes with a little width: watch how many are still possible at every step.",
+        config: || Config {
+            world: World::Images,
+            shapes: true,
+            training_images: 400,
+            bandwidth: 0.15,
+            steps: 16,
+            solver: SolverKind::DpmPp2m,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "The same field, more pixels",
+        doc: "A Gaussian field at 16, 32 and 64 pixels under a flow schedule: with more pixels the same level destroys less. Below it the schedule moved by the side.",
+        config: || Config {
+            world: World::Fields,
+            schedule: ScheduleKind::Flow,
+            solver: SolverKind::Ddim,
+            steps: 16,
+            ..Config::default()
+        },
+    },
+    Preset {
         name: "Unmasking a picture",
         doc: "A Gaussian token field revealed in eight rounds: change the order and watch what each round costs.",
         config: || Config {
@@ -232,10 +259,16 @@ impl Lab for Noise {
     }
 
     fn label(config: &Config) -> String {
+        if config.world == World::Fields {
+            let (spectrum, schedule) = (config.spectrum.name(), config.schedule.name());
+            return format!("{spectrum}, {schedule} x {}", config.steps);
+        }
         if config.world == World::Images {
             let (schedule, solver) = (config.schedule.name(), config.solver.name());
             let what = if config.folder.is_some() {
                 "pictures"
+            } else if config.shapes {
+                "shapes"
             } else {
                 "digits"
             };

@@ -104,6 +104,7 @@ pub(super) struct Work {
     denoised: Vec<Vec<f32>>,
     /// Final positions in full precision.
     ends: Vec<f64>,
+    endings: report::Endings,
     exact: flow::Reference,
     densities: Vec<Arc<[f32]>>,
     half_width: f64,
@@ -129,6 +130,7 @@ impl Work {
             frames: vec![Vec::with_capacity(2 * n); positions],
             denoised: vec![Vec::with_capacity(2 * n); problem.steps()],
             ends: Vec::with_capacity(2 * n),
+            endings: report::Endings::default(),
             exact: flow::Reference::new(PAIRED.min(n)),
             densities: Vec::new(),
             half_width: report::half_width(&problem),
@@ -282,7 +284,8 @@ impl Work {
                 .into_iter()
                 .map(Arc::from)
                 .collect(),
-            ends: std::mem::take(&mut self.ends).into(),
+            ends: std::mem::take(&mut self.ends),
+            endings: std::mem::take(&mut self.endings),
             exact: self.exact.path(&self.problem),
             densities: std::mem::take(&mut self.densities).into(),
             half_width: self.half_width,
@@ -329,7 +332,10 @@ impl Job for Work {
                 }
             }
             Stage::End => {
-                if !self.truth.advance(&self.ends) {
+                if self.endings.advance(&self.problem, &self.ends) {
+                    return Ok(Step::Working);
+                }
+                if !self.truth.advance(&self.problem, &self.ends) {
                     self.stage = if self.pictures {
                         Stage::Curve
                     } else {

@@ -2,6 +2,7 @@
 
 use super::config::{Config, Direction, Prediction, World};
 use super::data::DataSet;
+use super::gaussian::Spectrum;
 use super::schedule::{PublishedList, ScheduleKind, Visit};
 use super::solver::SolverKind;
 use super::tokens::{OrderKind, Source};
@@ -28,7 +29,7 @@ macro_rules! choice {
     };
 }
 
-const WORLDS: [World; 3] = [World::Plane, World::Tokens, World::Images];
+const WORLDS: [World; 4] = [World::Plane, World::Tokens, World::Images, World::Fields];
 const DIRECTIONS: [Direction; 3] = [
     Direction::ThereAndBack,
     Direction::Generate,
@@ -49,6 +50,10 @@ fn minority(c: &Config) -> bool {
 
 fn tokens(c: &Config) -> bool {
     c.world == World::Tokens
+}
+
+fn fields(c: &Config) -> bool {
+    c.world == World::Fields
 }
 
 fn linear_law(c: &Config) -> bool {
@@ -87,9 +92,9 @@ fn peaked(c: &Config) -> bool {
 
 /// The parameters, in the order of the panel.
 pub(super) static PARAMS: &[Param<Config>] = &[
-    choice!("world", "World", &["points in the plane", "masked tokens", "small images"], world, WORLDS)
+    choice!("world", "World", &["points in the plane", "masked tokens", "small images", "Gaussian fields"], world, WORLDS)
         .group("World")
-        .doc("Points in the plane or small images, denoised along a schedule, or discrete tokens, revealed in an order."),
+        .doc("Points in the plane, small images or Gaussian fields at three sides, denoised along a schedule, or discrete tokens, revealed in an order."),
     choice!("schedule", "Schedule", &[
         "EDM (Karras)", "exponential", "polyexponential", "tangent (KL optimal)", "beta in sigma",
         "linear-quadratic", "published list", "optimal for this data", "Align Your Steps search",
@@ -265,10 +270,10 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Guidance").advanced()
         .when(minority)
         .doc("Minority guidance acts in every so-many-th step; 5 in the authors' code."),
-    Param::int("particles", "Particles", [50, 20_000], |c: &Config| c.particles, |c, v| c.particles = v)
+    Param::int("particles", "Particles", [50, 100_000], |c: &Config| c.particles, |c, v| c.particles = v)
         .log().group("Data")
         .when(plane)
-        .doc("Number of samples carried through the levels."),
+        .doc("Number of samples carried through the levels. The distance to the truth uses the first 20,000, the picture shows as many."),
     choice!("order", "Order", &["random", "confidence", "Halton", "dilated (DUS)", "left to right", "blocks, random inside", "blocks, dilated inside"], order, OrderKind::ALL)
         .group("Order").when(tokens)
         .doc("Which positions are revealed together. Confidence takes those the denoiser is surest of, equal ones at random."),
@@ -309,12 +314,30 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     })
         .group("Data").when(|c: &Config| c.world == World::Images && c.folder.is_some())
         .doc("The pictures you brought; switch off to return to the digits. A link names them but does not hold them."),
+    Param::choice("shapes", "Images", &["handwritten digits", "drawn shapes"], |c: &Config| usize::from(c.shapes), |c, i| c.shapes = i == 1)
+        .group("Data").when(|c: &Config| c.world == World::Images && c.folder.is_none())
+        .doc("Digits of 8 x 8 pixels, or grey shapes of 32 x 32 pixels drawn from the seed: discs, rings, boxes, triangles, crosses and bars of random place, size and tilt."),
     Param::int("training_images", "Training images", [1, 2000], |c: &Config| c.training_images, |c, v| c.training_images = v)
         .log().group("Data").when(|c: &Config| c.world == World::Images)
-        .doc("Images with pixels from -1 to 1 that the denoiser knows: handwritten digits of 8 x 8 pixels (1797 at most), or your own pictures, dropped on the window together and made 16 x 16."),
+        .doc("Images with pixels from -1 to 1 that the denoiser knows: handwritten digits of 8 x 8 pixels (1797 at most), drawn shapes of 32 x 32, or your own pictures, dropped on the window together and made 16 x 16."),
     Param::float("bandwidth", "Width h", [0.0, 0.8], |c: &Config| c.bandwidth, |c, v| c.bandwidth = v)
         .unit("pixel values").group("Data").when(|c: &Config| c.world == World::Images)
         .doc("Standard deviation of a Gaussian around every training image. At 0 the exact denoiser recites the images; wider, it mixes neighbours."),
+    choice!("spectrum", "Spectrum", &["power law", "exponential covariance"], spectrum, Spectrum::ALL)
+        .group("Data").when(fields)
+        .doc("How the power of a mode falls with its frequency f: as f^-a, or like the covariance exp(-d / ell) in the plane."),
+    Param::float("exponent", "Exponent a", [0.0, 5.0], |c: &Config| c.exponent, |c, v| c.exponent = v)
+        .group("Data").when(|c: &Config| fields(c) && c.spectrum == Spectrum::PowerLaw)
+        .doc("Power of a mode over frequency^-a: 0 is white noise, natural images lie near 2, larger is smoother."),
+    Param::float("field_length", "Correlation length", [0.005, 1.0], |c: &Config| c.field_length, |c, v| c.field_length = v)
+        .log().unit("sides").group("Data").when(|c: &Config| fields(c) && c.spectrum == Spectrum::Exponential)
+        .doc("Distance at which the covariance falls to 1 / e, as a share of the picture's side."),
+    Param::int("field_side", "Smallest side", [4, 16], |c: &Config| c.field_side, |c, v| c.field_side = v)
+        .unit("pixels").group("Data").when(fields)
+        .doc("Pixels along a side of the smallest picture; the others have two and four times as many."),
+    Param::toggle("field_detail", "New detail", |c: &Config| c.field_detail, |c, v| c.field_detail = v)
+        .group("Data").when(fields)
+        .doc("Whether larger pictures show the finer modes of the field. Without them they are the smallest one with more pixels, and the shift by 2 ln of the side is exact."),
 ];
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ pub(super) struct Parts<'a> {
     pub(super) problem: Arc<Problem>,
     pub(super) frames: Arc<[Frame]>,
     pub(super) denoised: Arc<[Arc<[f32]>]>,
-    pub(super) ends: Arc<[f64]>,
+    pub(super) ends: Vec<f64>,
+    pub(super) endings: Endings,
     pub(super) exact: Arc<[Arc<[f32]>]>,
     pub(super) densities: Arc<[Arc<[f32]>]>,
     pub(super) half_width: f64,
@@ -48,7 +49,7 @@ pub(super) fn half_width(problem: &Problem) -> f64 {
 /// Builds the run.
 pub(super) fn build(parts: Parts<'_>) -> Result<PlaneRun> {
     let problem = &parts.problem;
-    let (owner, modes, mut headline) = endings(problem, &parts.ends);
+    let (owner, modes, mut headline) = parts.endings.headline(problem, &parts.ends);
     (headline.sliced, headline.floor) = parts.truth.result();
     headline.calls = parts.calls;
     headline.paired = parts.scores.last().map_or(f64::NAN, |s| s.paired);
@@ -94,42 +95,63 @@ fn rare(modes: &[Mode], imbalance: f64) -> [f64; 2] {
     ]
 }
 
-fn endings(problem: &Problem, ends: &[f64]) -> (Arc<[u16]>, Arc<[Mode]>, Headline) {
-    let config = &problem.config;
-    let m = &problem.mixture;
-    let mut clean = m.level(1.0, 0.0);
-    let mut counts = vec![0_usize; m.len()];
-    let (mut astray, mut nll) = (0_usize, Vec::with_capacity(ends.len() / 2));
-    let mut owner = Vec::with_capacity(ends.len() / 2);
-    for x in ends.chunks_exact(2) {
-        let (k, _) = clean.owner(x);
-        counts[k] += 1;
-        owner.push(k as u16);
-        astray += usize::from(clean.nearest_in_sds(x) > 4.0);
-        nll.push(-clean.log_density(x));
+/// Where the particles ended, counted a slice at a time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Endings {
+    owner: Vec<u16>,
+    counts: Vec<usize>,
+    astray: usize,
+    nll: Vec<f64>,
+}
+
+impl Endings {
+    /// Counts the particles that follow those counted so far, a few of them; `false` when all are.
+    pub(super) fn advance(&mut self, problem: &Problem, ends: &[f64]) -> bool {
+        const WORK: usize = 12_000;
+        let m = &problem.mixture;
+        let left = &ends[2 * self.owner.len()..];
+        if left.is_empty() {
+            return false;
+        }
+        let mut clean = m.level(1.0, 0.0);
+        self.counts.resize(m.len(), 0);
+        for x in left.chunks_exact(2).take((WORK / m.len()).max(1)) {
+            let (k, _) = clean.owner(x);
+            self.counts[k] += 1;
+            self.owner.push(k as u16);
+            self.astray += usize::from(clean.nearest_in_sds(x) > 4.0);
+            self.nll.push(-clean.log_density(x));
+        }
+        true
     }
-    let n = owner.len().max(1) as f64;
-    let modes: Arc<[Mode]> = (0..m.len())
-        .map(|k| Mode {
-            centre: [m.mean(k)[0], m.mean(k)[1]],
-            sd: m.variances(k)[0].sqrt(),
-            weight: m.weights()[k],
-            share: counts[k] as f64 / n,
-        })
-        .collect();
-    let headline = Headline {
-        sliced: f64::NAN,
-        floor: f64::NAN,
-        paired: f64::NAN,
-        round_trip: round_trip(problem, ends),
-        calls: 0,
-        imbalance: 0.5 * num::sum(modes.iter().map(|m| (m.share - m.weight).abs())),
-        covered: modes.iter().filter(|m| m.share >= 0.25 * m.weight).count(),
-        astray: astray as f64 / n,
-        rare: rare(&modes, config.imbalance),
-        nll: num::sum(nll) / n,
-    };
-    (owner.into(), modes, headline)
+
+    fn headline(self, problem: &Problem, ends: &[f64]) -> (Arc<[u16]>, Arc<[Mode]>, Headline) {
+        let config = &problem.config;
+        let m = &problem.mixture;
+        let n = self.owner.len().max(1) as f64;
+        let count = |k: usize| self.counts.get(k).copied().unwrap_or(0);
+        let modes: Arc<[Mode]> = (0..m.len())
+            .map(|k| Mode {
+                centre: [m.mean(k)[0], m.mean(k)[1]],
+                sd: m.variances(k)[0].sqrt(),
+                weight: m.weights()[k],
+                share: count(k) as f64 / n,
+            })
+            .collect();
+        let headline = Headline {
+            sliced: f64::NAN,
+            floor: f64::NAN,
+            paired: f64::NAN,
+            round_trip: round_trip(problem, ends),
+            calls: 0,
+            imbalance: 0.5 * num::sum(modes.iter().map(|m| (m.share - m.weight).abs())),
+            covered: modes.iter().filter(|m| m.share >= 0.25 * m.weight).count(),
+            astray: self.astray as f64 / n,
+            rare: rare(&modes, config.imbalance),
+            nll: num::sum(self.nll) / n,
+        };
+        (self.owner.into(), modes, headline)
+    }
 }
 
 /// Distance between the clean points and where an inversion and back leaves them.

@@ -152,7 +152,7 @@ impl LabRun for PlaneRun {
                 "data units",
                 h.sliced,
                 Better::Lower,
-                "Sliced 2-Wasserstein distance of the final particles from an equally large stratified draw of the true mixture, 128 directions.",
+                "Sliced 2-Wasserstein distance of the final particles, at most the first 20,000, from an equally large stratified draw of the true mixture, 128 directions.",
             ),
             Metric::new(
                 "sliced_w2_floor",

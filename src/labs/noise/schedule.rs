@@ -1,6 +1,6 @@
 //! The schedules a setup can choose: which noise levels, in which order, from a config.
 
-use super::config::Config;
+use super::config::{Config, World};
 use super::grids;
 use super::lists;
 use super::tables::Table;
@@ -299,7 +299,9 @@ pub fn levels(config: &Config) -> Result<Vec<f64>> {
         ScheduleKind::Exponential => grids::exponential(n, min, max),
         ScheduleKind::Polyexponential => grids::polyexponential(n, min, max, config.rho),
         ScheduleKind::Tangent => {
-            let c = if config.tangent_auto {
+            let c = if config.tangent_auto && config.world == World::Fields {
+                1.0
+            } else if config.tangent_auto {
                 config.mixture()?.std_dev()
             } else {
                 config.tangent_c

@@ -38,6 +38,8 @@ const EQUATIONS: usize = 64;
 pub(super) enum Search {
     /// Computing the error curve.
     Curve(Box<Builder>),
+    /// One step has nothing to choose.
+    Single(Curve),
     /// The dynamic program.
     Program(Box<Program>, Curve),
     /// The coordinate search.
@@ -104,11 +106,19 @@ impl Search {
         Ok(Some(Self::Curve(Box::new(builder))))
     }
 
+    /// The search of a schedule on data whose error curve is known.
+    pub(super) fn of_curve(config: &Config, curve: Curve) -> Result<Self> {
+        if config.steps == 1 {
+            return Ok(Self::Single(curve));
+        }
+        Self::on_curve(config, curve)
+    }
+
     /// Share of the search done.
     pub(super) fn progress(&self) -> f64 {
         match self {
             Self::Curve(builder) => 0.8 * builder.progress(),
-            Self::Program(..) | Self::Local(..) => 0.9,
+            Self::Single(..) | Self::Program(..) | Self::Local(..) => 0.9,
             Self::Learn(program, _) => 0.5 + 0.5 * program.progress(),
             Self::Subspace(program, _) => program.progress(),
             Self::Distil(program, _) => {
@@ -124,12 +134,12 @@ impl Search {
         match self {
             Self::Curve(builder) => {
                 if let Some(curve) = builder.advance() {
-                    if config.steps == 1 {
-                        let top = vec![config.sigma_max];
-                        return Ok(Some(Found::levels(top, shift, Some(curve))));
-                    }
-                    *self = Self::on_curve(config, curve)?;
+                    *self = Self::of_curve(config, curve)?;
                 }
+            }
+            Self::Single(curve) => {
+                let top = vec![config.sigma_max];
+                return Ok(Some(Found::levels(top, shift, Some(curve.clone()))));
             }
             Self::Program(program, curve) => {
                 if !program.advance() {

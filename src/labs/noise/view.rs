@@ -1,9 +1,10 @@
 //! Drawing of the noise lab: the cloud over its density, the schedule below it.
 
 use super::data::DataSet;
+use super::gaussian::FieldRun;
 use super::images::ImageRun;
 use super::panels::schedules::Schedules;
-use super::panels::{cloud, curve, draw, images, tokens};
+use super::panels::{cloud, curve, draw, fields, grid, images, tokens};
 use super::{Config, Noise, PlaneRun, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
@@ -17,6 +18,8 @@ pub struct View {
     estimates: bool,
     /// Whether the density is shaded.
     density: bool,
+    /// Whether one image is shown under several schedules.
+    schedules: bool,
 }
 
 impl Default for View {
@@ -24,6 +27,7 @@ impl Default for View {
         Self {
             estimates: false,
             density: true,
+            schedules: false,
         }
     }
 }
@@ -47,6 +51,7 @@ impl LabView for Noise {
             Run::Plane(run) => run,
             Run::Tokens(run) => return tokens::show(run, stage, ui),
             Run::Images(run) => return images_part(run, view, stage, ui),
+            Run::Fields(run) => return fields_part(run, view, stage, ui),
         };
         let area = ui.available_rect_before_wrap();
         let strip = curve::height(area.height());
@@ -72,6 +77,7 @@ impl LabView for Noise {
             Run::Plane(run) => run,
             Run::Tokens(run) => return tokens::miniature(run, phase, palette, ui),
             Run::Images(run) => return images::miniature(run, phase, palette, ui),
+            Run::Fields(run) => return fields::miniature(run, phase, palette, ui),
         };
         let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::hover());
         let moment = cloud::Moment::at(run, phase * run.timeline.end());
@@ -83,18 +89,40 @@ impl LabView for Noise {
 }
 
 fn images_part(run: &ImageRun, view: &mut View, stage: &mut Stage<'_>, ui: &mut Ui) {
+    let (picture, mut row) = over_switches(ui);
+    if view.schedules {
+        grid::show(run, stage, ui, picture);
+    } else {
+        images::show(run, view.estimates, stage, ui, picture);
+        estimates_switch(view, &mut row);
+    }
+    row.checkbox(&mut view.schedules, "same image, other schedules")
+        .on_hover_text("Show one training image at the same times of several schedules");
+}
+
+fn fields_part(run: &FieldRun, view: &mut View, stage: &mut Stage<'_>, ui: &mut Ui) {
+    let (picture, mut row) = over_switches(ui);
+    fields::show(run, view.estimates, stage, ui, picture);
+    estimates_switch(view, &mut row);
+}
+
+/// The room for a picture, and the row of switches below it.
+fn over_switches(ui: &mut Ui) -> (Rect, Ui) {
     let area = ui.available_rect_before_wrap();
     let bottom = area.bottom() - SWITCHES;
     let picture = Rect::from_min_max(area.min, Pos2::new(area.right(), bottom));
-    images::show(run, view.estimates, stage, ui, picture);
     let switches = Rect::from_min_max(Pos2::new(area.left(), bottom), area.max);
     let builder = egui::UiBuilder::new()
         .max_rect(switches.shrink2(vec2(8.0, 2.0)))
         .layout(egui::Layout::left_to_right(egui::Align::Center));
-    ui.new_child(builder)
-        .checkbox(&mut view.estimates, "denoised estimates")
-        .on_hover_text("Show what the denoiser makes of each sample");
+    let row = ui.new_child(builder);
     ui.advance_cursor_after_rect(area);
+    (picture, row)
+}
+
+fn estimates_switch(view: &mut View, row: &mut Ui) {
+    row.checkbox(&mut view.estimates, "denoised estimates")
+        .on_hover_text("Show what the denoiser makes of each sample");
 }
 
 fn switches_part(run: &PlaneRun, config: &mut Config, view: &mut View, rect: Rect, ui: &mut Ui) {

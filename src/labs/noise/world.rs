@@ -1,6 +1,7 @@
 //! One run of the lab, whichever world it plays in.
 
 use super::config::{Config, World};
+use super::gaussian::{self, FieldRun};
 use super::images::{self, ImageRun};
 use super::model;
 use super::run::PlaneRun;
@@ -17,6 +18,8 @@ pub enum Run {
     Tokens(TokenRun),
     /// Images.
     Images(ImageRun),
+    /// Gaussian fields.
+    Fields(FieldRun),
 }
 
 impl Run {
@@ -41,6 +44,7 @@ impl Run {
 pub(super) fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
     Ok(match config.world {
         World::Plane => Box::new(Wrapped(model::Start::new(config, true)?, Run::Plane)),
+        World::Fields => Box::new(Wrapped(gaussian::Work::new(config)?, Run::Fields)),
         World::Images => Box::new(Wrapped(images::Work::new(config, data)?, Run::Images)),
         World::Tokens => Box::new(Wrapped(tokens::Work::new(config)?, Run::Tokens)),
     })
@@ -64,4 +68,4 @@ impl<J: Job> Job for Wrapped<J> {
     }
 }
 
-either_run!(Run: Plane, Tokens, Images);
+either_run!(Run: Plane, Tokens, Images, Fields);

@@ -95,7 +95,7 @@ impl GpuJob for OnDevice {
                 (image.nearest, image.distance) = self.work.set.nearest(x);
             }
             return Ok(Step::Done(
-                self.work.report(std::mem::take(&mut self.images)),
+                self.work.report(std::mem::take(&mut self.images))?,
             ));
         }
         let mut denoising = match self.denoising.take() {

@@ -19,9 +19,20 @@ pub struct Folder {
     pub remarks: Vec<String>,
 }
 
-/// Whether a file is a picture that is read here.
+/// Forms of pictures that are known but not read, by their first bytes.
+const UNREAD: [(&[u8], &str); 2] = [(b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF")];
+
+/// Whether a file is a picture; [`Folder::add`] says if its form is not read.
 pub fn looks_like(bytes: &[u8]) -> bool {
-    png::looks_like(bytes) || bytes.starts_with(b"P5") || bytes.starts_with(b"P6")
+    png::looks_like(bytes)
+        || bytes.starts_with(b"P5")
+        || bytes.starts_with(b"P6")
+        || unread(bytes).is_some()
+}
+
+fn unread(bytes: &[u8]) -> Option<&'static str> {
+    let found = UNREAD.iter().find(|(first, _)| bytes.starts_with(first));
+    found.map(|(_, form)| *form)
 }
 
 impl Folder {
@@ -95,6 +106,11 @@ impl Default for Folder {
 fn picture(bytes: &[u8]) -> Result<Grey> {
     if png::looks_like(bytes) {
         return png::decode(bytes);
+    }
+    if let Some(form) = unread(bytes) {
+        return Err(Error::Unsupported(format!(
+            "a {form} file: pictures are read as PNG, PGM or PPM; save it as PNG"
+        )));
     }
     netpbm(bytes)
 }
@@ -204,12 +220,14 @@ mod tests {
         for bytes in [
             &b"P5 4 4 255 ab"[..],
             b"P6",
+            b"\xff\xd8\xff\xe0 JFIF",
             b"P5 99999999999 99999999999 255\n",
             b"",
         ] {
             folder.add("x", bytes);
         }
         assert!(folder.is_empty());
-        assert_eq!(folder.remarks.len(), 4);
+        assert_eq!(folder.remarks.len(), 5);
+        assert!(folder.remarks[2].contains("JPEG"), "{:?}", folder.remarks);
     }
 }

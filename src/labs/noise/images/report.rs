@@ -1,11 +1,11 @@
 //! From samples to what is shown: charts, stories, tables.
 
 use super::super::config::Config;
-use super::ImageSet;
 use super::run::{Image, ImageRun};
+use super::{ImageSet, grid};
 use crate::core::{
-    Axis, Chart, EntityId, Fact, Moment, MomentKind, Series, SeriesKind, Story, Table, Timeline,
-    num,
+    Axis, Chart, EntityId, Fact, Moment, MomentKind, Result, Series, SeriesKind, Story, Table,
+    Timeline, num,
 };
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) fn build(
     levels: &Arc<[f64]>,
     spread: f64,
     images: Vec<Image>,
-) -> ImageRun {
+) -> Result<ImageRun> {
     let steps = levels.len() - 1;
     let mut timeline = Timeline::counted(steps, "step", "1 denoising step");
     let effective = mean_effective(&images, steps);
@@ -31,14 +31,15 @@ pub(super) fn build(
         effective_chart(&effective, set.len()),
         level_chart(levels, spread),
     ];
-    ImageRun {
+    Ok(ImageRun {
+        grid: grid::rows(config, levels, set.image(0), spread)?.into(),
         config: config.clone(),
         set: set.clone(),
         levels: levels.clone(),
         images: images.into(),
         timeline,
         charts: charts.into_iter().collect(),
-    }
+    })
 }
 
 /// Geometric mean over samples of the number of images still possible, by step.

@@ -2,6 +2,7 @@
 
 use super::super::config::Config;
 use super::super::files;
+use super::grid::Row;
 use super::{Belief, ImageSet, report};
 use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline, num};
 use crate::labs::LabRun;
@@ -31,6 +32,7 @@ pub struct ImageRun {
     pub(in crate::labs::noise) set: Arc<ImageSet>,
     pub(in crate::labs::noise) levels: Arc<[f64]>,
     pub(in crate::labs::noise) images: Arc<[Image]>,
+    pub(in crate::labs::noise) grid: Arc<[Row]>,
     pub(in crate::labs::noise) timeline: Timeline,
     pub(in crate::labs::noise) charts: Arc<[Chart]>,
 }
@@ -39,6 +41,11 @@ impl ImageRun {
     /// The samples.
     pub fn images(&self) -> &[Image] {
         &self.images
+    }
+
+    /// The first training image under several schedules at the same times.
+    pub fn grid(&self) -> &[Row] {
+        &self.grid
     }
 
     /// Mean distance of the samples from their nearest training images, per pixel.
@@ -125,11 +132,11 @@ impl LabRun for ImageRun {
         if labelled {
             metrics.push(metric(
                 "classes",
-                "Digits seen",
+                "Kinds seen",
                 "",
                 classes.iter().filter(|c| **c).count() as f64,
                 Better::Higher,
-                "Different digits among the nearest training images of the samples.",
+                "Different digits or shapes among the nearest training images of the samples.",
             ));
         }
         metrics

@@ -61,7 +61,7 @@ impl Work {
     }
 
     /// The run, from its samples.
-    pub(super) fn report(&self, images: Vec<Image>) -> ImageRun {
+    pub(super) fn report(&self, images: Vec<Image>) -> Result<ImageRun> {
         report::build(&self.config, &self.set, &self.levels, self.spread, images)
     }
 
@@ -103,7 +103,7 @@ impl Job for Work {
     fn step(&mut self) -> Result<Step<ImageRun>> {
         if self.images.len() == SAMPLES {
             let images = std::mem::take(&mut self.images);
-            return Ok(Step::Done(self.report(images)));
+            return Ok(Step::Done(self.report(images)?));
         }
         let (mut solver, mut image) = match self.current.take() {
             Some(current) => current,

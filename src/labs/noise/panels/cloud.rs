@@ -323,6 +323,9 @@ pub(crate) fn modes(
     }
 }
 
+/// Most particles drawn, the first ones: more would hide each other and hold up the frame.
+const SHOWN: usize = 20_000;
+
 /// Radius of a particle's solid core, in points.
 fn core_radius(count: usize) -> f32 {
     match count {
@@ -341,7 +344,7 @@ pub(crate) fn particles(
     streaks: bool,
     painter: &Painter,
 ) {
-    let count = run.owner.len();
+    let count = run.owner.len().min(SHOWN);
     let radius = core_radius(count);
     let sides = if count <= MANY { 6 } else { 4 };
     let colors: Vec<Color32> = (0..run.modes.len())
@@ -424,7 +427,7 @@ pub(crate) fn estimates(
     };
     let color = fade(palette.ink, 0.55);
     let mut mesh = Mesh::default();
-    for p in points.chunks_exact(2) {
+    for p in points.chunks_exact(2).take(SHOWN) {
         dot(&mut mesh, map.screen(vec2(p[0], p[1])), 1.0, 4, color);
     }
     painter.add(Shape::mesh(mesh));
@@ -511,7 +514,7 @@ pub(crate) fn nearest(
     pointer: Pos2,
     reach: f32,
 ) -> Option<usize> {
-    (0..run.owner.len())
+    (0..run.owner.len().min(SHOWN))
         .filter_map(|i| Some((i, map.screen(moment.place(run, i)?).distance_sq(pointer))))
         .filter(|(_, d)| *d <= reach * reach)
         .min_by(|a, b| a.1.total_cmp(&b.1))

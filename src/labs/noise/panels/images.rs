@@ -1,10 +1,11 @@
 //! Samples of the image world: pixels at the playhead, or what the denoiser makes of them.
 
 use super::super::images::ImageRun;
+use super::pixels;
 use crate::core::EntityId;
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, mix};
-use egui::{Align2, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, TextStyle, Ui, vec2};
+use egui::{Align2, Color32, Painter, Pos2, Rect, Sense, Stroke, StrokeKind, TextStyle, Ui, vec2};
 
 /// Space between images, in points.
 const GAP: f32 = 8.0;
@@ -122,30 +123,25 @@ fn images(
     painter: &Painter,
 ) {
     let n = run.images().len();
-    let side = run.set.side();
-    let mut shapes = Vec::with_capacity(n * side * side);
     for (i, image) in run.images().iter().enumerate() {
-        let at = place(rect, n, i);
-        let pixel = at.width() / side as f32;
         let source = if estimates {
             image.estimates.get(step).or(image.estimates.last())
         } else {
             image.frames.get(step)
         };
-        let Some(values) = source else { continue };
-        for (p, v) in values.iter().enumerate() {
-            let corner = at.min + vec2((p % side) as f32, (p / side) as f32) * pixel;
-            // A hair larger than the pixel, or the edges between them show.
-            let cell = Rect::from_min_size(corner, vec2(pixel + 0.3, pixel + 0.3));
-            let ink = (0.5 * (v + 1.0)).clamp(0.0, 1.0);
-            shapes.push(Shape::rect_filled(
-                cell,
-                0.0,
-                mix(palette.panel, palette.ink, ink),
-            ));
+        if let Some(values) = source {
+            pixels::paint(values, place(rect, n, i), painter, |v| grey(v, palette));
         }
     }
-    painter.extend(shapes);
+}
+
+/// From the panel's colour at -1 to ink at 1.
+pub(super) fn grey(v: f32, palette: &Palette) -> Color32 {
+    mix(
+        palette.panel,
+        palette.ink,
+        (0.5 * (v + 1.0)).clamp(0.0, 1.0),
+    )
 }
 
 /// A small moving picture.

@@ -3,6 +3,9 @@
 pub(super) mod cloud;
 pub(super) mod curve;
 pub(super) mod draw;
+pub(super) mod fields;
+pub(super) mod grid;
 pub(super) mod images;
+mod pixels;
 pub(super) mod schedules;
 pub(super) mod tokens;

@@ -32,6 +32,7 @@ mod scaled_linear;
 mod schedule_your_edit;
 mod score_sde;
 mod sigmoid;
+mod simple_diffusion;
 mod tangent;
 mod unipc;
 mod zero_snr;
@@ -51,6 +52,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &sigmoid::SIGMOID,
     &zero_snr::ZERO_SNR,
     &chen::CHEN,
+    &simple_diffusion::SIMPLE_DIFFUSION,
     &hang::HANG,
     &schedule_your_edit::SCHEDULE_YOUR_EDIT,
     &rodinhd::RODINHD,
@@ -83,6 +85,9 @@ pub static EXHIBITS: &[&Exhibit] = &[
 
 /// Key of the system a config runs, if it is one of the registry's.
 pub(super) fn id_of(config: &Config) -> Option<&'static str> {
+    if config.world == World::Fields {
+        return (config.schedule == ScheduleKind::LogSnrCosine).then_some("simple-diffusion");
+    }
     if config.world == World::Images {
         return None;
     }
