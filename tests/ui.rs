@@ -164,7 +164,23 @@ fn pictures_and_charts_have_names() {
     }
 }
 
-/// Writes screenshots of every lab: `SCREENSHOTS=folder cargo test --test ui -- --ignored`.
+/// A file on disk as one that was dropped on the window.
+#[derive(Debug)]
+struct OnDisk(std::path::PathBuf);
+
+impl egui::DroppedFile for OnDisk {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test reads its own file")]
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        std::fs::read(&self.0).map_err(|e| e.to_string())
+    }
+}
+
+/// Writes screenshots of every lab: `SCREENSHOTS=folder cargo test --test ui -- --ignored`. `FILE=log.csv`
+/// drops a file first.
 #[test]
 #[ignore = "writes pictures for people to look at"]
 fn screenshots() {
@@ -193,6 +209,14 @@ fn screenshots() {
                 let mut harness = app(size);
                 harness.ctx.set_theme(theme);
                 open(&mut harness, &format!("#{place}"));
+                if let Ok(file) = std::env::var("FILE") {
+                    let file = std::sync::Arc::new(OnDisk(file.into()));
+                    harness.input_mut().dropped_files.push(file);
+                    harness.run_steps(5);
+                    harness.get_by_label_contains("Use in the").click();
+                    harness.step();
+                    settle(&mut harness);
+                }
                 if std::env::var("COMPARE").is_ok() {
                     harness.state_mut().run_command(Command::Compare);
                     settle(&mut harness);

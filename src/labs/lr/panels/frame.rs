@@ -5,8 +5,10 @@ use crate::ui::format::number;
 use crate::ui::theme::{Palette, fade};
 use egui::{Align2, FontId, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, pos2, vec2};
 
-/// Width from which a title leaves room beside it.
-const WIDE: f32 = 480.0;
+/// Panels up to this width, in points, have short titles.
+pub(crate) const NARROW: f32 = 430.0;
+/// How far left of the plot a title starts.
+const TITLE_OFFSET: f32 = 48.0;
 
 /// Maps updates and values to the screen.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +97,7 @@ impl Frame {
             );
         }
         at.text(
-            pos2(self.plot.left() - 48.0, self.plot.top() - 6.0),
+            pos2(self.plot.left() - TITLE_OFFSET, self.plot.top() - 6.0),
             Align2::LEFT_BOTTOM,
             title,
             font.clone(),
@@ -109,20 +111,34 @@ impl Frame {
     }
 
     /// What stands at the playhead, in words: beside the title where there is room, else inside.
-    pub(crate) fn reading(&self, text: String, ui: &Ui, palette: &Palette, at: &Painter) {
+    /// Returns where a legend below it starts.
+    pub(crate) fn reading(
+        &self,
+        title: &str,
+        text: String,
+        ui: &Ui,
+        palette: &Palette,
+        at: &Painter,
+    ) -> f32 {
+        let small = TextStyle::Small.resolve(ui.style());
+        let title = at.layout_no_wrap(title.to_owned(), small, palette.ink);
         let font = TextStyle::Body.resolve(ui.style());
-        let (y, align) = if self.plot.width() > WIDE {
-            (self.plot.top() - 6.0, Align2::RIGHT_BOTTOM)
-        } else {
-            (self.plot.top() + 2.0, Align2::RIGHT_TOP)
-        };
-        at.text(pos2(self.plot.right(), y), align, text, font, palette.ink);
-    }
-
-    /// Where a legend below the reading starts.
-    pub(crate) fn legend_top(&self) -> f32 {
-        let inside = self.plot.width() <= WIDE;
-        self.plot.top() + if inside { 24.0 } else { 6.0 }
+        let text = at.layout_no_wrap(text, font, palette.ink);
+        let room = self.plot.width() + TITLE_OFFSET - title.size().x - 12.0;
+        let left = self.plot.right() - text.size().x;
+        if text.size().x <= room {
+            at.galley(
+                pos2(left, self.plot.top() - 5.0 - text.size().y),
+                text,
+                palette.ink,
+            );
+            return self.plot.top() + 6.0;
+        }
+        let place = pos2(left, self.plot.top() + 2.0);
+        let back = Rect::from_min_size(place, text.size());
+        at.rect_filled(back.expand(1.0), 2.0, fade(palette.background, 0.75));
+        at.galley(place, text, palette.ink);
+        back.bottom() + 6.0
     }
 
     /// Labels of the horizontal axis.

@@ -3,7 +3,7 @@
 use super::super::model::last_before;
 use super::super::words::words;
 use super::super::{Cell, Run};
-use super::frame::{Frame, stroke_line};
+use super::frame::{Frame, NARROW, stroke_line};
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, fade};
 use egui::{Align2, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, pos2, vec2};
@@ -47,12 +47,8 @@ pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     let frame = Frame::new(rect, run.config.horizon, range(run), log);
     let painter = ui.painter().with_clip_rect(rect);
     let font = TextStyle::Small.resolve(ui.style());
-    frame.backdrop(
-        words(run.config.problem).picture,
-        &font,
-        stage.palette,
-        &painter,
-    );
+    let title = title(run, rect);
+    frame.backdrop(title, &font, stage.palette, &painter);
     frame.foot(&font, stage.palette, &painter);
     let id = ui.scope_id().with(("loss", stage.slot));
     let response = ui.interact(frame.plot, id, Sense::click_and_drag());
@@ -74,13 +70,23 @@ pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     for (i, cell) in shown.iter().enumerate().rev() {
         curve(cell, i, &frame, stage, ui, &painter);
     }
-    legend(&shown, &frame, stage, ui, &painter);
     frame.playhead(stage.playhead, stage.palette, &painter);
-    if let Some(cell) = shown.first() {
-        marker(cell, &frame, stage, ui, &painter);
-    }
+    let read = shown
+        .first()
+        .and_then(|cell| marker(cell, title, &frame, stage, ui, &painter));
+    let top = read.unwrap_or(frame.plot.top() + 6.0);
+    legend(&shown, top, &frame, stage, ui, &painter);
     let words = crate::labs::LabRun::summary(run);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &words));
+}
+
+/// What the panel shows; in a narrow one without the remark after the semicolon.
+fn title(run: &Run, rect: Rect) -> &'static str {
+    let whole = words(run.config.problem).picture;
+    if rect.width() > NARROW {
+        return whole;
+    }
+    whole.split_once(';').map_or(whole, |(name, _)| name)
 }
 
 /// The logged losses, and hatching where the chosen schedule leaves the logged rates.
@@ -178,13 +184,13 @@ fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, paint
 }
 
 /// Names in the order of the final losses, with a swatch each.
-fn legend(shown: &[&Cell], frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+fn legend(shown: &[&Cell], top: f32, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
     let palette: &Palette = stage.palette;
     let font = TextStyle::Small.resolve(ui.style());
     let mut order: Vec<(usize, &&Cell)> = shown.iter().enumerate().collect();
     order.sort_by(|a, b| b.1.final_loss().total_cmp(&a.1.final_loss()));
     let line = font.size + 5.0;
-    let mut y = frame.legend_top();
+    let mut y = top;
     for (i, cell) in order {
         let value = cell.final_loss();
         let text = if value.is_finite() {
@@ -210,10 +216,18 @@ fn legend(shown: &[&Cell], frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &
     }
 }
 
-fn marker(cell: &Cell, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+/// The dot at the playhead with its loss; where the legend below its words starts.
+fn marker(
+    cell: &Cell,
+    title: &str,
+    frame: &Frame,
+    stage: &Stage<'_>,
+    ui: &Ui,
+    painter: &Painter,
+) -> Option<f32> {
     let loss = last_before(&cell.mean_curve(), stage.playhead);
     if !loss.is_finite() {
-        return;
+        return None;
     }
     let at = pos2(
         frame.x(stage.playhead.clamp(0.0, frame.updates)),
@@ -224,5 +238,5 @@ fn marker(cell: &Cell, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Pain
         "loss {loss:.4} after {} updates",
         stage.playhead.max(0.0) as u64
     );
-    frame.reading(text, ui, stage.palette, painter);
+    Some(frame.reading(title, text, ui, stage.palette, painter))
 }

@@ -3,7 +3,7 @@
 use super::super::report::rate_points;
 use super::super::schedule::{Schedule, Shape};
 use super::super::{Config, Problem, Run};
-use super::frame::{Frame, stroke_line};
+use super::frame::{Frame, NARROW, stroke_line};
 use crate::ui::Stage;
 use crate::ui::theme::fade;
 use egui::{Color32, Key, Mesh, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, Vec2, pos2};
@@ -156,18 +156,18 @@ pub(crate) fn show(
     );
     let painter = ui.painter().with_clip_rect(rect);
     let font = TextStyle::Small.resolve(ui.style());
-    let title = if rect.width() > 430.0 {
+    let title = if rect.width() > NARROW {
         "learning rate of each update; drag the points"
     } else {
-        "learning rate; drag the points"
+        "rate; drag the points"
     };
     frame.backdrop(title, &font, stage.palette, &painter);
     curves(run, &frame, stage, &frame.inside(&painter));
     let schedule = shown_schedule(run, config);
     chosen(&schedule, &frame, stage, &painter);
     frame.playhead(stage.playhead, stage.palette, &painter);
+    marker(&schedule, title, &frame, stage, ui, &painter);
     handles(run, config, &frame, top, stage, ui);
-    marker(&schedule, &frame, stage, ui, &painter);
 }
 
 /// The schedule as it is being edited; the run's own while nothing is.
@@ -375,10 +375,10 @@ fn nudge(ui: &Ui) -> Vec2 {
 }
 
 /// The dot at the playhead with its rate.
-fn marker(s: &Schedule, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
+fn marker(s: &Schedule, title: &str, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
     let update = (stage.playhead.max(0.0) as usize).min(s.updates - 1);
     let at = pos2(frame.x(update as f64), frame.y(s.rate(update)));
     painter.circle_filled(at, 4.0, stage.palette.accent);
     let text = format!("update {update}: rate {:.2e}", s.rate(update));
-    frame.reading(text, ui, stage.palette, painter);
+    frame.reading(title, text, ui, stage.palette, painter);
 }

@@ -5,7 +5,7 @@ use super::super::config::Problem;
 use super::super::report::{Standing, standings};
 use super::super::words::words;
 use crate::core::num;
-use crate::ui::format::{DASH, number, table_number};
+use crate::ui::format::{DASH, table_number};
 use crate::ui::table::swatch;
 use crate::ui::theme::{Palette, small_strong, strong};
 use egui::{Color32, Grid, RichText, Sense, Stroke, Ui, pos2, vec2};
@@ -15,7 +15,7 @@ const STRIP: f32 = 10.0;
 /// Its width.
 const STRIP_WIDTH: f32 = 84.0;
 /// Width of the names.
-const SCHEDULE_WIDTH: f32 = 86.0;
+const SCHEDULE_WIDTH: f32 = 74.0;
 
 /// Draws the table of the setup in `slot`.
 pub(crate) fn show(run: &Run, slot: usize, ui: &mut Ui) {
@@ -42,7 +42,7 @@ pub(crate) fn show(run: &Run, slot: usize, ui: &mut Ui) {
     let range = drawn(&rows);
     Grid::new("standings")
         .striped(true)
-        .spacing([10.0, 6.0])
+        .spacing([8.0, 6.0])
         .show(ui, |ui| {
             let loss = if words.unit.is_empty() {
                 "Loss".to_owned()
@@ -97,17 +97,18 @@ fn caption(run: &Run, rows: &[Standing]) -> String {
     format!("{rate} Mean and 95 % interval over {runs} seeds{paired}")
 }
 
-/// A number with two digits, for ends of intervals.
-fn rough(v: f64) -> String {
-    let text = if v == 0.0 {
-        "0".to_owned()
-    } else if v.abs() < 1e-3 {
-        format!("{v:.1e}")
-    } else {
-        let digits = (1.0 - num::log10(v.abs()).floor()).clamp(0.0, 6.0) as usize;
-        format!("{v:.digits$}")
-    };
-    text.replace('-', "−")
+/// How a difference and the ends of its interval are written: alike, the largest with two digits.
+fn alike(values: [f64; 3]) -> impl Fn(f64) -> String {
+    let largest = values.iter().fold(0.0_f64, |top, v| top.max(v.abs()));
+    let digits = (1.0 - num::log10(largest.max(1e-300)).floor()).max(0.0) as usize;
+    move |v| {
+        let text = if digits > 5 {
+            format!("{v:.1e}")
+        } else {
+            format!("{v:.digits$}")
+        };
+        text.replace('-', "−")
+    }
 }
 
 /// The axis of the strips.
@@ -151,7 +152,7 @@ fn loss_ui(row: &Standing, range: [f64; 2], color: Color32, ui: &mut Ui) {
         let Some([low, high]) = row.interval else {
             return;
         };
-        let text = format!("{} to {}", number(low), number(high)).replace('-', "−");
+        let text = format!("{} to {}", table_number(low), table_number(high));
         ui.add(egui::Label::new(RichText::new(text).small().weak()).extend());
         strip_ui(row.loss, [low, high], range, color, ui);
     });
@@ -182,11 +183,13 @@ fn gap_ui(row: &Standing, palette: &Palette, ui: &mut Ui) {
             return;
         }
         let whole = |text: RichText| egui::Label::new(text).extend();
-        ui.add(whole(RichText::new(format!("+{}", rough(row.gap)))));
-        let Some([low, high]) = row.gap_interval else {
+        let [low, high] = row.gap_interval.unwrap_or([row.gap; 2]);
+        let written = alike([row.gap, low, high]);
+        ui.add(whole(RichText::new(format!("+{}", written(row.gap)))));
+        if row.gap_interval.is_none() {
             return;
-        };
-        let text = format!("{} to {}", rough(low), rough(high));
+        }
+        let text = format!("{} to {}", written(low), written(high));
         ui.add(whole(RichText::new(text).small().weak()));
         if !row.is_separated() {
             ui.label(

@@ -272,16 +272,31 @@ fn branch_chart(log: &LogFacts) -> Chart {
             Series::line("best cooldown", points(&|b| b.loss)),
             Series::line("no cooldown", points(&|b| b.flat)).as_reference(),
         ],
-        marks: log
-            .branches
-            .iter()
-            .map(|b| Mark {
-                x: b.start as f64,
-                label: format!("branch of {} updates leaves here", b.budget),
-            })
-            .collect(),
+        marks: branch_marks(&log.branches),
         on_timeline: false,
     }
+}
+
+/// Where branches leave the stable run; those that leave together share a mark.
+fn branch_marks(branches: &[Branch]) -> Vec<Mark> {
+    let mut starts: Vec<(usize, Vec<String>)> = Vec::new();
+    for branch in branches {
+        let budget = branch.budget.to_string();
+        match starts.iter_mut().find(|(at, _)| *at == branch.start) {
+            Some((_, budgets)) => budgets.push(budget),
+            None => starts.push((branch.start, vec![budget])),
+        }
+    }
+    starts
+        .into_iter()
+        .map(|(at, budgets)| Mark {
+            x: at as f64,
+            label: match &budgets[..] {
+                [one] => format!("the branch of {one} updates leaves here"),
+                all => format!("branches of {} updates leave here", all.join(", ")),
+            },
+        })
+        .collect()
 }
 
 /// What the law misses.
