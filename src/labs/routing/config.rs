@@ -144,6 +144,8 @@ pub struct Config {
     pub control: f64,
     /// Share of block runs that sparsity rules skip.
     pub skipped: f64,
+    /// Share of a sequence that runs a routed block of mixture of depths.
+    pub depth_capacity: f64,
     /// Weight of the exit distribution's divergence from its prior.
     pub halting_weight: f64,
     /// Exit probability of that prior.
@@ -230,6 +232,7 @@ impl Default for Config {
             noise: 1.0,
             control: -0.5,
             skipped: 0.3,
+            depth_capacity: 0.125,
             halting_weight: 0.3,
             halting_prior: 0.25,
             query_rule: QueryRule::Carrot,

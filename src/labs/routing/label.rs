@@ -32,7 +32,12 @@ fn layers(config: &Config) -> String {
         LayerRule::Routed if config.control != -0.5 => {
             format!("{rule}, control {}", config.control)
         }
-        LayerRule::Uniform | LayerRule::Allocated => format!("{rule}, {}", config.skipped),
+        LayerRule::Uniform | LayerRule::Allocated | LayerRule::First | LayerRule::FirstToken => {
+            format!("{rule}, {}", config.skipped)
+        }
+        LayerRule::Depths | LayerRule::DepthsCausal => {
+            format!("{rule}, capacity {}", config.depth_capacity)
+        }
         _ => (*rule).to_owned(),
     }
 }

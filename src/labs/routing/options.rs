@@ -313,11 +313,20 @@ pub enum LayerRule {
     Uniform,
     /// Sparsity allocated over the blocks (FTP).
     Allocated,
+    /// The samples with the largest scores run every other block, in training too (mixture of
+    /// depths).
+    Depths,
+    /// The same network, each sample deciding by its own score.
+    DepthsCausal,
+    /// The prompt decides what the rest of its sequence skips (FiRST).
+    First,
+    /// The same routers, each token deciding for itself.
+    FirstToken,
 }
 
 impl LayerRule {
-    /// All rules, in the order of the menu and of a run's policies.
-    pub const ALL: [Self; 9] = [
+    /// All rules, in the order of the menu.
+    pub const ALL: [Self; 13] = [
         Self::Full,
         Self::Fixed,
         Self::Routed,
@@ -327,6 +336,10 @@ impl LayerRule {
         Self::Patience,
         Self::Uniform,
         Self::Allocated,
+        Self::Depths,
+        Self::DepthsCausal,
+        Self::First,
+        Self::FirstToken,
     ];
 
     /// Names in the menu, in the same order.
@@ -340,7 +353,21 @@ impl LayerRule {
         "PABEE: patience 2",
         "same sparsity in every block",
         "FTP: sparsity allocated",
+        "mixture of depths",
+        "mixture of depths, causal",
+        "FiRST: decided by the prompt",
+        "FiRST's routers token by token",
     ];
+
+    /// Whether it belongs to mixture of depths, whose network is trained with its routing.
+    pub fn is_depths(self) -> bool {
+        matches!(self, Self::Depths | Self::DepthsCausal)
+    }
+
+    /// Whether it belongs to FiRST, on samples in sequences.
+    pub fn is_first(self) -> bool {
+        matches!(self, Self::First | Self::FirstToken)
+    }
 }
 
 /// Which rule sends queries to models.

@@ -1,5 +1,6 @@
 //! The linked charts of a run on layers.
 
+use super::super::config::LayerRule;
 use super::run::Facts;
 use crate::core::{Axis, Chart, Series, SeriesKind};
 
@@ -57,15 +58,19 @@ pub(super) fn charts(facts: &Facts) -> Vec<Chart> {
             ],
         ),
     ];
-    let decided = facts.policies.get(2).map(|p| {
-        let mut counts = [0.0; 3];
-        for &a in p.actions.iter() {
-            if let Some(count) = counts.get_mut(usize::from(a)) {
-                *count += 100.0 / p.actions.len() as f64;
+    let decided = facts
+        .policies
+        .iter()
+        .find(|p| p.rule == Some(LayerRule::Routed))
+        .map(|p| {
+            let mut counts = [0.0; 3];
+            for &a in p.actions.iter() {
+                if let Some(count) = counts.get_mut(usize::from(a)) {
+                    *count += 100.0 / p.actions.len() as f64;
+                }
             }
-        }
-        counts
-    });
+            counts
+        });
     let bars = |values: [f64; 3]| -> Vec<[f64; 2]> {
         let all = values.iter().enumerate();
         all.map(|(i, &v)| [i as f64, v]).collect()

@@ -3,7 +3,9 @@
 //! a router loses against the best path is known exactly.
 
 mod charts;
+mod depths;
 mod exits;
+mod first;
 mod learn;
 mod net;
 mod paths;

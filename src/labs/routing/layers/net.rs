@@ -179,7 +179,8 @@ impl Net {
         self.hidden(l, h).1
     }
 
-    fn hidden(&self, l: usize, h: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    /// Hidden units of block `l`, and what it adds to the stream.
+    pub(super) fn hidden(&self, l: usize, h: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (first, second) = self.params[Self::block(l)].split_at((WIDTH + 1) * HIDDEN);
         let mut units = linear(first, &rms(h).1);
         for u in &mut units {
@@ -231,35 +232,66 @@ impl Net {
         let (loss, by_exit) = super::exits::loss(&exits, label, objective);
         let mut delta = vec![0.0; WIDTH];
         for l in (0..self.blocks).rev() {
-            let (norm, normed) = rms(&trace.stream[l + 1]);
-            let range = self.exit(l);
-            let back = linear_back(
-                &self.params[range.clone()],
-                &normed,
-                &by_exit[l],
-                &mut grad[range],
-            );
-            for (d, b) in delta.iter_mut().zip(rms_back(&normed, norm, &back)) {
-                *d += b;
-            }
-            let (norm, normed) = rms(&trace.stream[l]);
-            let range = Self::block(l);
-            let at = (WIDTH + 1) * HIDDEN;
-            let (first, second) = self.params[range.clone()].split_at(at);
-            let (g1, g2) = grad[range].split_at_mut(at);
-            let mut up = linear_back(second, &trace.hidden[l], &delta, g2);
-            for (u, v) in up.iter_mut().zip(&trace.hidden[l]) {
-                if *v <= 0.0 {
-                    *u = 0.0;
-                }
-            }
-            let back = linear_back(first, &normed, &up, g1);
-            for (d, b) in delta.iter_mut().zip(rms_back(&normed, norm, &back)) {
-                *d += b;
+            let back = self.exit_back(l, &trace.stream[l + 1], &by_exit[l], grad);
+            add(&mut delta, &back);
+            let back = self.block_back(l, &trace.stream[l], &trace.hidden[l], &delta, grad);
+            add(&mut delta, &back);
+        }
+        self.start_back(x, &delta, grad);
+        loss
+    }
+
+    /// Adds the gradient of the exit after block `l`, whose outputs (logits, then the leaving
+    /// logit) have the gradient `delta`; returns that of the stream.
+    pub(super) fn exit_back(
+        &self,
+        l: usize,
+        h: &[f64],
+        delta: &[f64],
+        grad: &mut [f64],
+    ) -> Vec<f64> {
+        let (norm, normed) = rms(h);
+        let range = self.exit(l);
+        let params = &self.params[range.clone()];
+        let back = linear_back(params, &normed, delta, &mut grad[range]);
+        rms_back(&normed, norm, &back)
+    }
+
+    /// Adds the gradient of what block `l` adds to the stream, which has the gradient `delta`;
+    /// returns that of the stream before it (without the residual path).
+    pub(super) fn block_back(
+        &self,
+        l: usize,
+        h: &[f64],
+        units: &[f64],
+        delta: &[f64],
+        grad: &mut [f64],
+    ) -> Vec<f64> {
+        let (norm, normed) = rms(h);
+        let range = Self::block(l);
+        let at = (WIDTH + 1) * HIDDEN;
+        let (first, second) = self.params[range.clone()].split_at(at);
+        let (g1, g2) = grad[range].split_at_mut(at);
+        let mut up = linear_back(second, units, delta, g2);
+        for (u, v) in up.iter_mut().zip(units) {
+            if *v <= 0.0 {
+                *u = 0.0;
             }
         }
-        linear_back(&self.params[..STEM], x, &delta, &mut grad[..STEM]);
-        loss
+        let back = linear_back(first, &normed, &up, g1);
+        rms_back(&normed, norm, &back)
+    }
+
+    /// Adds the gradient of the stem for an image.
+    pub(super) fn start_back(&self, x: &[f64], delta: &[f64], grad: &mut [f64]) {
+        linear_back(&self.params[..STEM], x, delta, &mut grad[..STEM]);
+    }
+}
+
+/// a += b.
+pub(super) fn add(a: &mut [f64], b: &[f64]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a += b;
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// A rule's decisions on every held-out sample, and what came of them.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    /// The rule; none for a control.
+    pub rule: Option<LayerRule>,
     /// Its name.
     pub name: &'static str,
     /// Samples × blocks: 0 skipped, 1 run, 2 run twice, 3 left before.
@@ -29,10 +31,9 @@ pub struct Policy {
 
 impl Policy {
     pub(super) fn new(
+        rule: impl Into<Option<LayerRule>>,
         name: &'static str,
-        actions: Vec<u8>,
-        classes: Vec<u8>,
-        loss: f64,
+        (actions, classes, loss): (Vec<u8>, Vec<u8>, f64),
         labels: &[u8],
     ) -> Self {
         let blocks = actions.len() / labels.len();
@@ -42,6 +43,7 @@ impl Policy {
             .collect();
         let right = classes.iter().zip(labels).filter(|(a, b)| a == b).count();
         Self {
+            rule: rule.into(),
             name,
             accuracy: right as f64 / labels.len() as f64,
             cost: stats::mean(&runs),
@@ -116,10 +118,34 @@ impl LayerRun {
 
     /// The rule shown.
     pub fn shown(&self) -> &Policy {
-        let at = LayerRule::ALL
-            .iter()
-            .position(|r| *r == self.config.layer_rule);
-        &self.facts.policies[at.unwrap_or(0).min(self.facts.policies.len() - 1)]
+        self.policy(self.config.layer_rule)
+            .unwrap_or(&self.facts.policies[0])
+    }
+
+    /// A rule's decisions, if it was measured.
+    pub fn policy(&self, rule: LayerRule) -> Option<&Policy> {
+        self.facts.policies.iter().find(|p| p.rule == Some(rule))
+    }
+
+    /// A policy by its name, controls included.
+    pub fn named(&self, name: &str) -> Option<&Policy> {
+        self.facts.policies.iter().find(|p| p.name == name)
+    }
+
+    /// Samples in the order in which they are drawn: by digit.
+    pub fn order(&self) -> Vec<usize> {
+        super::first::order(&self.facts.labels)
+    }
+
+    /// Samples of a sequence and of its prompt, where the rule shown decides by sequences.
+    pub fn sequence(&self) -> Option<[usize; 2]> {
+        let sequences = self.config.layer_rule.is_first();
+        sequences.then_some([super::first::SEQUENCE, super::first::PROMPT])
+    }
+
+    /// Share of the keys and values asked for that an earlier token did not leave.
+    pub fn holes(&self, policy: &Policy) -> f64 {
+        super::first::holes(&policy.actions, &self.facts.labels)
     }
 
     /// Digits of the held-out samples.
@@ -142,7 +168,12 @@ impl LayerRun {
 impl LabRun for LayerRun {
     fn metrics(&self) -> Vec<Metric> {
         let (shown, full) = (self.shown(), &self.facts.policies[0]);
-        vec![
+        let holes = if self.config.layer_rule.is_first() {
+            100.0 * self.holes(shown)
+        } else {
+            f64::NAN
+        };
+        let mut all = vec![
             Metric::new(
                 "accuracy",
                 "Accuracy",
@@ -199,7 +230,17 @@ impl LabRun for LayerRun {
                 Better::Neither,
                 "Control: samples for which at least one path gives the class of another sample. Hindsight finds wrong answers too.",
             ),
-        ]
+            Metric::new(
+                "kv_holes",
+                "Holes in the cache",
+                "%",
+                holes,
+                Better::Lower,
+                "Of the keys and values that tokens ask for in the blocks they run: those that an earlier token of the sequence did not leave because it skipped the block.",
+            ),
+        ];
+        all.retain(|m| !m.value.is_nan());
+        all
     }
 
     fn timeline(&self) -> &Timeline {

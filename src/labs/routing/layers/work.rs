@@ -2,9 +2,11 @@
 //! samples, train the routers on the cheapest correct ones, then measure all rules on held-out
 //! samples.
 
-use super::super::config::Config;
+use super::super::config::{Config, LayerRule};
 use super::super::rules::gate;
+use super::depths::{Gate, Student};
 use super::exits;
+use super::first::{self, Scope};
 use super::learn::Learner;
 use super::net::{Samples, cross_entropy, samples};
 use super::paths::{self, Outcomes};
@@ -30,6 +32,10 @@ enum Phase {
     /// Following the paths of held-out samples.
     Follow(usize),
     Allocate,
+    /// Training the networks of mixture of depths, one after the other.
+    Deepen(usize),
+    /// Training FiRST's routers.
+    First,
 }
 
 /// The computation in steps.
@@ -44,6 +50,9 @@ pub(in crate::labs::routing) struct Work {
     by_path: Vec<(u32, f64)>,
     outcomes: Vec<Outcomes>,
     allocation: Allocation,
+    shares: Vec<f64>,
+    students: Vec<Student>,
+    first: first::Routers,
 }
 
 impl Work {
@@ -59,6 +68,9 @@ impl Work {
             by_path: vec![(0, 0.0); paths::count(blocks)],
             outcomes: Vec::new(),
             allocation: Allocation::new(blocks, config.skipped),
+            shares: Vec::new(),
+            students: students(config),
+            first: first::Routers::new(config),
             config: config.clone(),
         }
     }
@@ -87,17 +99,18 @@ impl Work {
             .unwrap_or(0)
     }
 
-    fn finish(&self, shares: Vec<f64>) -> LayerRun {
+    fn finish(&self) -> LayerRun {
+        let shares = &self.shares;
         let config = &self.config;
         let blocks = self.learner.net.blocks;
         let mut policies = vec![
-            self.by_paths("every block", |_| paths::full(blocks)),
-            self.by_paths("one path for all", {
+            self.by_paths(LayerRule::Full, "every block", |_| paths::full(blocks)),
+            self.by_paths(LayerRule::Fixed, "one path for all", {
                 let best = self.best_fixed();
                 move |_| best
             }),
             self.routed(),
-            self.by_paths("oracle, cheapest correct", |i| {
+            self.by_paths(LayerRule::Oracle, "oracle, cheapest correct", |i| {
                 let label = self.test.labels[i];
                 paths::cheapest(&self.outcomes[i], label, blocks).unwrap_or(0)
             }),
@@ -105,12 +118,15 @@ impl Work {
         policies.extend(self.exits());
         let (x, labels) = (&self.test.x, &self.test.labels);
         let uniform = Allocation::uniform(blocks, config.skipped);
-        for (name, shares) in [
-            ("same sparsity in every block", &uniform),
-            ("sparsity allocated", &shares),
+        for (rule, name, shares) in [
+            (LayerRule::Uniform, "same sparsity in every block", &uniform),
+            (LayerRule::Allocated, "sparsity allocated", shares),
         ] {
-            policies.push(self.skipped(name, skipping(&self.learner.net, x, labels, shares)));
+            let done = skipping(&self.learner.net, x, labels, shares);
+            policies.push(self.skipped(rule, name, done));
         }
+        policies.extend(self.deepened());
+        policies.extend(self.first());
         LayerRun::new(
             config,
             Facts {
@@ -121,16 +137,58 @@ impl Work {
                 decisions: self.routers.labels(),
                 reachable: self.reachable(false),
                 reachable_shuffled: self.reachable(true),
-                shares: [uniform, shares],
+                shares: [uniform, shares.clone()],
             },
         )
     }
 
-    fn policy(&self, name: &'static str, actions: Vec<u8>, classes: Vec<u8>, loss: f64) -> Policy {
-        Policy::new(name, actions, classes, loss, &self.test.labels)
+    /// Mixture of depths, if it was trained: by the sequence, by each sample alone, with samples
+    /// drawn at random; and the networks that every sample runs whole.
+    fn deepened(&self) -> Vec<Policy> {
+        let blocks = self.learner.net.blocks;
+        let judge = |s: usize, gate, rule: Option<LayerRule>, name| {
+            let student = &self.students[s];
+            let done = student.judge(gate, &self.test, blocks, self.config.seed);
+            self.skipped(rule, name, done)
+        };
+        let [depths, causal] = [LayerRule::Depths, LayerRule::DepthsCausal].map(Some);
+        let trained = [
+            (0, Gate::Scored, depths, "mixture of depths"),
+            (0, Gate::Causal, causal, "mixture of depths, causal"),
+            (1, Gate::Random, None, "random samples run"),
+            (2, Gate::All, None, "every block, trained alike"),
+            (3, Gate::All, None, "fewer blocks, for all"),
+            (4, Gate::All, None, "one block more, for all"),
+        ];
+        let all = trained.into_iter().filter(|t| t.0 < self.students.len());
+        all.map(|(s, gate, rule, name)| judge(s, gate, rule, name))
+            .collect()
     }
 
-    fn by_paths(&self, name: &'static str, path: impl Fn(usize) -> usize) -> Policy {
+    /// FiRST's routers, if they were trained.
+    fn first(&self) -> Vec<Policy> {
+        if !self.config.layer_rule.is_first() {
+            return Vec::new();
+        }
+        let rules = [
+            (LayerRule::First, Scope::Sequence, "FiRST, by the prompt"),
+            (LayerRule::FirstToken, Scope::Token, "its routers by token"),
+        ];
+        rules
+            .into_iter()
+            .map(|(rule, scope, name)| {
+                let done = self.first.judge(&self.learner.net, &self.test, scope);
+                self.skipped(rule, name, done)
+            })
+            .collect()
+    }
+
+    fn by_paths(
+        &self,
+        rule: LayerRule,
+        name: &'static str,
+        path: impl Fn(usize) -> usize,
+    ) -> Policy {
         let blocks = self.learner.net.blocks;
         let (mut actions, mut classes, mut loss) = (Vec::new(), Vec::new(), 0.0);
         for (i, all) in self.outcomes.iter().enumerate() {
@@ -139,7 +197,7 @@ impl Work {
             classes.push(all.class[p]);
             loss += f64::from(all.loss[p]) / self.outcomes.len() as f64;
         }
-        self.policy(name, actions, classes, loss)
+        Policy::new(rule, name, (actions, classes, loss), &self.test.labels)
     }
 
     fn routed(&self) -> Policy {
@@ -150,15 +208,19 @@ impl Work {
                 self.routers.route(net, x, self.config.control).0
             })
             .collect();
-        self.by_paths("trained routers", |i| chosen[i])
+        self.by_paths(LayerRule::Routed, "trained routers", |i| chosen[i])
     }
 
     /// Q-exit, sampled exit and patience.
     fn exits(&self) -> Vec<Policy> {
         let net = &self.learner.net;
         let blocks = net.blocks;
-        let names = ["Q-exit", "sampled exit", "patience 2"];
-        let mut parts = vec![(Vec::new(), Vec::new(), 0.0); names.len()];
+        let rules = [
+            (LayerRule::QExit, "Q-exit"),
+            (LayerRule::Sampled, "sampled exit"),
+            (LayerRule::Patience, "patience 2"),
+        ];
+        let mut parts = vec![(Vec::new(), Vec::new(), 0.0); rules.len()];
         for i in 0..HELD_OUT {
             let (x, label) = image(&self.test, i);
             let mut h = net.start(x);
@@ -181,13 +243,19 @@ impl Work {
                 *loss += cross_entropy(&left[exit].0, usize::from(label)) / HELD_OUT as f64;
             }
         }
-        let all = names.into_iter().zip(parts);
-        all.map(|(name, (actions, class, loss))| self.policy(name, actions, class, loss))
+        let all = rules.into_iter().zip(parts);
+        all.map(|((rule, name), done)| Policy::new(rule, name, done, &self.test.labels))
             .collect()
     }
 
-    fn skipped(&self, name: &'static str, done: Skipped) -> Policy {
-        self.policy(name, done.actions, done.classes, done.loss)
+    fn skipped(
+        &self,
+        rule: impl Into<Option<LayerRule>>,
+        name: &'static str,
+        done: Skipped,
+    ) -> Policy {
+        let done = (done.actions, done.classes, done.loss);
+        Policy::new(rule, name, done, &self.test.labels)
     }
 
     /// At each number of block runs: least loss over all paths, over 100 drawn at random, and the
@@ -243,6 +311,23 @@ impl Work {
     }
 }
 
+/// The networks of mixture of depths, where they are asked for: routed, with random samples, and
+/// three that every sample runs whole: of all blocks, and of as many as the routed one runs per
+/// sample, rounded down and up.
+fn students(config: &Config) -> Vec<Student> {
+    if !config.layer_rule.is_depths() {
+        return Vec::new();
+    }
+    let blocks = config.blocks as usize;
+    let routed = Student::new(config, blocks, Gate::Scored);
+    let fewer = routed.cost() as usize;
+    let more = (fewer + 1).min(blocks);
+    let plain = [blocks, fewer, more].map(|b| Student::new(config, b, Gate::All));
+    let mut all = vec![routed, Student::new(config, blocks, Gate::Random)];
+    all.extend(plain);
+    all
+}
+
 fn image(samples: &Samples, i: usize) -> (&[f64], u8) {
     (&samples.x[i * PIXELS..(i + 1) * PIXELS], samples.labels[i])
 }
@@ -283,7 +368,27 @@ impl Job for Work {
             Phase::Allocate => {
                 let (x, labels) = (&self.train.x, &self.train.labels);
                 if let Some(shares) = self.allocation.step(&self.learner.net, x, labels) {
-                    return Ok(Step::Done(self.finish(shares)));
+                    self.shares = shares;
+                    if !self.students.is_empty() {
+                        self.phase = Phase::Deepen(0);
+                    } else if self.config.layer_rule.is_first() {
+                        self.phase = Phase::First;
+                    } else {
+                        return Ok(Step::Done(self.finish()));
+                    }
+                }
+            }
+            Phase::Deepen(s) => match self.students.get_mut(s) {
+                Some(student) => {
+                    if student.update(&self.config) {
+                        self.phase = Phase::Deepen(s + 1);
+                    }
+                }
+                None => return Ok(Step::Done(self.finish())),
+            },
+            Phase::First => {
+                if self.first.update(&self.learner.net, &self.config) {
+                    return Ok(Step::Done(self.finish()));
                 }
             }
         }
@@ -293,14 +398,22 @@ impl Job for Work {
     fn progress(&self) -> f64 {
         // Parts of the whole in the order of the phases, by their usual time.
         let share = |done: usize, all: usize| done as f64 / all as f64;
-        match self.phase {
-            Phase::Learn => {
-                0.5 * share(self.learner.losses.len(), self.config.train_steps as usize)
-            }
+        let steps = self.config.train_steps as usize;
+        let first = match self.phase {
+            Phase::Learn => 0.5 * share(self.learner.losses.len(), steps),
             Phase::Label(i) => 0.5 + 0.18 * share(i, LABELLED),
             Phase::Teach => 0.68 + 0.08 * self.routers.progress(),
             Phase::Follow(i) => 0.76 + 0.18 * share(i, HELD_OUT),
             Phase::Allocate => 0.94,
+            Phase::Deepen(_) | Phase::First => 1.0,
+        };
+        if self.config.layer_rule.is_first() {
+            return 0.8 * first + 0.2 * self.first.progress();
         }
+        if self.students.is_empty() {
+            return first;
+        }
+        let done: u64 = self.students.iter().map(Student::updates).sum();
+        0.4 * first + 0.6 * share(done as usize, steps * self.students.len())
     }
 }

@@ -11,6 +11,8 @@ use egui::{
 /// Room for the words above and for the names of the rows.
 const HEADER: f32 = 40.0;
 const LEFT: f32 = 60.0;
+/// Room below for what is prompt and what is decoded.
+const FOOT: f32 = 22.0;
 /// Samples drawn at most; the rest is in the tables.
 const DRAWN: usize = 96;
 /// Narrowest column.
@@ -29,14 +31,30 @@ impl Map {
     fn new(run: &LayerRun, body: Rect) -> Self {
         let fit = (body.width() / NARROW) as usize;
         let count = run.labels().len().min(DRAWN).min(fit.max(1));
-        let mut order: Vec<usize> = (0..count).collect();
-        order.sort_by_key(|&i| (run.labels()[i], i));
+        let mut order = run.order();
+        match run.sequence() {
+            // Whole sequences where they fit.
+            Some([length, _]) if count >= length => order.truncate(count / length * length),
+            Some(_) => order.truncate(count),
+            None => order.retain(|&i| i < count),
+        }
         Self {
             body,
-            columns: count,
+            columns: order.len(),
             rows: run.config().blocks as usize + 1,
             order,
         }
+    }
+
+    /// Whether the sample in a column skips a block that a later one of its sequence runs.
+    fn is_hole(&self, run: &LayerRun, column: usize, row: usize) -> bool {
+        let Some([length, _]) = run.sequence() else {
+            return false;
+        };
+        let blocks = self.rows - 1;
+        let action = |c: usize| run.shown().actions[self.order[c] * blocks + row];
+        let end = (column / length * length + length).min(self.columns);
+        action(column) == 0 && (column + 1..end).any(|c| action(c) > 0)
     }
 
     fn cell(&self, column: usize, row: usize) -> Rect {
@@ -83,10 +101,17 @@ pub(in crate::labs::routing) fn show(run: &LayerRun, stage: &mut Stage<'_>, ui: 
     let (ink, muted) = (stage.palette.ink, stage.palette.muted);
     let corner = rect.left_top() + vec2(2.0, 2.0);
     painter.text(corner, Align2::LEFT_TOP, text, font.clone(), ink);
-    legend(corner + vec2(0.0, 18.0), stage.palette, &painter);
+    let end = legend(
+        run,
+        corner + vec2(0.0, 18.0),
+        rect.right(),
+        stage.palette,
+        &painter,
+    );
+    let foot = if run.sequence().is_some() { FOOT } else { 4.0 };
     let body = Rect::from_min_max(
-        pos2(rect.left() + LEFT, rect.top() + HEADER),
-        pos2(rect.right() - 4.0, rect.bottom() - 4.0),
+        pos2(rect.left() + LEFT, end.max(rect.top() + HEADER)),
+        pos2(rect.right() - 4.0, rect.bottom() - foot),
     );
     let map = Map::new(run, body);
     if let Some(i) = response.hover_pos().and_then(|at| map.at(at)) {
@@ -103,6 +128,7 @@ pub(in crate::labs::routing) fn show(run: &LayerRun, stage: &mut Stage<'_>, ui: 
         *stage.selected = None;
     }
     draw(run, &map, done, stage.palette, &painter);
+    sequences(run, &map, stage.palette, &painter);
     for row in 0..map.rows {
         let cell = map.cell(0, row);
         let at = pos2(rect.left() + LEFT - 4.0, cell.center().y);
@@ -146,30 +172,88 @@ fn color(action: u8, palette: &Palette) -> Color32 {
     }
 }
 
-fn legend(at: Pos2, palette: &Palette, painter: &Painter) {
-    let mut x = at.x;
+/// What the colours mean, in as many lines as it takes; the height at which it ends.
+fn legend(run: &LayerRun, at: Pos2, right: f32, palette: &Palette, painter: &Painter) -> f32 {
+    const LINE: f32 = 16.0;
+    let mut place = at;
+    let font = FontId::proportional(11.0);
     for (action, name) in [
         (1, "run"),
         (2, "run twice"),
         (0, "skipped"),
         (3, "left before"),
+        (HOLE, "hole: a later token misses it"),
     ] {
-        let swatch = Rect::from_min_size(pos2(x, at.y + 2.0), vec2(10.0, 10.0));
-        painter.rect_filled(swatch, 0.0, color(action, palette));
-        painter.rect_stroke(
-            swatch,
-            0.0,
-            Stroke::new(1.0, palette.grid),
-            StrokeKind::Inside,
-        );
-        let end = painter.text(
-            pos2(x + 14.0, at.y),
-            Align2::LEFT_TOP,
-            name,
-            FontId::proportional(11.0),
-            palette.muted,
-        );
-        x = end.right() + 12.0;
+        let shown = match action {
+            HOLE => run.sequence().is_some(),
+            2 | 3 => run.shown().actions.contains(&action),
+            _ => true,
+        };
+        if !shown {
+            continue;
+        }
+        let words = painter.layout_no_wrap(name.to_owned(), font.clone(), palette.muted);
+        if place.x > at.x && place.x + 14.0 + words.size().x > right {
+            place = pos2(at.x, place.y + LINE);
+        }
+        let swatch = Rect::from_min_size(place + vec2(0.0, 2.0), vec2(10.0, 10.0));
+        if action == HOLE {
+            painter.rect_filled(swatch, 0.0, color(0, palette));
+            painter.add(hole(swatch, palette));
+        } else {
+            painter.rect_filled(swatch, 0.0, color(action, palette));
+        }
+        let stroke = Stroke::new(1.0, palette.grid);
+        painter.rect_stroke(swatch, 0.0, stroke, StrokeKind::Inside);
+        let end = place.x + 14.0 + words.size().x;
+        painter.galley(place + vec2(14.0, 0.0), words, palette.muted);
+        place.x = end + 12.0;
+    }
+    place.y + LINE + 6.0
+}
+
+/// Number of a hole in the legend, after the actions.
+const HOLE: u8 = 4;
+
+fn hole(cell: Rect, palette: &Palette) -> Shape {
+    let radius = (0.3 * cell.width().min(cell.height())).max(1.5);
+    Shape::circle_stroke(cell.center(), radius, Stroke::new(1.2, palette.bad))
+}
+
+/// Where sequences and their prompts end.
+fn sequences(run: &LayerRun, map: &Map, palette: &Palette, painter: &Painter) {
+    let Some([length, prompt]) = run.sequence() else {
+        return;
+    };
+    for start in (0..map.columns).step_by(length) {
+        let end = (start + length).min(map.columns);
+        let of = |from: usize, to: usize| {
+            map.cell(from, 0)
+                .union(map.cell(to.max(from + 1) - 1, map.rows - 1))
+        };
+        let parts = [
+            (
+                of(start, (start + prompt).min(end)),
+                "prompt",
+                palette.accent,
+            ),
+            (
+                of((start + prompt).min(end - 1), end),
+                "decoded",
+                palette.muted,
+            ),
+        ];
+        for (part, name, color) in parts {
+            let y = map.body.bottom() + 3.0;
+            let line = [pos2(part.left(), y), pos2(part.right(), y)];
+            painter.line_segment(line, Stroke::new(2.0, color));
+            let font = FontId::proportional(11.0);
+            let words = painter.layout_no_wrap(name.to_owned(), font, palette.muted);
+            if words.size().x <= part.width() {
+                let at = pos2(part.center().x - words.size().x / 2.0, y + 3.0);
+                painter.galley(at, words, palette.muted);
+            }
+        }
     }
 }
 
@@ -182,6 +266,9 @@ fn draw(run: &LayerRun, map: &Map, done: usize, palette: &Palette, painter: &Pai
             let action = shown.actions[i * blocks + row];
             let cell = map.cell(column, row);
             shapes.push(Shape::rect_filled(cell, 0.0, color(action, palette)));
+            if map.is_hole(run, column, row) {
+                shapes.push(hole(cell, palette));
+            }
             if action == 2 {
                 // Not by colour alone: a line across.
                 let line = [cell.left_center(), cell.right_center()];

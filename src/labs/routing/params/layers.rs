@@ -14,7 +14,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     )
     .group("Layers")
     .when(skips)
-    .doc("Which rule the picture and the headline numbers show. All are measured on the same network and samples."),
+    .doc("Which rule the picture and the headline numbers show. All are measured on the same samples; mixture of depths trains networks of its own and FiRST routers of its own, which are measured when one of them is chosen."),
     Param::int("blocks", "Blocks", [2, 6], |c: &Config| c.blocks, |c, v| c.blocks = v)
         .group("Layers")
         .when(skips)
@@ -26,7 +26,17 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::float("skipped", "Sparsity", [0.0, 0.8], |c: &Config| c.skipped, |c, v| c.skipped = v)
         .group("Layers")
         .when(skips)
-        .doc("Mean share of the samples that skip a block, under the two sparsity rules. The samples skip that the exit before the block is surest of."),
+        .doc("Mean share of the samples that skip a block, under the two sparsity rules: the samples skip that the exit before the block is surest of. FiRST's routers are trained towards this share."),
+    Param::float(
+        "depth_capacity",
+        "Capacity of routed blocks",
+        [0.03, 1.0],
+        |c: &Config| c.depth_capacity,
+        |c, v| c.depth_capacity = v,
+    )
+    .group("Layers")
+    .when(|c| skips(c) && c.layer_rule.is_depths())
+    .doc("Share of a sequence of 64 samples that runs every other block: those with the largest scores."),
     Param::float("noise", "Noise on the digits", [0.0, 3.0], |c: &Config| c.noise, |c, v| c.noise = v)
         .group("Layers")
         .when(|c| skips(c) || (asks(c) && c.query_rule.is_cascade()))

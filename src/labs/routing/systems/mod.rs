@@ -8,6 +8,7 @@ mod dr_llm;
 mod duo_llm;
 mod dynmole;
 mod expert_choice;
+mod first;
 mod ftp;
 mod granite;
 mod graph_of_tokens;
@@ -15,6 +16,7 @@ mod gshard;
 mod hash_layers;
 mod loss_free;
 mod mixtral;
+mod mixture_of_depths;
 mod moe_cap;
 mod openmoe;
 mod palbert;
@@ -70,6 +72,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &duo_llm::DUO_LLM,
     &palbert::PALBERT,
     &ftp::FTP,
+    &mixture_of_depths::MIXTURE_OF_DEPTHS,
+    &first::FIRST,
     &carrot::CARROT,
     &tryage::TRYAGE,
     &ebjr::EBJR,
@@ -107,11 +111,15 @@ fn layer_id(config: &Config) -> Option<&'static str> {
         LayerRule::Oracle => Some("duo-llm"),
         LayerRule::QExit => Some("palbert"),
         LayerRule::Allocated => Some("ftp"),
+        LayerRule::Depths => Some("mixture-of-depths"),
+        LayerRule::First => Some("first"),
         LayerRule::Full
         | LayerRule::Fixed
         | LayerRule::Sampled
         | LayerRule::Patience
-        | LayerRule::Uniform => None,
+        | LayerRule::Uniform
+        | LayerRule::DepthsCausal
+        | LayerRule::FirstToken => None,
     }
 }
 
