@@ -164,6 +164,8 @@ pub struct Config {
     pub specialisation: f64,
     /// Weight of a model's age among the goals.
     pub recency: f64,
+    /// Tokens of a step that is written by one of two models.
+    pub step_tokens: u64,
 }
 
 impl Default for Config {
@@ -242,6 +244,7 @@ impl Default for Config {
             training_queries: 1024,
             specialisation: 0.15,
             recency: 0.0,
+            step_tokens: 4,
         }
     }
 }

@@ -18,7 +18,7 @@ fn queries(config: &Config) -> String {
     let at = QueryRule::ALL.iter().position(|r| *r == config.query_rule);
     let rule = at.and_then(|i| QueryRule::NAMES.get(i)).unwrap_or(&"");
     match config.estimate {
-        _ if config.query_rule.is_cascade() => (*rule).to_owned(),
+        _ if !config.query_rule.is_pool() => (*rule).to_owned(),
         Estimate::Perfect => format!("{rule}, true qualities"),
         Estimate::Noisy => format!("{rule}, noise {}", config.estimate_noise),
         Estimate::Neighbours => format!("{rule}, {} answered", config.training_queries),

@@ -395,11 +395,19 @@ pub enum QueryRule {
     Random,
     /// Escalate where the true advantage is large.
     Oracle,
+    /// A large model writes the steps whose first token the small one is unsure of (GlimpRouter).
+    Glimpse,
+    /// Prompts go to architecture codes by optimal transport (APTP).
+    Codes,
+    /// The same codes, each prompt to the nearest.
+    CodesNearest,
+    /// A query goes to every agent whose score is high, their answers are merged (TCAndon).
+    Agents,
 }
 
 impl QueryRule {
     /// All rules, in the order of the menu.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Carrot,
         Self::Tryage,
         Self::Entropy,
@@ -410,6 +418,10 @@ impl QueryRule {
         Self::Reward,
         Self::Random,
         Self::Oracle,
+        Self::Glimpse,
+        Self::Codes,
+        Self::CodesNearest,
+        Self::Agents,
     ];
 
     /// Names in the menu, in the same order.
@@ -424,11 +436,40 @@ impl QueryRule {
         "cascade by the weak answer's score",
         "cascade at random",
         "cascade by the true advantage",
+        "GlimpRouter: entropy of the first token",
+        "APTP: codes by optimal transport",
+        "nearest code",
+        "TCAndon: every agent that fits",
     ];
 
-    /// Whether a weak network answers first.
+    /// Whether one of a pool of models of stated quality answers.
+    pub fn is_pool(self) -> bool {
+        matches!(self, Self::Carrot | Self::Tryage)
+    }
+
+    /// Whether prompts go to codes.
+    pub fn is_codes(self) -> bool {
+        matches!(self, Self::Codes | Self::CodesNearest)
+    }
+
+    /// Whether a weak network reads digits first.
     pub fn is_cascade(self) -> bool {
-        !matches!(self, Self::Carrot | Self::Tryage)
+        !self.is_pool() && !self.is_codes() && !matches!(self, Self::Glimpse | Self::Agents)
+    }
+
+    /// Whether a share of the queries is passed on to the second of two models.
+    pub fn escalates(self) -> bool {
+        self.is_cascade() || self == Self::Glimpse
+    }
+
+    /// What moves along the sweep.
+    pub fn axis(self) -> &'static str {
+        match self {
+            Self::Codes | Self::CodesNearest => "budget per prompt",
+            Self::Agents => "threshold of the score",
+            _ if self.escalates() => "share escalated",
+            _ => "weight of cost",
+        }
     }
 }
 

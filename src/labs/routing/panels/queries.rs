@@ -40,10 +40,11 @@ fn words(run: &QueryRun, at: f64) -> String {
         return String::new();
     };
     let [cost, quality] = run.outcome(scene);
-    let axis = if run.config().query_rule.is_cascade() {
+    let rule = run.config().query_rule;
+    let axis = if rule.escalates() {
         format!("{:.0} % escalated", 100.0 * scene.at)
     } else {
-        format!("weight of cost {:.2}", scene.at)
+        format!("{} {:.2}", rule.axis(), scene.at)
     };
     format!(
         "{axis}: quality {:.1} % at a mean cost of {cost:.2}, {:.2} points lost against hindsight",
@@ -81,11 +82,7 @@ pub(in crate::labs::routing) fn show(run: &QueryRun, stage: &mut Stage<'_>, ui: 
         ),
         lanes: run.models().len(),
     };
-    let axis = if run.config().query_rule.is_cascade() {
-        "order in which answers are escalated, first left"
-    } else {
-        "difficulty of the query"
-    };
+    let axis = run.place();
     let at = map.body.center_bottom() + vec2(0.0, 3.0);
     painter.text(at, Align2::CENTER_TOP, axis, small.clone(), palette.muted);
     for (m, (name, cost)) in run.models().iter().enumerate() {
@@ -113,9 +110,11 @@ pub(in crate::labs::routing) fn show(run: &QueryRun, stage: &mut Stage<'_>, ui: 
     let focus = stage.hovered.or(*stage.selected);
     if let (Some(EntityId(i)), Some(scene)) = (focus, run.at(stage.playhead)) {
         let i = i as usize;
-        if let Some(&m) = scene.choices.get(i) {
-            let at = map.place(run, i, usize::from(m));
-            painter.circle_stroke(at, 7.0, Stroke::new(2.0, palette.accent));
+        if let Some(&choice) = scene.choices.get(i) {
+            for m in run.asked(choice) {
+                let at = map.place(run, i, m);
+                painter.circle_stroke(at, 7.0, Stroke::new(2.0, palette.accent));
+            }
         }
     }
 }
@@ -143,16 +142,18 @@ fn point(run: &QueryRun, map: &Map, response: &egui::Response, stage: &mut Stage
     if let Some(pointer) = response.hover_pos() {
         let drawn = 0..scene.choices.len().min(DRAWN);
         let distance = |i: &usize| {
-            map.place(run, *i, usize::from(scene.choices[*i]))
-                .distance(pointer)
+            let asked = run.asked(scene.choices[*i]).into_iter();
+            asked
+                .map(|m| map.place(run, *i, m).distance(pointer))
+                .fold(f32::INFINITY, f32::min)
         };
         let nearest = drawn.min_by(|a, b| distance(a).total_cmp(&distance(b)));
         let found = nearest.filter(|i| distance(i) < REACH);
         if let Some(i) = found {
             *stage.hovered = Some(EntityId(i as u64));
-            let m = usize::from(scene.choices[i]);
-            let quality = 100.0 * run.quality(i, m);
-            let name = &run.models()[m].0;
+            let choice = scene.choices[i];
+            let quality = 100.0 * run.quality(i, usize::from(choice));
+            let name = run.names(choice);
             response
                 .clone()
                 .on_hover_text_at_pointer(format!("Query {i}: {name}, quality {quality:.0} %"));
@@ -172,20 +173,28 @@ fn draw(run: &QueryRun, map: &Map, at: f64, palette: &Palette, painter: &Painter
         if i >= DRAWN {
             break;
         }
-        let place = map.place(run, i, usize::from(m));
+        let places: Vec<Pos2> = run
+            .asked(m)
+            .into_iter()
+            .map(|m| map.place(run, i, m))
+            .collect();
         let quality = run.quality(i, usize::from(m)) as f32;
         let fill = mix(
             palette.background,
             palette.series_at(0),
             0.2 + 0.8 * quality,
         );
-        shapes.push(Shape::circle_filled(place, 3.2, fill));
-        if m != best {
-            shapes.push(Shape::circle_stroke(
-                place,
-                4.6,
-                Stroke::new(1.0, palette.bad),
-            ));
+        // One query that several answer: joined by a line.
+        if let [first, .., last] = places[..] {
+            let line = [first, last];
+            shapes.push(Shape::line_segment(line, Stroke::new(1.0, palette.grid)));
+        }
+        for place in places {
+            shapes.push(Shape::circle_filled(place, 3.2, fill));
+            if m != best {
+                let stroke = Stroke::new(1.0, palette.bad);
+                shapes.push(Shape::circle_stroke(place, 4.6, stroke));
+            }
         }
     }
     painter.extend(shapes);

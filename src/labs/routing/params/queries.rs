@@ -8,7 +8,17 @@ const ESTIMATES: [Estimate; 3] = [Estimate::Perfect, Estimate::Noisy, Estimate::
 
 /// Whether one of a pool of models is chosen.
 fn pools(c: &Config) -> bool {
-    asks(c) && !c.query_rule.is_cascade()
+    asks(c) && c.query_rule.is_pool()
+}
+
+/// Whether prompts go to codes.
+fn codes(c: &Config) -> bool {
+    asks(c) && c.query_rule.is_codes()
+}
+
+/// Whether queries go to agents.
+fn agents(c: &Config) -> bool {
+    asks(c) && c.query_rule == QueryRule::Agents
 }
 
 pub(super) static PARAMS: &[Param<Config>] = &[
@@ -21,12 +31,12 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     )
     .group("Queries")
     .when(asks)
-    .doc("CARROT and Tryage choose one of five models before any answers. In a cascade a weak network answers digits first, and a strong one is asked where a signal says so."),
+    .doc("CARROT and Tryage choose one of five models before any answers. In a cascade a weak network answers digits first, and a strong one is asked where a signal says so. GlimpRouter's models write steps of a Markov chain, APTP's codes answer prompts of words, TCAndon's agents know some topics each."),
     Param::int("queries", "Queries", [50, 2000], |c: &Config| c.queries, |c, v| c.queries = v)
         .log()
         .group("Queries")
-        .when(pools)
-        .doc("Queries of difficulties between 0 and 1, on four topics."),
+        .when(|c| asks(c) && !c.query_rule.is_cascade())
+        .doc("Queries, steps or prompts that are routed."),
     Param::choice(
         "estimate",
         "Estimates",
@@ -45,8 +55,8 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         |c, v| c.estimate_noise = v,
     )
     .group("Queries")
-    .when(|c| pools(c) && c.estimate == Estimate::Noisy)
-    .doc("Standard deviation of the noise on the true qualities."),
+    .when(|c| (pools(c) && c.estimate == Estimate::Noisy) || agents(c))
+    .doc("Standard deviation of the noise on the true qualities; of every coordinate of a query's embedding, for agents."),
     Param::int(
         "training_queries",
         "Answered queries",
@@ -66,10 +76,20 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         |c, v| c.specialisation = v,
     )
     .group("Queries")
-    .when(pools)
-    .doc("Standard deviation of a model's bonus for each topic, in units of difficulty: with 0 the dearest model is best at everything."),
+    .when(|c| pools(c) || codes(c))
+    .doc("Standard deviation of a model's bonus for each topic, in units of difficulty: with 0 the dearest model is best at everything. For codes, the bonus on a topic of a code that is trained on this topic alone."),
     Param::float("recency", "Weight of age", [0.0, 0.5], |c: &Config| c.recency, |c, v| c.recency = v)
         .group("Queries")
         .when(|c| asks(c) && c.query_rule == QueryRule::Tryage)
         .doc("What a year of a model's age counts against its predicted loss (a flag of the user's)."),
+    Param::int(
+        "step_tokens",
+        "Tokens of a step",
+        [1, 16],
+        |c: &Config| c.step_tokens,
+        |c, v| c.step_tokens = v,
+    )
+    .group("Queries")
+    .when(|c| asks(c) && c.query_rule == QueryRule::Glimpse)
+    .doc("Tokens that one model writes before the next is chosen; the first is a glimpse by the small one."),
 ];

@@ -194,7 +194,14 @@ pub(super) fn order(
             // A perfect judge of the weak answer, blind to the strong one.
             QueryRule::Reward => -a.score[0],
             QueryRule::Oracle => a.advantage(),
-            QueryRule::Carrot | QueryRule::Tryage | QueryRule::Random => draw.uniform(),
+            // Other worlds' rules have no order here.
+            QueryRule::Random
+            | QueryRule::Carrot
+            | QueryRule::Tryage
+            | QueryRule::Glimpse
+            | QueryRule::Codes
+            | QueryRule::CodesNearest
+            | QueryRule::Agents => draw.uniform(),
         })
         .collect();
     gate::descending(&urgency)

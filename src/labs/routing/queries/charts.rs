@@ -6,11 +6,10 @@ use crate::core::{Axis, Chart, Series, SeriesKind};
 
 /// The linked charts of a run.
 pub(super) fn charts(config: &Config, facts: &Facts) -> Vec<Chart> {
-    let cascade = config.query_rule.is_cascade();
+    let (rule, escalates) = (config.query_rule, config.query_rule.escalates());
     let lines = facts.curves.iter().map(|c| {
         let points: Vec<[f64; 2]> = c.points.iter().map(|[x, y]| [*x, 100.0 * y]).collect();
-        let fixed = !cascade && c.name == "always the same model";
-        let kind = if fixed {
+        let kind = if c.points.len() == 1 || c.name == super::pool::FIXED {
             SeriesKind::Points
         } else {
             SeriesKind::Line
@@ -36,11 +35,7 @@ pub(super) fn charts(config: &Config, facts: &Facts) -> Vec<Chart> {
         id: "regret",
         title: "What is lost against hindsight",
         doc: "Regret of the rule shown along the sweep.",
-        x: if cascade {
-            Axis::linear("share escalated", "")
-        } else {
-            Axis::linear("weight of cost", "")
-        },
+        x: Axis::linear(rule.axis(), ""),
         y: Axis::zero_based("regret", "points"),
         series: vec![Series::line("rule shown", regret)],
         marks: Vec::new(),
@@ -51,7 +46,14 @@ pub(super) fn charts(config: &Config, facts: &Facts) -> Vec<Chart> {
             .scenes
             .iter()
             .map(|s| {
-                let own = s.choices.iter().filter(|c| usize::from(**c) == m).count();
+                let asks = |c: &u8| {
+                    if facts.sets {
+                        c >> m & 1 == 1
+                    } else {
+                        usize::from(*c) == m
+                    }
+                };
+                let own = s.choices.iter().filter(|c| asks(c)).count();
                 [s.at, 100.0 * own as f64 / s.choices.len() as f64]
             })
             .collect();
@@ -61,17 +63,13 @@ pub(super) fn charts(config: &Config, facts: &Facts) -> Vec<Chart> {
         id: "shares",
         title: "Who answers",
         doc: "Share of the queries that each model answers along the sweep.",
-        x: if cascade {
-            Axis::linear("share escalated", "")
-        } else {
-            Axis::linear("weight of cost", "")
-        },
+        x: Axis::linear(rule.axis(), ""),
         y: Axis::zero_based("share", "%"),
         series: shares.collect(),
         marks: Vec::new(),
         on_timeline: true,
     });
-    if cascade {
+    if escalates {
         let lines = facts.curves.iter().map(|c| {
             let points: Vec<[f64; 2]> = c.wasted.iter().map(|[x, y]| [*x, 100.0 * y]).collect();
             Series::line(c.name, points)

@@ -1,13 +1,18 @@
 //! Which model answers which query? A pool of models with stated qualities and costs, chosen from
-//! estimates; or a weak and a strong network on the same digits, where the strong one is asked when
-//! a signal of the weak one says so.
+//! estimates; a weak and a strong network on the same digits, where the strong one is asked when
+//! a signal of the weak one says so; two models that take turns in writing a Markov chain; prompts
+//! that go to architecture codes; and agents of which several may answer.
 
+mod agents;
 mod cascade;
 mod charts;
+mod codes;
+mod glimpse;
 mod pool;
 mod run;
 mod work;
 
+pub(super) use glimpse::{GLIMPSE, RANDOM};
 pub(super) use run::Curve;
 pub use run::QueryRun;
 pub(super) use work::Work;

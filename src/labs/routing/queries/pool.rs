@@ -10,13 +10,15 @@ use crate::core::{num, stats};
 
 /// Cost of an answer, dearest 1, and the quality each model is to have on average.
 pub(super) const COSTS: [f64; 5] = [0.02, 0.05, 0.15, 0.5, 1.0];
-const QUALITIES: [f64; 5] = [0.44, 0.55, 0.66, 0.75, 0.83];
+pub(super) const QUALITIES: [f64; 5] = [0.44, 0.55, 0.66, 0.75, 0.83];
 /// Age of each model, in years: what a wish for recent models counts.
 const AGES: [f64; 5] = [0.0, 2.0, 1.0, 2.0, 1.0];
 const MODELS: usize = COSTS.len();
 /// Sharpness of the quality around a model's skill.
-const SHARPNESS: f64 = 6.0;
-const TOPICS: usize = 4;
+pub(super) const SHARPNESS: f64 = 6.0;
+pub(super) const TOPICS: usize = 4;
+/// Name of the points of fixed models.
+pub(super) const FIXED: &str = "always the same model";
 /// Steps of the weight of cost.
 pub(super) const STEPS: usize = 40;
 
@@ -43,7 +45,7 @@ fn mean_quality(skill: f64) -> f64 {
 }
 
 /// Skill of a model with this mean quality, by bisection.
-fn skill(quality: f64) -> f64 {
+pub(super) fn skill(quality: f64) -> f64 {
     let (mut low, mut high) = (-2.0, 3.0);
     for _ in 0..60 {
         let middle = 0.5 * (low + high);

@@ -74,6 +74,42 @@ pub(super) struct Facts {
     pub(super) regret: f64,
     pub(super) hits: [f64; 2],
     pub(super) wasted: f64,
+    /// What the weak model costs before an answer is escalated.
+    pub(super) glimpse: f64,
+    /// Curve of the rule shown.
+    pub(super) shown: usize,
+    /// Whether choices are sets of models, one bit a model.
+    pub(super) sets: bool,
+    /// Cost of a further answer of a set, for merging.
+    pub(super) merge: f64,
+    /// Where queries stand, in words.
+    pub(super) place: &'static str,
+    /// What is asked; empty where it is not text.
+    pub(super) texts: Vec<String>,
+    /// Numbers of this world alone.
+    pub(super) extra: Vec<Metric>,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            models: Vec::new(),
+            positions: Vec::new(),
+            quality: Vec::new(),
+            scenes: Vec::new(),
+            curves: Vec::new(),
+            regret: f64::NAN,
+            hits: [f64::NAN; 2],
+            wasted: f64::NAN,
+            glimpse: 0.0,
+            shown: 1,
+            sets: false,
+            merge: 0.0,
+            place: "difficulty of the query",
+            texts: Vec::new(),
+            extra: Vec::new(),
+        }
+    }
 }
 
 /// Everything computed. Cheap to clone.
@@ -89,11 +125,7 @@ impl QueryRun {
     pub(super) fn new(config: &Config, facts: Facts) -> Self {
         let timeline = Timeline {
             steps: facts.scenes.iter().map(|s| s.at).collect(),
-            axis: if config.query_rule.is_cascade() {
-                "share escalated"
-            } else {
-                "weight of cost"
-            },
+            axis: config.query_rule.axis(),
             unit: "",
             step_name: "one step of it",
             moments: Vec::new(),
@@ -121,10 +153,55 @@ impl QueryRun {
         &self.facts.positions
     }
 
-    /// Quality of a model's answer to a query.
-    pub fn quality(&self, query: usize, model: usize) -> f64 {
-        let at = query * self.facts.models.len() + model;
+    /// Number of choices: models, or sets of them.
+    fn choices(&self) -> usize {
+        let models = self.facts.models.len();
+        if self.facts.sets { 1 << models } else { models }
+    }
+
+    /// Quality of the answer to a query under a choice.
+    pub fn quality(&self, query: usize, choice: usize) -> f64 {
+        let at = query * self.choices() + choice;
         self.facts.quality.get(at).copied().unwrap_or(f64::NAN)
+    }
+
+    /// Models that a choice asks.
+    pub fn asked(&self, choice: u8) -> Vec<usize> {
+        if !self.facts.sets {
+            return vec![usize::from(choice)];
+        }
+        let models = 0..self.facts.models.len();
+        models.filter(|m| choice >> m & 1 == 1).collect()
+    }
+
+    /// Cost of a choice.
+    pub fn cost(&self, choice: u8) -> f64 {
+        let asked = self.asked(choice);
+        let answers: f64 = asked.iter().map(|&m| self.facts.models[m].1).sum();
+        let escalated = self.config.query_rule.escalates() && choice > 0;
+        let before = if escalated { self.facts.glimpse } else { 0.0 };
+        answers + before + self.facts.merge * asked.len().saturating_sub(1) as f64
+    }
+
+    /// What stands for the place of a query.
+    pub fn place(&self) -> &'static str {
+        self.facts.place
+    }
+
+    /// A number of this world by its id; NaN when there is none.
+    pub fn extra(&self, id: &str) -> f64 {
+        let all = self.facts.extra.iter();
+        all.filter(|m| m.id == id)
+            .map(|m| m.value)
+            .next()
+            .unwrap_or(f64::NAN)
+    }
+
+    /// What the models that a choice asks are called.
+    pub fn names(&self, choice: u8) -> String {
+        let asked = self.asked(choice).into_iter();
+        let names: Vec<&str> = asked.map(|m| self.facts.models[m].0.as_str()).collect();
+        names.join(" and ")
     }
 
     /// The choices at a moment.
@@ -135,6 +212,11 @@ impl QueryRun {
     /// Cost and quality of every rule.
     pub fn curves(&self) -> &[Curve] {
         &self.facts.curves
+    }
+
+    /// A curve by its name.
+    pub fn named(&self, name: &str) -> Option<&Curve> {
+        self.facts.curves.iter().find(|c| c.name == name)
     }
 
     /// Mean loss against hindsight over the sweep.
@@ -150,26 +232,15 @@ impl QueryRun {
 
     /// Mean cost and quality of a scene.
     pub fn outcome(&self, scene: &Scene) -> [f64; 2] {
-        let cost = |&m: &u8| self.facts.models[usize::from(m)].1;
-        let costs: Vec<f64> = scene.choices.iter().map(cost).collect();
+        let costs: Vec<f64> = scene.choices.iter().map(|&c| self.cost(c)).collect();
         let all = scene.choices.iter().enumerate();
         let quality: Vec<f64> = all.map(|(i, &m)| self.quality(i, usize::from(m))).collect();
-        // In a cascade the weak network always answers first.
-        let first = if self.config.query_rule.is_cascade() {
-            self.facts.models[0].1 * scene.choices.iter().filter(|m| **m > 0).count() as f64
-                / costs.len() as f64
-        } else {
-            0.0
-        };
-        [stats::mean(&costs) + first, stats::mean(&quality)]
+        [stats::mean(&costs), stats::mean(&quality)]
     }
 
     /// The curve of the rule shown.
     pub fn shown(&self) -> Option<&Curve> {
-        let place = super::work::CASCADE
-            .iter()
-            .position(|(rule, _)| *rule == self.config.query_rule);
-        self.facts.curves.get(place.unwrap_or(1))
+        self.facts.curves.get(self.facts.shown)
     }
 }
 
@@ -237,6 +308,7 @@ impl LabRun for QueryRun {
                 "Share of the fifth of the answers escalated first that the strong network does not make better.",
             ),
         ];
+        all.extend(self.facts.extra.iter().cloned());
         all.retain(|m| !m.value.is_nan());
         all
     }
@@ -250,7 +322,7 @@ impl LabRun for QueryRun {
     }
 
     fn tables(&self) -> Vec<(&'static str, Table)> {
-        let models = self.facts.models.len();
+        let models = self.choices();
         let mut columns = vec!["query".to_owned(), "position".to_owned()];
         columns.extend((0..models).map(|m| format!("quality_{m}")));
         let queries = self.facts.positions.iter().enumerate().map(|(i, &p)| {
@@ -285,30 +357,56 @@ impl LabRun for QueryRun {
         let i = usize::try_from(id).ok()?;
         let scene = self.at(at)?;
         let (chosen, best) = (*scene.choices.get(i)?, *scene.best.get(i)?);
-        let facts = self
-            .facts
-            .models
-            .iter()
-            .enumerate()
-            .map(|(m, (name, cost))| {
-                Fact::new(
-                    name.clone(),
-                    format!("quality {:.2}, cost {cost}", self.quality(i, m)),
-                )
-            });
-        let name = |m: u8| &self.facts.models[usize::from(m)].0;
-        let why = if chosen == best {
-            format!("{} answers, as hindsight would have it.", name(chosen))
+        let text = self.facts.texts.get(i);
+        let mut facts: Vec<Fact> = text
+            .map(|t| Fact::new("Asked", t.clone()))
+            .into_iter()
+            .collect();
+        facts.extend(
+            self.facts
+                .models
+                .iter()
+                .enumerate()
+                .map(|(m, (name, cost))| {
+                    let alone = if self.facts.sets { 1 << m } else { m };
+                    let quality = self.quality(i, alone);
+                    Fact::new(
+                        name.clone(),
+                        format!("quality {quality:.2}, cost {cost:.2}"),
+                    )
+                }),
+        );
+        let verb = |choice: u8| {
+            if self.asked(choice).len() > 1 {
+                "answer"
+            } else {
+                "answers"
+            }
+        };
+        let mut why = if chosen == best {
+            format!(
+                "{} {}, as hindsight would have it.",
+                self.names(chosen),
+                verb(chosen)
+            )
         } else {
             format!(
-                "{} answers; hindsight would take {}.",
-                name(chosen),
-                name(best)
+                "{} {}; hindsight would take {}.",
+                self.names(chosen),
+                verb(chosen),
+                self.names(best)
             )
         };
+        if self.asked(chosen).len() > 1 {
+            let quality = self.quality(i, usize::from(chosen));
+            why = format!(
+                "{why} Merged: quality {quality:.2}, cost {:.2}.",
+                self.cost(chosen)
+            );
+        }
         Some(Story {
             title: format!("Query {i}"),
-            facts: facts.collect(),
+            facts,
             why: vec![why],
         })
     }

@@ -2,8 +2,10 @@
 
 use super::super::config::{Config, QueryRule};
 use super::cascade::{self, Pair, Predictor};
+use super::codes::Codes;
 use super::pool::{self, Pool, STEPS};
 use super::run::{Curve, Facts, QueryRun, Scene};
+use super::{agents, glimpse};
 use crate::core::{Job, Result, Step};
 
 /// Held-out samples of the cascade.
@@ -26,6 +28,7 @@ pub(in crate::labs::routing) struct Work {
     config: Config,
     pair: Option<Pair>,
     updates: u64,
+    codes: Option<Codes>,
 }
 
 impl Work {
@@ -43,6 +46,7 @@ impl Work {
             config: config.clone(),
             pair,
             updates: 0,
+            codes: config.query_rule.is_codes().then(|| Codes::new(config)),
         })
     }
 }
@@ -85,11 +89,11 @@ fn pool_facts(config: &Config) -> Facts {
                 swept(&|w| pool.best(QueryRule::Carrot, w)),
             ),
             Curve::line(name, swept(&|w| pool.choices(rule, w))),
-            Curve::line("always the same model", fixed.collect()),
+            Curve::line(pool::FIXED, fixed.collect()),
         ],
         regret: pool::mean_regret(&pool, rule),
         hits: [pool.hits(rule), pool.commonest()],
-        wasted: f64::NAN,
+        ..Facts::default()
     }
 }
 
@@ -150,9 +154,15 @@ fn cascade_facts(config: &Config, pair: &mut Pair) -> Facts {
             .clone()
             .map(|s| (at(&best, s)[0] - at(&shown, s)[0]) / (STEPS + 1) as f64)
             .sum(),
-        hits: [f64::NAN; 2],
         wasted: at(&shown, 0.2)[1],
         curves: curves.to_vec(),
+        glimpse: cascade::COSTS[0],
+        shown: CASCADE
+            .iter()
+            .position(|(rule, _)| *rule == config.query_rule)
+            .unwrap_or(0),
+        place: "order in which answers are escalated, first left",
+        ..Facts::default()
     }
 }
 
@@ -160,8 +170,19 @@ impl Job for Work {
     type Out = QueryRun;
 
     fn step(&mut self) -> Result<Step<QueryRun>> {
+        if let Some(codes) = &mut self.codes {
+            return Ok(if codes.step() {
+                Step::Done(QueryRun::new(&self.config, codes.facts()))
+            } else {
+                Step::Working
+            });
+        }
         let Some(pair) = &mut self.pair else {
-            let facts = pool_facts(&self.config);
+            let facts = match self.config.query_rule {
+                QueryRule::Glimpse => glimpse::facts(&self.config),
+                QueryRule::Agents => agents::facts(&self.config),
+                _ => pool_facts(&self.config),
+            };
             return Ok(Step::Done(QueryRun::new(&self.config, facts)));
         };
         if self.updates < self.config.train_steps {
@@ -174,6 +195,9 @@ impl Job for Work {
     }
 
     fn progress(&self) -> f64 {
-        0.9 * self.updates as f64 / self.config.train_steps as f64
+        match &self.codes {
+            Some(codes) => codes.progress(),
+            None => 0.9 * self.updates as f64 / self.config.train_steps as f64,
+        }
     }
 }

@@ -58,6 +58,8 @@ pub struct LogDomain {
     scaled: Matrix,
     f: Vec<f64>,
     g: Vec<f64>,
+    /// Logarithms of the columns' shares.
+    ln_columns: Vec<f64>,
 }
 
 impl LogDomain {
@@ -67,13 +69,20 @@ impl LogDomain {
             scaled: z.map_rows(|row| row.iter().map(|v| v / tau).collect()),
             f: vec![0.0; z.rows],
             g: vec![0.0; z.cols],
+            ln_columns: vec![-num::ln(z.cols as f64); z.cols],
         }
+    }
+
+    /// Columns of these shares (positive, of sum 1) in place of equal ones.
+    pub fn with_columns(mut self, shares: &[f64]) -> Self {
+        self.ln_columns = shares.iter().map(|&s| num::ln(s)).collect();
+        self
     }
 
     /// One pass over rows, then columns: the columns are exact afterwards.
     pub fn pass(&mut self) {
-        let (n, e) = (self.scaled.rows, self.scaled.cols);
-        let (ln_n, ln_e) = (num::ln(n as f64), num::ln(e as f64));
+        let n = self.scaled.rows;
+        let ln_n = num::ln(n as f64);
         for (i, value) in self.f.iter_mut().enumerate() {
             let row = self.scaled.row(i).iter().zip(&self.g);
             let row: Vec<f64> = row.map(|(a, b)| a + b).collect();
@@ -81,7 +90,7 @@ impl LogDomain {
         }
         for (j, value) in self.g.iter_mut().enumerate() {
             let column: Vec<f64> = (0..n).map(|i| self.scaled.at(i, j) + self.f[i]).collect();
-            *value = -ln_e - log_sum_exp(&column);
+            *value = self.ln_columns[j] - log_sum_exp(&column);
         }
     }
 

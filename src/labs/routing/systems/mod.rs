@@ -27,15 +27,18 @@ mod sparse_transport;
 mod switch;
 mod x_moe;
 
+mod aptp;
 mod arbitrage;
 mod auxiliary_loss;
 mod carrot;
 mod ebjr;
 mod erc;
+mod glimp_router;
 mod loss_free_training;
 mod openmoe_routing;
 mod same;
 mod shift_add_vit;
+mod tcandon;
 mod tryage;
 use super::config::{BufferOrder, Config, LayerRule, QueryRule, Router, Task, World};
 use crate::labs::Exhibit;
@@ -78,6 +81,9 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &tryage::TRYAGE,
     &ebjr::EBJR,
     &arbitrage::ARBITRAGE,
+    &glimp_router::GLIMP_ROUTER,
+    &aptp::APTP,
+    &tcandon::TCANDON,
 ];
 
 /// Key of the system a config runs, if it is one of the registry's.
@@ -96,7 +102,11 @@ fn query_id(config: &Config) -> Option<&'static str> {
         QueryRule::Tryage => Some("tryage"),
         QueryRule::Energy => Some("ebjr"),
         QueryRule::Advantage => Some("arbitrage"),
-        QueryRule::Entropy
+        QueryRule::Glimpse => Some("glimp-router"),
+        QueryRule::Codes => Some("aptp"),
+        QueryRule::Agents => Some("tcandon-router"),
+        QueryRule::CodesNearest
+        | QueryRule::Entropy
         | QueryRule::MaxProb
         | QueryRule::Margin
         | QueryRule::Reward

@@ -1,0 +1,396 @@
+//! TCAndon-Router (multi-label agent routing with a refiner): agents know some topics each, and
+//! overlap; a query needs one to three. Every agent whose score passes a threshold answers, and the
+//! answers are merged.
+
+use super::super::config::Config;
+use super::super::rules::gate;
+use super::super::rules::matrix::dot;
+use super::pool::STEPS;
+use super::run::{Curve, Facts, Scene};
+use crate::core::rng::{Stream, StreamId};
+use crate::core::{Better, Metric, num, stats};
+
+const TOPICS: usize = 8;
+const AGENTS: usize = 5;
+/// Topics that an agent knows.
+const KNOWN: usize = 3;
+const WIDTH: usize = 16;
+/// Chance that an agent answers a need right: of a topic it knows, and of another.
+const ABLE: [f64; 2] = [0.9, 0.15];
+/// Chances of one, two and three needs, cumulated.
+const NEEDS: [f64; 3] = [0.5, 0.85, 1.0];
+/// Cost of an answer, and of merging a further one.
+const COST: f64 = 0.2;
+const MERGE: f64 = 0.04;
+/// Price of cost at which rules are compared with hindsight.
+const PRICE: f64 = 0.3;
+/// The agent that joins last.
+const NEW: usize = AGENTS - 1;
+
+/// Whether agent `m` knows a topic: three neighbours on a ring of eight, so that agents overlap.
+fn knows(m: usize, topic: usize) -> bool {
+    let start = m * TOPICS / AGENTS;
+    (topic + TOPICS - start) % TOPICS < KNOWN
+}
+
+struct Query {
+    needs: Vec<usize>,
+    scores: [f64; AGENTS],
+}
+
+fn unit(v: Vec<f64>) -> Vec<f64> {
+    let norm = dot(&v, &v).sqrt();
+    v.iter().map(|x| x / norm).collect()
+}
+
+fn mean(rows: &[&Vec<f64>]) -> Vec<f64> {
+    (0..WIDTH)
+        .map(|d| rows.iter().map(|r| r[d]).sum::<f64>() / rows.len() as f64)
+        .collect()
+}
+
+fn queries(config: &Config) -> Vec<Query> {
+    let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(71);
+    let topics: Vec<Vec<f64>> = (0..TOPICS)
+        .map(|_| unit((0..WIDTH).map(|_| draw.normal()).collect()))
+        .collect();
+    // An agent's prototype is what it is described by: the mean of its topics.
+    let prototypes: Vec<Vec<f64>> = (0..AGENTS)
+        .map(|m| {
+            let own: Vec<&Vec<f64>> = (0..TOPICS)
+                .filter(|&t| knows(m, t))
+                .map(|t| &topics[t])
+                .collect();
+            unit(mean(&own))
+        })
+        .collect();
+    let mut pick = Stream::new(config.seed, StreamId::Data).replicate(72);
+    let mut noise = Stream::new(config.seed, StreamId::Noise).replicate(73);
+    (0..config.queries)
+        .map(|_| {
+            let u = pick.uniform();
+            let count = 1 + NEEDS.iter().filter(|c| u >= **c).count();
+            let mut all: Vec<usize> = (0..TOPICS).collect();
+            pick.shuffle(&mut all);
+            let mut needs = all[..count].to_vec();
+            needs.sort_unstable();
+            let own: Vec<&Vec<f64>> = needs.iter().map(|&t| &topics[t]).collect();
+            let mut x = mean(&own);
+            for v in &mut x {
+                *v += config.estimate_noise * noise.normal();
+            }
+            let x = unit(x);
+            let mut scores = [0.0; AGENTS];
+            for (s, p) in scores.iter_mut().zip(&prototypes) {
+                *s = dot(&x, p);
+            }
+            Query { needs, scores }
+        })
+        .collect()
+}
+
+fn members(mask: u8) -> impl Iterator<Item = usize> + Clone {
+    (0..AGENTS).filter(move |m| mask >> m & 1 == 1)
+}
+
+impl Query {
+    /// Agents whose score passes a threshold; the best when none does.
+    fn fitting(&self, threshold: f64, agents: usize) -> u8 {
+        let all = (0..agents).filter(|&m| self.scores[m] >= threshold);
+        let mask = all.fold(0, |mask, m| mask | 1 << m);
+        if mask == 0 {
+            1 << gate::argmax(&self.scores[..agents])
+        } else {
+            mask
+        }
+    }
+
+    /// Chance that a need is answered right by the merged answers of a set: that one is right.
+    fn merged(&self, mask: u8) -> f64 {
+        let right = |need: &usize| {
+            let wrong: f64 = members(mask)
+                .map(|m| 1.0 - ABLE[usize::from(!knows(m, *need))])
+                .product();
+            1.0 - wrong
+        };
+        self.needs.iter().map(right).sum::<f64>() / self.needs.len() as f64
+    }
+
+    /// The same when one of the answers is taken at random.
+    fn unmerged(&self, mask: u8) -> f64 {
+        let right = |need: &usize| {
+            let all: Vec<f64> = members(mask)
+                .map(|m| ABLE[usize::from(!knows(m, *need))])
+                .collect();
+            stats::mean(&all)
+        };
+        self.needs.iter().map(right).sum::<f64>() / self.needs.len() as f64
+    }
+
+    /// Whether two agents of a set know the same need.
+    fn conflicts(&self, mask: u8) -> bool {
+        let knowing = |need: &usize| members(mask).filter(|&m| knows(m, *need)).count();
+        self.needs.iter().any(|need| knowing(need) > 1)
+    }
+
+    /// The set of largest quality less price × cost.
+    fn best(&self, price: f64) -> u8 {
+        let worth: Vec<f64> = (1..1_u8 << AGENTS)
+            .map(|mask| self.merged(mask) - price * cost(mask, true))
+            .collect();
+        gate::argmax(&worth) as u8 + 1
+    }
+}
+
+/// Cost of a set's answers, and of merging them.
+fn cost(mask: u8, merges: bool) -> f64 {
+    let asked = f64::from(mask.count_ones());
+    asked * COST + if merges { (asked - 1.0) * MERGE } else { 0.0 }
+}
+
+/// Mean cost and quality of the sets chosen.
+fn outcome(
+    queries: &[Query],
+    choices: &[u8],
+    quality: fn(&Query, u8) -> f64,
+    merges: bool,
+) -> [f64; 2] {
+    let n = queries.len() as f64;
+    let mut out = [0.0; 2];
+    for (q, &mask) in queries.iter().zip(choices) {
+        out[0] += cost(mask, merges) / n;
+        out[1] += quality(q, mask) / n;
+    }
+    out
+}
+
+/// Everything measured.
+pub(super) fn facts(config: &Config) -> Facts {
+    let queries = queries(config);
+    let chosen = |threshold: f64, agents: usize| -> Vec<u8> {
+        let all = queries.iter();
+        all.map(|q| q.fitting(threshold, agents)).collect()
+    };
+    let thresholds: Vec<f64> = (0..=STEPS)
+        .map(|i| -0.2 + 1.2 * i as f64 / STEPS as f64)
+        .collect();
+    let best: Vec<u8> = queries.iter().map(|q| q.best(PRICE)).collect();
+    let worth = |choices: &[u8]| {
+        let [cost, quality] = outcome(&queries, choices, Query::merged, true);
+        quality - PRICE * cost
+    };
+    let scenes: Vec<Scene> = thresholds
+        .iter()
+        .map(|&at| {
+            let choices = chosen(at, AGENTS);
+            Scene {
+                at,
+                regret: worth(&best) - worth(&choices),
+                choices: choices.into(),
+                best: best.clone().into(),
+            }
+        })
+        .collect();
+    let least = scenes
+        .iter()
+        .min_by(|a, b| a.regret.total_cmp(&b.regret))
+        .map_or(0.0, |s| s.at);
+    let swept = |quality: fn(&Query, u8) -> f64, merges: bool| -> Vec<[f64; 2]> {
+        let all = scenes.iter();
+        all.map(|s| outcome(&queries, &s.choices, quality, merges))
+            .collect()
+    };
+    let alone: Vec<u8> = chosen(f64::INFINITY, AGENTS);
+    let hindsight = (0..=STEPS).map(|i| {
+        let price = num::pow(2.0, 0.2 * i as f64 - 4.0);
+        let all: Vec<u8> = queries.iter().map(|q| q.best(price)).collect();
+        outcome(&queries, &all, Query::merged, true)
+    });
+    let everyone = vec![(1 << AGENTS) - 1; queries.len()];
+    let curves = vec![
+        Curve::line("hindsight", hindsight.collect()),
+        Curve::line("several agents, merged", swept(Query::merged, true)),
+        Curve::line(
+            "several agents, one answer taken",
+            swept(Query::unmerged, false),
+        ),
+        Curve::line(
+            "the best agent alone",
+            vec![outcome(&queries, &alone, Query::merged, true)],
+        ),
+        Curve::line(
+            "every agent",
+            vec![outcome(&queries, &everyone, Query::merged, true)],
+        ),
+    ];
+    let positions = queries.iter().map(|q| {
+        let centre: f64 = q.needs.iter().map(|&t| t as f64).sum::<f64>() / q.needs.len() as f64;
+        (centre / (TOPICS - 1) as f64) as f32
+    });
+    let names = |q: &Query| -> String {
+        let all: Vec<String> = q.needs.iter().map(|t| format!("topic {t}")).collect();
+        all.join(", ")
+    };
+    Facts {
+        models: (0..AGENTS).map(|m| (format!("agent {m}"), COST)).collect(),
+        positions: positions.collect(),
+        quality: queries
+            .iter()
+            .flat_map(|q| {
+                (0..1_u8 << AGENTS).map(|mask| if mask == 0 { 0.0 } else { q.merged(mask) })
+            })
+            .collect(),
+        regret: stats::mean(&scenes.iter().map(|s| s.regret).collect::<Vec<_>>()),
+        extra: numbers(
+            &queries,
+            &chosen(least, AGENTS),
+            &alone,
+            &chosen(least, NEW),
+            least,
+        ),
+        scenes,
+        curves,
+        shown: 1,
+        sets: true,
+        merge: MERGE,
+        place: "mean number of the topics needed, 0 to 7",
+        texts: queries.iter().map(names).collect(),
+        ..Facts::default()
+    }
+}
+
+/// What the choices at the best threshold say, beside the best agent alone and the agents before
+/// the new one joined.
+fn numbers(
+    queries: &[Query],
+    several: &[u8],
+    alone: &[u8],
+    before: &[u8],
+    threshold: f64,
+) -> Vec<Metric> {
+    let quality = |choices: &[u8]| 100.0 * outcome(queries, choices, Query::merged, true)[1];
+    let conflicts = queries
+        .iter()
+        .zip(several)
+        .filter(|(q, mask)| q.conflicts(**mask))
+        .count();
+    // Needs that only the new agent knows.
+    let only: Vec<usize> = (0..TOPICS)
+        .filter(|&t| knows(NEW, t) && (0..NEW).all(|m| !knows(m, t)))
+        .collect();
+    let served = |choices: &[u8]| {
+        let all = queries.iter().zip(choices);
+        let its = all.filter(|(q, _)| q.needs.iter().any(|t| only.contains(t)));
+        let right: Vec<f64> = its.map(|(q, &mask)| q.merged(mask)).collect();
+        100.0 * stats::mean(&right)
+    };
+    vec![
+        Metric::new(
+            "best_threshold",
+            "Best threshold",
+            "",
+            threshold,
+            Better::Neither,
+            "Threshold of the score with the least regret at a price of 0.3 per unit of cost.",
+        ),
+        Metric::new(
+            "several",
+            "Needs answered, several agents",
+            "%",
+            quality(several),
+            Better::Higher,
+            "Needs answered right at the best threshold, answers merged.",
+        ),
+        Metric::new(
+            "alone",
+            "Needs answered, one agent",
+            "%",
+            quality(alone),
+            Better::Neither,
+            "Needs answered right when only the agent with the largest score is asked.",
+        ),
+        Metric::new(
+            "conflicts",
+            "Conflicts",
+            "%",
+            100.0 * conflicts as f64 / queries.len() as f64,
+            Better::Neither,
+            "Queries at the best threshold of which two agents asked know the same need: their answers must be reconciled.",
+        ),
+        Metric::new(
+            "joined",
+            "Its needs after an agent joins",
+            "%",
+            served(several),
+            Better::Higher,
+            "Needs answered right in queries that need what only the fifth agent knows: with its row added, nothing trained.",
+        ),
+        Metric::new(
+            "before",
+            "Its needs before",
+            "%",
+            served(before),
+            Better::Neither,
+            "The same queries before the fifth agent's row was added.",
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::config::QueryRule;
+    use super::*;
+
+    #[test]
+    fn every_topic_is_known_and_some_by_two() {
+        let counts: Vec<usize> = (0..TOPICS)
+            .map(|t| (0..AGENTS).filter(|&m| knows(m, t)).count())
+            .collect();
+        assert!(counts.iter().all(|c| *c >= 1), "{counts:?}");
+        assert!(counts.iter().any(|c| *c == 2), "{counts:?}");
+        assert!((0..TOPICS).any(|t| knows(NEW, t) && (0..NEW).all(|m| !knows(m, t))));
+    }
+
+    #[test]
+    fn a_merged_set_is_right_where_one_of_its_agents_is() {
+        let shared = (0..TOPICS)
+            .find(|&t| (0..AGENTS).filter(|&m| knows(m, t)).count() == 2)
+            .expect("a shared topic");
+        let mask = (0..AGENTS)
+            .filter(|&m| knows(m, shared))
+            .fold(0, |mask, m| mask | 1 << m);
+        let query = Query {
+            needs: vec![shared],
+            scores: [0.0; AGENTS],
+        };
+        assert!((query.merged(mask) - (1.0 - 0.1 * 0.1)).abs() < 1e-12);
+        assert!((query.unmerged(mask) - 0.9).abs() < 1e-12);
+        assert!(query.conflicts(mask));
+        assert!((cost(mask, true) - 0.44).abs() < 1e-12);
+        // Free answers: all are asked; dear ones: one that knows the need.
+        assert_eq!(query.best(0.0), (1 << AGENTS) - 1);
+        let alone = query.best(10.0);
+        assert_eq!(alone.count_ones(), 1);
+        assert_eq!(alone & mask, alone);
+    }
+
+    #[test]
+    fn the_threshold_moves_from_every_agent_to_the_best_alone() {
+        let config = Config {
+            queries: 100,
+            query_rule: QueryRule::Agents,
+            ..Config::default()
+        };
+        let facts = facts(&config);
+        let asked = |s: &Scene| s.choices.iter().map(|c| c.count_ones()).sum::<u32>();
+        assert!(
+            facts
+                .scenes
+                .windows(2)
+                .all(|w| asked(&w[0]) >= asked(&w[1]))
+        );
+        let last = facts.scenes.last().expect("scenes");
+        assert_eq!(asked(last), 100, "no score is above 1");
+        assert!(facts.scenes.iter().all(|s| s.regret >= -1e-12));
+    }
+}
