@@ -1,5 +1,6 @@
-// Router of one token per invocation: its k largest logits (ties to the lower expert), their softmax
-// probabilities, and the entropy of the whole distribution.
+// Router of one token per invocation: its k <= 8 largest logits (ties to the lower expert), their
+// softmax probabilities, and the entropy of the whole distribution. Two passes over a row: the best
+// are kept in order in registers, then the exponentials are added.
 // #include "lib/grid.wgsl"
 
 struct Params {
@@ -29,26 +30,32 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         return;
     }
     let row = t * params.experts;
-    var last_key = 0u;
-    var last = 0u;
-    for (var j = 0u; j < params.k; j++) {
-        var best_key = 0u;
-        var best = 0u;
-        var found = false;
-        for (var e = 0u; e < params.experts; e++) {
-            let key = ordered(logits[row + e]);
-            let left = j == 0u || key < last_key || (key == last_key && e > last);
-            if (left && (!found || key > best_key)) {
-                found = true;
-                best_key = key;
-                best = e;
+    // Best first; 0 is below the key of any number.
+    var keys: array<u32, 8>;
+    var best: array<u32, 8>;
+    for (var e = 0u; e < params.experts; e++) {
+        var key = ordered(logits[row + e]);
+        if (key > keys[7]) {
+            var expert = e;
+            // From the place it takes on, everything moves down one: equal keys keep their order.
+            var moves = false;
+            for (var j = 0u; j < 8u; j++) {
+                moves = moves || key > keys[j];
+                if (moves) {
+                    let key_there = keys[j];
+                    let expert_there = best[j];
+                    keys[j] = key;
+                    best[j] = expert;
+                    key = key_there;
+                    expert = expert_there;
+                }
             }
         }
-        chosen[t * params.k + j] = best;
-        last_key = best_key;
-        last = best;
     }
-    let top = bitcast<f32>(logits[row + chosen[t * params.k]]);
+    for (var j = 0u; j < params.k; j++) {
+        chosen[t * params.k + j] = best[j];
+    }
+    let top = bitcast<f32>(logits[row + best[0]]);
     var total = 0.0;
     var moment = 0.0;
     for (var e = 0u; e < params.experts; e++) {
@@ -58,8 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         moment += weight * x;
     }
     for (var j = 0u; j < params.k; j++) {
-        let at = t * params.k + j;
-        gates[at] = exp(bitcast<f32>(logits[row + chosen[at]]) - top) / total;
+        gates[t * params.k + j] = exp(bitcast<f32>(logits[row + best[j]]) - top) / total;
     }
     entropy[t] = log(total) - moment / total;
 }

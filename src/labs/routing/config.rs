@@ -257,6 +257,10 @@ const EIGHTHS: usize = 8;
 const MAX_TRAINING: u64 = 1 << 27;
 /// Most entries of a token × slot or token × token table.
 const MAX_TABLE: u64 = 1 << 20;
+/// Most logits of a batch whose tokens are routed one by one: 64 MiB in single precision.
+const MAX_LOGITS: u64 = 1 << 24;
+/// Most tokens of a batch that is routed as a whole.
+const MAX_WHOLE: u64 = 4096;
 
 impl Config {
     /// Experts per token that the router really uses; the nominal number where it varies.
@@ -466,6 +470,24 @@ impl Config {
                 format!(
                     "tokens x batches x experts per token up to {MAX_PAIRS}, here {pairs}: at most {} batches",
                     MAX_PAIRS / (self.tokens * self.most_choices())
+                ),
+            ));
+        }
+        if !self.router.is_local() || self.has_second_chance() {
+            if self.tokens > MAX_WHOLE {
+                return Err(Error::out_of_range(
+                    "tokens",
+                    self.tokens,
+                    format!("up to {MAX_WHOLE} where the whole batch decides"),
+                ));
+            }
+        } else if self.tokens * self.experts > MAX_LOGITS {
+            return Err(Error::out_of_range(
+                "tokens",
+                self.tokens,
+                format!(
+                    "tokens x experts up to {MAX_LOGITS}, here {}",
+                    self.tokens * self.experts
                 ),
             ));
         }

@@ -18,6 +18,7 @@ use crate::gpu::kernels::{
 };
 use crate::gpu::{Dispatch, Gpu, GpuJob, GpuLab, Readback};
 use crate::labs::{Lab as _, Library};
+use std::fmt;
 use wgpu::Buffer;
 
 impl GpuLab for Routing {
@@ -51,8 +52,38 @@ fn has_kernel(config: &Config) -> bool {
     few && softmax && (!config.limited || (in_order && config.overflow == Overflow::Drop))
 }
 
-/// The four dispatches of a batch, bound once.
-struct Plan {
+/// Sizes of a batch on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Tokens N, up to 65,536.
+    pub tokens: u32,
+    /// Experts E, up to 256.
+    pub experts: u32,
+    /// Experts per token k, up to 8.
+    pub k: u32,
+    /// Places per expert.
+    pub places: u32,
+}
+
+impl Sizes {
+    fn of(config: &Config) -> Self {
+        Self {
+            tokens: config.tokens as u32,
+            experts: config.experts as u32,
+            k: config.choices() as u32,
+            places: config.places() as u32,
+        }
+    }
+
+    fn pairs(self) -> usize {
+        (self.tokens * self.k) as usize
+    }
+}
+
+/// Routing of one batch on the device: its four dispatches, bound once. No result depends on the
+/// order in which invocations run.
+pub struct Pipeline {
+    sizes: Sizes,
     topk: Dispatch<RouteTopk>,
     counts: Dispatch<RouteCounts>,
     offsets: Dispatch<RouteOffsets>,
@@ -64,10 +95,26 @@ struct Plan {
     places: Buffer,
 }
 
-impl Plan {
-    fn new(gpu: &Gpu, config: &Config) -> Result<Self> {
-        let (tokens, experts) = (config.tokens as u32, config.experts as u32);
-        let k = config.choices() as u32;
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("sizes", &self.sizes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// Binds the kernels to buffers of these sizes.
+    ///
+    /// # Errors
+    /// When the device refuses a kernel or a buffer, with the limit.
+    pub fn new(gpu: &Gpu, sizes: Sizes) -> Result<Self> {
+        let Sizes {
+            tokens,
+            experts,
+            k,
+            places,
+        } = sizes;
         let pairs = tokens * k;
         let topk = TopkParams {
             tokens,
@@ -82,7 +129,6 @@ impl Plan {
             k,
         };
         let tiles = counting.tiles();
-        let places = config.places() as u32;
         let logits = gpu.empty::<f32>("logits", (tokens * experts) as usize)?;
         let chosen = gpu.empty::<u32>("chosen", pairs as usize)?;
         let gates = gpu.empty::<f32>("gates", pairs as usize)?;
@@ -100,6 +146,7 @@ impl Plan {
         };
         let placing = PositionParams::new(&counting, places);
         Ok(Self {
+            sizes,
             topk: Dispatch::new(gpu, &topk, tokens, &[&logits, &chosen, &gates, &entropy])?,
             counts: Dispatch::new(gpu, &counting, pairs, &[&chosen, &counts])?,
             offsets: Dispatch::new(gpu, &scan, experts, &[&counts, &offsets, &demand])?,
@@ -117,7 +164,25 @@ impl Plan {
         })
     }
 
-    fn submit(&self, gpu: &Gpu, logits: &[f32], pairs: usize, tokens: usize) -> Result<Tickets> {
+    /// Routes logits (N × E) and waits for what comes back: chosen experts (N × k), and the pairs'
+    /// positions in buffer order. For tests and benchmarks: it blocks.
+    ///
+    /// # Errors
+    /// When the device is lost or refuses the batch.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn route(&self, gpu: &Gpu, logits: &[f32]) -> Result<(Vec<u32>, Vec<u32>)> {
+        let mut tickets = self.submit(gpu, logits)?;
+        loop {
+            gpu.poll()?;
+            if let Some(routed) = tickets.take()? {
+                return Ok((routed.chosen, routed.positions));
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    fn submit(&self, gpu: &Gpu, logits: &[f32]) -> Result<Tickets> {
+        let (pairs, tokens) = (self.sizes.pairs(), self.sizes.tokens as usize);
         gpu.write(&self.logits, logits);
         let mut batch = gpu.batch("routing");
         batch
@@ -191,12 +256,11 @@ const BUDGET_MS: f64 = 3.0;
 /// A run on the device.
 struct DeviceWork {
     work: Work,
-    plan: Plan,
+    plan: Pipeline,
     logits: Vec<f32>,
     tickets: Option<Tickets>,
     tokens: usize,
     experts: usize,
-    k: usize,
     width: usize,
 }
 
@@ -204,12 +268,11 @@ impl DeviceWork {
     fn new(gpu: &Gpu, config: &Config, data: &Library) -> Result<Self> {
         Ok(Self {
             work: Work::with(config, data)?,
-            plan: Plan::new(gpu, config)?,
+            plan: Pipeline::new(gpu, Sizes::of(config))?,
             logits: Vec::new(),
             tickets: None,
             tokens: config.tokens as usize,
             experts: config.experts as usize,
-            k: config.choices(),
             width: config.dim as usize,
         })
     }
@@ -220,8 +283,7 @@ impl DeviceWork {
         let done = self.logits.len() / self.experts;
         self.logits.extend(self.work.logits(done, chunk));
         if self.logits.len() == self.tokens * self.experts {
-            let pairs = self.tokens * self.k;
-            self.tickets = Some(self.plan.submit(gpu, &self.logits, pairs, self.tokens)?);
+            self.tickets = Some(self.plan.submit(gpu, &self.logits)?);
             self.logits.clear();
         }
         Ok(())
@@ -261,8 +323,10 @@ impl GpuJob for DeviceWork {
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
+    use super::super::rules::gate::top_k;
     use super::*;
     use crate::core::finish;
+    use crate::core::rng::{Stream, StreamId};
     use crate::gpu::finish_gpu;
 
     fn gpu() -> Option<Gpu> {
@@ -321,6 +385,52 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Random logits routed on the device as by the reference on the CPU, and twice alike.
+    fn routed_alike(tokens: u32) {
+        let Some(gpu) = gpu() else { return };
+        let sizes = Sizes {
+            tokens,
+            experts: 256,
+            k: 8,
+            places: tokens / 32,
+        };
+        let mut stream = Stream::new(9, StreamId::Test);
+        // Multiples of 1/64: ties happen in most rows.
+        let logits: Vec<f32> = (0..tokens * 256)
+            .map(|_| (stream.below(1024) as f32 - 512.0) / 64.0)
+            .collect();
+        let pipeline = Pipeline::new(&gpu, sizes).unwrap();
+        let (chosen, positions) = pipeline.route(&gpu, &logits).unwrap();
+        let mut next = vec![0; 256];
+        let mut wanted = Vec::with_capacity(sizes.pairs());
+        for row in logits.chunks_exact(256) {
+            let row: Vec<f64> = row.iter().map(|&z| f64::from(z)).collect();
+            wanted.extend(top_k(&row, 8).iter().map(|&e| e as u32));
+        }
+        assert!(chosen == wanted, "choices differ");
+        for j in 0..8 {
+            for t in 0..tokens as usize {
+                let slot: &mut u32 = &mut next[wanted[8 * t + j] as usize];
+                let got = positions[j * tokens as usize + t];
+                assert_eq!(got, *slot, "token {t}, choice {j}");
+                *slot += 1;
+            }
+        }
+        let again = pipeline.route(&gpu, &logits).unwrap();
+        assert!(again == (chosen, positions), "a second run differs");
+    }
+
+    #[test]
+    fn two_thousand_tokens_choose_eight_of_256_experts_as_on_the_cpu() {
+        routed_alike(2048);
+    }
+
+    #[test]
+    #[ignore = "64 MiB of logits; some seconds on a software device"]
+    fn sixty_five_thousand_tokens_choose_eight_of_256_experts_as_on_the_cpu() {
+        routed_alike(65_536);
     }
 
     #[test]

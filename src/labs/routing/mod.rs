@@ -37,6 +37,8 @@ mod view;
 mod world;
 
 pub use config::Config;
+#[cfg(feature = "gpu")]
+pub use gpu::{Pipeline, Sizes};
 pub use layers::{LayerRun, Policy};
 pub use model::{BatchRun, Entity, Scene};
 pub use options::{

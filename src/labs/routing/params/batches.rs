@@ -239,7 +239,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .group("Capacity")
     .when(|c| routes(c) && c.limited && !c.router.fills_experts())
     .doc("Pairs over the capacity are dropped; or go, surest first, to their best expert with room; or are dropped while every idle place takes the best token it can get."),
-    Param::int("tokens", "Tokens per batch", [1, 4096], |c: &Config| c.tokens, |c, v| c.tokens = v)
+    Param::int("tokens", "Tokens per batch", [1, 65_536], |c: &Config| c.tokens, |c, v| c.tokens = v)
         .log()
         .unit("tokens")
         .group("Tokens")
