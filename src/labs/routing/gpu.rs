@@ -428,7 +428,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "64 MiB of logits; some seconds on a software device"]
     fn sixty_five_thousand_tokens_choose_eight_of_256_experts_as_on_the_cpu() {
         routed_alike(65_536);
     }

@@ -23,8 +23,8 @@ fn chart(
 }
 
 /// The linked charts of a run.
-pub(super) fn charts(facts: &Facts) -> Vec<Chart> {
-    let dots = facts.policies.iter().map(|p| {
+pub(super) fn charts(rule: LayerRule, facts: &Facts) -> Vec<Chart> {
+    let dots = facts.policies.iter().filter(|p| p.is_compared(rule)).map(|p| {
         let at = vec![[p.cost, 100.0 * p.accuracy]];
         Series::new(p.name, SeriesKind::Points, at)
     });

@@ -55,6 +55,31 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// Whether it is drawn beside the others when a rule is shown: eight at most can be told apart.
+    pub(super) fn is_compared(&self, shown: LayerRule) -> bool {
+        let Some(rule) = self.rule else {
+            return true;
+        };
+        let own = rule.is_depths() || rule.is_first();
+        let always = matches!(rule, LayerRule::Full | LayerRule::Oracle);
+        if shown.is_depths() {
+            own || always
+        } else if shown.is_first() {
+            let skips = matches!(rule, LayerRule::Uniform | LayerRule::Allocated);
+            own || always || skips || matches!(rule, LayerRule::Fixed | LayerRule::Routed)
+        } else {
+            // Nine were measured: one that says least beside the one shown is left out.
+            let out = if shown == LayerRule::Patience {
+                LayerRule::Fixed
+            } else {
+                LayerRule::Patience
+            };
+            rule != out
+        }
+    }
+}
+
 /// Losses at a number of block runs.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Budget {
@@ -99,7 +124,7 @@ impl LayerRun {
             kind: MomentKind::Note,
         });
         Self {
-            charts: charts::charts(&facts).into(),
+            charts: charts::charts(config.layer_rule, &facts).into(),
             config: Arc::new(config.clone()),
             facts: Arc::new(facts),
             timeline,

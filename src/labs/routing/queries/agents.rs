@@ -223,9 +223,11 @@ pub(super) fn facts(config: &Config) -> Facts {
             vec![outcome(&queries, &everyone, Query::merged, true)],
         ),
     ];
-    let positions = queries.iter().map(|q| {
+    let positions = queries.iter().enumerate().map(|(i, q)| {
         let centre: f64 = q.needs.iter().map(|&t| t as f64).sum::<f64>() / q.needs.len() as f64;
-        (centre / (TOPICS - 1) as f64) as f32
+        // A fixed scatter within each topic's strip.
+        let scatter = (i as f32 * 0.754_877_7).fract();
+        (centre as f32 + scatter) / TOPICS as f32
     });
     let names = |q: &Query| -> String {
         let all: Vec<String> = q.needs.iter().map(|t| format!("topic {t}")).collect();
