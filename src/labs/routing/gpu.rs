@@ -401,8 +401,8 @@ mod tests {
         let logits: Vec<f32> = (0..tokens * 256)
             .map(|_| (stream.below(1024) as f32 - 512.0) / 64.0)
             .collect();
-        let pipeline = Pipeline::new(&gpu, sizes).unwrap();
-        let (chosen, positions) = pipeline.route(&gpu, &logits).unwrap();
+        let pipeline = Pipeline::new(&gpu, sizes).expect("a pipeline");
+        let (chosen, positions) = pipeline.route(&gpu, &logits).expect("a result");
         let mut next = vec![0; 256];
         let mut wanted = Vec::with_capacity(sizes.pairs());
         for row in logits.chunks_exact(256) {
@@ -418,7 +418,7 @@ mod tests {
                 *slot += 1;
             }
         }
-        let again = pipeline.route(&gpu, &logits).unwrap();
+        let again = pipeline.route(&gpu, &logits).expect("a result");
         assert!(again == (chosen, positions), "a second run differs");
     }
 

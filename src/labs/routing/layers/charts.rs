@@ -24,10 +24,14 @@ fn chart(
 
 /// The linked charts of a run.
 pub(super) fn charts(rule: LayerRule, facts: &Facts) -> Vec<Chart> {
-    let dots = facts.policies.iter().filter(|p| p.is_compared(rule)).map(|p| {
-        let at = vec![[p.cost, 100.0 * p.accuracy]];
-        Series::new(p.name, SeriesKind::Points, at)
-    });
+    let dots = facts
+        .policies
+        .iter()
+        .filter(|p| p.is_compared(rule))
+        .map(|p| {
+            let at = vec![[p.cost, 100.0 * p.accuracy]];
+            Series::new(p.name, SeriesKind::Points, at)
+        });
     let budget = |get: fn(&super::run::Budget) -> f64| -> Vec<[f64; 2]> {
         let all = facts.budgets.iter();
         all.map(|b| [b.cost as f64, get(b)]).collect()

@@ -227,7 +227,7 @@ impl Student {
             .replicate(49);
         let mut grads = [&self.net.params, &self.routers].map(|p| vec![0.0; p.len()]);
         self.learn(&data, &mut draw, &mut grads);
-        let share = step as f64 / config.train_steps as f64;
+        let share = f64::from(step) / config.train_steps as f64;
         let wave = 0.5 + 0.5 * num::cos(std::f64::consts::PI * share);
         let rate = 1e-5 + (RATE - 1e-5) * wave;
         self.adam[0].update(&mut self.net.params, &grads[0], rate);

@@ -38,8 +38,8 @@ struct Query {
     scores: [f64; AGENTS],
 }
 
-fn unit(v: Vec<f64>) -> Vec<f64> {
-    let norm = dot(&v, &v).sqrt();
+fn unit(v: &[f64]) -> Vec<f64> {
+    let norm = dot(v, v).sqrt();
     v.iter().map(|x| x / norm).collect()
 }
 
@@ -52,7 +52,7 @@ fn mean(rows: &[&Vec<f64>]) -> Vec<f64> {
 fn queries(config: &Config) -> Vec<Query> {
     let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(71);
     let topics: Vec<Vec<f64>> = (0..TOPICS)
-        .map(|_| unit((0..WIDTH).map(|_| draw.normal()).collect()))
+        .map(|_| unit(&(0..WIDTH).map(|_| draw.normal()).collect::<Vec<_>>()))
         .collect();
     // An agent's prototype is what it is described by: the mean of its topics.
     let prototypes: Vec<Vec<f64>> = (0..AGENTS)
@@ -61,7 +61,7 @@ fn queries(config: &Config) -> Vec<Query> {
                 .filter(|&t| knows(m, t))
                 .map(|t| &topics[t])
                 .collect();
-            unit(mean(&own))
+            unit(&mean(&own))
         })
         .collect();
     let mut pick = Stream::new(config.seed, StreamId::Data).replicate(72);
@@ -79,7 +79,7 @@ fn queries(config: &Config) -> Vec<Query> {
             for v in &mut x {
                 *v += config.estimate_noise * noise.normal();
             }
-            let x = unit(x);
+            let x = unit(&x);
             let mut scores = [0.0; AGENTS];
             for (s, p) in scores.iter_mut().zip(&prototypes) {
                 *s = dot(&x, p);
@@ -349,7 +349,7 @@ mod tests {
             .map(|t| (0..AGENTS).filter(|&m| knows(m, t)).count())
             .collect();
         assert!(counts.iter().all(|c| *c >= 1), "{counts:?}");
-        assert!(counts.iter().any(|c| *c == 2), "{counts:?}");
+        assert!(counts.contains(&2), "{counts:?}");
         assert!((0..TOPICS).any(|t| knows(NEW, t) && (0..NEW).all(|m| !knows(m, t))));
     }
 

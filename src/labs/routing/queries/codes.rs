@@ -271,7 +271,9 @@ impl Codes {
             if total < UNUSED * self.known.len() as f64 {
                 counts.clear();
             } else {
-                counts.iter_mut().for_each(|c| *c /= total);
+                for c in counts.iter_mut() {
+                    *c /= total;
+                }
             }
         }
         Trained {
