@@ -29,6 +29,8 @@ pub(super) struct BatchWork {
     tokens: usize,
     entropy: f64,
     residual: f64,
+    /// Tokens of which equal scores are broken at the cut.
+    tied: u32,
 }
 
 impl BatchWork {
@@ -46,6 +48,7 @@ impl BatchWork {
             tokens: 0,
             entropy: 0.0,
             residual: 0.0,
+            tied: 0,
         }
     }
 
@@ -76,9 +79,13 @@ impl BatchWork {
             picks,
             weights,
             scores,
+            selecting,
             entropy,
-            ..
         } = gate_token(config, &token, &self.bias);
+        if config.counts_ties() {
+            let gap = gate::selection_gap(&selecting, config.choices());
+            self.tied += u32::from(gap == 0.0);
+        }
         self.entropy += entropy;
         let chosen = picks.iter().zip(weights).map(|(&expert, weight)| Choice {
             expert,
@@ -330,6 +337,11 @@ impl BatchWork {
             added: share(added),
             per_token: total / tokens as f64,
             residual: self.residual,
+            tied: if config.counts_ties() {
+                f64::from(self.tied) / tokens as f64
+            } else {
+                f64::NAN
+            },
             idle_in_window: self.idle_in_window(config.experts as usize),
             unrouted: unrouted as u32,
             retained: if mass > 0.0 { kept_mass / mass } else { 1.0 },

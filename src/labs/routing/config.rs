@@ -2,7 +2,7 @@
 
 pub(super) use super::options::{
     BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
-    QueryRule, Renormalise, Router, Score, SecondChoice, Task, World,
+    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Task, TieBreak, World,
 };
 use super::params::PARAMS;
 use super::rules::capacity;
@@ -46,6 +46,10 @@ pub struct Config {
     pub capacity_rule: CapacityRule,
     /// Whether softmax gates are divided by their sum over the k chosen.
     pub renormalise: bool,
+    /// Which of several equal scores is chosen.
+    pub tie_break: TieBreak,
+    /// Precision of the logits.
+    pub precision: Precision,
     /// GShard's second choice.
     pub second_choice: SecondChoice,
     /// When GShard's gates are renormalised.
@@ -185,6 +189,8 @@ impl Default for Config {
             overflow: Overflow::Drop,
             capacity_rule: CapacityRule::Ceil,
             renormalise: true,
+            tie_break: TieBreak::Lower,
+            precision: Precision::Full,
             second_choice: SecondChoice::Always,
             gshard_weights: Renormalise::AfterDropping,
             groups: 4,
@@ -257,8 +263,6 @@ const EIGHTHS: usize = 8;
 const MAX_TRAINING: u64 = 1 << 27;
 /// Most entries of a token × slot or token × token table.
 const MAX_TABLE: u64 = 1 << 20;
-/// Most logits of a batch whose tokens are routed one by one: 64 MiB in single precision.
-const MAX_LOGITS: u64 = 1 << 24;
 /// Most tokens of a batch that is routed as a whole.
 const MAX_WHOLE: u64 = 4096;
 
@@ -306,6 +310,20 @@ impl Config {
             Router::Mixtral => !self.renormalise,
             _ => false,
         }
+    }
+
+    /// Whether the router chooses by a top-k over each token's scores, in which ties are broken.
+    pub fn breaks_ties(&self) -> bool {
+        matches!(
+            self.router,
+            Router::Mixtral | Router::Granite | Router::Switch | Router::LossFree
+        ) || (self.router == Router::Gshard && self.second_choice != SecondChoice::Sampled)
+    }
+
+    /// Whether ties are looked for: where they are frequent, or broken in a way of one's own.
+    pub(super) fn counts_ties(&self) -> bool {
+        let own = self.tie_break != TieBreak::Lower || self.precision != Precision::Full;
+        own && self.breaks_ties()
     }
 
     /// Places per expert in a batch; as many as tokens without a limit.
@@ -473,22 +491,12 @@ impl Config {
                 ),
             ));
         }
-        if !self.router.is_local() || self.has_second_chance() {
-            if self.tokens > MAX_WHOLE {
-                return Err(Error::out_of_range(
-                    "tokens",
-                    self.tokens,
-                    format!("up to {MAX_WHOLE} where the whole batch decides"),
-                ));
-            }
-        } else if self.tokens * self.experts > MAX_LOGITS {
+        let whole = !self.router.is_local() || self.has_second_chance();
+        if whole && self.tokens > MAX_WHOLE {
             return Err(Error::out_of_range(
                 "tokens",
                 self.tokens,
-                format!(
-                    "tokens x experts up to {MAX_LOGITS}, here {}",
-                    self.tokens * self.experts
-                ),
+                format!("up to {MAX_WHOLE} where the whole batch decides"),
             ));
         }
         let (columns, what) = match self.router {
@@ -530,6 +538,13 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(config.check().unwrap_err().field(), Some("k"));
+        config = Config {
+            router: Router::SparseTransport,
+            tokens: 5000,
+            batches: 1,
+            ..Config::default()
+        };
+        assert_eq!(config.check().unwrap_err().field(), Some("tokens"));
         config = Config {
             tokens: 4096,
             batches: 100,

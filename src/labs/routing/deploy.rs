@@ -15,6 +15,11 @@ pub(super) struct Deployment {
     pub(super) packed: Vec<f64>,
     /// Copies of experts that are not where their order would put them.
     pub(super) moved: usize,
+    /// Of each device, if it fails: share of the pairs without an expert, in order and packed.
+    pub(super) lost: [Vec<f64>; 2],
+    /// Load of the busiest device left over that of the busiest before, in the worst failure,
+    /// packed.
+    pub(super) slower: f64,
     /// Pairs that leave their device, per batch.
     pub(super) cross_pairs: f64,
     /// Distinct copies of tokens that leave their device, per batch.
@@ -107,6 +112,23 @@ impl DeployWork {
             .filter(|&(slot, &e)| slot / slots != e * devices / experts)
             .count();
         self.out.packed = placed.gpu_load;
+        let in_order: Vec<usize> = (0..experts).map(|e| e * devices / experts).collect();
+        let ordered: Vec<(usize, usize)> = in_order.into_iter().zip(0..experts).collect();
+        let copies: Vec<(usize, usize)> = placed
+            .physical_to_logical
+            .iter()
+            .enumerate()
+            .map(|(slot, &e)| (slot / slots, e))
+            .collect();
+        let fail = |all: &[(usize, usize)]| -> Vec<[f64; 2]> {
+            let each = 0..devices;
+            each.map(|dead| failure(all, &loads, devices, dead))
+                .collect()
+        };
+        let packed = fail(&copies);
+        self.out.lost =
+            [fail(&ordered), packed.clone()].map(|all| all.iter().map(|f| f[0]).collect());
+        self.out.slower = packed.iter().map(|f| f[1]).fold(0.0, f64::max);
     }
 
     /// Reads of a device that runs the tokens one by one, experts ascending.
@@ -128,6 +150,36 @@ impl DeployWork {
     }
 }
 
+/// What the failure of a device does, given the copies of experts on devices: the share of the load
+/// whose expert has no copy left, and the load of the busiest device left over that of the busiest
+/// before. Copies of an expert share its load evenly.
+fn failure(copies: &[(usize, usize)], loads: &[f64], devices: usize, dead: usize) -> [f64; 2] {
+    let busiest = |alive: &dyn Fn(usize) -> bool| -> (f64, f64) {
+        let mut count = vec![0.0; loads.len()];
+        for &(device, e) in copies.iter().filter(|c| alive(c.0)) {
+            debug_assert!(device < devices, "copies are on devices");
+            count[e] += 1.0;
+        }
+        let mut on = vec![0.0; devices];
+        for &(device, e) in copies.iter().filter(|c| alive(c.0)) {
+            on[device] += loads[e] / count[e];
+        }
+        let lost = loads.iter().zip(&count).filter(|(_, n)| **n == 0.0);
+        (
+            on.into_iter().fold(0.0, f64::max),
+            lost.map(|(l, _)| l).sum(),
+        )
+    };
+    let (before, _) = busiest(&|_| true);
+    let (after, lost) = busiest(&|device| device != dead);
+    let total: f64 = loads.iter().sum();
+    if total > 0.0 {
+        [lost / total, after / before]
+    } else {
+        [0.0, 1.0]
+    }
+}
+
 fn kept_by_token(b: &Batch) -> Vec<Vec<usize>> {
     (0..b.clusters.len())
         .map(|t| {
@@ -135,4 +187,20 @@ fn kept_by_token(b: &Batch) -> Vec<Vec<usize>> {
             kept.map(|p| usize::from(p.expert)).collect()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_device_loses_what_has_no_copy_and_slows_the_others() {
+        // Expert 0 on both devices, 1 on the first, 2 on the second.
+        let copies = [(0, 0), (0, 1), (1, 0), (1, 2)];
+        let loads = [4.0, 1.0, 3.0];
+        // Before: 2 + 1 and 2 + 3. The first fails: expert 1 is lost, the second carries 4 + 3.
+        assert_eq!(failure(&copies, &loads, 2, 0), [1.0 / 8.0, 7.0 / 5.0]);
+        assert_eq!(failure(&copies, &loads, 2, 1), [3.0 / 8.0, 1.0]);
+        assert_eq!(failure(&[(0, 0)], &[0.0], 1, 0), [0.0, 1.0]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Scores and choices of one token, for routers that look at nothing else.
 
-use super::config::{Config, Router, SecondChoice};
+use super::config::{Config, Router, SecondChoice, TieBreak};
 use super::rules::entropy::DynMole;
 use super::rules::families::{self, Groups};
 use super::rules::matrix::Matrix;
@@ -67,7 +67,7 @@ pub(super) fn dynmole(config: &Config) -> DynMole {
 pub(super) fn gate_token(config: &Config, token: &Token, bias: &[f64]) -> Gated {
     let z = &token.logits;
     match config.router {
-        Router::LossFree => loss_free(z, bias, config.choices()),
+        Router::LossFree => loss_free(config, token, bias),
         Router::DeepseekV3 => {
             let grouped = families::deepseek_v3(z, bias, groups(config));
             let scores = sigmoids(z);
@@ -103,7 +103,7 @@ pub(super) fn gate_token(config: &Config, token: &Token, bias: &[f64]) -> Gated 
         }
         router => {
             let p = gate::softmax(z);
-            let picks = gate::top_k(z, config.choices());
+            let picks = best(config, token, z);
             let gates = gate::pick(&p, &picks);
             let weights = match router {
                 Router::Granite => gate::softmax(&gate::pick(z, &picks)),
@@ -114,6 +114,26 @@ pub(super) fn gate_token(config: &Config, token: &Token, bias: &[f64]) -> Gated 
             with_scores(z, p, picks, weights)
         }
     }
+}
+
+/// The k best experts; equal scores as the config has them broken.
+fn best(config: &Config, token: &Token, scores: &[f64]) -> Vec<usize> {
+    let k = config.choices();
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    match config.tie_break {
+        TieBreak::Lower => return gate::top_k(scores, k),
+        TieBreak::Higher => order.reverse(),
+        TieBreak::Random => {
+            let draws = Stream::new(config.seed, StreamId::Policy)
+                .step(token.batch as u32)
+                .replicate(6);
+            let first = (token.index * scores.len()) as u64;
+            order.sort_by_key(|&e| (draws.at(first + e as u64), e));
+        }
+    }
+    let scores = gate::pick(scores, &order);
+    let places = gate::top_k(&scores, k).into_iter();
+    places.map(|at| order[at]).collect()
 }
 
 /// The file's choices, all with the same weight: it holds no scores.
@@ -147,10 +167,10 @@ fn with_scores(z: &[f64], p: Vec<f64>, picks: Vec<usize>, weights: Vec<f64>) -> 
     }
 }
 
-fn loss_free(z: &[f64], bias: &[f64], k: usize) -> Gated {
-    let scores = sigmoids(z);
+fn loss_free(config: &Config, token: &Token, bias: &[f64]) -> Gated {
+    let scores = sigmoids(&token.logits);
     let selecting = families::biased(&scores, bias);
-    let picks = gate::top_k(&selecting, k);
+    let picks = best(config, token, &selecting);
     Gated {
         weights: gate::normalised(&gate::pick(&scores, &picks)),
         entropy: gate::entropy(&gate::normalised(&scores)),
@@ -198,4 +218,53 @@ fn noisy(seed: u64, token: &Token) -> Vec<f64> {
             z - num::ln(-num::ln(u))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_scores_go_where_the_switch_sends_them() {
+        let token = Token {
+            batch: 1,
+            index: 3,
+            logits: vec![0.5, 2.0, 0.5, 2.0, 0.5, -1.0],
+            hashed: 0,
+            recorded: Vec::new(),
+        };
+        let with = |tie_break| {
+            let config = Config {
+                experts: 6,
+                k: 3,
+                tie_break,
+                ..Config::default()
+            };
+            gate_token(&config, &token, &[]).picks
+        };
+        assert_eq!(with(TieBreak::Lower), [1, 3, 0]);
+        assert_eq!(with(TieBreak::Higher), [3, 1, 4]);
+        let mut random = with(TieBreak::Random);
+        random[..2].sort_unstable();
+        assert_eq!(random[..2], [1, 3], "larger scores come first");
+        assert!([0, 2, 4].contains(&random[2]));
+        // Over many tokens every equal expert gets its share.
+        let mut counts = [0; 6];
+        for index in 0..3000 {
+            let config = Config {
+                experts: 6,
+                k: 3,
+                tie_break: TieBreak::Random,
+                ..Config::default()
+            };
+            let token = Token {
+                index,
+                ..token.clone()
+            };
+            counts[gate_token(&config, &token, &[]).picks[2]] += 1;
+        }
+        for e in [0, 2, 4] {
+            assert!((900..1100).contains(&counts[e]), "{counts:?}");
+        }
+    }
 }

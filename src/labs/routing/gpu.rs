@@ -47,6 +47,10 @@ fn has_kernel(config: &Config) -> bool {
     };
     let in_order =
         config.drop_order == DropOrder::Token && config.buffer_order == BufferOrder::ChoiceMajor;
+    // The kernels take the lower of equal experts, and count no ties.
+    if config.counts_ties() {
+        return false;
+    }
     // The kernels count experts in workgroup memory.
     let few = config.experts <= 256;
     few && softmax && (!config.limited || (in_order && config.overflow == Overflow::Drop))

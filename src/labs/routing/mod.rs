@@ -43,7 +43,7 @@ pub use layers::{LayerRun, Policy};
 pub use model::{BatchRun, Entity, Scene};
 pub use options::{
     BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
-    QueryRule, Renormalise, Router, Score, SecondChoice, Task, World,
+    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Task, TieBreak, World,
 };
 pub use queries::QueryRun;
 pub use route::{Batch, BatchStats, Fate, Pair};

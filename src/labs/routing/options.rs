@@ -238,6 +238,32 @@ pub enum BiasRule {
     Proportional,
 }
 
+/// Which of several equal scores is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum TieBreak {
+    /// The lower expert (vLLM's kernels).
+    #[default]
+    Lower,
+    /// The higher expert.
+    Higher,
+    /// A random draw per token and expert.
+    Random,
+}
+
+/// In which precision the router's logits are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// As computed, or as in the file.
+    #[default]
+    Full,
+    /// Rounded to bfloat16.
+    Bfloat16,
+    /// Rounded to FP8 E4M3.
+    E4m3,
+}
+
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]

@@ -4,11 +4,11 @@
 //! Logits are rounded to single precision before anything is chosen, so that a GPU that works in
 //! single precision sees the very same numbers.
 
-use super::config::{Config, HashTable, Router};
+use super::config::{Config, HashTable, Precision, Router};
 use super::dump::{Content, Layer};
 use super::gates::Token;
 use super::rules::matrix::Matrix;
-use super::rules::{gate, models};
+use super::rules::{gate, models, precision};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 
@@ -30,6 +30,8 @@ pub(super) struct Population {
     offsets: Vec<f64>,
     /// Columns of scores per expert: slots of Soft MoE, otherwise 1.
     slots: usize,
+    /// Precision to which logits are rounded.
+    precision: Precision,
     correlation: f64,
     /// Parts of the cosine router, where it is used.
     cosine: Option<Cosine>,
@@ -92,6 +94,7 @@ impl Population {
             file: None,
             cosine: (config.router == Router::Cosine).then(|| Cosine::new(config)),
             slots,
+            precision: config.precision,
             correlation: config.correlation,
             seed: config.seed,
             dim,
@@ -236,12 +239,18 @@ impl Population {
     /// Logits of one token, each exactly a single-precision number; slot after slot of expert after
     /// expert.
     pub(super) fn logits(&self, batch: usize, token: usize, cluster: u8) -> Vec<f64> {
-        match &self.file {
+        let logits = match &self.file {
             // A file of choices has no scores.
             Some((layer, _)) if layer.content == Content::Choices => vec![0.0; self.experts],
             Some((layer, tokens)) => layer.logits(batch * tokens + token),
             None => self.logits_of(&self.embedding(batch, token, cluster)),
-        }
+        };
+        let format = match self.precision {
+            Precision::Full => return logits,
+            Precision::Bfloat16 => precision::BFLOAT16,
+            Precision::E4m3 => precision::E4M3,
+        };
+        logits.into_iter().map(|z| format.nearest(z)).collect()
     }
 
     /// Logits of an embedding.

@@ -83,6 +83,9 @@ pub struct BatchStats {
     pub per_token: f64,
     /// Share of experts that no token of a window of 8 asks for.
     pub idle_in_window: f64,
+    /// Share of tokens whose last expert and the one just left out have equal scores; NaN where
+    /// nothing is counted.
+    pub tied: f64,
     /// How far a balancing solver is from its target: relative error of its row sums.
     pub residual: f64,
     /// Tokens without any expert.

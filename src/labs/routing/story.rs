@@ -1,6 +1,6 @@
 //! The story of a token or an expert: what the inspector shows.
 
-use super::config::{BufferOrder, Config, DropOrder, Overflow, Router, SecondChoice};
+use super::config::{BufferOrder, Config, DropOrder, Overflow, Router, SecondChoice, TieBreak};
 use super::gates::{Gated, dynmole};
 use super::model::BatchRun;
 use super::route::{Batch, Fate, Pair};
@@ -142,6 +142,15 @@ fn list_words(items: impl IntoIterator<Item = usize>) -> String {
     items.join(", ")
 }
 
+/// How equal scores are broken.
+fn ties(config: &Config) -> &'static str {
+    match config.tie_break {
+        TieBreak::Higher if config.breaks_ties() => "ties to the higher index",
+        TieBreak::Random if config.breaks_ties() => "ties by a random draw",
+        _ => "ties to the lower index",
+    }
+}
+
 /// Which rule chose, with its numbers. Where the whole batch decides, what the token alone would
 /// have chosen.
 fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
@@ -181,7 +190,7 @@ fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
             "every expert with a score above {}: {list}",
             config.relu_shift
         ),
-        Router::LossFree => format!("chosen by sigmoid + bias: {list} (ties to the lower index)"),
+        Router::LossFree => format!("chosen by sigmoid + bias: {list} ({})", ties(config)),
         Router::DeepseekV3 => {
             let s = families::biased(&gated.scores, &batch.bias);
             let size = s.len() / config.groups as usize;
@@ -198,7 +207,7 @@ fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
         Router::Gshard if config.second_choice == SecondChoice::Sampled => {
             format!("chosen by logit, the second with noise: {list}")
         }
-        _ => format!("chosen by logit: {list} (ties to the lower index)"),
+        _ => format!("chosen by logit: {list} ({})", ties(config)),
     }
 }
 

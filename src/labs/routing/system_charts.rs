@@ -64,7 +64,7 @@ fn own_place(
 
 /// Loads of devices, and caches of every size.
 pub(super) fn deployment_charts(config: &Config, d: &Deployment) -> Vec<Chart> {
-    let mut out = vec![device_chart(d)];
+    let mut out = vec![device_chart(d), failure_chart(d)];
     if d.reads > 0 {
         out.push(hit_chart(d));
         out.push(transfer_chart(config, d));
@@ -96,6 +96,31 @@ fn device_chart(d: &Deployment) -> Chart {
                 &d.packed,
             ),
             Series::line("even split", ends.map(|x| [x, mean]).to_vec()).as_reference(),
+        ],
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+fn failure_chart(d: &Deployment) -> Chart {
+    let bars = |name: &str, lost: &[f64]| {
+        let points: Vec<[f64; 2]> = lost
+            .iter()
+            .enumerate()
+            .map(|(i, &l)| [i as f64, 100.0 * l])
+            .collect();
+        Series::new(name, SeriesKind::Bars, points)
+    };
+    let [ordered, packed] = &d.lost;
+    Chart {
+        id: "failure",
+        title: "When a device fails",
+        doc: "Share of the pairs whose expert is gone when each device fails, with experts in their order, and packed by load with copies in the spare slots: what has a copy elsewhere goes there. Spare slots as many as experts lose nothing, if every expert gets one.",
+        x: Axis::linear("device that fails", ""),
+        y: Axis::zero_based("pairs without an expert", "%"),
+        series: vec![
+            bars("experts in order", ordered),
+            bars("packed by load, with copies", packed),
         ],
         marks: Vec::new(),
         on_timeline: false,

@@ -79,6 +79,22 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
             "The same with experts packed by load, and busy ones copied into the spare slots (EPLB's global policy).",
         ),
         Metric::new(
+            "failure_lost",
+            "Lost when a device fails",
+            "%",
+            get(&|d| 100.0 * d.lost[1].iter().copied().fold(0.0, f64::max)),
+            Better::Lower,
+            "Pairs without an expert in the worst failure of one device, experts packed with copies in the spare slots.",
+        ),
+        Metric::new(
+            "failure_slower",
+            "Slowest device after a failure",
+            "×",
+            get(&|d| d.slower),
+            Better::Lower,
+            "Load of the busiest device left over that of the busiest before, in the worst failure of one device.",
+        ),
+        Metric::new(
             "all_to_all",
             "All-to-all per batch",
             "MiB",
@@ -99,8 +115,22 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
 
 fn metrics(run: &BatchRun) -> Vec<Metric> {
     let mut out = routing_metrics(run);
+    if run.config().counts_ties() {
+        out.push(ties(run.batches()));
+    }
     out.extend(system_metrics(run));
     out
+}
+
+fn ties(batches: &[Batch]) -> Metric {
+    Metric::new(
+        "tied",
+        "Decided by a tie",
+        "%",
+        100.0 * mean_of(batches, |s| s.tied),
+        Better::Neither,
+        "Tokens whose last expert and the best one left out have equal scores: how ties are broken decides about them.",
+    )
 }
 
 fn routing_metrics(run: &BatchRun) -> Vec<Metric> {

@@ -1,8 +1,8 @@
 //! Parameters of routers, capacity, tokens and system, some of which training shares.
 
 use super::super::config::{
-    BiasRule, BufferOrder, CapacityRule, Config, DropOrder, HashTable, Overflow, Renormalise,
-    Router, SecondChoice, Task,
+    BiasRule, BufferOrder, CapacityRule, Config, DropOrder, HashTable, Overflow, Precision,
+    Renormalise, Router, SecondChoice, Task, TieBreak,
 };
 use super::{index_of, nth, routes, trains};
 use crate::core::Param;
@@ -11,6 +11,9 @@ use crate::core::Param;
 fn clustered(c: &Config) -> bool {
     (routes(c) && c.data.is_none()) || (trains(c) && c.task != Task::Digits)
 }
+
+const TIES: [TieBreak; 3] = [TieBreak::Lower, TieBreak::Higher, TieBreak::Random];
+const PRECISIONS: [Precision; 3] = [Precision::Full, Precision::Bfloat16, Precision::E4m3];
 
 pub(super) static PARAMS: &[Param<Config>] = &[
     Param::choice(
@@ -60,6 +63,28 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .group("Router")
     .when(|c| routes(c) && c.router == Router::Hash)
     .doc("How token ids are spread over the experts: at random, or the most frequent ids first, each to the expert with the least expected load."),
+    Param::choice(
+        "tie_break",
+        "Equal scores",
+        &["the lower expert", "the higher expert", "a random draw"],
+        |c: &Config| index_of(&TIES, &c.tie_break),
+        |c, v| c.tie_break = nth(&TIES, v),
+    )
+    .group("Router")
+    .when(|c| routes(c) && c.breaks_ties())
+    .advanced()
+    .doc("Which of several equal scores a token takes. Libraries differ, and torch.topk promises nothing: with rounded logits the share of tokens that it decides is among the results."),
+    Param::choice(
+        "precision",
+        "Precision of the logits",
+        &["as computed", "bfloat16", "FP8 E4M3"],
+        |c: &Config| index_of(&PRECISIONS, &c.precision),
+        |c, v| c.precision = nth(&PRECISIONS, v),
+    )
+    .group("Router")
+    .when(routes)
+    .advanced()
+    .doc("Rounds the router's logits: to bfloat16, as many routers run, or to 8 bits. Narrow formats make equal scores frequent."),
     Param::float(
         "temperature",
         "Temperature",
@@ -239,7 +264,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .group("Capacity")
     .when(|c| routes(c) && c.limited && !c.router.fills_experts())
     .doc("Pairs over the capacity are dropped; or go, surest first, to their best expert with room; or are dropped while every idle place takes the best token it can get."),
-    Param::int("tokens", "Tokens per batch", [1, 65_536], |c: &Config| c.tokens, |c, v| c.tokens = v)
+    Param::int("tokens", "Tokens per batch", [1, 16_384], |c: &Config| c.tokens, |c, v| c.tokens = v)
         .log()
         .unit("tokens")
         .group("Tokens")

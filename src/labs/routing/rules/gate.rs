@@ -27,14 +27,26 @@ pub fn log_sum_exp(z: &[f64]) -> f64 {
 /// Indices of the k largest scores, best first; equal scores by the lower index.
 pub fn top_k(scores: &[f64], k: usize) -> Vec<usize> {
     let k = k.min(scores.len());
-    let mut best: Vec<usize> = Vec::with_capacity(k + 1);
+    if k == 0 {
+        return Vec::new();
+    }
+    let mut best = vec![0; k];
+    let mut values = vec![0.0; k];
+    let mut count = 0;
     for (i, &score) in scores.iter().enumerate() {
-        if best.len() == k && best.last().is_none_or(|&last| score <= scores[last]) {
+        if count == k && score <= values[k - 1] {
             continue;
         }
-        let at = best.partition_point(|&b| scores[b] >= score);
-        best.insert(at, i);
-        best.truncate(k);
+        // The worst falls out where all places are taken; what is smaller moves down by one.
+        let mut at = count.min(k - 1);
+        while at > 0 && values[at - 1] < score {
+            values[at] = values[at - 1];
+            best[at] = best[at - 1];
+            at -= 1;
+        }
+        values[at] = score;
+        best[at] = i;
+        count = (count + 1).min(k);
     }
     best
 }
@@ -90,6 +102,19 @@ mod tests {
         assert_eq!(top_k(&[0.0; 5], 2), [0, 1]);
         assert_eq!(top_k(&[f64::NEG_INFINITY; 3], 2), [0, 1]);
         assert_eq!(descending(&[0.0, 1.0, 1.0]), [1, 2, 0]);
+    }
+
+    #[test]
+    fn the_best_are_those_of_a_full_sort() {
+        let mut draw = crate::core::rng::Stream::new(1, crate::core::rng::StreamId::Test);
+        for n in [1, 2, 7, 64, 256] {
+            // Few values, so that many are equal.
+            let scores: Vec<f64> = (0..n).map(|_| f64::from(draw.below(9))).collect();
+            let sorted = descending(&scores);
+            for k in 0..=n.min(12) {
+                assert_eq!(top_k(&scores, k), sorted[..k], "{n} {k}");
+            }
+        }
     }
 
     #[test]

@@ -91,11 +91,13 @@ pub struct Floor {
     pub cv: f64,
     /// Mean, 5 % and 95 % quantile of MaxVio.
     pub max_violation: [f64; 3],
-    /// Whether the distribution of MaxVio is exact (k = 1) or from random draws.
+    /// Whether the distribution of MaxVio is exact (k = 1, up to 4,096 tokens) or from random draws.
     pub exact: bool,
 }
 
-/// Number of random balanced draws where no exact form exists.
+/// Most tokens for which the exact distribution is computed.
+const MOST_EXACT: usize = 4096;
+/// Number of random balanced draws where no exact form exists, or it would take too long.
 pub const DRAWS: u32 = 400;
 
 /// Computes a [`Floor`] in short steps.
@@ -128,7 +130,7 @@ impl FloorWork {
 
     /// One slice of work; the floor when it is done.
     pub fn step(&mut self) -> Option<Floor> {
-        if self.k == 1 {
+        if self.k == 1 && self.tokens <= MOST_EXACT {
             let first = self.tokens.div_ceil(self.experts);
             let p = max_load_cdf(self.tokens, self.experts, first + self.next as usize);
             self.next += 1;

@@ -18,5 +18,6 @@ pub mod matrix;
 pub mod models;
 pub mod permute;
 pub mod placement;
+pub mod precision;
 pub mod sinkhorn;
 pub mod sparse_ot;
