@@ -67,6 +67,15 @@ async function slider(lab) {
   return assert.fail("no slider among the parameters");
 }
 
+/** A NumPy file of single-precision numbers, whatever shape its header claims. */
+function npy(shape, values) {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117, " ") + "\n";
+  const head = Buffer.alloc(10);
+  head.write("\x93NUMPY\x01\x00", "latin1");
+  head.writeUInt16LE(header.length, 8);
+  return Buffer.concat([head, Buffer.from(header), Buffer.from(values.buffer)]);
+}
+
 /** Systems of all labs whose runs take a moment even in a build for development. */
 const TWENTY = [
   "orca", "vllm", "sglang", "srpt", "vtc",
@@ -498,12 +507,8 @@ export const WITH_WEBGPU = [
       const lab = await open("#routing");
       await runs(lab, "routing");
       // 512 tokens over 8 experts, one layer; the same numbers on every run.
-      const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (512, 8), }".padEnd(117, " ") + "\n";
-      const head = Buffer.alloc(10);
-      head.write("\x93NUMPY\x01\x00", "latin1");
-      head.writeUInt16LE(header.length, 8);
       const values = Float32Array.from({ length: 512 * 8 }, (_, i) => Math.sin(i * 1.7) + (i % 8 === 3 ? 1.2 : 0));
-      await lab.drop("logits.npy", Buffer.concat([head, Buffer.from(header), Buffer.from(values.buffer)]));
+      await lab.drop("logits.npy", npy("512, 8", values));
       await lab.by("button", "Use in the routing lab").waitFor({ state: "attached" });
       await lab.press("Use in the routing lab");
       await lab.until("the dump in the setup", (s) => JSON.stringify(s.setups[0].setup).includes("logits.npy"));
@@ -531,6 +536,24 @@ export const WITH_WEBGPU = [
       assert.match(rows[0], /token.*expert.*gate/, rows[0]);
       assert.ok(rows.length > 512, "a row for every pair");
       await linkHolds(lab, open, compared, "the link holds the comparison");
+      return lab;
+    },
+  },
+  {
+    name: "router dumps that are cut off or claim too much are refused with the reason, and the setup stays",
+    async run({ open }) {
+      const lab = await open("#routing");
+      const before = await runs(lab, "routing");
+      const values = Float32Array.from({ length: 16 }, (_, i) => i);
+      for (const [name, shape, words] of [
+        ["cut.npy", "9, 4", /144 bytes of data expected, 64 found/],
+        ["huge.npy", "4294967296, 4294967296", /overflows/],
+      ]) {
+        await lab.drop(name, npy(shape, values));
+        const said = await lab.message(new RegExp(name.replace(".", "\\.")));
+        assert.match(said, words, said);
+        assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      }
       return lab;
     },
   },
