@@ -4,7 +4,7 @@
 use super::super::Config;
 use super::super::exchange::{self, Levels, Reading};
 use super::super::{lint, schedule};
-use crate::core::{Axis, Chart, Result, Series, SeriesKind};
+use crate::core::{Axis, Chart, Error, Result, Series, SeriesKind};
 use crate::labs::Library;
 use crate::ui::Extra;
 use crate::ui::chart::{Layer, Link, chart_ui};
@@ -32,6 +32,12 @@ impl Side {
             Reading::Library
         };
         match front {
+            Some(config) if self.text.trim().is_empty() && config.is_searched() => {
+                Err(Error::Stuck(
+                    "the levels of setup A are searched: save them under Results, Python list, and paste them here"
+                        .to_owned(),
+                ))
+            }
             Some(config) if self.text.trim().is_empty() => Ok(Levels {
                 sigmas: schedule::levels(config)?,
                 times: Vec::new(),
