@@ -28,6 +28,7 @@ pub(super) fn charts(r: &Results) -> Vec<Chart> {
     charts.push(density_bars(r));
     charts.push(magnitude_chart(r));
     charts.push(bytes_chart(r));
+    charts.extend(planes_chart(r));
     charts.push(density_chart(r));
     if r.points.iter().any(|p| p.judged.is_some()) {
         charts.push(loss_chart(r));
@@ -164,6 +165,32 @@ fn bytes_chart(r: &Results) -> Chart {
             .collect(),
         on_timeline: true,
     }
+}
+
+/// Entropy of the byte planes, the exponents on top.
+fn planes_chart(r: &Results) -> Option<Chart> {
+    if r.planes.is_empty() {
+        return None;
+    }
+    let last = r.planes.len() - 1;
+    let bar = |(plane, bits): (usize, &f64)| {
+        let name = if plane == last {
+            "exponent".to_owned()
+        } else {
+            format!("byte {}", plane + 1)
+        };
+        Series::new(name, SeriesKind::Bars, vec![[(plane + 1) as f64, *bits]])
+    };
+    Some(Chart {
+        id: "planes",
+        title: "Information in each byte of a weight",
+        doc: "Every weight rotated by one bit, so that the exponent fills the top byte and the sign joins the mantissa; then the entropy of each byte over all weights. 8 bits cannot be compressed; exponents can, without losing anything.",
+        x: Axis::linear("byte, lowest first", ""),
+        y: Axis::zero_based("entropy", "bits"),
+        series: r.planes.iter().enumerate().map(bar).collect(),
+        marks: Vec::new(),
+        on_timeline: false,
+    })
 }
 
 fn overlap_chart(r: &Results) -> Option<Chart> {

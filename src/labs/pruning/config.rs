@@ -1,5 +1,6 @@
 //! Config of the lab.
 
+use super::kinds::{Aid, Choosing, Fusion, Pattern, Surgery, Transfer};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,12 @@ pub enum Method {
     Manual,
     /// What training moves away from zero: the sum of -w ∂L/∂w over its steps.
     Movement,
+    /// Signal over noise of an evolution strategy's search distribution.
+    Snr,
+    /// Whole hidden units, by what their removal does to the loss to first and second order.
+    Saap,
+    /// At initialisation: weight times norm of its input.
+    Sketch,
     /// At initialisation: weight times gradient.
     Snip,
     /// At initialisation: weight times Hessian times gradient.
@@ -55,7 +62,7 @@ pub enum Method {
 
 impl Method {
     /// All methods in the order of the menu.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Magnitude,
         Self::Random,
         Self::Lamp,
@@ -69,6 +76,9 @@ impl Method {
         Self::Block,
         Self::Manual,
         Self::Movement,
+        Self::Snr,
+        Self::Saap,
+        Self::Sketch,
         Self::Snip,
         Self::Grasp,
         Self::SynFlow,
@@ -76,7 +86,10 @@ impl Method {
 
     /// Whether weights are chosen before the network is trained; it is trained afterwards.
     pub fn at_init(self) -> bool {
-        matches!(self, Self::Snip | Self::Grasp | Self::SynFlow)
+        matches!(
+            self,
+            Self::Sketch | Self::Snip | Self::Grasp | Self::SynFlow
+        )
     }
 
     /// Whether the weights alone say what goes: such methods work on an opened file.
@@ -97,7 +110,7 @@ impl Method {
 
     /// Whether one ranking runs over all layers whatever the granularity.
     pub fn always_global(self) -> bool {
-        matches!(self, Self::Obd | Self::Movement) || self.at_init()
+        matches!(self, Self::Obd | Self::Movement | Self::Snr) || self.at_init()
     }
 }
 
@@ -120,11 +133,17 @@ pub enum Regime {
     Flicker,
     /// After a dense training a growing pressure bends small weights to zero before the cut.
     HyperSparse,
+    /// After a dense training layers are pruned one by one against calibration inputs.
+    Surgery,
+    /// After a dense training one cut, then the survivors are tuned.
+    Tune,
+    /// After training on the digits, the same network on the digits turned over their diagonal.
+    Transfer,
 }
 
 impl Regime {
     /// All regimes in the order of the menu.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Cut,
         Self::Gradual,
         Self::Exchange,
@@ -132,6 +151,9 @@ impl Regime {
         Self::Sap,
         Self::Flicker,
         Self::HyperSparse,
+        Self::Surgery,
+        Self::Tune,
+        Self::Transfer,
     ];
 }
 
@@ -294,6 +316,12 @@ pub struct Config {
     pub rate3: f64,
     /// Standard deviations of the contribution added to its mean.
     pub spread: f64,
+    /// Curvature of the search distribution where the loss has none.
+    pub damping: f64,
+    /// Which importances of a unit count.
+    pub fusion: Fusion,
+    /// How the weights of a sketch are chosen.
+    pub choosing: Choosing,
     /// What to do with values that are not numbers.
     pub nan_policy: NanPolicy,
     /// When and how the network becomes sparse.
@@ -338,6 +366,26 @@ pub struct Config {
     pub pressure: f64,
     /// Its growth in a step, in per cent.
     pub growth: f64,
+    /// How layers are pruned against calibration inputs.
+    pub surgery: Surgery,
+    /// Which weights of a row may go together there.
+    pub pattern: Pattern,
+    /// Columns whose weights are chosen together there.
+    pub columns: u64,
+    /// What helps the training to become sparse.
+    pub aid: Aid,
+    /// How far uphill the gradient is taken.
+    pub radius: f64,
+    /// Weight of the extra decay, of the pull between layers, or step of the class weights.
+    pub strength: f64,
+    /// Slope at 0 of the function that weights pass through.
+    pub slope: f64,
+    /// What becomes of the network on the second task.
+    pub transfer: Transfer,
+    /// Share of the weights that stay as they are on the second task, in per cent.
+    pub frozen: f64,
+    /// Images of the second task; 0 for all.
+    pub examples: u64,
     /// Peak learning rate.
     pub rate: f64,
     /// Shape of the learning rate.
@@ -366,6 +414,9 @@ impl Default for Config {
             rate2: 90.0,
             rate3: 50.0,
             spread: 0.0,
+            damping: 1e-3,
+            fusion: Fusion::Both,
+            choosing: Choosing::Top,
             nan_policy: NanPolicy::Refuse,
             regime: Regime::Cut,
             shape: Shape::Cubic,
@@ -388,6 +439,16 @@ impl Default for Config {
             settle: 67.0,
             pressure: 1e-4,
             growth: 1.5,
+            surgery: Surgery::SparseGpt,
+            pattern: Pattern::Free,
+            columns: 128,
+            aid: Aid::Plain,
+            radius: 0.3,
+            strength: 0.1,
+            slope: 2.0,
+            transfer: Transfer::Mask,
+            frozen: 50.0,
+            examples: 0,
             rate: 0.1,
             rate_shape: RateShape::Cosine,
             seed: 0,
@@ -447,7 +508,7 @@ impl Config {
                     Fade::Hard => "",
                     _ => ", annealed gradients",
                 };
-                format!("{words}{by}{fade}")
+                format!("{words}{by}{fade}{}", self.aid_words())
             }
             Regime::Exchange => match self.exchange {
                 Exchange::Gradient => "RigL".to_owned(),
@@ -461,8 +522,43 @@ impl Config {
                 Switching::Temperature => "subnetwork annealing, temperature".to_owned(),
             },
             Regime::HyperSparse => "HyperSparse".to_owned(),
+            Regime::Surgery => {
+                let how = match self.surgery {
+                    Surgery::SparseGpt => "SparseGPT",
+                    Surgery::Surgeon => "optimal brain surgeon",
+                    Surgery::Wanda => "Wanda by row",
+                    Surgery::Magnitude => "magnitude by row",
+                };
+                if self.pattern == Pattern::Groups {
+                    return format!("{how}, {}:{}", self.keep_n, self.group_m);
+                }
+                how.to_owned()
+            }
+            Regime::Tune => {
+                let cut = self.cut_words();
+                let cut = cut.split(", ").next().unwrap_or("").to_owned();
+                format!("{cut} and fine-tuning{}", self.aid_words())
+            }
+            Regime::Transfer => match self.transfer {
+                Transfer::Mask => return "mask tuning, weights stay".to_owned(),
+                Transfer::Half => return format!("fine-tuning, {} % frozen", self.frozen),
+                Transfer::Open => "sparse pre-training with dense tuning".to_owned(),
+                Transfer::Shut => "sparse pre-training with sparse tuning".to_owned(),
+            },
         };
         format!("{how}, {} %", self.sparsity)
+    }
+
+    fn aid_words(&self) -> &'static str {
+        match self.aid {
+            Aid::Plain => "",
+            Aid::Sharpness => " with sharpness-aware steps",
+            Aid::AdaSap => " with AdaSAP",
+            Aid::Shrink => " with regularised shrinking",
+            Aid::Compander => " with a weight compander",
+            Aid::Flow => " with feature flow",
+            Aid::Balance => " with class weights",
+        }
     }
 
     /// The method of one cut, with its sparsity.
@@ -487,6 +583,17 @@ impl Config {
                 return format!("own rates {} %", rates.join(" / "));
             }
             Method::Movement => "movement".to_owned(),
+            Method::Snr => "signal to noise".to_owned(),
+            Method::Saap => match self.fusion {
+                Fusion::Both => "hidden units, SAAP".to_owned(),
+                Fusion::Vector => "hidden units, vector-wise Taylor".to_owned(),
+                Fusion::Element => "hidden units, element-wise Taylor".to_owned(),
+            },
+            Method::Sketch => match self.choosing {
+                Choosing::Top => "norm sketch".to_owned(),
+                Choosing::Free => "data-free sketch".to_owned(),
+                Choosing::Drawn => "sampled sketch".to_owned(),
+            },
             Method::Snip => "SNIP".to_owned(),
             Method::Grasp => "GraSP".to_owned(),
             Method::SynFlow => format!("SynFlow {} rounds", self.rounds),

@@ -32,6 +32,15 @@ impl Mask {
         mask
     }
 
+    /// A mask from a rule for the 32 weights from a flat index on, the first in the lowest bit; bits
+    /// past the end must be 0.
+    pub fn from_words(len: usize, mut word: impl FnMut(usize) -> u32) -> Self {
+        Self {
+            words: (0..len.div_ceil(32)).map(|w| word(32 * w)).collect(),
+            len,
+        }
+    }
+
     /// Number of weights.
     pub fn len(&self) -> usize {
         self.len
@@ -61,6 +70,17 @@ impl Mask {
             } else {
                 *word &= !bit;
             }
+        }
+    }
+
+    /// Sets the `count` weights (at most 32) from `i` on to these bits; all lie inside the mask.
+    pub(super) fn put(&mut self, i: usize, bits: u32, count: usize) {
+        let (word, shift) = (i / 32, i % 32);
+        let span = u64::MAX >> (64 - count.clamp(1, 32)) << shift;
+        let bits = u64::from(bits) << shift & span;
+        for (half, word) in self.words[word..].iter_mut().take(2).enumerate() {
+            let part = |v: u64| (v >> (32 * half)) as u32;
+            *word = *word & !part(span) | part(bits);
         }
     }
 

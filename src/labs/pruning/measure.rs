@@ -213,6 +213,11 @@ impl Planes {
         }
     }
 
+    /// Number of planes.
+    pub fn width(&self) -> usize {
+        self.counts.len()
+    }
+
     /// Entropy of each plane in bits.
     pub fn entropies(&self) -> Vec<f64> {
         self.counts.iter().map(|c| entropy(c)).collect()

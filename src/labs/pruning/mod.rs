@@ -9,6 +9,7 @@ pub mod golden;
 mod gpu;
 pub mod header;
 mod judge;
+mod kinds;
 pub mod mask;
 pub mod measure;
 mod model;
@@ -29,6 +30,7 @@ pub mod rewrite;
 pub mod schedule;
 pub mod score;
 pub mod select;
+pub mod sparse;
 pub mod systems;
 mod tally;
 mod training;
@@ -41,6 +43,7 @@ pub use config::{
     Config, Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source,
     Switching,
 };
+pub use kinds::{Aid, Choosing, Fusion, Pattern, Surgery, Transfer};
 pub use results::{Cell, Results, Run};
 pub use systems::EXHIBITS;
 pub use tally::{Histogram, Strip};
@@ -85,6 +88,10 @@ impl Lab for Pruning {
             return EXHIBITS.iter().copied().find(|e| e.id == id);
         }
         let id = match (config.method, config.granularity) {
+            (config::Method::Magnitude, _) if config.sparsity == 0.0 => "zipnn",
+            (config::Method::Snr, _) => "evolution-snr",
+            (config::Method::Saap, _) => "saap",
+            (config::Method::Sketch, _) => "sketch-at-init",
             (config::Method::Magnitude, config::Granularity::Global) => "global-magnitude",
             (config::Method::Magnitude, config::Granularity::Layer) => "layer-magnitude",
             (config::Method::Random, _) => "random-pruning",

@@ -38,10 +38,59 @@ pub fn falling(progress: f64) -> f64 {
     0.5 * (1.0 + num::cos(std::f64::consts::PI * progress))
 }
 
+/// What a network is judged on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exam {
+    /// The test images.
+    Upright,
+    /// The test images, rows and columns exchanged.
+    Turned,
+    /// The test images with normal noise of standard deviation 0.3 on every pixel.
+    Noisy,
+}
+
+/// Standard deviation of the noise, pixels running from 0 to 1.
+const NOISE: f32 = 0.3;
+
+fn turned(of: &Samples) -> Samples {
+    let side = crate::core::digits::SIDE;
+    let pixel = |i: usize| {
+        let (image, at) = (i / (side * side), i % (side * side));
+        of.x[image * side * side + at % side * side + at / side]
+    };
+    Samples {
+        x: (0..of.x.len()).map(pixel).collect(),
+        labels: of.labels.clone(),
+    }
+}
+
+/// Training and test images, rows and columns exchanged.
+fn turned_data() -> &'static (Samples, Samples) {
+    static DATA: OnceLock<(Samples, Samples)> = OnceLock::new();
+    DATA.get_or_init(|| (turned(&data().0), turned(&data().1)))
+}
+
+fn test_images(exam: Exam) -> &'static Samples {
+    static NOISY: OnceLock<Samples> = OnceLock::new();
+    match exam {
+        Exam::Upright => &data().1,
+        Exam::Turned => &turned_data().1,
+        Exam::Noisy => NOISY.get_or_init(|| {
+            let mut luck = Stream::new(0, StreamId::Noise);
+            let mut noisy = data().1.clone();
+            for x in &mut noisy.x {
+                *x += NOISE * luck.normal_f32();
+            }
+            noisy
+        }),
+    }
+}
+
 /// The batches of a training, in the order of its seed.
 #[derive(Debug)]
 pub struct Batches {
     seed: u64,
+    images: &'static Samples,
     order: Vec<usize>,
     /// Epochs shuffled so far.
     epochs: u64,
@@ -52,7 +101,24 @@ impl Batches {
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
+            images: &data().0,
             order: (0..data().0.len()).collect(),
+            epochs: 0,
+        }
+    }
+
+    /// Batches of the turned images, of so many of them drawn by the seed; 0 for all.
+    pub fn turned(seed: u64, count: usize) -> Self {
+        let images = &turned_data().0;
+        let mut order: Vec<usize> = (0..images.len()).collect();
+        if count > 0 {
+            Stream::new(seed, StreamId::Data).shuffle(&mut order);
+            order.truncate(count);
+        }
+        Self {
+            seed,
+            images,
+            order,
             epochs: 0,
         }
     }
@@ -64,18 +130,17 @@ impl Batches {
 
     /// Images and labels of the batch of a step; steps are asked for in ascending order.
     pub fn at(&mut self, step: u64) -> (Vec<f32>, Vec<u8>) {
-        let train = &data().0;
-        let (epoch, batch) = (
-            step / Self::per_epoch(),
-            (step % Self::per_epoch()) as usize,
-        );
+        let train = self.images;
+        let size = BATCH.min(self.order.len());
+        let batches = (self.order.len() / size.max(1)).max(1) as u64;
+        let (epoch, batch) = (step / batches, (step % batches) as usize);
         while self.epochs <= epoch {
             Stream::new(self.seed, StreamId::DataOrder)
                 .step(self.epochs as u32)
                 .shuffle(&mut self.order);
             self.epochs += 1;
         }
-        let picked = &self.order[batch * BATCH..(batch + 1) * BATCH];
+        let picked = &self.order[batch * size..(batch + 1) * size];
         let images = picked.iter().flat_map(|&i| train.image(i)).copied();
         (
             images.collect(),
@@ -217,13 +282,53 @@ pub const EVAL_PARTS: usize = 4;
 
 /// Loss and accuracy on one part of the test images.
 pub fn evaluate_part(net: &Mlp, part: usize, work: &mut Workspace) -> Evaluation {
-    let test = &data().1;
+    judge_part(net, Exam::Upright, part, work)
+}
+
+/// Loss and accuracy on one part of an exam.
+pub fn judge_part(net: &Mlp, exam: Exam, part: usize, work: &mut Workspace) -> Evaluation {
+    let (x, labels) = part_of(exam, part);
+    net.evaluate(x, labels, None, work)
+}
+
+/// Counts, by class, the right answers and the images of one part of an exam.
+pub fn count_classes(
+    net: &Mlp,
+    exam: Exam,
+    part: usize,
+    counts: &mut [[u32; 2]; crate::core::digits::CLASSES],
+    work: &mut Workspace,
+) {
+    let (x, labels) = part_of(exam, part);
+    let answers = answers(net, x, work);
+    for (answer, &label) in answers.into_iter().zip(labels) {
+        if let Some(count) = counts.get_mut(usize::from(label)) {
+            count[0] += u32::from(answer == usize::from(label));
+            count[1] += 1;
+        }
+    }
+}
+
+/// The class with the largest logit of every image, the first among equals.
+pub fn answers(net: &Mlp, x: &[f32], work: &mut Workspace) -> Vec<usize> {
+    let classes = net.sizes().last().copied().unwrap_or(1).max(1);
+    let top = |row: &[f32]| {
+        let better = |best: usize, i: usize| if row[i] > row[best] { i } else { best };
+        (1..row.len()).fold(0, better)
+    };
+    net.logits(x, None, work)
+        .chunks_exact(classes)
+        .map(top)
+        .collect()
+}
+
+fn part_of(exam: Exam, part: usize) -> (&'static [f32], &'static [u8]) {
+    let test = test_images(exam);
     let size = test.len().div_ceil(EVAL_PARTS);
     let (from, to) = (part * size, ((part + 1) * size).min(test.len()));
     let pixels = crate::core::digits::PIXELS;
     let x = test.x.get(from * pixels..to * pixels).unwrap_or(&[]);
-    let labels = test.labels.get(from..to).unwrap_or(&[]);
-    net.evaluate(x, labels, None, work)
+    (x, test.labels.get(from..to).unwrap_or(&[]))
 }
 
 /// Loss and accuracy on all test images.

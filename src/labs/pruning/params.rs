@@ -4,18 +4,29 @@ use super::config::{
     Config, Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source,
     Switching,
 };
+use super::kinds::{Aid, Choosing, Fusion, Pattern, Surgery, Transfer};
 use crate::core::Param;
 
 fn trained(c: &Config) -> bool {
     c.source == Source::Trained
 }
 
+/// Whether the sparsity is a free number.
 fn not_grouped(c: &Config) -> bool {
-    c.regime != Regime::Cut || !matches!(c.method, Method::NOfM | Method::Manual)
+    match c.regime {
+        Regime::Cut => !matches!(c.method, Method::NOfM | Method::Manual),
+        Regime::Surgery => c.pattern == Pattern::Free,
+        Regime::Transfer => matches!(c.transfer, Transfer::Open | Transfer::Shut),
+        _ => true,
+    }
 }
 
 fn grouped(c: &Config) -> bool {
-    c.regime == Regime::Cut && c.method == Method::NOfM
+    match c.regime {
+        Regime::Cut => c.method == Method::NOfM,
+        Regime::Surgery => c.pattern == Pattern::Groups,
+        _ => false,
+    }
 }
 
 fn by_hand(c: &Config) -> bool {
@@ -27,7 +38,10 @@ fn in_blocks(c: &Config) -> bool {
 }
 
 fn ranked(c: &Config) -> bool {
-    matches!(c.regime, Regime::Cut | Regime::Gradual | Regime::Flicker)
+    matches!(
+        c.regime,
+        Regime::Cut | Regime::Gradual | Regime::Flicker | Regime::Tune
+    )
 }
 
 fn scheduled(c: &Config) -> bool {
@@ -47,7 +61,14 @@ fn in_rounds(c: &Config) -> bool {
 }
 
 fn tuned(c: &Config) -> bool {
-    matches!(c.regime, Regime::Flicker | Regime::HyperSparse)
+    matches!(
+        c.regime,
+        Regime::Flicker | Regime::HyperSparse | Regime::Tune | Regime::Transfer
+    )
+}
+
+fn aided(c: &Config) -> bool {
+    matches!(c.regime, Regime::Gradual | Regime::Tune)
 }
 
 fn while_training(c: &Config) -> bool {
@@ -84,6 +105,9 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "blocks",
             "own rates",
             "movement",
+            "signal to noise (ES)",
+            "hidden units, SAAP",
+            "sketch, at start",
             "SNIP, at start",
             "GraSP, at start",
             "SynFlow, at start",
@@ -152,6 +176,43 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("Standard deviations of the contribution over the images that are added to its mean (λ); 0 ranks by the mean alone.")
         .group("Pruning")
         .when(|c| c.regime == Regime::Cut && c.method == Method::Contribution),
+    Param::float("damping", "Floor of the curvature", [1e-8, 1.0], |c: &Config| c.damping, |c, v| c.damping = v)
+        .doc("The search distribution has variance 1 / (F + this), F the mean squared gradient. 0 would be OBD's order; a large floor that of the magnitudes.")
+        .group("Pruning")
+        .log()
+        .when(|c| c.regime == Regime::Cut && c.method == Method::Snr),
+    Param::choice(
+        "fusion",
+        "Importance",
+        &["both, by uncertainty", "vector-wise", "element-wise"],
+        |c: &Config| c.fusion as usize,
+        |c, i| {
+            c.fusion = match i {
+                1 => Fusion::Vector,
+                2 => Fusion::Element,
+                _ => Fusion::Both,
+            }
+        },
+    )
+    .doc("What the loss would change by if the unit went: of all its weights as one step, of each weight alone, or both, each divided by how much it varies from batch to batch.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Cut && c.method == Method::Saap),
+    Param::choice(
+        "choosing",
+        "Choice",
+        &["largest |w| ‖x‖", "largest |w|", "drawn by |w| ‖x‖"],
+        |c: &Config| c.choosing as usize,
+        |c, i| {
+            c.choosing = match i {
+                1 => Choosing::Free,
+                2 => Choosing::Drawn,
+                _ => Choosing::Top,
+            }
+        },
+    )
+    .doc("A mask as a sketch of each layer's product: the largest terms, the largest weights without looking at data, or weights drawn with probabilities proportional to their terms.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Cut && c.method == Method::Sketch),
     Param::choice(
         "regime",
         "When",
@@ -163,6 +224,9 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "SAP, rounds",
             "subnetwork annealing",
             "HyperSparse",
+            "layer by layer, calibrated",
+            "one cut, fine-tuning",
+            "second task",
         ],
         |c: &Config| Regime::ALL.iter().position(|r| *r == c.regime).unwrap_or(0),
         |c, i| c.regime = Regime::ALL.get(i).copied().unwrap_or_default(),
@@ -314,6 +378,97 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("The weight of the term grows by this share in every step, until the pruned network is as good on the training images as the dense one.")
         .group("Schedule")
         .when(|c| c.regime == Regime::HyperSparse),
+    Param::choice(
+        "surgery",
+        "Repair",
+        &[
+            "SparseGPT: columns to the right",
+            "OBS: the whole row",
+            "none, Wanda scores",
+            "none, magnitudes",
+        ],
+        |c: &Config| Surgery::ALL.iter().position(|s| *s == c.surgery).unwrap_or(0),
+        |c, i| c.surgery = Surgery::ALL.get(i).copied().unwrap_or_default(),
+    )
+    .doc("The dense network is pruned layer by layer; every layer sees 256 training images through the pruned layers before it. SparseGPT goes over the columns from left to right, and the columns to the right make up for what goes; the optimal brain surgeon removes one weight of a row at a time, and all others of the row make up for it.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Surgery),
+    Param::choice(
+        "pattern",
+        "Pattern",
+        &["any weight", "N of every M"],
+        |c: &Config| usize::from(c.pattern == Pattern::Groups),
+        |c, i| {
+            c.pattern = if i == 1 {
+                Pattern::Groups
+            } else {
+                Pattern::Free
+            }
+        },
+    )
+    .doc("Which weights of a row may go together: any, or all but N of every M neighbours.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Surgery),
+    Param::int("columns", "Block of columns", [1, 512], |c: &Config| c.columns, |c, v| c.columns = v)
+        .doc("Columns whose weights are chosen together (B): all rows of a block share one threshold, and the choice sees the repairs of the blocks before. 128 is the published value.")
+        .group("Pruning")
+        .log()
+        .when(|c| c.regime == Regime::Surgery && c.surgery == Surgery::SparseGpt),
+    Param::choice(
+        "transfer",
+        "On the second task",
+        &[
+            "learn a mask, weights stay",
+            "tune a part of the weights",
+            "sparse before, dense tuning",
+            "sparse before, sparse tuning",
+        ],
+        |c: &Config| Transfer::ALL.iter().position(|t| *t == c.transfer).unwrap_or(0),
+        |c, i| c.transfer = Transfer::ALL.get(i).copied().unwrap_or_default(),
+    )
+    .doc("The network learns the digits first. The second task is the same digits mirrored over their diagonal, which it has never seen: 12 % right at first.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Transfer),
+    Param::float("frozen", "Frozen", [0.0, 99.0], |c: &Config| c.frozen, |c, v| c.frozen = v)
+        .unit("% of the weights")
+        .doc("Share of the weights, drawn at random, that keep their values on the second task; biases are tuned.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Transfer && c.transfer == Transfer::Half),
+    Param::int("examples", "Images of the second task", [0, 1297], |c: &Config| c.examples, |c, v| c.examples = v)
+        .unit("images")
+        .doc("Training images of the second task, drawn by the seed; 0 takes all 1,297.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Transfer),
+    Param::choice(
+        "aid",
+        "Help",
+        &[
+            "none",
+            "sharpness-aware steps",
+            "AdaSAP",
+            "regularised shrinking",
+            "weight compander",
+            "feature flow",
+            "class weights",
+        ],
+        |c: &Config| Aid::ALL.iter().position(|a| *a == c.aid).unwrap_or(0),
+        |c, i| c.aid = Aid::ALL.get(i).copied().unwrap_or_default(),
+    )
+    .doc("What is done while the network trains so that pruning hurts less. Feature flow wants two hidden layers of equal width; class weights act while the cut network is fine-tuned.")
+    .group("Schedule")
+    .when(aided),
+    Param::float("radius", "Radius", [0.0, 2.0], |c: &Config| c.radius, |c, v| c.radius = v)
+        .doc("How far uphill the gradient is taken (ρ); AdaSAP takes 1.7 ρ for the weakest unit of a layer and 0.3 ρ for the strongest.")
+        .group("Schedule")
+        .when(|c| aided(c) && matches!(c.aid, Aid::Sharpness | Aid::AdaSap)),
+    Param::float("strength", "Strength", [0.0, 10.0], |c: &Config| c.strength, |c, v| c.strength = v)
+        .doc("Weight of the extra decay (shrinking) or of the pull between the layers (feature flow), or the step of the class weights.")
+        .group("Schedule")
+        .when(|c| aided(c) && matches!(c.aid, Aid::Shrink | Aid::Flow | Aid::Balance)),
+    Param::float("slope", "Slope at zero", [0.5, 8.0], |c: &Config| c.slope, |c, v| c.slope = v)
+        .doc("w = atan(slope · v): bounded by π/2, steep at 0 for slopes above 1.")
+        .group("Schedule")
+        .when(|c| aided(c) && c.aid == Aid::Compander),
     Param::choice(
         "source",
         "Weights",

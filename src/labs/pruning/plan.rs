@@ -5,6 +5,7 @@
 use super::checkpoint::Tensor;
 use super::config::{Config, Granularity, Method};
 use super::criteria::joint_dp::allocate;
+use super::kinds::{Choosing, Fusion};
 use super::ranks::{Assign, NEVER, Ranks};
 use super::score::Distortion;
 use super::select::{Cut, count_rule, magnitude_key};
@@ -76,6 +77,12 @@ pub struct Rule {
     pub own: Option<(Vec<f64>, f64)>,
     /// Standard deviations of the contribution added to its mean.
     pub spread: f64,
+    /// Floor of the curvature, for the signal-to-noise ratio.
+    pub damping: f64,
+    /// Which importances of a unit count.
+    pub fusion: Fusion,
+    /// How the weights of a sketch are chosen.
+    pub choosing: Choosing,
     /// Seed of random masks.
     pub seed: u64,
 }
@@ -101,6 +108,9 @@ impl Rule {
             own: (config.method == Method::Manual)
                 .then(|| (config.rates(), config.total_sparsity())),
             spread: config.spread,
+            damping: config.damping,
+            fusion: config.fusion,
+            choosing: config.choosing,
             seed: config.seed,
         }
     }
@@ -279,7 +289,7 @@ impl Planner {
                     let gone = |(d, &n): (&f64, &usize)| count_rule(1.0 - d, n) as u64;
                     densities.iter().zip(&sizes).map(gone).collect()
                 }
-                Method::Units => self.units(s),
+                Method::Units | Method::Saap => self.units(s),
                 Method::Block => self.blocks(s),
                 Method::Manual => self.by_hand(&sizes, s),
                 Method::JointDp => self.joint(&sizes, s, &mut rates),
@@ -483,9 +493,13 @@ impl Planner {
         let to = (self.offset + rows * cols).min(layer.values.len());
         for row in layer.values[self.offset..to].chunks(cols) {
             for group in row.chunks(m) {
-                let keys: Vec<u32> = group.iter().map(|&w| magnitude_key(w)).collect();
+                let mut keys = [0_u32; 64];
+                let keys = &mut keys[..group.len()];
+                for (key, &w) in keys.iter_mut().zip(group) {
+                    *key = magnitude_key(w);
+                }
                 for i in 0..keys.len() {
-                    let place = n_of_m::place(&keys, i);
+                    let place = n_of_m::place(keys, i);
                     // Step i keeps m - i of the group; the best of a group is never pruned.
                     let step = if place == 0 { NEVER } else { (m - place) as u8 };
                     self.pruned_at[self.layer].push(step);

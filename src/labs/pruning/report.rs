@@ -3,6 +3,7 @@
 use super::charts;
 use super::checkpoint::{bytes_words, count_words};
 use super::config::{Config, Granularity, Method};
+use super::kinds::Choosing;
 use super::measure::Bytes;
 use super::results::{Point, Results, Run};
 use super::score::{CALIBRATION, key_score};
@@ -238,6 +239,17 @@ impl LabRun for Run {
         out.push(Metric::new("block_ratio", "Size, 4 × 4 blocks", "× dense", ratio(point.bytes.blocks), Better::Lower, "Bytes of the blocks of 4 × 4 with a kept weight in them (u32 row starts, u16 or u32 columns, all 16 values), over the dense bytes."));
         out.push(Metric::new("two_four_percent", "Fits 2:4", "%", 100.0 * point.two_four, Better::Higher, "Share of the groups of four neighbours in a row that keep at most two weights; only at 100 % can the 2:4 format hold the mask, in just over half of the dense bytes."));
         out.push(Metric::new("bound_ratio", "Size, bound", "× dense", ratio(point.bytes.bound), Better::Lower, "Entropy of the mask bits plus that of the kept values' byte planes, over the dense bytes."));
+        if !r.planes.is_empty() {
+            let bits: f64 = r.planes.iter().sum();
+            out.push(Metric::new(
+                "lossless_ratio",
+                "Lossless, dense",
+                "× dense",
+                bits / (8.0 * r.planes.len() as f64),
+                Better::Lower,
+                "Entropy of the byte planes of all weights, exponents in a plane of their own, over their bytes: what an entropy coder could reach with no weight changed.",
+            ));
+        }
         out.push(Metric::new(
             "collapsed_layers",
             "Collapsed layers",
@@ -521,6 +533,23 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
             r.points[step].pruned
         )),
         (Method::Movement, _) => {}
+        (Method::Snr, _) => out.push(format!(
+            "signal to noise squared = w² (F + {}), F = mean squared gradient over {CALIBRATION} training images: OBD with a floor; k = {} of all layers",
+            r.config.damping, r.points[step].pruned
+        )),
+        (Method::Saap, _) => out.push(format!(
+            "importance = |gᵀw - ½ wᵀFw| of the unit over 8 batches of training images; k = round_half_to_even({s} · {}) units go, outputs stay",
+            r.layers[l].rows
+        )),
+        (Method::Sketch, _) => out.push(format!(
+            "ranked by the terms of the untrained product, {}; k = {} of all layers",
+            match r.config.choosing {
+                Choosing::Top => "the largest |w| ‖x‖ stay",
+                Choosing::Free => "the largest |w| stay",
+                Choosing::Drawn => "drawn in proportion to |w| ‖x‖",
+            },
+            r.points[step].pruned
+        )),
         (Method::Contribution, _) => out.push(format!(
             "score = mean over {CALIBRATION} training images of |w x| / Σ |w x| in the weight's row; k = round_half_to_even({s} · {n}) = {gone} in this layer"
         )),

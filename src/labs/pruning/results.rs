@@ -1,6 +1,7 @@
 //! Everything a run of the lab knows.
 
-use super::config::Config;
+use super::config::{Config, Regime};
+use super::kinds::Transfer;
 use super::measure::{Bytes, Effective, Overlap};
 use super::plan::{Layer, Plan};
 use super::tally::{Histogram, Strip};
@@ -56,6 +57,9 @@ pub struct Results {
     pub histograms: Vec<Histogram>,
     /// Magnitudes of all layers together.
     pub histogram: Histogram,
+    /// Entropy in bits of the byte planes of all weights, each rotated by a bit so that the exponent
+    /// fills the top byte; the lowest byte first.
+    pub planes: Vec<f64>,
     /// Density of the sections of every layer at every step.
     pub strips: Vec<Strip>,
     /// Linked charts.
@@ -93,6 +97,15 @@ pub enum Cell {
 }
 
 impl Results {
+    /// What the blank weights are, and what the dark ones are.
+    pub fn words(&self) -> [&'static str; 2] {
+        match (self.config.regime, self.config.transfer) {
+            (Regime::Transfer, Transfer::Half) => ["frozen", "tuned"],
+            (Regime::Transfer, Transfer::Mask) => ["left out", "kept"],
+            _ => ["pruned", "kept"],
+        }
+    }
+
     /// A weight at a step.
     pub fn cell(&self, layer: usize, i: usize, step: usize) -> Cell {
         if let Some(film) = &self.film {

@@ -56,21 +56,38 @@ impl Cut {
     }
 }
 
+/// Keys of one bin that are copied aside rather than looked for again, as a share of all.
+const ASIDE: u64 = 4;
+
 /// Radix select: the cut that prunes the `k` smallest keys of `parts` taken one after another; a
-/// key is a word without the bits outside `bits`. Reads the data three times, never sorts.
+/// key is a word without the bits outside `bits`. Reads the data twice (three times where a quarter
+/// of the keys or more share their upper bits), never sorts.
 pub fn radix_select(parts: &[&[u32]], bits: u32, k: u64) -> Cut {
     let total: u64 = parts.iter().map(|p| p.len() as u64).sum();
     let k = k.min(total);
     if k == 0 {
         return Cut::default();
     }
-    let (mut prefix, mut fixed_bits, mut below, mut equal) = (0_u32, 0_u32, 0_u64, 0_u64);
-    for (shift, bins) in PASSES {
+    let (mut prefix, mut fixed_bits, mut below, mut equal) = (0_u32, 0_u32, 0_u64, total);
+    // The keys that share the upper bits of the threshold, once they are few.
+    let mut aside: Option<Vec<u32>> = None;
+    for (pass, (shift, bins)) in PASSES.into_iter().enumerate() {
         let mut histogram = vec![0_u64; bins];
-        for word in parts.iter().flat_map(|p| p.iter()) {
-            let key = word & bits;
-            if key & fixed_bits == prefix {
-                histogram[(key >> shift) as usize & (bins - 1)] += 1;
+        match &aside {
+            Some(keys) => count(keys, bits, [fixed_bits, prefix], shift, &mut histogram),
+            None if pass > 0 && equal < total / ASIDE => {
+                let mut keys = Vec::with_capacity(equal as usize);
+                for part in parts {
+                    let shared = part.iter().filter(|&&w| w & bits & fixed_bits == prefix);
+                    keys.extend(shared);
+                }
+                count(&keys, bits, [fixed_bits, prefix], shift, &mut histogram);
+                aside = Some(keys);
+            }
+            None => {
+                for part in parts {
+                    count(part, bits, [fixed_bits, prefix], shift, &mut histogram);
+                }
             }
         }
         for (digit, &count) in histogram.iter().enumerate() {
@@ -92,15 +109,62 @@ pub fn radix_select(parts: &[&[u32]], bits: u32, k: u64) -> Cut {
     }
 }
 
+/// Counts the digits at `shift` of the keys with the given upper bits. Four tables, so that equal
+/// neighbours do not wait for each other.
+fn count(words: &[u32], bits: u32, [fixed, prefix]: [u32; 2], shift: u32, out: &mut [u64]) {
+    let last = out.len() - 1;
+    let mut tables = vec![0_u32; 4 * out.len()];
+    // A table never overflows within a stretch.
+    for stretch in words.chunks(1 << 30) {
+        let (fours, rest) = stretch.as_chunks::<4>();
+        let (first, others) = tables.split_at_mut(last + 1);
+        let (second, others) = others.split_at_mut(last + 1);
+        let (third, fourth) = others.split_at_mut(last + 1);
+        let mut add = |table: usize, word: u32| {
+            let key = word & bits;
+            let digit = (key >> shift) as usize & last;
+            let one = u32::from(key & fixed == prefix);
+            match table {
+                0 => first[digit] += one,
+                1 => second[digit] += one,
+                2 => third[digit] += one,
+                _ => fourth[digit] += one,
+            }
+        };
+        for four in fours {
+            for (table, &word) in four.iter().enumerate() {
+                add(table, word);
+            }
+        }
+        for &word in rest {
+            add(0, word);
+        }
+        for table in tables.chunks_mut(last + 1) {
+            for (sum, count) in out.iter_mut().zip(table) {
+                *sum += u64::from(std::mem::take(count));
+            }
+        }
+    }
+}
+
 /// Masks after a cut, one for each part, in the order of the parts.
 pub fn masks(parts: &[&[u32]], bits: u32, cut: &Cut) -> Vec<Mask> {
     let mut equal_before = 0_u64;
     let mut write = |part: &&[u32]| {
-        Mask::from_fn(part.len(), |i| {
-            let key = part[i] & bits;
-            let kept = cut.k == 0 || cut.keeps(key, equal_before);
-            equal_before += u64::from(key == cut.key);
-            kept
+        Mask::from_words(part.len(), |first| {
+            let words = &part[first..part.len().min(first + 32)];
+            let (mut above, mut equal) = (0_u32, 0_u32);
+            for (i, word) in words.iter().enumerate() {
+                let key = word & bits;
+                above |= u32::from(key > cut.key || cut.k == 0) << i;
+                equal |= u32::from(key == cut.key) << i;
+            }
+            while equal != 0 {
+                above |= u32::from(equal_before >= cut.ties) << equal.trailing_zeros();
+                equal_before += 1;
+                equal &= equal - 1;
+            }
+            above
         })
     };
     parts.iter().map(&mut write).collect()

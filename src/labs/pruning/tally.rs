@@ -98,6 +98,8 @@ pub(super) struct Counts {
     /// Per step, bits of information in a kept value, its byte planes apart.
     pub(super) plane_bits: Vec<f64>,
     pub(super) packed: Packed,
+    /// Bytes of all weights, each rotated by a bit so that the exponent fills the top byte.
+    pub(super) rotated: Planes,
 }
 
 /// Counts one layer in short steps.
@@ -112,6 +114,7 @@ pub(super) struct Tally {
     falls: Vec<[u32; SECTIONS]>,
     planes: Vec<Planes>,
     packing: Packing,
+    rotated: Planes,
 }
 
 impl Tally {
@@ -125,6 +128,7 @@ impl Tally {
             falls: vec![[0; SECTIONS]; steps + 1],
             planes: vec![Planes::new(width as usize); steps + 1],
             packing: Packing::new(dims),
+            rotated: Planes::new(width as usize),
         }
     }
 
@@ -144,11 +148,26 @@ impl Tally {
             self.falls[step][i * SECTIONS / n] += 1;
             self.packing.push(pruned_at[i]);
             let planes = &mut self.planes[step];
-            match layer.dtype.as_str() {
-                "F16" => planes.add(&half::f16::from_f32(w).to_le_bytes()),
-                "BF16" => planes.add(&half::bf16::from_f32(w).to_le_bytes()),
-                "F64" => planes.add(&f64::from(w).to_le_bytes()),
-                _ => planes.add(&w.to_le_bytes()),
+            let half = match layer.dtype.as_str() {
+                "F16" => Some(half::f16::from_f32(w).to_bits()),
+                "BF16" => Some(half::bf16::from_f32(w).to_bits()),
+                _ => None,
+            };
+            match half {
+                Some(bits) => {
+                    planes.add(&bits.to_le_bytes());
+                    self.rotated.add(&bits.rotate_left(1).to_le_bytes());
+                }
+                None if layer.dtype == "F64" => {
+                    let bits = f64::from(w).to_bits();
+                    planes.add(&bits.to_le_bytes());
+                    self.rotated.add(&bits.rotate_left(1).to_le_bytes());
+                }
+                None => {
+                    planes.add(&w.to_le_bytes());
+                    let bits = w.to_bits().rotate_left(1);
+                    self.rotated.add(&bits.to_le_bytes());
+                }
             }
         }
         self.offset = to;
@@ -185,6 +204,7 @@ impl Tally {
             },
             plane_bits,
             packed: self.packing.finish(steps),
+            rotated: self.rotated,
         }
     }
 }

@@ -3,14 +3,14 @@
 
 use super::config::{Method, Source};
 use super::panels::grid::Layout;
-use super::panels::{curve, film, grid, histogram, strips};
+use super::panels::{curve, film, grid, histogram, speed, strips};
 use super::results::Cell;
 use super::{Config, Pruning, Run};
 use crate::core::EntityId;
 use crate::labs::LabRun as _;
 use crate::ui::format::number;
 use crate::ui::theme::{Palette, fade};
-use crate::ui::{LabView, Stage, picture};
+use crate::ui::{ExtraTab, LabView, Stage, picture};
 use egui::{Align2, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 /// How the run is looked at.
@@ -77,6 +77,10 @@ impl LabView for Pruning {
         }
     }
 
+    fn extra() -> Option<ExtraTab<Config>> {
+        Some(speed::tab())
+    }
+
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut Ui) {
         let rect = ui.available_rect_before_wrap();
         ui.allocate_rect(rect, Sense::hover());
@@ -123,8 +127,9 @@ fn headline(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) -> f
     let Some(point) = r.points.get(step) else {
         return 0.0;
     };
+    let [gone, stays] = r.words();
     let kept = format!(
-        "{:.1} % pruned, {} of {} weights kept",
+        "{:.1} % {gone}, {} of {} weights {stays}",
         r.sparsity(point),
         number((r.total - point.pruned) as f64),
         number(r.total as f64)
@@ -170,7 +175,8 @@ fn legend(run: &Run, palette: &Palette, body: Rect, ui: &Ui) -> f32 {
     let trained = run.results().config.source == Source::Trained;
     let text = match (trained, body.width() < 460.0) {
         _ if run.results().film.is_some() => {
-            "dark: large and kept; blue: going now; green: back again; blank: pruned"
+            let [gone, stays] = run.results().words();
+            &format!("dark: large and {stays}; blue: going now; green: back again; blank: {gone}")
         }
         (_, true) => "dark: large and kept; blue: going now; blank: pruned",
         (true, false) => {

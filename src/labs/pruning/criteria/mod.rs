@@ -2,6 +2,7 @@
 //! directions stay. Pure functions in double precision; reference files pin them down.
 
 pub mod at_init;
+pub mod flow;
 pub mod joint_dp;
 pub mod kv_cache;
 pub mod low_rank;
@@ -9,5 +10,6 @@ pub mod pqi;
 pub mod regrow;
 pub mod regularise;
 pub mod second_order;
+pub mod square;
 pub mod structured;
 pub mod wanda;

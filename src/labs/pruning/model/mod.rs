@@ -8,7 +8,7 @@ pub(super) use source::{check, layers_of};
 use super::config::{Config, Granularity, Method, Source};
 use super::judge::{Judge, coarse_to_fine};
 use super::mask::Mask;
-use super::measure::{Bytes, Left, Overlap, effective, overlap};
+use super::measure::{Bytes, Left, Overlap, Planes, effective, overlap};
 use super::network::{Recipe, Training};
 use super::packing::Packed;
 use super::plan::{Known, Layer, Plan, Planner, Rule, group_steps};
@@ -80,6 +80,8 @@ pub(super) struct Work {
     /// Per layer, how well its masks pack.
     packed: Vec<Packed>,
     histograms: Vec<Histogram>,
+    /// Rotated bytes of all layers as wide as the first.
+    rotated: Option<Planes>,
     strips: Vec<Strip>,
     remarks: Vec<String>,
     raw: Arc<[u8]>,
@@ -142,6 +144,7 @@ impl Work {
             plane_bits: Vec::new(),
             packed: Vec::new(),
             histograms: Vec::new(),
+            rotated: None,
             strips: Vec::new(),
             remarks: Vec::new(),
             raw: Arc::from([]),
@@ -278,6 +281,11 @@ impl Work {
         let counts = tally.finish();
         self.plane_bits.push(counts.plane_bits);
         self.packed.push(counts.packed);
+        match &mut self.rotated {
+            None => self.rotated = Some(counts.rotated),
+            Some(all) if all.width() == counts.rotated.width() => all.merge(&counts.rotated),
+            Some(_) => {}
+        }
         self.histograms.push(counts.histogram);
         self.strips.push(counts.strip);
         self.counting(l + 1)
@@ -351,6 +359,7 @@ impl Work {
             rivals: self.rivals.clone(),
             histogram: joined.unwrap_or_default(),
             histograms: self.histograms.clone(),
+            planes: self.rotated.as_ref().map_or(Vec::new(), Planes::entropies),
             strips: self.strips.clone(),
             charts: Vec::new(),
             remarks: self.remarks.clone(),

@@ -1,7 +1,8 @@
 //! Where the layers come from, and whether a config can run.
 
 use super::super::checkpoint::{Checkpoint, Tensor, nan_error};
-use super::super::config::{Config, Method, NanPolicy, Regime, Shape, Source};
+use super::super::config::{Config, Fade, Method, NanPolicy, Regime, Shape, Source};
+use super::super::kinds::{Aid, Pattern};
 use super::super::plan::Layer;
 use crate::core::mlp::Mlp;
 use crate::core::{Error, Result};
@@ -27,13 +28,17 @@ pub(in super::super) fn check(config: &Config) -> Result<()> {
         ));
     }
     if config.method == Method::NOfM && config.keep_n > config.group_m {
-        return Err(Error::out_of_range(
-            "keep_n",
-            config.keep_n,
-            format!("1 to {} (the group size M)", config.group_m),
-        ));
+        return Err(too_many(config));
     }
     Ok(())
+}
+
+fn too_many(config: &Config) -> Error {
+    Error::out_of_range(
+        "keep_n",
+        config.keep_n,
+        format!("1 to {} (the group size M)", config.group_m),
+    )
 }
 
 /// Masks that change while the network trains.
@@ -57,7 +62,7 @@ fn check_training(config: &Config) -> Result<()> {
                 "magnitude, random, LAMP, ERK or movement along a schedule",
             ));
         }
-        Regime::Flicker if !usable => {
+        Regime::Flicker | Regime::Tune if !usable => {
             return Err(Error::out_of_range(
                 "method",
                 config.cut_words(),
@@ -65,6 +70,39 @@ fn check_training(config: &Config) -> Result<()> {
             ));
         }
         _ => {}
+    }
+    if matches!(config.regime, Regime::Gradual | Regime::Tune) {
+        if config.aid == Aid::Flow && (config.hidden2 == 0 || config.hidden1 != config.hidden2) {
+            return Err(Error::out_of_range(
+                "hidden2",
+                config.hidden2,
+                format!(
+                    "{}, as wide as the first hidden layer, for feature flow",
+                    config.hidden1
+                ),
+            ));
+        }
+        if config.aid == Aid::Balance && config.regime == Regime::Gradual {
+            return Err(Error::out_of_range(
+                "aid",
+                "class weights",
+                "any other along a schedule; class weights need one cut with fine-tuning",
+            ));
+        }
+        if config.aid != Aid::Plain && config.fade != Fade::Hard && config.regime == Regime::Gradual
+        {
+            return Err(Error::out_of_range(
+                "aid",
+                "help with annealed gradients",
+                "one of the two",
+            ));
+        }
+    }
+    if config.regime == Regime::Surgery
+        && config.pattern == Pattern::Groups
+        && config.keep_n > config.group_m
+    {
+        return Err(too_many(config));
     }
     if config.regime == Regime::Gradual && config.shape != Shape::OneShot {
         if config.begin >= config.finish {

@@ -128,10 +128,23 @@ fn every_method_prunes_exactly_the_count_it_promises_and_masks_are_nested() {
                 let slack = match (method, granularity) {
                     (Method::Magnitude | Method::Random, Granularity::Global)
                     | (
-                        Method::Lamp | Method::Obd | Method::Snip | Method::Grasp | Method::SynFlow,
+                        Method::Lamp
+                        | Method::Obd
+                        | Method::Snr
+                        | Method::Sketch
+                        | Method::Snip
+                        | Method::Grasp
+                        | Method::SynFlow,
                         _,
                     ) => 0,
-                    (Method::NOfM | Method::Units | Method::Block | Method::Manual, _) => r.total,
+                    (
+                        Method::NOfM
+                        | Method::Units
+                        | Method::Saap
+                        | Method::Block
+                        | Method::Manual,
+                        _,
+                    ) => r.total,
                     // The budget is an upper bound: more may go where that costs less.
                     (Method::JointDp, _) if point.pruned as usize >= exact => r.total,
                     _ => r.layers.len() as u64,

@@ -6,6 +6,7 @@ use super::super::tally::Histogram;
 use super::histogram::{TICKS, bin, place, visible};
 use crate::core::Chart;
 use crate::labs::LabRun as _;
+use crate::labs::pruning::config::Regime;
 use crate::labs::pruning::select::magnitude_key;
 use crate::ui::Stage;
 use crate::ui::format::number;
@@ -91,7 +92,16 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
     let title = if rect.width() < 300.0 {
         "accuracy and sparsity, %"
     } else {
-        "Accuracy (bold) and sparsity (steps) while it trains, %; grey: other schedules"
+        match run.results().config.regime {
+            Regime::Gradual => {
+                "Accuracy (bold) and sparsity (steps) while it trains, %; grey: other schedules"
+            }
+            Regime::Transfer => {
+                "Second task (bold), first task (dashed) and left out or frozen (steps), %"
+            }
+            Regime::Tune => "Accuracy (bold), under noise (dashed) and sparsity (steps), %",
+            _ => "Accuracy (bold) and sparsity (steps) while it trains, %",
+        }
     };
     theme::caption(ui, rect, title);
     for share in [0.0, 50.0, 100.0] {
@@ -144,7 +154,8 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
     if let (Some([step, right]), Some([_, pruned])) = (now(accuracy), now(sparsity)) {
         ui.painter()
             .circle_filled(to([step, right]), 4.5, palette.accent);
-        let text = format!("step {step}: {right:.1} % right, {pruned:.1} % pruned");
+        let [gone, _] = run.results().words();
+        let text = format!("step {step}: {right:.1} % right, {pruned:.1} % {gone}");
         let font = FontId::proportional(12.0);
         let galley = ui.painter().layout_no_wrap(text, font, palette.ink);
         let size = galley.size();
@@ -193,6 +204,13 @@ fn lines(
         }
         ui.painter()
             .add(Shape::line(points, Stroke::new(1.5, palette.ink)));
+    }
+    // What is judged beside the task stands between the accuracy and the reference line.
+    for second in accuracy.series.iter().skip(1).filter(|s| !s.reference) {
+        let points: Vec<Pos2> = second.points.iter().map(|&p| to(p)).collect();
+        let stroke = Stroke::new(1.5, palette.series_at(stage.slot));
+        ui.painter()
+            .extend(Shape::dashed_line(&points, stroke, 5.0, 4.0));
     }
     if let Some(own) = accuracy.series.first() {
         let points = own.points.iter().map(|&p| to(p)).collect();

@@ -94,8 +94,12 @@ impl<S: Source, W: Sink> Rewrite<S, W> {
             let left = (cols - column) as usize;
             let size = self.request.group_m.min(left).min(keys.len() - at).max(1);
             let group = &keys[at..at + size];
-            for i in 0..size {
-                mask.set(at + i, n_of_m::place(group, i) < self.request.keep_n);
+            if size <= 32 {
+                mask.put(at, n_of_m::best(group, self.request.keep_n), size);
+            } else {
+                for i in 0..size {
+                    mask.set(at + i, n_of_m::place(group, i) < self.request.keep_n);
+                }
             }
             at += size;
             column = (column + size as u64) % cols.max(1);

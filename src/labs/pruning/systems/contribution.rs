@@ -2,8 +2,10 @@
 //!
 //! c_ij(x) = |w_ij x_j| / Σ_j |w_ij x_j| for every image; the score is mean + λ · standard deviation.
 
-use crate::labs::pruning::{Config, Method};
-use crate::labs::{Basis, Exhibit, LabKind, Paper, Setup};
+use super::experiment::{Contest, Entrant};
+use crate::core::{ClaimResult, Job};
+use crate::labs::pruning::{Config, Granularity, Method};
+use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.
 pub static CONTRIBUTION: Exhibit = Exhibit {
@@ -32,5 +34,22 @@ pub static CONTRIBUTION: Exhibit = Exhibit {
             ..Config::default()
         })
     },
-    claim: None,
+    claim: Some(Claim {
+        statement: "The network gets up to 75 % smaller and 1.13 points more accurate (MNIST).",
+        experiment: "Digit readers 64-128-64-10 from several seeds, pruned once to 75 % without retraining; difference in test accuracy, pruned minus dense.",
+        start: against_dense,
+    }),
 };
+
+fn against_dense(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
+    Box::new(Contest::new(
+        effort,
+        75.0,
+        Entrant::new(
+            "relative contribution",
+            Method::Contribution,
+            Granularity::Layer,
+        ),
+        Entrant::dense(),
+    ))
+}

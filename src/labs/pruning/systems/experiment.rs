@@ -23,6 +23,8 @@ pub(super) struct Entrant {
     rounds: usize,
     /// Pruned before training.
     at_init: bool,
+    /// Sparsity in per cent, if not that of the contest.
+    own: Option<f64>,
 }
 
 impl Entrant {
@@ -34,6 +36,15 @@ impl Entrant {
             group: None,
             rounds: 100,
             at_init: method.at_init(),
+            own: None,
+        }
+    }
+
+    /// The network as it was trained.
+    pub(super) fn dense() -> Self {
+        Self {
+            own: Some(0.0),
+            ..Self::new("dense", Method::Magnitude, Granularity::Global)
         }
     }
 
@@ -148,7 +159,7 @@ impl Contest {
                 .rev()
                 .map(|n| 100.0 * (1.0 - n as f64 / m as f64))
                 .collect(),
-            None => vec![self.sparsity],
+            None => vec![e.own.unwrap_or(self.sparsity)],
         };
         let known = known(net, &rule);
         let plan = plan(&layers_of(net).into(), rule, known, &steps);

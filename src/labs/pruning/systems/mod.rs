@@ -1,12 +1,17 @@
 //! The systems of this lab, one file each.
 
+pub mod adasap;
 pub mod auto_sparse;
+pub mod balancing;
 pub mod blocks;
+pub mod compander;
 pub mod contribution;
 pub mod erk;
 mod experiment;
+pub mod feature_flow;
 pub mod gradual;
 pub mod grasp;
+pub mod half_tuning;
 pub mod harmonic;
 pub mod hyper_sparse;
 pub mod joint_dp;
@@ -14,21 +19,31 @@ pub mod lamp;
 pub mod longer;
 pub mod lottery;
 pub mod magnitude;
+pub mod mask_tuning;
 pub mod movement;
 pub mod n_of_m;
 pub mod obd;
 mod race;
 pub mod random;
 pub mod rigl;
+pub mod saap;
 pub mod sap;
+pub mod shrinking;
+pub mod sketch;
 pub mod snip;
+pub mod snr;
+pub mod sparse_pretraining;
+pub mod sparsegpt;
 pub mod subnetwork;
+pub mod surgeon;
 pub mod synflow;
 pub mod units;
 pub mod wanda;
 pub mod window;
+pub mod zipnn;
 
 use super::config::{Config, Exchange, Fade, Method, Regime, Shape};
+use super::kinds::{Aid, Surgery, Transfer};
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -60,12 +75,45 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &auto_sparse::AUTO_SPARSE,
     &movement::MOVEMENT,
     &sap::SAP,
+    &snr::SNR,
+    &saap::SAAP,
+    &sketch::SKETCH,
+    &zipnn::ZIPNN,
+    &sparsegpt::SPARSE_GPT,
+    &surgeon::SURGEON,
+    &adasap::ADASAP,
+    &shrinking::SHRINKING,
+    &compander::COMPANDER,
+    &feature_flow::FEATURE_FLOW,
+    &balancing::BALANCING,
+    &mask_tuning::MASK_TUNING,
+    &half_tuning::HALF_TUNING,
+    &sparse_pretraining::SPARSE_PRETRAINING,
 ];
 
 /// The system of a config that prunes while it trains; none for schedules that are no paper's own.
 pub(super) fn while_training(config: &Config) -> Option<&'static str> {
+    let aided = matches!(config.regime, Regime::Gradual | Regime::Tune);
+    match config.aid {
+        Aid::AdaSap if aided => return Some("adasap"),
+        Aid::Shrink if aided => return Some("regularised-shrinking"),
+        Aid::Compander if aided => return Some("weight-compander"),
+        Aid::Flow if aided => return Some("feature-flow"),
+        Aid::Balance if aided => return Some("balancing-act"),
+        _ => {}
+    }
     match config.regime {
-        Regime::Cut => None,
+        Regime::Cut | Regime::Tune => None,
+        Regime::Surgery => match config.surgery {
+            Surgery::SparseGpt => Some("sparsegpt"),
+            Surgery::Surgeon => Some("optimal-brain-surgeon"),
+            Surgery::Wanda | Surgery::Magnitude => None,
+        },
+        Regime::Transfer => Some(match config.transfer {
+            Transfer::Mask => "mask-tuning",
+            Transfer::Half => "half-fine-tuning",
+            Transfer::Open | Transfer::Shut => "sparse-pretraining",
+        }),
         Regime::Gradual if config.method == Method::Movement => Some("movement"),
         Regime::Gradual if config.fade != Fade::Hard => Some("autosparse"),
         Regime::Gradual => match config.shape {

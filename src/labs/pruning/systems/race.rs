@@ -5,8 +5,7 @@ use crate::core::mlp::{Evaluation, Workspace};
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
 use crate::labs::pruning::Config;
-use crate::labs::pruning::network::{self, EVAL_PARTS};
-use crate::labs::pruning::training::{Course, Event, Leg};
+use crate::labs::pruning::training::{Course, Event, Judged, Judging, Leg, class_gap};
 
 /// How one training ended.
 #[derive(Debug, Clone)]
@@ -19,12 +18,39 @@ pub(super) struct Outcome {
     pub(super) rounds: Vec<(f64, f64, Evaluation)>,
     /// The last mask on other first weights.
     pub(super) control: Option<Evaluation>,
+    /// Beside the task: the first task, or noisy images.
+    pub(super) second: Option<Evaluation>,
+    /// Accuracy by class at the end.
+    pub(super) classes: Vec<f64>,
+    /// Share of the weights that are gone.
+    pub(super) gone: f64,
+    /// Judgement at the end of the stretch before the last.
+    pub(super) before: Option<Judged>,
 }
 
 impl Outcome {
     /// Test accuracy in per cent.
     pub(super) fn accuracy(&self) -> f64 {
         100.0 * self.judged.accuracy()
+    }
+
+    /// Accuracy beside the task, in per cent.
+    pub(super) fn beside(&self) -> f64 {
+        self.second.map_or(f64::NAN, |e| 100.0 * e.accuracy())
+    }
+
+    /// Accuracy on the task at the end of the stretch before the last, in per cent.
+    pub(super) fn accuracy_before(&self) -> f64 {
+        let before = self.before.as_ref();
+        before.map_or(f64::NAN, |b| 100.0 * b.main.accuracy())
+    }
+
+    /// Points of accuracy that the worst class lost in the last stretch, beyond what all lost.
+    pub(super) fn worst_class(&self) -> f64 {
+        let Some(dense) = self.before.as_ref().and_then(|b| b.classes.as_ref()) else {
+            return f64::NAN;
+        };
+        100.0 * class_gap(dense, &self.classes).max_excess
     }
 
     /// Test loss in nats.
@@ -51,19 +77,13 @@ pub(super) struct Race {
     /// Words beside the means.
     more: Option<Words>,
     course: Option<Course>,
-    judging: Option<(bool, usize, Evaluation)>,
+    judging: Option<Judging>,
     current: Option<Outcome>,
     /// Of this seed.
     found: Vec<Outcome>,
     all: Vec<Vec<Outcome>>,
     work: Workspace,
 }
-
-const EMPTY: Evaluation = Evaluation {
-    loss: 0.0,
-    correct: 0,
-    count: 0,
-};
 
 impl Race {
     /// A race over 8 or 20 seeds.
@@ -163,7 +183,8 @@ impl Race {
     }
 
     /// Takes the end of a leg.
-    fn ended(&mut self, judged: Evaluation) {
+    fn ended(&mut self, found: Judged) {
+        let judged = found.main;
         let Some(course) = &self.course else {
             return;
         };
@@ -173,7 +194,13 @@ impl Race {
             }
             return;
         }
-        let mut rounds = self.current.take().map_or(Vec::new(), |c| c.rounds);
+        let earlier = self.current.take();
+        let before = earlier.as_ref().map(|c| Judged {
+            main: c.judged,
+            second: c.second,
+            classes: Some(c.classes.clone()),
+        });
+        let mut rounds = earlier.map_or(Vec::new(), |c| c.rounds);
         if matches!(course.leg(), Some(Leg::Round(_))) {
             let density = course.kept() as f64 / course.size().max(1) as f64;
             rounds.push((density, course.index(), judged));
@@ -183,6 +210,10 @@ impl Race {
             mean_density: course.mean_density(),
             rounds,
             control: None,
+            second: found.second,
+            classes: found.classes.unwrap_or_default(),
+            before,
+            gone: 1.0 - course.kept() as f64 / course.size().max(1) as f64,
         });
     }
 }
@@ -200,18 +231,15 @@ impl Job for Race {
             self.course = Some(Course::new(&config)?);
             return Ok(Step::Working);
         };
-        if let Some((last, part, mut total)) = self.judging.take() {
-            let found = network::evaluate_part(course.network(), part, &mut self.work);
-            network::add(&mut total, found);
-            if part + 1 < EVAL_PARTS {
-                self.judging = Some((last, part + 1, total));
-            } else {
-                self.ended(total);
+        if let Some(mut judging) = self.judging.take() {
+            match judging.step(course.network(), &mut self.work) {
+                None => self.judging = Some(judging),
+                Some(found) => self.ended(found),
             }
             return Ok(Step::Working);
         }
         match course.advance()? {
-            Event::Look { last: true } => self.judging = Some((true, 0, EMPTY)),
+            Event::Look { last: true } => self.judging = Some(Judging::new(course, true)),
             Event::Look { last: false } | Event::Working => {}
             Event::Done => {
                 self.course = None;

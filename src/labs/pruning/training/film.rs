@@ -4,7 +4,6 @@ use super::super::config::Config;
 use super::super::mask::Mask;
 use super::super::measure::{Bytes, Left, Planes, effective};
 use super::super::model::layers_of;
-use super::super::network::{self, EVAL_PARTS};
 use super::super::packing::Packing;
 use super::super::plan::{Layer, Plan};
 use super::super::ranks::NEVER;
@@ -12,6 +11,7 @@ use super::super::results::{Cell, Point, Results, Run};
 use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
 use super::course::{Course, Event, Leg, Profile, Round};
+use super::exam::{Judged, Judging};
 use crate::core::mlp::{Evaluation, Workspace};
 use crate::core::{Job, Result, Step};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Frame {
     pub grown: u64,
     /// PQ index of the kept weights, p = ½, q = 1.
     pub index: f64,
+    /// What is judged beside the task: the first task, or noisy images.
+    pub second: Option<Evaluation>,
 }
 
 /// A finished round.
@@ -71,6 +73,10 @@ pub struct Film {
     pub mean_density: f64,
     /// σ and Σ|w| / Σ tanh σ|w| of the `HyperSparse` term before the cut.
     pub(super) profile: Option<Profile>,
+    /// Accuracy by class at the end of every stretch, with its step.
+    pub classes: Vec<(u64, Vec<f64>)>,
+    /// Squared error of the outputs of every repaired layer, over their square.
+    pub errors: Vec<f64>,
     /// Whether the training is over.
     pub ended: bool,
 }
@@ -107,7 +113,7 @@ pub(crate) struct Filming {
     /// Kept weights of every layer at every frame.
     kept: Vec<Vec<u64>>,
     /// The moment that is judged, and how far.
-    judging: Option<(bool, usize, Evaluation)>,
+    judging: Option<Judging>,
     /// Frame that holds the result: the last one before a control.
     chosen: usize,
     result: Option<(Arc<crate::core::mlp::Mlp>, Vec<Histogram>)>,
@@ -117,12 +123,6 @@ pub(crate) struct Filming {
 
 /// Frames at which an unfinished training is shown.
 const SHOWN_EVERY: usize = 5;
-
-const EMPTY: Evaluation = Evaluation {
-    loss: 0.0,
-    correct: 0,
-    count: 0,
-};
 
 impl Filming {
     pub(crate) fn new(config: &Config) -> Result<Self> {
@@ -144,7 +144,8 @@ impl Filming {
     }
 
     /// Keeps the moment.
-    fn shoot(&mut self, judged: Evaluation, last: bool) {
+    fn shoot(&mut self, found: Judged, last: bool) {
+        let judged = found.main;
         let course = &self.course;
         let masks: Vec<Mask> = (0..self.layers.len()).map(|l| course.mask(l)).collect();
         let before = self.film.frames.last().map(|f| &f.masks);
@@ -219,8 +220,13 @@ impl Filming {
             pruned,
             grown,
             index: course.index(),
+            second: found.second,
             masks,
         });
+        self.film.errors.clone_from(&course.errors);
+        if let Some(classes) = found.classes {
+            self.film.classes.push((course.step_number(), classes));
+        }
         let ended = Ended {
             kept: course.kept(),
             index: course.index(),
@@ -277,6 +283,7 @@ impl Filming {
                 .get(self.chosen)
                 .map_or_else(Histogram::default, |f| f.kept.clone()),
             histograms,
+            planes: Vec::new(),
             strips: Vec::new(),
             charts: Vec::new(),
             total: self.course.size() as u64,
@@ -292,25 +299,21 @@ impl Job for Filming {
     type Out = Run;
 
     fn step(&mut self) -> Result<Step<Run>> {
-        if let Some((last, part, mut total)) = self.judging.take() {
-            let net = self.course.network();
-            network::add(
-                &mut total,
-                network::evaluate_part(net, part, &mut self.buffers),
-            );
-            if part + 1 < EVAL_PARTS {
-                self.judging = Some((last, part + 1, total));
-            } else {
-                self.shoot(total, last);
-                if self.points.len() % SHOWN_EVERY == 1 {
-                    self.preview = Some(self.run());
+        if let Some(mut judging) = self.judging.take() {
+            match judging.step(self.course.network(), &mut self.buffers) {
+                None => self.judging = Some(judging),
+                Some(found) => {
+                    self.shoot(found, judging.last);
+                    if self.points.len() % SHOWN_EVERY == 1 {
+                        self.preview = Some(self.run());
+                    }
                 }
             }
             return Ok(Step::Working);
         }
         match self.course.advance()? {
             Event::Working => {}
-            Event::Look { last } => self.judging = Some((last, 0, EMPTY)),
+            Event::Look { last } => self.judging = Some(Judging::new(&self.course, last)),
             Event::Done => {
                 self.film.ended = true;
                 return Ok(Step::Done(self.run()));

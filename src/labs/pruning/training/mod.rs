@@ -1,13 +1,19 @@
 //! Sparsity while a network trains: schedules, exchanges of weights, rounds with rewinding, and
 //! what fades or presses on the way to the mask.
 
+mod charts;
 mod course;
+mod exam;
 mod film;
+#[cfg(test)]
+mod later_tests;
 mod report;
 #[cfg(test)]
 mod tests;
 
+pub(super) use charts::charts;
 pub(super) use course::{Course, Event, Leg, schedule_of};
+pub(super) use exam::{Judged, Judging};
 pub(super) use film::Filming;
 pub use film::{Ended, Film, Frame};
-pub(super) use report::{charts, metrics, summary, table, timeline, why};
+pub(super) use report::{class_gap, metrics, summary, table, timeline, why};

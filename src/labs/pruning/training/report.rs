@@ -1,261 +1,28 @@
 //! What a training tells: numbers, charts, its table, its timeline, and why the mask is as it is.
 
-use super::super::config::{Config, Exchange, Fade, Regime, Shape};
+use super::super::config::{Exchange, Fade, Regime, Shape};
+use super::super::kinds::{Pattern, Surgery, Transfer};
+use super::super::measure::{GroupGap, group_gap};
+use super::super::network;
 use super::super::results::{Point, Results};
-use super::course::schedule_of;
-use super::film::{Ended, Film, Frame};
-use crate::core::{
-    Axis, Better, Chart, Mark, Metric, Moment, MomentKind, Series, SeriesKind, Table, Timeline, num,
-};
+use super::film::{Film, Frame};
+use crate::core::{Better, Metric, Moment, MomentKind, Table, Timeline};
 
-const STEPS: Axis = Axis::linear("optimizer step", "");
-
-fn line(film: &Film, r: &Results, y: impl Fn(&Frame, &Point) -> f64) -> Vec<[f64; 2]> {
-    let frames = film.frames.iter().zip(&r.points);
-    frames.map(|(f, p)| [f.step as f64, y(f, p)]).collect()
+/// Gaps of the classes, weighted by their test images.
+pub(crate) fn class_gap(dense: &[f64], now: &[f64]) -> GroupGap {
+    let mut counts = vec![0.0; dense.len()];
+    for &label in &network::data().1.labels {
+        counts[usize::from(label)] += 1.0;
+    }
+    group_gap(dense, now, &counts)
 }
 
-fn accuracy(p: &Point) -> f64 {
+pub(super) fn second(f: &Frame) -> f64 {
+    f.second.map_or(f64::NAN, |e| 100.0 * e.accuracy())
+}
+
+pub(super) fn accuracy(p: &Point) -> f64 {
     p.judged.map_or(f64::NAN, |e| 100.0 * e.accuracy())
-}
-
-fn stage_marks(film: &Film) -> Vec<Mark> {
-    let later = film.stages.iter().filter(|s| s.0 > 0);
-    later
-        .map(|(at, name)| Mark {
-            x: *at as f64,
-            label: name.split(':').next().unwrap_or(name).to_owned(),
-        })
-        .collect()
-}
-
-/// Charts of a training, the most important first.
-pub(crate) fn charts(r: &Results, film: &Film) -> Vec<Chart> {
-    let mut charts = vec![accuracy_chart(r, film), sparsity_chart(r, film)];
-    if film.rounds.len() > 1 {
-        charts.push(rounds_chart(r, film));
-        charts.push(index_chart(r, film));
-    }
-    charts.push(density_chart(r, film));
-    charts.push(changes_chart(r, film));
-    charts.push(loss_chart(r, film));
-    charts.push(effective_chart(r, film));
-    charts.extend(profile_chart(film));
-    charts
-}
-
-fn accuracy_chart(r: &Results, film: &Film) -> Chart {
-    let points = line(film, r, |_, p| accuracy(p));
-    let end = points.last().map_or(1.0, |p| p[0]);
-    Chart {
-        id: "accuracy",
-        title: "Test accuracy while it trains",
-        doc: "Accuracy of the network under its mask on the test images. Look how far it falls at a cut and how long it takes to recover.",
-        x: STEPS,
-        y: Axis::zero_based("accuracy", "%"),
-        series: vec![
-            Series::line(r.config.label(), points),
-            Series::line("guessing", vec![[0.0, 10.0], [end, 10.0]]).as_reference(),
-        ],
-        marks: stage_marks(film),
-        on_timeline: true,
-    }
-}
-
-/// The sparsity of a shape at many steps of the config's training, in per cent.
-pub(crate) fn shape_line(config: &Config, shape: Shape) -> Vec<[f64; 2]> {
-    let steps = config.train_steps;
-    let schedule = schedule_of(config, shape, steps);
-    let by = steps.div_ceil(200).max(1);
-    let at = |t: u64| [t as f64, 100.0 * schedule.at(t)];
-    (0..=steps / by).map(|i| at(i * by)).collect()
-}
-
-fn sparsity_chart(r: &Results, film: &Film) -> Chart {
-    let mut series = vec![Series::new(
-        "sparsity",
-        SeriesKind::Stairs,
-        line(film, r, |_, p| r.sparsity(p)),
-    )];
-    if r.config.regime == Regime::Gradual {
-        for shape in Shape::ALL.into_iter().filter(|s| *s != r.config.shape) {
-            let line = Series::line(shape.words(), shape_line(&r.config, shape));
-            series.push(line.as_reference());
-        }
-    }
-    Chart {
-        id: "sparsity",
-        title: "Sparsity while it trains",
-        doc: "Share of the weights that are pruned, beside the other schedules of the same window. What counts is how early most weights are gone: the rest of the training is time to recover.",
-        x: STEPS,
-        y: Axis::zero_based("sparsity", "%"),
-        series,
-        marks: stage_marks(film),
-        on_timeline: true,
-    }
-}
-
-fn rounds_chart(r: &Results, film: &Film) -> Chart {
-    let percent = |e: &Ended| 100.0 * e.kept as f64 / r.total.max(1) as f64;
-    let points: Vec<[f64; 2]> = film
-        .rounds
-        .iter()
-        .rev()
-        .map(|e| [percent(e), 100.0 * e.judged.accuracy()])
-        .collect();
-    let mut series = vec![Series::line("after its training", points)];
-    if let (Some(control), Some(last)) = (film.control, film.rounds.last()) {
-        let point = vec![[percent(last), 100.0 * control.accuracy()]];
-        series.push(Series::new(
-            "same mask, new first weights",
-            SeriesKind::Points,
-            point,
-        ));
-    }
-    Chart {
-        id: "rounds",
-        title: "Accuracy at the end of every round",
-        doc: "Each round trains the survivors from their first weights. The dot is the control: the last mask with other first weights.",
-        x: Axis::log("density", "%"),
-        y: Axis::zero_based("accuracy", "%"),
-        series,
-        marks: Vec::new(),
-        on_timeline: false,
-    }
-}
-
-fn index_chart(r: &Results, film: &Film) -> Chart {
-    let percent = |kept: f64| 100.0 * kept / r.total.max(1) as f64;
-    let ended = || film.rounds.iter().rev();
-    let index: Vec<[f64; 2]> = ended().map(|e| [percent(e.kept as f64), e.index]).collect();
-    let marks = film.rounds.last().filter(|e| e.cut > 0).map(|e| Mark {
-        x: percent((e.kept - e.cut) as f64),
-        label: "next cut".to_owned(),
-    });
-    Chart {
-        id: "index",
-        title: "PQ index of the survivors",
-        doc: "How unequal the surviving magnitudes are (p = ½, q = 1; 0: all equal), after every round. As weights go it falls, and rises again near the limit of what can be pruned.",
-        x: Axis::log("density", "%"),
-        y: Axis::zero_based("PQ index", ""),
-        series: vec![Series::line("survivors", index)],
-        marks: marks.into_iter().collect(),
-        on_timeline: false,
-    }
-}
-
-fn density_chart(r: &Results, film: &Film) -> Chart {
-    let of = |l: usize| {
-        let points: Vec<[f64; 2]> = film
-            .frames
-            .iter()
-            .enumerate()
-            .map(|(i, f)| [f.step as f64, 100.0 * r.density(l, i)])
-            .collect();
-        Series::line(r.layers[l].name.clone(), points).of(crate::core::EntityId(l as u64))
-    };
-    Chart {
-        id: "density",
-        title: "Density of every layer while it trains",
-        doc: "Share of its weights that each layer keeps. A line at 0 is a collapsed layer.",
-        x: STEPS,
-        y: Axis::zero_based("density", "%"),
-        series: r.lines().into_iter().map(of).collect(),
-        marks: stage_marks(film),
-        on_timeline: true,
-    }
-}
-
-fn changes_chart(r: &Results, film: &Film) -> Chart {
-    Chart {
-        id: "changes",
-        title: "Weights that go and come",
-        doc: "Weights pruned and weights that came back since the moment before. A monotone schedule only prunes; harmonic schedules and exchanges bring weights back.",
-        x: STEPS,
-        y: Axis::zero_based("weights", ""),
-        series: vec![
-            Series::new(
-                "pruned",
-                SeriesKind::Stairs,
-                line(film, r, |f, _| f.pruned as f64),
-            ),
-            Series::new(
-                "came back",
-                SeriesKind::Stairs,
-                line(film, r, |f, _| f.grown as f64),
-            ),
-        ],
-        marks: stage_marks(film),
-        on_timeline: true,
-    }
-}
-
-fn loss_chart(r: &Results, film: &Film) -> Chart {
-    Chart {
-        id: "loss",
-        title: "Loss while it trains",
-        doc: "Mean cross-entropy on the test images under the mask, and of the last batch.",
-        x: STEPS,
-        y: Axis::log("loss", "nats"),
-        series: vec![
-            Series::line(
-                "test",
-                line(film, r, |_, p| p.judged.map_or(f64::NAN, |e| e.loss)),
-            ),
-            Series::line("last batch", line(film, r, |f, _| f.batch_loss)),
-        ],
-        marks: stage_marks(film),
-        on_timeline: true,
-    }
-}
-
-fn effective_chart(r: &Results, film: &Film) -> Chart {
-    let share = |p: &Point| {
-        let kept: u64 = p.effective.as_ref().map_or(0, |e| e.kept.iter().sum());
-        100.0 * kept as f64 / r.total.max(1) as f64
-    };
-    Chart {
-        id: "effective",
-        title: "Kept weights that lie on a path",
-        doc: "A kept weight whose unit has lost all inputs or all outputs does nothing. The gap between the lines is dead weight.",
-        x: STEPS,
-        y: Axis::zero_based("density", "%"),
-        series: vec![
-            Series::line("on a path", line(film, r, |_, p| share(p))),
-            Series::line("kept", line(film, r, |_, p| 100.0 - r.sparsity(p))).as_reference(),
-        ],
-        marks: stage_marks(film),
-        on_timeline: true,
-    }
-}
-
-/// Pressure of the `HyperSparse` term against the magnitude.
-fn profile_chart(film: &Film) -> Option<Chart> {
-    let profile = film.profile?;
-    // κ, where the pressure falls fastest: σκ = artanh(1/√3).
-    let x = 1.0 / 3.0_f64.sqrt();
-    let kappa = 0.5 * (num::ln_1p(x) - num::ln_1p(-x)) / profile.sigma;
-    let pressure = |w: f64| {
-        let t = num::tanh(profile.sigma * w);
-        profile.sigma * (1.0 - t * t) * profile.ratio
-    };
-    let points: Vec<[f64; 2]> = (0..=120)
-        .map(|i| 5.0 * kappa * f64::from(i) / 120.0)
-        .map(|w| [w, pressure(w)])
-        .collect();
-    Some(Chart {
-        id: "pressure",
-        title: "Pressure on a weight by its magnitude",
-        doc: "Gradient of the HyperSparse term at the last step before the cut: weights that will go are pressed towards zero, large ones are left alone.",
-        x: Axis::linear("|w|", ""),
-        y: Axis::zero_based("gradient", ""),
-        series: vec![Series::line("pressure", points)],
-        marks: vec![Mark {
-            x: kappa,
-            label: "weight at the rate".to_owned(),
-        }],
-        on_timeline: false,
-    })
 }
 
 /// Share of the steps spent above 90 % of the final sparsity, in per cent.
@@ -311,6 +78,46 @@ pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
             "How unequal the surviving magnitudes are, p = ½, q = 1; 0 when all are equal.",
         ),
     ];
+    if let Some(f) = chosen.filter(|f| f.second.is_some()) {
+        let (key, name, doc) = match r.config.regime {
+            Regime::Transfer => (
+                "first_task_percent",
+                "First task",
+                "Test accuracy on the digits as they are, after the second task.",
+            ),
+            _ => (
+                "noisy_accuracy_percent",
+                "With noise",
+                "Test accuracy when normal noise of standard deviation 0.3 lies on every pixel.",
+            ),
+        };
+        out.push(Metric::new(key, name, "%", second(f), Better::Higher, doc));
+    }
+    if let (Some((_, dense)), Some((_, now)), true) = (
+        film.classes.first(),
+        film.classes.last(),
+        film.classes.len() > 1 && r.config.regime != Regime::Transfer,
+    ) {
+        out.push(Metric::new(
+            "class_gap_points",
+            "Worst class",
+            "points",
+            100.0 * class_gap(dense, now).max_excess,
+            Better::Lower,
+            "Accuracy that the worst class lost since the end of the first stretch, beyond what all classes lost together.",
+        ));
+    }
+    if !film.errors.is_empty() {
+        let mean = film.errors.iter().sum::<f64>() / film.errors.len() as f64;
+        out.push(Metric::new(
+            "output_error_percent",
+            "Output error",
+            "%",
+            100.0 * mean,
+            Better::Lower,
+            "Squared change of a layer's outputs over their square on the calibration images, mean of the layers.",
+        ));
+    }
     if let Some(control) = film.control {
         out.push(Metric::new(
             "control_accuracy_percent",
@@ -443,6 +250,26 @@ pub(crate) fn summary(r: &Results, film: &Film) -> String {
     )
 }
 
+fn surgery_words(r: &Results, layer: usize) -> String {
+    let (c, cols) = (&r.config, r.layers.get(layer).map_or(0, |l| l.cols));
+    let gone = match c.pattern {
+        Pattern::Free => format!("⌊{cols} · {}⌋ of a row", c.sparsity / 100.0),
+        Pattern::Groups => format!("all but {} of every {} of a row", c.keep_n, c.group_m),
+    };
+    match c.surgery {
+        Surgery::SparseGpt if c.pattern == Pattern::Free => format!(
+            "in every block of {} columns the smallest w² / U_jj² of all rows go, U the Cholesky factor of H⁻¹",
+            c.columns
+        ),
+        Surgery::SparseGpt => format!("{gone} go by w² / U_jj², U the Cholesky factor of H⁻¹"),
+        Surgery::Surgeon => format!(
+            "{gone} go one by one, each time the smallest w² / (2 [H⁻¹]_qq), and δw = -w_q / [H⁻¹]_qq H⁻¹_q"
+        ),
+        Surgery::Wanda => format!("{gone} go by |w| ‖x‖"),
+        Surgery::Magnitude => format!("{gone} go by |w|"),
+    }
+}
+
 /// The rule at work in a layer, with its numbers.
 pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<String> {
     let (Some(f), c) = (film.frames.get(step), &r.config) else {
@@ -492,6 +319,18 @@ pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<St
             "small weights are pressed towards zero until the pruned network is as good on the training images as the dense one"
                 .to_owned()
         }
+        Regime::Surgery => surgery_words(r, layer),
+        Regime::Tune => {
+            "one cut of the trained network, then the survivors are tuned".to_owned()
+        }
+        Regime::Transfer => match c.transfer {
+            Transfer::Mask => {
+                "a weight takes part while its score is above 0.005; scores start at 0.01 and follow -w ∂L/∂w, weights stay".to_owned()
+            }
+            Transfer::Half => "dark weights are tuned on the second task, blank ones stay as they were".to_owned(),
+            Transfer::Open => "sparse on the first task; on the second all weights take part, the new ones from 0".to_owned(),
+            Transfer::Shut => "the random mask of the start stays".to_owned(),
+        },
         Regime::Cut => String::new(),
     }];
     out.push(format!("here {kept} of {n} weights are kept"));

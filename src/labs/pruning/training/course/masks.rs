@@ -45,7 +45,7 @@ impl Course {
         let c = &self.config;
         let rule = Rule {
             method: match c.regime {
-                Regime::Gradual | Regime::Flicker => c.method,
+                Regime::Gradual | Regime::Flicker | Regime::Tune => c.method,
                 _ => Method::Magnitude,
             },
             ..Rule::of(c)
@@ -121,6 +121,7 @@ impl Course {
     pub(super) fn exchange_due(&self) -> bool {
         let c = &self.config;
         self.leg == Some(Leg::Exchange)
+            && c.regime == Regime::Exchange
             && c.exchange != Exchange::Never
             && self.t > 0
             && self.t.is_multiple_of(c.every)

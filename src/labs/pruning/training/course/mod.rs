@@ -4,15 +4,18 @@
 //! annealed gradients, by a share), and its momentum is zeroed. A pruned weight that may come back
 //! keeps its last value, and rankings see that value; one that may not is set to 0.
 
+mod aids;
 mod masks;
 mod optimizer;
+mod surgery;
+mod transfer;
 
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, num};
 use crate::labs::pruning::config::{Config, Fade, RateShape, Regime, Shape};
 use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::network::{self, Batches, falling};
+use crate::labs::pruning::network::{self, Batches, Exam, falling};
 use crate::labs::pruning::schedule::{self, Schedule};
 
 /// One stretch of the course.
@@ -32,6 +35,16 @@ pub(crate) enum Leg {
     Flicker,
     /// Small weights are pressed towards zero, then cut.
     Bend,
+    /// Layers are pruned one by one against their inputs.
+    Surgery,
+    /// The survivors of one cut are tuned.
+    Tune,
+    /// A mask is learnt on the second task.
+    Masks,
+    /// A part of the weights is tuned on the second task.
+    Half,
+    /// A sparse network is tuned on the second task.
+    Open,
 }
 
 /// What a step of the course led to.
@@ -118,6 +131,13 @@ pub(crate) struct Course {
     t: u64,
     before: u64,
     todo: Todo,
+    /// The layer under the knife.
+    operation: Option<surgery::Operation>,
+    /// Relative squared error of the outputs of every layer done.
+    pub(crate) errors: Vec<f64>,
+    /// Scores of the mask that is learnt.
+    scores: Vec<f32>,
+    classes: aids::ClassWeights,
     /// Training images that the dense network has right.
     goal: usize,
     cut_done: bool,
@@ -191,6 +211,10 @@ impl Course {
             t: 0,
             before: 0,
             todo: Todo::Begin,
+            operation: None,
+            errors: Vec::new(),
+            scores: Vec::new(),
+            classes: aids::ClassWeights::default(),
             goal: 0,
             cut_done: false,
             batch_loss: f64::NAN,
@@ -276,7 +300,10 @@ impl Course {
         let c = &self.config;
         let total = match c.regime {
             Regime::Cut | Regime::Gradual | Regime::Exchange => c.train_steps as f64,
-            Regime::Flicker | Regime::HyperSparse => (c.train_steps + c.tune_steps) as f64,
+            Regime::Flicker | Regime::HyperSparse | Regime::Tune | Regime::Transfer => {
+                (c.train_steps + c.tune_steps) as f64
+            }
+            Regime::Surgery => (c.train_steps + self.units()) as f64,
             Regime::Ticket => {
                 let rounds = num::ln(1.0 - c.sparsity / 100.0) / num::ln(1.0 - c.per_round / 100.0);
                 c.train_steps as f64 * (rounds.ceil() + 2.0)
@@ -310,7 +337,7 @@ impl Course {
                 return Ok(self.look());
             }
             Todo::Train => {
-                self.todo = if self.train() {
+                self.todo = if self.train()? {
                     Todo::Change
                 } else {
                     Todo::Train
@@ -330,7 +357,13 @@ impl Course {
         let next = match (self.config.regime, self.leg) {
             (Regime::Gradual, None) => Some(Leg::Gradual),
             (Regime::Exchange, None) => Some(Leg::Exchange),
-            (Regime::Flicker | Regime::HyperSparse, None) => Some(Leg::Dense),
+            (Regime::Flicker | Regime::HyperSparse | Regime::Surgery | Regime::Tune, None) => {
+                Some(Leg::Dense)
+            }
+            (Regime::Transfer, None) => Some(self.first_task()),
+            (Regime::Transfer, Some(Leg::Dense | Leg::Exchange)) => Some(self.second_task()),
+            (Regime::Surgery, Some(Leg::Dense)) => Some(Leg::Surgery),
+            (Regime::Tune, Some(Leg::Dense)) => Some(Leg::Tune),
             (Regime::Flicker, Some(Leg::Dense)) => Some(Leg::Flicker),
             (Regime::HyperSparse, Some(Leg::Dense)) => Some(Leg::Bend),
             (Regime::Ticket | Regime::Sap, None) => Some(Leg::Round(0)),
@@ -347,6 +380,10 @@ impl Course {
             Leg::Exchange => (c.train_steps, 100, "sparse training".to_owned()),
             Leg::Flicker => (c.tune_steps, 60, "annealing".to_owned()),
             Leg::Bend => (c.tune_steps, 60, "pressure".to_owned()),
+            Leg::Surgery => (self.units(), 100, "layer by layer".to_owned()),
+            Leg::Tune => (c.tune_steps, 60, "cut, fine-tuning".to_owned()),
+            Leg::Masks => (c.tune_steps, 60, "mask tuning".to_owned()),
+            Leg::Half | Leg::Open => (c.tune_steps, 60, "second task".to_owned()),
             Leg::Round(0) => (c.train_steps, 8, "dense round".to_owned()),
             Leg::Round(r) => (c.train_steps - self.rewind(), 8, format!("round {r}")),
             Leg::Control => (
@@ -365,7 +402,13 @@ impl Course {
             _ => {}
         }
         self.velocity.fill(0.0);
-        self.batches = Batches::new(self.config.seed);
+        let seed = self.config.seed;
+        self.batches = match leg {
+            Leg::Masks | Leg::Half | Leg::Open => {
+                Batches::turned(seed, self.config.examples as usize)
+            }
+            _ => Batches::new(seed),
+        };
         self.stages.push((self.before, name));
         (self.leg, self.leg_steps) = (Some(leg), steps);
         self.stride = steps.div_ceil(looks).max(1);
@@ -407,6 +450,11 @@ impl Course {
             }
             Some(Leg::Exchange) if t == 0 => self.scatter(),
             Some(Leg::Flicker) if t == 0 => self.rank(c.sparsity / 100.0),
+            Some(Leg::Tune) if t == 0 => {
+                self.start = self.net.clone();
+                self.rank(self.config.sparsity / 100.0);
+            }
+            Some(Leg::Masks | Leg::Half | Leg::Open) if t == 0 => self.open_task(),
             Some(Leg::Bend) if !self.cut_done => {
                 let latest = (c.finish / 100.0 * self.leg_steps as f64).round_ties_even() as u64;
                 if t >= latest {
@@ -430,6 +478,10 @@ impl Course {
             _ => {}
         }
         self.on.copy_from_slice(&self.open);
+        if self.leg == Some(Leg::Half) {
+            // Here the mask says what is tuned; all weights take part.
+            self.on.fill(1.0);
+        }
         self.see();
         check
     }
@@ -462,13 +514,24 @@ impl Course {
         true
     }
 
+    /// What the network is judged on, and what else.
+    pub(crate) fn exams(&self) -> (Exam, Option<Exam>) {
+        match self.config.regime {
+            Regime::Transfer => (Exam::Turned, Some(Exam::Upright)),
+            Regime::Tune => (Exam::Upright, Some(Exam::Noisy)),
+            _ => (Exam::Upright, None),
+        }
+    }
+
     /// Target sparsity now, 0 to 1.
     pub(crate) fn target(&self) -> f64 {
         match self.leg {
             Some(Leg::Gradual) => self.schedule.at(self.t),
             Some(Leg::Dense) => 0.0,
             Some(Leg::Bend) if !self.cut_done => 0.0,
-            Some(Leg::Exchange | Leg::Flicker | Leg::Bend) => self.config.sparsity / 100.0,
+            Some(Leg::Exchange | Leg::Flicker | Leg::Bend | Leg::Tune) => {
+                self.config.sparsity / 100.0
+            }
             _ => 1.0 - self.kept() as f64 / self.size().max(1) as f64,
         }
     }

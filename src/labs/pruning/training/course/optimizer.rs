@@ -1,8 +1,8 @@
 //! An optimizer step of a course: what takes part, the update, and what presses.
 
 use super::{Course, Leg, Profile};
-use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
+use crate::core::{Result, num};
 use crate::labs::pruning::config::{Fade, Granularity, Method, Switching};
 use crate::labs::pruning::criteria::regularise::{annealed, hyper_sparse};
 use crate::labs::pruning::network::{DECAY, MOMENTUM, falling};
@@ -16,11 +16,16 @@ impl Course {
     }
 
     /// Part of an optimizer step; whether it is done.
-    pub(super) fn train(&mut self) -> bool {
+    pub(super) fn train(&mut self) -> Result<bool> {
         let t = self.t;
+        if self.leg == Some(Leg::Surgery) {
+            let done = self.operate()?;
+            self.t += u64::from(done);
+            return Ok(done);
+        }
         if self.leg == Some(Leg::Bend) && !self.cut_done && self.push.is_none() {
             self.push = Some(self.pressure());
-            return false;
+            return Ok(false);
         }
         if self.leg == Some(Leg::Flicker) {
             self.flicker();
@@ -44,21 +49,30 @@ impl Course {
                 *s -= f64::from(*w) * f64::from(*g);
             }
         }
+        self.help(&x, &y);
         if self.exchange_due() {
             self.exchange();
+        } else if self.leg == Some(Leg::Masks) {
+            self.tune_masks();
+        } else if self.compands() {
+            self.update_companded();
         } else {
             self.update();
         }
         self.push = None;
         self.t += 1;
-        true
+        Ok(true)
     }
 
     /// The optimizer's rule on the weights that take part.
     pub(super) fn update(&mut self) {
         let rate = self.rate() as f32;
         let share = self.share() as f32;
+        let half = self.leg == Some(Leg::Half);
         for (i, w) in self.net.params_mut().iter_mut().enumerate() {
+            if half && self.open[i] == 0.0 {
+                continue;
+            }
             let v = &mut self.velocity[i];
             let extra = self.push.as_ref().map_or(0.0, |p| p[i]);
             let g = (self.grad[i] + extra) + DECAY * *w;

@@ -1,18 +1,22 @@
 //! Scores that need the network and images, not the weights alone: found in short steps, handed to
 //! the planner as integer keys in their order.
 
-use super::config::Method;
-use super::criteria::at_init::{Net, PerWeight, join};
-use super::criteria::wanda::contribution;
-use super::mask::Mask;
-use super::network;
-use super::plan::{Known, Rule};
-use super::select::{count_rule, prune_by_magnitude};
-use super::systems::n_of_m::{block_means, block_places};
+mod saap;
+
 use crate::core::digits::PIXELS;
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::num;
+use crate::core::rng::{Stream, StreamId};
 use crate::core::stats::ascending;
+use crate::labs::pruning::config::Method;
+use crate::labs::pruning::criteria::at_init::{Net, PerWeight, join};
+use crate::labs::pruning::criteria::wanda::contribution;
+use crate::labs::pruning::kinds::Choosing;
+use crate::labs::pruning::mask::Mask;
+use crate::labs::pruning::network;
+use crate::labs::pruning::plan::{Known, Rule};
+use crate::labs::pruning::select::{count_rule, prune_by_magnitude};
+use crate::labs::pruning::systems::n_of_m::{block_means, block_places};
 use std::sync::Arc;
 
 /// Training images that scores are computed on.
@@ -49,6 +53,20 @@ pub struct Distortion {
     pub change: Vec<Vec<f64>>,
 }
 
+/// Images in a batch of SAAP.
+const SAAP_BATCH: usize = 32;
+
+/// Key of a draw without replacement: ordered by it, weights come as draws with probabilities
+/// proportional to `weight` bring them (the first draw last). `luck` is uniform.
+fn drawn(weight: f64, luck: f64) -> f64 {
+    if weight > 0.0 {
+        // The waiting time of an exponential clock of this rate, the longest first.
+        num::ln(1.0 - luck).min(-f64::MIN_POSITIVE) / weight
+    } else {
+        f64::MIN
+    }
+}
+
 enum Stage {
     /// Next image of a sum over images; the pass of those methods that need two.
     Images {
@@ -80,6 +98,8 @@ pub(super) struct Scorer {
     sums: PerWeight,
     /// Mean squares, for scores that need a spread.
     squares: PerWeight,
+    /// Importances of all units, vector-wise and element-wise, by batch.
+    batches: Vec<[Vec<f64>; 2]>,
     keys: Vec<Vec<u32>>,
     distortion: Distortion,
     work: Workspace,
@@ -89,12 +109,17 @@ impl Scorer {
     /// A scorer, for methods that need one.
     pub(super) fn new(mlp: &Arc<Mlp>, rule: &Rule) -> Option<Self> {
         let stage = match rule.method {
-            Method::Wanda | Method::Contribution | Method::Obd | Method::Snip | Method::Grasp => {
-                Stage::Images {
-                    next: 0,
-                    second: None,
-                }
-            }
+            Method::Wanda
+            | Method::Contribution
+            | Method::Obd
+            | Method::Snr
+            | Method::Saap
+            | Method::Sketch
+            | Method::Snip
+            | Method::Grasp => Stage::Images {
+                next: 0,
+                second: None,
+            },
             Method::SynFlow => Stage::Rounds {
                 next: 1,
                 left: (0..mlp.layers())
@@ -132,6 +157,7 @@ impl Scorer {
                 grid: (0..=GRID).map(|j| j as f64 / GRID as f64).collect(),
                 change: vec![Vec::new(); mlp.layers()],
             },
+            batches: Vec::new(),
             rule: rule.clone(),
             mlp: mlp.clone(),
             net,
@@ -201,7 +227,7 @@ impl Scorer {
             let label = [usize::from(train.labels[i])];
             let share = 1.0 / CALIBRATION as f64;
             match self.rule.method {
-                Method::Wanda => {
+                Method::Wanda | Method::Sketch => {
                     let inputs = self.net.inputs(&x);
                     for (sums, a) in self.sums.iter_mut().zip(&inputs) {
                         // Only the first row is used: every row has the same inputs.
@@ -220,9 +246,17 @@ impl Scorer {
                         }
                     }
                 }
-                Method::Obd => {
+                Method::Obd | Method::Snr => {
                     let g = self.net.gradient(&x, &label);
                     join(&mut self.sums, &g, |s, g| s + g * g * share);
+                }
+                Method::Saap => {
+                    let g = self.net.gradient(&x, &label);
+                    join(&mut self.sums, &g, |s, g| s + g);
+                    join(&mut self.squares, &g, |s, g| s + g * g);
+                    if (i + 1).is_multiple_of(SAAP_BATCH) {
+                        self.batch();
+                    }
                 }
                 Method::Grasp => {
                     let g = self.net.over_samples(&x, &label, TEMPERATURE, gradient);
@@ -239,6 +273,10 @@ impl Scorer {
     /// Turns the sums into scores.
     fn scored(&mut self) -> Known {
         let method = self.rule.method;
+        if method == Method::Saap {
+            return self.rows();
+        }
+        let mut luck = Stream::new(self.rule.seed, StreamId::Policy);
         for (l, keys) in self.keys.iter_mut().enumerate() {
             let (w, sums) = (&self.net.weights[l], &self.sums[l]);
             let cols = self.net.dims[l].max(1);
@@ -251,6 +289,16 @@ impl Scorer {
                         sums[i] + self.rule.spread * spread
                     }
                     Method::Obd => 0.5 * sums[i] * w[i] * w[i],
+                    // |μ| / σ squared, σ² = 1 / (F + λ).
+                    Method::Snr => w[i] * w[i] * (sums[i] + self.rule.damping),
+                    Method::Sketch => match self.rule.choosing {
+                        Choosing::Top => w[i] * w[i] * sums[i % cols],
+                        Choosing::Free => w[i] * w[i],
+                        Choosing::Drawn => {
+                            let weight = (w[i] * w[i] * sums[i % cols]).sqrt();
+                            drawn(weight, luck.uniform())
+                        }
+                    },
                     Method::Grasp => w[i] * sums[i],
                     _ => (w[i] * sums[i]).abs(),
                 };
@@ -375,122 +423,4 @@ pub(super) fn known(mlp: &Arc<Mlp>, rule: &Rule) -> Known {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::rng::{Stream, StreamId};
-    use crate::labs::pruning::select::prune_by_score;
-
-    fn net() -> Arc<Mlp> {
-        let mut stream = Stream::new(3, StreamId::Weights);
-        Arc::new(Mlp::new(&[64, 6, 5, 10], &mut stream).unwrap())
-    }
-
-    fn rule(method: Method, rounds: usize) -> Rule {
-        let config = crate::labs::pruning::Config {
-            method,
-            rounds: rounds as u64,
-            ..Default::default()
-        };
-        Rule::of(&config)
-    }
-
-    fn keys(method: Method, rounds: usize) -> Vec<u32> {
-        let known = known(&net(), &rule(method, rounds));
-        known
-            .keys
-            .unwrap()
-            .iter()
-            .flat_map(|k| k.to_vec())
-            .collect()
-    }
-
-    fn wide() -> (Net, Vec<f64>, Vec<usize>) {
-        let mlp = net();
-        let wide = |v: &[f32]| v.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
-        let train = &network::data().0;
-        let labels = train.labels.iter().take(CALIBRATION);
-        let net = Net {
-            dims: mlp.sizes().to_vec(),
-            weights: (0..3).map(|l| wide(mlp.weights(l))).collect(),
-            biases: (0..3).map(|l| wide(mlp.biases(l))).collect(),
-        };
-        let x = wide(&train.x[..CALIBRATION * PIXELS]);
-        (net, x, labels.map(|&l| usize::from(l)).collect())
-    }
-
-    #[test]
-    fn keys_have_the_order_of_scores_of_both_signs() {
-        let scores = [-3.0, -1e-20, 0.0, 1e-30, 0.5, 2.0];
-        let keys = scores.map(score_key);
-        assert!(keys.is_sorted_by(|a, b| a < b), "{keys:?}");
-        assert_eq!(score_key(-0.0), score_key(0.0));
-        assert_eq!(key_score(score_key(0.25)), 0.25);
-        assert_eq!(key_score(score_key(-2.5)), -2.5);
-    }
-
-    /// Scores found image by image choose the weights that the reference forms choose.
-    #[test]
-    fn stepwise_scores_agree_with_those_of_all_images_at_once() {
-        let (net, x, y) = wide();
-        let fisher = |w: &PerWeight, f: &PerWeight| -> PerWeight {
-            let both = |(w, f): (&Vec<f64>, &Vec<f64>)| {
-                w.iter().zip(f).map(|(w, f)| 0.5 * f * w * w).collect()
-            };
-            w.iter().zip(f).map(both).collect()
-        };
-        for (method, want) in [
-            (Method::Snip, net.snip(&x, &y)),
-            (Method::Grasp, net.grasp(&x, &y)),
-            (Method::Obd, fisher(&net.weights, &net.fisher(&x, &y))),
-        ] {
-            let want: Vec<f64> = want.into_iter().flatten().collect();
-            let got: Vec<f64> = keys(method, 1).iter().map(|&k| f64::from(k)).collect();
-            let k = want.len() / 2;
-            let (a, b) = (
-                prune_by_score(&want, None, k),
-                prune_by_score(&got, None, k),
-            );
-            // Rounding to single precision may swap neighbours in the order.
-            assert!(a.hamming(&b) <= 2, "{method:?}: {} differ", a.hamming(&b));
-        }
-    }
-
-    #[test]
-    fn rounds_of_synflow_leave_what_the_reference_form_leaves() {
-        let (net, ..) = wide();
-        let rounds = 12;
-        let keys = known(&super::tests::net(), &rule(Method::SynFlow, rounds))
-            .keys
-            .unwrap();
-        let n: usize = keys.iter().map(|k| k.len()).sum();
-        let wanted = net.synflow_rounds(LAST_DENSITY, rounds);
-        for (r, want) in wanted.iter().enumerate().take(rounds - 1) {
-            let gone = n - want.iter().sum::<usize>();
-            let kept = |k: &Arc<[u32]>| k.iter().filter(|&&key| key as usize >= gone).count();
-            let got: Vec<usize> = keys.iter().map(kept).collect();
-            assert_eq!(&got, want, "round {}", r + 1);
-        }
-        let mut places: Vec<u32> = keys.iter().flat_map(|k| k.to_vec()).collect();
-        places.sort_unstable();
-        assert!(
-            places.iter().enumerate().all(|(i, &p)| i == p as usize),
-            "every place once"
-        );
-    }
-
-    #[test]
-    fn distortion_grows_from_zero_and_units_go_whole() {
-        let d = known(&net(), &rule(Method::JointDp, 1)).distortion.unwrap();
-        for change in &d.change {
-            assert_eq!((change.len(), change[0]), (GRID + 1, 0.0));
-            assert!(change[GRID] > change[4], "{change:?}");
-        }
-        let units = keys(Method::Units, 1);
-        assert!(
-            units[..64 * 6]
-                .chunks(64)
-                .all(|row| row.iter().all(|k| *k == row[0]))
-        );
-        assert_ne!(units[0], units[64], "rows differ");
-    }
-}
+mod tests;

@@ -1,0 +1,96 @@
+//! Selection and masks over 16.8 million weights, products with pruned matrices, and checkpoints.
+//! `scripts/compare_pruning.py` times the same work in NumPy (and PyTorch, where it is installed) in
+//! the same run: compare the ratios, not the absolute figures.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use schedlab::core::rng::{Stream, StreamId};
+use schedlab::labs::pruning::header::{Strictness, length_of, parse};
+use schedlab::labs::pruning::mask::Mask;
+use schedlab::labs::pruning::select::{MAGNITUDE_BITS, count_rule, masks, radix_select};
+use schedlab::labs::pruning::sparse::Formats;
+use schedlab::labs::pruning::systems::n_of_m::mask_of_weights;
+use std::hint::black_box;
+
+/// 4096 × 4096.
+const WEIGHTS: usize = 1 << 24;
+const SIDE: usize = 1 << 12;
+
+fn weights(n: usize) -> Vec<f32> {
+    let mut stream = Stream::new(1, StreamId::Test);
+    (0..n).map(|_| stream.normal_f32()).collect()
+}
+
+/// Global magnitude at 90 %: the exact threshold, and the masks with it.
+fn global(c: &mut Criterion) {
+    let values = weights(WEIGHTS);
+    let words: &[u32] = bytemuck::cast_slice(&values);
+    let k = count_rule(0.9, WEIGHTS) as u64;
+    let mut group = c.benchmark_group("pruning 16.8 M");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(WEIGHTS as u64));
+    group.bench_function("read", |b| {
+        b.iter(|| black_box(words).iter().fold(0_u32, |a, w| a ^ w));
+    });
+    group.bench_function("threshold", |b| {
+        b.iter(|| radix_select(&[black_box(words)], MAGNITUDE_BITS, k).key);
+    });
+    group.bench_function("threshold and mask", |b| {
+        b.iter(|| {
+            let cut = radix_select(&[black_box(words)], MAGNITUDE_BITS, k);
+            masks(&[words], MAGNITUDE_BITS, &cut)[0].kept(0)
+        });
+    });
+    group.bench_function("2 of 4", |b| {
+        b.iter(|| mask_of_weights(black_box(&values), SIDE, 2, 4).kept(0));
+    });
+    group.finish();
+}
+
+/// One product with a 2048 × 2048 matrix that keeps a tenth of its weights.
+fn products(c: &mut Criterion) {
+    const N: usize = 2048;
+    let values = weights(N * N);
+    let mut stream = Stream::new(2, StreamId::Test);
+    let kept: Vec<bool> = (0..N * N).map(|_| stream.uniform() < 0.1).collect();
+    let mask = Mask::from_fn(N * N, |i| kept[i]);
+    let mut formats = Formats::of(&values, &mask, [N, N], false);
+    formats.finish();
+    let x = weights(N);
+    let mut y = vec![0.0; N];
+    let mut group = c.benchmark_group("product 2048, 10 %");
+    group.bench_function("dense", |b| b.iter(|| formats.dense.times(&x, &mut y)));
+    group.bench_function("csr", |b| b.iter(|| formats.csr.times(&x, &mut y)));
+    group.bench_function("bitmap", |b| b.iter(|| formats.bitmap.times(&x, &mut y)));
+    group.finish();
+}
+
+/// The header of a file with 20,000 tensors.
+fn header(c: &mut Criterion) {
+    const TENSORS: usize = 20_000;
+    let entry = |i: usize| {
+        format!(
+            "\"model.layers.{i}.weight\":{{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[{},{}]}}",
+            16 * i,
+            16 * (i + 1)
+        )
+    };
+    let entries: Vec<String> = (0..TENSORS).map(entry).collect();
+    let text = format!("{{{}}}", entries.join(","));
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(text.as_bytes());
+    bytes.resize(bytes.len() + 16 * TENSORS, 0);
+    let total = bytes.len() as u64;
+    let mut group = c.benchmark_group("safetensors");
+    group.bench_function("header of 20,000 tensors", |b| {
+        b.iter(|| {
+            let start = black_box(&bytes);
+            let length = length_of("a", start, total).map_or(0, |l| l as usize);
+            let header = parse("a", &start[..8 + length], total, Strictness::Ours);
+            header.map_or(0, |h| h.entries.len())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, global, products, header);
+criterion_main!(benches);

@@ -1,0 +1,225 @@
+//! Laws of what follows a dense training: repair, tuning, a second task.
+
+use super::super::config::{Config, Method, Regime};
+use super::super::kinds::{Aid, Pattern, Surgery, Transfer};
+use super::super::results::Run;
+use super::*;
+use crate::core::finish;
+use crate::core::mlp::Mlp;
+use crate::labs::LabRun as _;
+
+fn small(regime: Regime) -> Config {
+    Config {
+        regime,
+        hidden1: 12,
+        hidden2: 12,
+        train_steps: 60,
+        tune_steps: 30,
+        sparsity: 50.0,
+        ..Config::default()
+    }
+}
+
+fn film(config: &Config) -> Run {
+    finish(&mut Filming::new(config).unwrap()).unwrap()
+}
+
+fn course(config: &Config) -> Course {
+    let mut course = Course::new(config).unwrap();
+    while course.advance().unwrap() != Event::Done {}
+    course
+}
+
+/// The network at the end of the first stretch.
+fn after_first(config: &Config) -> Mlp {
+    let mut course = Course::new(config).unwrap();
+    loop {
+        if course.advance().unwrap() == (Event::Look { last: true }) {
+            return course.network().clone();
+        }
+    }
+}
+
+#[test]
+fn every_row_loses_its_share_and_every_group_its_pattern() {
+    for surgery in [Surgery::Surgeon, Surgery::Wanda, Surgery::Magnitude] {
+        let config = Config {
+            surgery,
+            ..small(Regime::Surgery)
+        };
+        let done = course(&config);
+        for (l, cols) in [64_usize, 12, 12].into_iter().enumerate() {
+            let mask = done.mask(l);
+            for r in 0..mask.len() / cols {
+                let kept = (0..cols).filter(|c| mask.kept(r * cols + c)).count();
+                assert_eq!(kept, cols - cols / 2, "{surgery:?} layer {l} row {r}");
+            }
+        }
+    }
+    for surgery in Surgery::ALL {
+        let config = Config {
+            surgery,
+            pattern: Pattern::Groups,
+            ..small(Regime::Surgery)
+        };
+        let done = course(&config);
+        for (l, cols) in [64_usize, 12, 12].into_iter().enumerate() {
+            let mask = done.mask(l);
+            for group in 0..mask.len() / 4 {
+                let kept = (0..4).filter(|c| mask.kept(group * 4 + c)).count();
+                assert_eq!(kept, 2, "{surgery:?} layer {l} of {cols}, group {group}");
+            }
+        }
+    }
+}
+
+#[test]
+fn repairs_lower_the_error_of_the_outputs() {
+    let error = |surgery| {
+        let config = Config {
+            surgery,
+            sparsity: 70.0,
+            ..small(Regime::Surgery)
+        };
+        let run = film(&config);
+        let film = run.results().film.clone().unwrap();
+        assert_eq!(film.errors.len(), 3);
+        assert!(run.charts().iter().any(|c| c.id == "output_error"));
+        // Later layers see other inputs: the first one is the fair comparison.
+        film.errors[0]
+    };
+    let [gpt, surgeon, wanda, magnitude] = Surgery::ALL.map(error);
+    assert!(surgeon < wanda && gpt < wanda, "{surgeon} {gpt} {wanda}");
+    assert!(wanda < magnitude, "{wanda} {magnitude}");
+}
+
+#[test]
+fn a_repair_changes_no_weight_of_the_layers_before_and_nothing_without_a_cut() {
+    let config = Config {
+        surgery: Surgery::Surgeon,
+        sparsity: 0.0,
+        ..small(Regime::Surgery)
+    };
+    let (dense, repaired) = (after_first(&config), course(&config));
+    for (a, b) in dense.params().iter().zip(repaired.network().params()) {
+        assert_eq!(a, b);
+    }
+}
+
+#[test]
+fn one_cut_and_tuning_ends_at_its_sparsity_with_every_help() {
+    let mut ends = Vec::new();
+    for aid in Aid::ALL {
+        let config = Config {
+            aid,
+            sparsity: 80.0,
+            ..small(Regime::Tune)
+        };
+        let run = film(&config);
+        let r = run.results();
+        let n = r.total as usize;
+        let want = super::super::select::count_rule(0.8, n) as u64;
+        assert_eq!(r.points.last().unwrap().pruned, want, "{aid:?}");
+        assert_eq!(r.points[0].pruned, 0, "{aid:?}");
+        let net = r.net.clone().unwrap();
+        assert!(
+            net.params().iter().all(|w| w.is_finite()),
+            "{aid:?} diverges"
+        );
+        let film = r.film.as_ref().unwrap();
+        assert_eq!(film.classes.len(), 2, "{aid:?}: before and after");
+        assert!(film.frames.iter().all(|f| f.second.is_some()), "{aid:?}");
+        assert!(run.charts().iter().any(|c| c.id == "classes"), "{aid:?}");
+        ends.push(net);
+    }
+    for (i, net) in ends.iter().enumerate().skip(1) {
+        assert_ne!(**net, *ends[0], "{:?} does something", Aid::ALL[i]);
+    }
+}
+
+#[test]
+fn companded_weights_are_bounded() {
+    let config = Config {
+        aid: Aid::Compander,
+        slope: 8.0,
+        rate: 1.0,
+        ..small(Regime::Gradual)
+    };
+    let done = course(&config);
+    for l in 0..3 {
+        let top = done
+            .network()
+            .weights(l)
+            .iter()
+            .fold(0.0_f32, |m, w| m.max(w.abs()));
+        assert!(f64::from(top) <= std::f64::consts::FRAC_PI_2, "{top}");
+    }
+}
+
+#[test]
+fn a_learnt_mask_changes_no_weight() {
+    let config = Config {
+        transfer: Transfer::Mask,
+        tune_steps: 100,
+        rate: 1.0,
+        ..small(Regime::Transfer)
+    };
+    let (before, after) = (after_first(&config), course(&config));
+    assert_eq!(before.params(), after.shadow().params());
+    assert!(after.kept() < after.size(), "some weights are left out");
+}
+
+#[test]
+fn frozen_weights_stay_and_open_ones_grow_from_zero() {
+    let config = Config {
+        transfer: Transfer::Half,
+        ..small(Regime::Transfer)
+    };
+    let (before, after) = (after_first(&config), course(&config));
+    let (mut same, mut moved) = (0, 0);
+    for l in 0..3 {
+        let mask = after.mask(l);
+        for (i, (a, b)) in before
+            .weights(l)
+            .iter()
+            .zip(after.network().weights(l))
+            .enumerate()
+        {
+            if mask.kept(i) {
+                moved += usize::from(a != b);
+            } else {
+                assert_eq!(a, b, "layer {l} weight {i} is frozen");
+                same += 1;
+            }
+        }
+    }
+    assert!(same > 300 && moved > 300, "{same} {moved}");
+    let open = Config {
+        transfer: Transfer::Open,
+        examples: 100,
+        ..config
+    };
+    let (before, after) = (after_first(&open), course(&open));
+    let zeros = |net: &Mlp| net.weights(1).iter().filter(|w| **w == 0.0).count();
+    assert!(zeros(&before) > 20, "{}", zeros(&before));
+    assert!(
+        zeros(after.network()) < zeros(&before) / 4,
+        "new weights live"
+    );
+    assert_eq!(after.kept(), after.size());
+}
+
+#[test]
+fn a_second_task_is_judged_beside_the_first() {
+    let run = film(&small(Regime::Transfer));
+    let frames = &run.results().film.as_ref().unwrap().frames;
+    assert!(frames.iter().all(|f| f.second.is_some()));
+    let first_done = frames.iter().rposition(|f| f.step <= 60).unwrap();
+    let (new, old) = (
+        run.results().points[first_done].judged.unwrap(),
+        frames[first_done].second.unwrap(),
+    );
+    assert!(old.accuracy() > new.accuracy() + 0.2, "{old:?} {new:?}");
+    assert!(run.metrics().iter().any(|m| m.id == "first_task_percent"));
+    assert_eq!(run.results().config.method, Method::Magnitude);
+}
