@@ -444,6 +444,19 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
         "{}",
         stdout(&done)
     );
+    let own = schedlab(&[
+        "prune",
+        "--in",
+        &input,
+        "--out",
+        &text(&folder.path("own.safetensors")),
+        "--sparsity",
+        "0.5",
+        "--rate",
+        "up=0",
+    ]);
+    assert_eq!(code(&own), 0, "{}", stderr(&own));
+    assert!(stdout(&own).contains("0.00 % pruned"), "{}", stdout(&own));
     let pruned = read_bytes(Path::new(out));
     let (old, new) = (
         safetensors::SafeTensors::deserialize(&bytes).expect("sound"),

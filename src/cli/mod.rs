@@ -213,6 +213,10 @@ struct PruneArgs {
     /// Seed of random masks
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// A sparsity of their own for tensors with this in their name, PART=SHARE; the first that fits
+    /// counts; may be repeated. Magnitude inside each tensor
+    #[arg(long, value_name = "PART=SHARE")]
+    rate: Vec<String>,
     /// Only tensors with this in their name; may be repeated
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,

@@ -139,7 +139,32 @@ fn request(args: &PruneArgs) -> Result<Request> {
             "above 0, in GiB",
         ));
     }
+    let mut rates = Vec::new();
+    for text in &args.rate {
+        let parts = text.split_once('=');
+        let rate = parts.and_then(|(part, rate)| Some((part, rate.parse::<f64>().ok()?)));
+        match rate {
+            Some((part, rate)) if (0.0..=1.0).contains(&rate) && !part.is_empty() => {
+                rates.push((part.to_owned(), rate));
+            }
+            _ => {
+                return Err(Error::out_of_range(
+                    "rate",
+                    text,
+                    "PART=SHARE, a part of a name and a share from 0 to 1",
+                ));
+            }
+        }
+    }
+    if !rates.is_empty() {
+        if config.method != Method::Magnitude {
+            let problem = "goes with --method magnitude alone";
+            return Err(Error::malformed("--rate", problem));
+        }
+        config.method = Method::Manual;
+    }
     Ok(Request {
+        rates,
         sparsity,
         only: args.only.clone(),
         exclude: args.exclude.clone(),

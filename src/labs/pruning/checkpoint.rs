@@ -177,7 +177,6 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Checkpoint> {
     };
     if let Some(words) = checkpoint.metadata.get(LEFT_OUT) {
         checkpoint.remarks.insert(0, words.clone());
-        checkpoint.raw = Arc::from([]);
     }
     for t in &checkpoint.tensors {
         if t.nan > 0 {

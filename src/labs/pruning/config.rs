@@ -96,7 +96,7 @@ impl Method {
     pub fn from_weights(self) -> bool {
         matches!(
             self,
-            Self::Magnitude | Self::Random | Self::Lamp | Self::Erk | Self::NOfM
+            Self::Magnitude | Self::Random | Self::Lamp | Self::Erk | Self::NOfM | Self::Manual
         )
     }
 
@@ -139,11 +139,13 @@ pub enum Regime {
     Tune,
     /// After training on the digits, the same network on the digits turned over their diagonal.
     Transfer,
+    /// After a dense training every image chooses its own hidden units.
+    Dynamic,
 }
 
 impl Regime {
     /// All regimes in the order of the menu.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Cut,
         Self::Gradual,
         Self::Exchange,
@@ -154,6 +156,7 @@ impl Regime {
         Self::Surgery,
         Self::Tune,
         Self::Transfer,
+        Self::Dynamic,
     ];
 }
 
@@ -372,6 +375,14 @@ pub struct Config {
     pub pattern: Pattern,
     /// Columns whose weights are chosen together there.
     pub columns: u64,
+    /// Share of the budget of a low-rank form that goes to its directions, in per cent.
+    pub directions: f64,
+    /// Share of the activation that an image's own units make up, in per cent.
+    pub mass: f64,
+    /// Whether the unit that crosses that share is kept.
+    pub crossing: bool,
+    /// Sparsities of tensors of an opened file that are not the common one, in per cent.
+    pub own_rates: Vec<(String, f64)>,
     /// What helps the training to become sparse.
     pub aid: Aid,
     /// How far uphill the gradient is taken.
@@ -442,6 +453,10 @@ impl Default for Config {
             surgery: Surgery::SparseGpt,
             pattern: Pattern::Free,
             columns: 128,
+            directions: 50.0,
+            mass: 80.0,
+            crossing: true,
+            own_rates: Vec::new(),
             aid: Aid::Plain,
             radius: 0.3,
             strength: 0.1,
@@ -474,10 +489,25 @@ impl Config {
         rates
     }
 
+    /// Sparsity of a tensor of an opened file, in per cent.
+    pub fn rate_of(&self, name: &str) -> f64 {
+        let own = self.own_rates.iter().find(|(tensor, _)| tensor == name);
+        own.map_or(self.sparsity, |(_, rate)| *rate)
+    }
+
+    /// Gives a tensor of an opened file a sparsity of its own, in per cent.
+    pub fn set_rate(&mut self, name: &str, rate: f64) {
+        self.own_rates.retain(|(tensor, _)| tensor != name);
+        if rate != self.sparsity {
+            self.own_rates.push((name.to_owned(), rate));
+        }
+    }
+
     /// Sparsity of the whole network, in per cent: that of the config, or what one's own rates come
     /// to, counted in weights.
     pub fn total_sparsity(&self) -> f64 {
-        if self.regime != Regime::Cut || self.method != Method::Manual {
+        let by_hand = self.regime == Regime::Cut && self.method == Method::Manual;
+        if !by_hand || self.source == Source::Imported {
             return self.sparsity;
         }
         let sizes = self.sizes();
@@ -528,7 +558,12 @@ impl Config {
                     Surgery::Surgeon => "optimal brain surgeon",
                     Surgery::Wanda => "Wanda by row",
                     Surgery::Magnitude => "magnitude by row",
+                    Surgery::LowRank if self.directions == 100.0 => "low rank",
+                    Surgery::LowRank => "low rank with columns",
                 };
+                if self.surgery == Surgery::LowRank {
+                    return format!("{how}, {} % fewer numbers", self.sparsity);
+                }
                 if self.pattern == Pattern::Groups {
                     return format!("{how}, {}:{}", self.keep_n, self.group_m);
                 }
@@ -538,6 +573,9 @@ impl Config {
                 let cut = self.cut_words();
                 let cut = cut.split(", ").next().unwrap_or("").to_owned();
                 format!("{cut} and fine-tuning{}", self.aid_words())
+            }
+            Regime::Dynamic => {
+                return format!("units by image, {} % of the activation", self.mass);
             }
             Regime::Transfer => match self.transfer {
                 Transfer::Mask => return "mask tuning, weights stay".to_owned(),
@@ -578,6 +616,10 @@ impl Config {
             Method::JointDp => "joint DP".to_owned(),
             Method::Contribution => "relative contribution".to_owned(),
             Method::Block => format!("blocks {} × {}", self.block_rows, self.block_cols),
+            Method::Manual if self.source == Source::Imported => {
+                let own = self.own_rates.len();
+                return format!("own rates ({own} of one's own), {} % else", self.sparsity);
+            }
             Method::Manual => {
                 let rates: Vec<String> = self.rates().iter().map(f64::to_string).collect();
                 return format!("own rates {} %", rates.join(" / "));

@@ -15,11 +15,19 @@ pub enum Surgery {
     Wanda,
     /// |w| inside each row; nothing is made up for.
     Magnitude,
+    /// Few directions and few dense columns instead of all weights (LOST).
+    LowRank,
 }
 
 impl Surgery {
     /// All of them in the order of the menu.
-    pub const ALL: [Self; 4] = [Self::SparseGpt, Self::Surgeon, Self::Wanda, Self::Magnitude];
+    pub const ALL: [Self; 5] = [
+        Self::SparseGpt,
+        Self::Surgeon,
+        Self::Wanda,
+        Self::Magnitude,
+        Self::LowRank,
+    ];
 }
 
 /// Which weights of a row may go together.

@@ -14,8 +14,9 @@ fn trained(c: &Config) -> bool {
 /// Whether the sparsity is a free number.
 fn not_grouped(c: &Config) -> bool {
     match c.regime {
-        Regime::Cut => !matches!(c.method, Method::NOfM | Method::Manual),
-        Regime::Surgery => c.pattern == Pattern::Free,
+        Regime::Cut => c.method != Method::NOfM && !by_hand(c),
+        Regime::Surgery => c.pattern == Pattern::Free || c.surgery == Surgery::LowRank,
+        Regime::Dynamic => false,
         Regime::Transfer => matches!(c.transfer, Transfer::Open | Transfer::Shut),
         _ => true,
     }
@@ -24,13 +25,13 @@ fn not_grouped(c: &Config) -> bool {
 fn grouped(c: &Config) -> bool {
     match c.regime {
         Regime::Cut => c.method == Method::NOfM,
-        Regime::Surgery => c.pattern == Pattern::Groups,
+        Regime::Surgery => c.pattern == Pattern::Groups && c.surgery != Surgery::LowRank,
         _ => false,
     }
 }
 
 fn by_hand(c: &Config) -> bool {
-    c.regime == Regime::Cut && c.method == Method::Manual
+    c.regime == Regime::Cut && c.method == Method::Manual && trained(c)
 }
 
 fn in_blocks(c: &Config) -> bool {
@@ -85,7 +86,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.sparsity = v,
     )
     .unit("%")
-    .doc("Share of the prunable weights that go: k = s·n, rounded half to even, exactly k are set to 0. The headline numbers are those at this sparsity; after one cut the playhead sweeps all of them. While training it is the sparsity at the end.")
+    .doc("Share of the prunable weights that go: k = s·n, rounded half to even, exactly k are set to 0. With own rates on an opened file it is the rate of every tensor without one. The headline numbers are those at this sparsity; after one cut the playhead sweeps all of them. While training it is the sparsity at the end.")
     .group("Pruning")
     .when(not_grouped),
     Param::choice(
@@ -227,6 +228,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "layer by layer, calibrated",
             "one cut, fine-tuning",
             "second task",
+            "by image",
         ],
         |c: &Config| Regime::ALL.iter().position(|r| *r == c.regime).unwrap_or(0),
         |c, i| c.regime = Regime::ALL.get(i).copied().unwrap_or_default(),
@@ -386,6 +388,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "OBS: the whole row",
             "none, Wanda scores",
             "none, magnitudes",
+            "low rank with dense columns",
         ],
         |c: &Config| Surgery::ALL.iter().position(|s| *s == c.surgery).unwrap_or(0),
         |c, i| c.surgery = Surgery::ALL.get(i).copied().unwrap_or_default(),
@@ -408,7 +411,27 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .doc("Which weights of a row may go together: any, or all but N of every M neighbours.")
     .group("Pruning")
-    .when(|c| c.regime == Regime::Surgery),
+    .when(|c| c.regime == Regime::Surgery && c.surgery != Surgery::LowRank),
+    Param::float("directions", "Directions", [0.0, 100.0], |c: &Config| c.directions, |c, v| c.directions = v)
+        .unit("% of the numbers")
+        .doc("A layer may store 1 - sparsity of its numbers: this share of them goes to the directions of the low-rank form (at least one), the rest to whole columns of what it leaves.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Surgery && c.surgery == Surgery::LowRank),
+    Param::float("mass", "Share of the activation", [1.0, 100.0], |c: &Config| c.mass, |c, v| c.mass = v)
+        .unit("%")
+        .doc("In every hidden layer the largest activations of the image are kept until they make up this share of all; the other units are off for this image.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Dynamic),
+    Param::choice(
+        "crossing",
+        "Unit that crosses the share",
+        &["is kept", "goes, as published"],
+        |c: &Config| usize::from(!c.crossing),
+        |c, i| c.crossing = i == 0,
+    )
+    .doc("The published code drops the unit with which the sum passes the share: one dominant unit then leaves none.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Dynamic),
     Param::int("columns", "Block of columns", [1, 512], |c: &Config| c.columns, |c, v| c.columns = v)
         .doc("Columns whose weights are chosen together (B): all rows of a block share one threshold, and the choice sees the repairs of the blocks before. 128 is the published value.")
         .group("Pruning")

@@ -142,9 +142,9 @@ mod tests {
             .iter()
             .any(|r| r.contains("2 of its 4 tensors"));
         assert!(said, "{:?}", found.remarks);
-        assert!(
-            found.raw.is_empty(),
-            "a part is not saved as if it were the file"
+        assert_eq!(
+            *found.raw, *part,
+            "the part can be saved as a file of its own"
         );
     }
 

@@ -115,6 +115,21 @@ impl Rule {
         }
     }
 
+    /// The rule of a config for the layers of an opened file: rates of one's own are kept by name.
+    pub fn for_file(config: &Config, layers: &[Layer]) -> Self {
+        let mut rule = Self::of(config);
+        if config.method == Method::Manual {
+            let rates: Vec<f64> = layers.iter().map(|l| config.rate_of(&l.name)).collect();
+            let (mut gone, mut all) = (0, 0);
+            for (layer, rate) in layers.iter().zip(&rates) {
+                gone += count_rule(rate / 100.0, layer.values.len());
+                all += layer.values.len();
+            }
+            rule.own = Some((rates, 100.0 * gone as f64 / all.max(1) as f64));
+        }
+        rule
+    }
+
     fn global(&self) -> bool {
         match self.method {
             Method::Magnitude | Method::Random => self.granularity == Granularity::Global,

@@ -1,8 +1,10 @@
 //! The pruned checkpoint at a step of the sweep, as a file.
 
 use super::config::{Method, Source};
+use super::part::LEFT_OUT;
+use super::plan::Layer;
 use super::results::Results;
-use super::rewrite::{Request, Rewrite, network_as_safetensors, npy_of_safetensors};
+use super::rewrite::{Request, Rewrite, network_as_safetensors, npy_of_safetensors, read_header};
 use crate::core::{Error, Job, Result, Step};
 use crate::labs::Product;
 use std::sync::Arc;
@@ -18,7 +20,8 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
             job: Box::new(Ready(network_as_safetensors(net))),
         });
     }
-    if !r.config.method.from_weights() {
+    let by_hand = r.config.method == Method::Manual;
+    if !r.config.method.from_weights() || by_hand && r.config.source == Source::Trained {
         return pruned_here(r, step);
     }
     let mut request = Request::of(&r.config);
@@ -27,6 +30,13 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
     } else {
         request.sparsity = point.asked / 100.0;
     }
+    if by_hand {
+        let gone = |(layer, kept): (&Layer, &Vec<u64>)| {
+            let n = layer.values.len() as u64;
+            (layer.name.clone(), n - kept.get(step).copied().unwrap_or(n))
+        };
+        request.counts = r.layers.iter().zip(&r.plan.kept).map(gone).collect();
+    }
     let (file, raw) = match (&r.net, &r.config.file) {
         (Some(net), _) if r.config.source == Source::Trained => (
             "digits.safetensors".to_owned(),
@@ -34,7 +44,7 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
         ),
         (_, Some(_)) if r.raw.is_empty() => {
             return Err(Error::Unsupported(
-                "saving a file of which only a part is open, or an .npz; `schedlab prune` writes a .safetensors file whole".to_owned(),
+                "saving an .npz; `schedlab prune` writes .safetensors and .npy files".to_owned(),
             ));
         }
         (_, Some(key)) => (key.name.clone(), r.raw.clone()),
@@ -42,7 +52,14 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
     };
     let (stem, ending) = file.rsplit_once('.').unwrap_or((&file, "safetensors"));
     let npy = ending.eq_ignore_ascii_case("npy");
-    let name = format!("{stem}-pruned.{ending}");
+    // Of a file that is open in part, the open tensors make a file of their own.
+    let part =
+        !npy && read_header(&file, &mut &*raw).is_ok_and(|h| h.metadata.contains_key(LEFT_OUT));
+    let name = if part {
+        format!("{stem}-part-pruned.{ending}")
+    } else {
+        format!("{stem}-pruned.{ending}")
+    };
     let out = Vec::with_capacity(raw.len() + 1024);
     let work = Rewrite::new(&file, raw, out, None, request)?;
     Ok(Product {
@@ -159,5 +176,77 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A run of an opened file, and its file.
+    fn opened(name: &str, bytes: &[u8], config: &Config) -> (crate::labs::pruning::Run, Library) {
+        let key = DataKey::of(name, bytes);
+        let mut library = Library::default();
+        library.insert(key.clone(), sniff(name, bytes).unwrap());
+        let config = Config {
+            source: Source::Imported,
+            file: Some(key),
+            ..config.clone()
+        };
+        let run = finish(&mut *Pruning::start(&config, &library).unwrap()).unwrap();
+        (run, library)
+    }
+
+    fn two_tensors(free: &str) -> Vec<u8> {
+        let text = format!(
+            r#"{{"__metadata__":{{{free}}},"a.weight":{{"dtype":"F32","shape":[2,10],"data_offsets":[0,80]}},"b.weight":{{"dtype":"F32","shape":[4,5],"data_offsets":[80,160]}}}}"#
+        );
+        let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(text.as_bytes());
+        bytes.extend((1..=40_u8).flat_map(|i| f32::from(i).to_le_bytes()));
+        bytes
+    }
+
+    #[test]
+    fn own_rates_of_a_file_are_met_on_screen_and_in_the_saved_file() {
+        let mut config = Config {
+            method: Method::Manual,
+            sparsity: 50.0,
+            ..Config::default()
+        };
+        config.set_rate("b.weight", 20.0);
+        assert_eq!(config.rate_of("a.weight"), 50.0);
+        let (run, _) = opened("w.safetensors", &two_tensors(""), &config);
+        let r = run.results();
+        let kept: Vec<u64> = r.plan.kept.iter().map(|k| k[r.chosen]).collect();
+        assert_eq!(kept, [10, 16], "half of a, a fifth of b");
+        assert_eq!(r.points[r.chosen].asked, 35.0);
+        let mut product = run.product(35.0).unwrap();
+        assert_eq!(product.name, "w-pruned.safetensors");
+        let saved = finish(&mut *product.job).unwrap();
+        let (again, _) = opened("w.safetensors", &saved, &Config::default());
+        for (layer, kept) in again.results().layers.iter().zip(kept) {
+            let left = layer.values.iter().filter(|w| **w != 0.0).count() as u64;
+            assert_eq!(left, kept, "{}", layer.name);
+        }
+        config.set_rate("b.weight", 50.0);
+        assert!(
+            config.own_rates.is_empty(),
+            "the common rate needs no entry"
+        );
+        config.set_rate("b.weight", 200.0);
+        assert!(Pruning::check(&config).is_err());
+    }
+
+    #[test]
+    fn the_open_part_of_a_large_file_is_saved_as_one_of_its_own() {
+        let free = format!("\"{LEFT_OUT}\":\"a part of a file\"");
+        let config = Config {
+            sparsity: 50.0,
+            ..Config::default()
+        };
+        let (run, _) = opened("big.safetensors", &two_tensors(&free), &config);
+        let mut product = run.product(50.0).unwrap();
+        assert_eq!(product.name, "big-part-pruned.safetensors");
+        let saved = finish(&mut *product.job).unwrap();
+        let (again, _) = opened("p.safetensors", &saved, &config);
+        let remarks = &again.results().remarks;
+        assert!(remarks.iter().any(|r| r.contains("a part")), "{remarks:?}");
+        assert_eq!(again.results().layers.len(), 2);
     }
 }

@@ -559,7 +559,7 @@ fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
         )),
         (Method::Manual, _) => out.push(format!(
             "your rates, met at {:.2} % in all: k = {gone} of {n} in this layer",
-            r.config.total_sparsity()
+            r.points.get(r.chosen).map_or(f64::NAN, |p| p.asked)
         )),
         (Method::Snip, _) => out.push(format!(
             "score = |w g| at the start, g over {CALIBRATION} training images; k = {} of all layers",

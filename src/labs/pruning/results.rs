@@ -1,7 +1,7 @@
 //! Everything a run of the lab knows.
 
 use super::config::{Config, Regime};
-use super::kinds::Transfer;
+use super::kinds::{Surgery, Transfer};
 use super::measure::{Bytes, Effective, Overlap};
 use super::plan::{Layer, Plan};
 use super::tally::{Histogram, Strip};
@@ -99,6 +99,12 @@ pub enum Cell {
 impl Results {
     /// What the blank weights are, and what the dark ones are.
     pub fn words(&self) -> [&'static str; 2] {
+        if self.config.regime == Regime::Dynamic {
+            return ["off for this image", "on"];
+        }
+        if self.config.regime == Regime::Surgery && self.config.surgery == Surgery::LowRank {
+            return ["of low rank only", "in stored columns"];
+        }
         match (self.config.regime, self.config.transfer) {
             (Regime::Transfer, Transfer::Half) => ["frozen", "tuned"],
             (Regime::Transfer, Transfer::Mask) => ["left out", "kept"],

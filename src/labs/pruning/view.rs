@@ -52,7 +52,7 @@ impl LabView for Pruning {
         let body = body.with_max_y(body.bottom() - legend(run, stage.palette, body, ui));
         match run.results().config.source {
             Source::Trained => network(run, step, view, stage, body, narrow, ui),
-            Source::Imported => file(run, step, view, stage, body, narrow, ui),
+            Source::Imported => file(run, step, config, view, stage, body, narrow, ui),
         }
         let bottom = Rect::from_min_max(pos2(rect.left(), rect.bottom() - low), rect.max);
         let (left, right) = bottom.split_left_right_at_fraction(0.5);
@@ -392,6 +392,7 @@ fn dead_units(
 fn file(
     run: &Run,
     step: usize,
+    config: &mut Config,
     view: &mut View,
     stage: &mut Stage<'_>,
     body: Rect,
@@ -404,7 +405,15 @@ fn file(
     } else {
         body.split_left_right_at_fraction(0.55)
     };
-    strips::ui(run, step, view, stage, list.shrink2(vec2(0.0, 2.0)), ui);
+    strips::ui(
+        run,
+        step,
+        config,
+        view,
+        stage,
+        list.shrink2(vec2(0.0, 2.0)),
+        ui,
+    );
     let detail = if narrow {
         detail
     } else {

@@ -25,49 +25,92 @@ fn rotate(a: &mut [f64], b: &mut [f64], c: f64, s: f64) {
     }
 }
 
-/// Decomposes `d`, rows of `cols`.
-pub fn svd(d: &[f64], cols: usize) -> Svd {
-    let cols = cols.max(1);
-    let rows = d.len() / cols;
-    let mut u: Vec<Vec<f64>> = (0..cols)
-        .map(|c| (0..rows).map(|r| d[r * cols + c]).collect())
-        .collect();
-    let unit = |c: usize| (0..cols).map(|k| f64::from(u8::from(k == c))).collect();
-    let mut v: Vec<Vec<f64>> = (0..cols).map(unit).collect();
-    for _sweep in 0..60 {
-        let mut turned = false;
-        for i in 0..cols {
-            for j in i + 1..cols {
-                let (a, b, g) = (dot(&u[i], &u[i]), dot(&u[j], &u[j]), dot(&u[i], &u[j]));
-                if g == 0.0 || g.abs() <= 1e-15 * (a * b).sqrt() {
-                    continue;
-                }
-                turned = true;
-                let z = (b - a) / (2.0 * g);
-                let sign = if z < 0.0 { -1.0 } else { 1.0 };
-                let t = sign / (z.abs() + (1.0 + z * z).sqrt());
-                let c = 1.0 / (1.0 + t * t).sqrt();
-                for m in [&mut u, &mut v] {
-                    let (head, tail) = m.split_at_mut(j);
-                    rotate(&mut head[i], &mut tail[0], c, c * t);
-                }
+/// Most sweeps over all pairs of columns.
+const SWEEPS: usize = 60;
+
+/// A decomposition under way.
+#[derive(Debug, Clone)]
+pub struct Rotations {
+    rows: usize,
+    u: Vec<Vec<f64>>,
+    v: Vec<Vec<f64>>,
+    sweep: usize,
+    next: usize,
+    turned: bool,
+}
+
+impl Rotations {
+    /// Nothing done yet on `d`, rows of `cols`.
+    pub fn new(d: &[f64], cols: usize) -> Self {
+        let cols = cols.max(1);
+        let rows = d.len() / cols;
+        let column = |c: usize| (0..rows).map(|r| d[r * cols + c]).collect();
+        let unit = |c: usize| (0..cols).map(|k| f64::from(u8::from(k == c))).collect();
+        Self {
+            u: (0..cols).map(column).collect(),
+            v: (0..cols).map(unit).collect(),
+            sweep: 0,
+            next: 0,
+            turned: false,
+            rows,
+        }
+    }
+
+    /// Turns one column against all after it; whether the columns are orthogonal.
+    pub fn step(&mut self) -> bool {
+        let (i, cols) = (self.next, self.u.len());
+        if self.sweep == SWEEPS {
+            return true;
+        }
+        let (u, v) = (&mut self.u, &mut self.v);
+        for j in i + 1..cols {
+            let (a, b, g) = (dot(&u[i], &u[i]), dot(&u[j], &u[j]), dot(&u[i], &u[j]));
+            if g == 0.0 || g.abs() <= 1e-15 * (a * b).sqrt() {
+                continue;
+            }
+            self.turned = true;
+            let z = (b - a) / (2.0 * g);
+            let sign = if z < 0.0 { -1.0 } else { 1.0 };
+            let t = sign / (z.abs() + (1.0 + z * z).sqrt());
+            let c = 1.0 / (1.0 + t * t).sqrt();
+            for m in [&mut *u, &mut *v] {
+                let (head, tail) = m.split_at_mut(j);
+                rotate(&mut head[i], &mut tail[0], c, c * t);
             }
         }
-        if !turned {
-            break;
+        self.next += 1;
+        if self.next < cols {
+            return false;
+        }
+        let done = !self.turned;
+        (self.next, self.turned) = (0, false);
+        self.sweep += 1;
+        done
+    }
+
+    /// The decomposition, once the columns are orthogonal.
+    pub fn finish(self) -> Svd {
+        let Self { rows, u, v, .. } = self;
+        let cols = u.len();
+        let norms: Vec<f64> = u.iter().map(|c| dot(c, c).sqrt()).collect();
+        let mut order: Vec<(f64, usize)> = descending(&norms)
+            .into_iter()
+            .map(|i| (norms[i], i))
+            .collect();
+        order.truncate(rows.min(cols));
+        Svd {
+            values: order.iter().map(|o| o.0).collect(),
+            scaled: order.iter().map(|o| u[o.1].clone()).collect(),
+            right: order.iter().map(|o| v[o.1].clone()).collect(),
         }
     }
-    let norms: Vec<f64> = u.iter().map(|c| dot(c, c).sqrt()).collect();
-    let mut order: Vec<(f64, usize)> = descending(&norms)
-        .into_iter()
-        .map(|i| (norms[i], i))
-        .collect();
-    order.truncate(rows.min(cols));
-    Svd {
-        values: order.iter().map(|o| o.0).collect(),
-        scaled: order.iter().map(|o| u[o.1].clone()).collect(),
-        right: order.iter().map(|o| v[o.1].clone()).collect(),
-    }
+}
+
+/// Decomposes `d`, rows of `cols`.
+pub fn svd(d: &[f64], cols: usize) -> Svd {
+    let mut rotations = Rotations::new(d, cols);
+    while !rotations.step() {}
+    rotations.finish()
 }
 
 impl Svd {

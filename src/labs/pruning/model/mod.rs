@@ -22,7 +22,7 @@ use source::{imported, opened};
 use std::sync::Arc;
 
 /// Sparsities of the sweep in per cent: finer where it gets interesting, and the chosen one.
-fn sweep_steps(config: &Config) -> Vec<f64> {
+fn sweep_steps(config: &Config, chosen: f64) -> Vec<f64> {
     if config.method == Method::NOfM {
         return group_steps(config.group_m as usize);
     }
@@ -30,7 +30,6 @@ fn sweep_steps(config: &Config) -> Vec<f64> {
     steps.extend((0..10).map(|i| 90.0 + 0.5 * f64::from(i)));
     steps.extend((0..16).map(|i| 95.0 + 0.25 * f64::from(i)));
     steps.extend((0..10).map(|i| (990.0 + f64::from(i)) / 10.0));
-    let chosen = config.total_sparsity();
     let at = steps.partition_point(|&s| s < chosen);
     if steps.get(at) != Some(&chosen) {
         steps.insert(at, chosen);
@@ -69,6 +68,8 @@ enum Phase {
 pub(super) struct Work {
     config: Config,
     recipe: Option<Recipe>,
+    /// The chosen sparsity in per cent.
+    total: f64,
     steps: Vec<f64>,
     layers: Arc<[Layer]>,
     net: Option<Arc<Mlp>>,
@@ -124,6 +125,10 @@ impl Work {
                 let checkpoint = opened(config, data)?;
                 let (layers, remarks) = imported(config, checkpoint)?;
                 (work.layers, work.remarks) = (layers.into(), remarks);
+                if let Some((_, total)) = work.rule().own {
+                    work.total = total;
+                    work.steps = sweep_steps(config, total);
+                }
                 work.raw = checkpoint.raw.clone();
                 work.phase = work.planning(Known::default());
             }
@@ -135,7 +140,8 @@ impl Work {
         Self {
             config: config.clone(),
             recipe: None,
-            steps: sweep_steps(config),
+            total: config.total_sparsity(),
+            steps: sweep_steps(config, config.total_sparsity()),
             layers: Arc::from([]),
             net: None,
             plan: None,
@@ -196,9 +202,15 @@ impl Work {
         }
     }
 
+    fn rule(&self) -> Rule {
+        match self.config.source {
+            Source::Trained => Rule::of(&self.config),
+            Source::Imported => Rule::for_file(&self.config, &self.layers),
+        }
+    }
+
     fn planning(&self, known: Known) -> Phase {
-        let rule = Rule::of(&self.config);
-        let planner = Planner::new(self.layers.clone(), rule, known, &self.steps);
+        let planner = Planner::new(self.layers.clone(), self.rule(), known, &self.steps);
         Phase::Plan(planner)
     }
 
@@ -373,8 +385,7 @@ impl Work {
         if self.config.method == Method::NOfM {
             return (self.config.group_m - self.config.keep_n.min(self.config.group_m)) as usize;
         }
-        let chosen = self.config.total_sparsity();
-        let found = self.steps.iter().position(|&s| s == chosen);
+        let found = self.steps.iter().position(|&s| s == self.total);
         found.unwrap_or(0)
     }
 

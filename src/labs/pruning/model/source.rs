@@ -24,7 +24,18 @@ pub(in super::super) fn check(config: &Config) -> Result<()> {
         return Err(Error::out_of_range(
             "method",
             config.method_words(),
-            "magnitude, random, LAMP, ERK or N:M for an opened file; this one needs the network and its images",
+            "magnitude, random, LAMP, ERK, N:M or own rates for an opened file; this one needs the network and its images",
+        ));
+    }
+    if let Some((name, rate)) = config
+        .own_rates
+        .iter()
+        .find(|(_, rate)| !(0.0..=99.9).contains(rate))
+    {
+        return Err(Error::out_of_range(
+            "own_rates",
+            format!("{rate} for {name:?}"),
+            "0 to 99.9 %",
         ));
     }
     if config.method == Method::NOfM && config.keep_n > config.group_m {

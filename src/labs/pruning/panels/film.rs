@@ -7,11 +7,60 @@ use super::histogram::{TICKS, bin, place, visible};
 use crate::core::Chart;
 use crate::labs::LabRun as _;
 use crate::labs::pruning::config::Regime;
+use crate::labs::pruning::network;
 use crate::labs::pruning::select::magnitude_key;
+use crate::labs::pruning::training::Frame;
 use crate::ui::Stage;
 use crate::ui::format::number;
 use crate::ui::theme::{self, fade};
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
+
+/// The image that chose the units, and how many it took.
+fn image(run: &Run, frame: &Frame, stage: &Stage<'_>, rect: Rect, ui: &Ui) -> bool {
+    let r = run.results();
+    let trained = r.config.train_steps;
+    let test = &network::data().1;
+    let index = match frame.step.checked_sub(trained + 1) {
+        Some(i) if r.config.regime == Regime::Dynamic => i as usize,
+        _ => return false,
+    };
+    let Some(&label) = test.labels.get(index) else {
+        return false;
+    };
+    let palette = stage.palette;
+    let title = format!("Test image {}: a {label}", index + 1);
+    theme::caption(ui, rect, &title);
+    let room = rect.with_min_y(rect.top() + 18.0);
+    let cell = (room.height() / 8.0).min(room.width() * 0.5 / 8.0);
+    for (i, &x) in test.image(index).iter().enumerate() {
+        let at = room.min + vec2((i % 8) as f32 * cell, (i / 8) as f32 * cell);
+        let colour = theme::mix(palette.background, palette.ink, x);
+        ui.painter()
+            .rect_filled(Rect::from_min_size(at, vec2(cell, cell)), 0.0, colour);
+    }
+    let square = Rect::from_min_size(room.min, vec2(8.0 * cell, 8.0 * cell));
+    ui.painter().rect_stroke(
+        square,
+        0.0,
+        Stroke::new(1.0, palette.grid),
+        egui::StrokeKind::Outside,
+    );
+    let hidden = r.layers.len().saturating_sub(1);
+    for (l, (layer, mask)) in r.layers.iter().zip(&frame.masks).take(hidden).enumerate() {
+        let on = (0..layer.rows)
+            .filter(|u| mask.kept(u * layer.cols))
+            .count();
+        let at = pos2(square.right() + 12.0, square.top() + 18.0 * l as f32);
+        ui.painter().text(
+            at,
+            Align2::LEFT_TOP,
+            format!("{}: {on} of {} units", layer.name, layer.rows),
+            FontId::proportional(12.0),
+            palette.ink,
+        );
+    }
+    true
+}
 
 /// Magnitudes of kept weights, and of pruned ones as they last were.
 pub(crate) fn histogram(run: &Run, step: usize, stage: &Stage<'_>, rect: Rect, ui: &Ui) {
@@ -20,6 +69,9 @@ pub(crate) fn histogram(run: &Run, step: usize, stage: &Stage<'_>, rect: Rect, u
     let Some(frame) = film.and_then(|f| f.frames.get(step)) else {
         return;
     };
+    if image(run, frame, stage, rect, ui) {
+        return;
+    }
     let small = FontId::proportional(11.0);
     let title = if frame.gone.counts.is_empty() || frame.gone.counts == [0] {
         "How large the weights are"

@@ -1,12 +1,13 @@
 //! Every tensor of a file as one strip: the density of 96 sections in flat order.
 
 use super::super::View;
+use super::super::config::{Config, Method, Regime};
 use super::super::results::Run;
 use super::super::tally::SECTIONS;
 use crate::core::EntityId;
 use crate::ui::Stage;
 use crate::ui::theme::{fade, mix};
-use egui::{Align2, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align2, DragValue, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 const ROW: f32 = 24.0;
 
@@ -14,6 +15,7 @@ const ROW: f32 = 24.0;
 pub(crate) fn ui(
     run: &Run,
     step: usize,
+    config: &mut Config,
     view: &mut View,
     stage: &mut Stage<'_>,
     rect: Rect,
@@ -34,7 +36,10 @@ pub(crate) fn ui(
     let painter = ui.painter_at(rect);
     let first = (view.scroll / ROW) as usize;
     let shown = (rect.height() / ROW) as usize + 2;
-    let (name_width, number_width) = (rect.width() * 0.34, 52.0);
+    // Rates of one's own stand beside the strips.
+    let own = config.method == Method::Manual && config.regime == Regime::Cut;
+    let number_width = if own { 120.0 } else { 52.0 };
+    let name_width = rect.width() * if own { 0.28 } else { 0.34 };
     let strip_width = (rect.width() - name_width - number_width - 8.0).max(20.0);
     for l in first..(first + shown).min(r.layers.len()) {
         let top = rect.top() + l as f32 * ROW - view.scroll;
@@ -94,6 +99,32 @@ pub(crate) fn ui(
             Stroke::new(1.0, palette.grid),
             egui::StrokeKind::Outside,
         );
+        if own && rect.contains_rect(row) {
+            let tensor = r.layers[l].name.clone();
+            let mut rate = config.rate_of(&tensor);
+            let place = Rect::from_min_size(
+                pos2(frame.right() + 6.0, row.top() + 1.0),
+                vec2(58.0, row.height() - 2.0),
+            );
+            let value = DragValue::new(&mut rate)
+                .range(0.0..=99.9)
+                .speed(0.2)
+                .max_decimals(1)
+                .suffix(" %");
+            let drawn = ui
+                .put(place, value)
+                .on_hover_text(format!("Share of {tensor} that goes"));
+            drawn.widget_info(|| {
+                egui::WidgetInfo::labeled(
+                    egui::Role::SpinButton,
+                    true,
+                    format!("Sparsity of {tensor}"),
+                )
+            });
+            if drawn.changed() {
+                config.set_rate(&tensor, rate);
+            }
+        }
         let density = format!("{:.1} %", 100.0 * r.density(l, step));
         painter.text(
             row.right_center() - vec2(2.0, 0.0),

@@ -316,6 +316,7 @@ impl<S: Source, W: Sink> Rewrite<S, W> {
                     let gone = |(d, &n): (&f64, &usize)| count_rule(1.0 - d, n) as u64;
                     density.iter().zip(&sizes).map(gone).collect()
                 }
+                Method::Manual => self.by_hand(),
                 _ if self.global() => vec![count_rule(s, sizes.iter().sum()) as u64],
                 _ => sizes.iter().map(|&n| count_rule(s, n) as u64).collect(),
             };
@@ -324,6 +325,22 @@ impl<S: Source, W: Sink> Rewrite<S, W> {
             Some(&k) => Phase::Count(Ranks::new(&[k])),
             None => Phase::Start,
         }
+    }
+
+    /// Weights that go from every tensor where rates are one's own.
+    fn by_hand(&self) -> Vec<u64> {
+        let of = |c: &Chosen| {
+            let e = &self.header.entries[c.entry];
+            let known = self.request.counts.iter().find(|(name, _)| *name == e.name);
+            if let Some((_, count)) = known {
+                return (*count).min(e.elements());
+            }
+            let mut rates = self.request.rates.iter();
+            let own = rates.find(|(part, _)| e.name.contains(part.as_str()));
+            let rate = own.map_or(self.request.sparsity, |(_, rate)| *rate);
+            count_rule(rate, e.elements() as usize) as u64
+        };
+        self.chosen.iter().map(of).collect()
     }
 
     fn sizes(&self) -> impl Iterator<Item = u64> + '_ {

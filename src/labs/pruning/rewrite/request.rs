@@ -18,6 +18,11 @@ pub struct Request {
     pub keep_n: usize,
     /// Weights in a group.
     pub group_m: usize,
+    /// Sparsities (0 to 1) of the tensors whose name contains a text, the first that fits; for
+    /// [`Method::Manual`], as are the counts. The others have the common one.
+    pub rates: Vec<(String, f64)>,
+    /// Weights that go from tensors by name; these come before the sparsities.
+    pub counts: Vec<(String, u64)>,
     /// Seed of random masks.
     pub seed: u64,
     /// What to do with values that are not numbers.
@@ -39,6 +44,8 @@ impl Request {
             sparsity: config.sparsity / 100.0,
             keep_n: config.keep_n as usize,
             group_m: config.group_m as usize,
+            rates: Vec::new(),
+            counts: Vec::new(),
             seed: config.seed,
             nan_policy: config.nan_policy,
             only: Vec::new(),

@@ -9,6 +9,7 @@ pub mod contribution;
 pub mod erk;
 mod experiment;
 pub mod feature_flow;
+pub mod ftwt;
 pub mod gradual;
 pub mod grasp;
 pub mod half_tuning;
@@ -17,6 +18,7 @@ pub mod hyper_sparse;
 pub mod joint_dp;
 pub mod lamp;
 pub mod longer;
+pub mod lost;
 pub mod lottery;
 pub mod magnitude;
 pub mod mask_tuning;
@@ -81,6 +83,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &zipnn::ZIPNN,
     &sparsegpt::SPARSE_GPT,
     &surgeon::SURGEON,
+    &lost::LOST,
+    &ftwt::FTWT,
     &adasap::ADASAP,
     &shrinking::SHRINKING,
     &compander::COMPANDER,
@@ -107,8 +111,10 @@ pub(super) fn while_training(config: &Config) -> Option<&'static str> {
         Regime::Surgery => match config.surgery {
             Surgery::SparseGpt => Some("sparsegpt"),
             Surgery::Surgeon => Some("optimal-brain-surgeon"),
+            Surgery::LowRank => Some("lost"),
             Surgery::Wanda | Surgery::Magnitude => None,
         },
+        Regime::Dynamic => Some("fire-together-wire-together"),
         Regime::Transfer => Some(match config.transfer {
             Transfer::Mask => "mask-tuning",
             Transfer::Half => "half-fine-tuning",

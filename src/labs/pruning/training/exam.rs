@@ -31,6 +31,8 @@ pub(crate) struct Judging {
     done: usize,
     totals: Vec<Evaluation>,
     counts: [[u32; 2]; CLASSES],
+    /// Where images are judged one by one: the judgement so far.
+    running: Option<Evaluation>,
 }
 
 impl Judging {
@@ -41,6 +43,7 @@ impl Judging {
         Self {
             totals: vec![EMPTY; exams.len()],
             counts: [[0; 2]; CLASSES],
+            running: course.running,
             done: 0,
             exams,
             last,
@@ -49,6 +52,13 @@ impl Judging {
 
     /// One part; the judgement when it is complete.
     pub(crate) fn step(&mut self, net: &Mlp, work: &mut Workspace) -> Option<Judged> {
+        if let Some(main) = self.running {
+            return Some(Judged {
+                main,
+                second: None,
+                classes: None,
+            });
+        }
         let (exam, part) = (self.done / EVAL_PARTS, self.done % EVAL_PARTS);
         match self.exams.get(exam) {
             Some(&kind) => {

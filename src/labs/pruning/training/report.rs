@@ -267,6 +267,15 @@ fn surgery_words(r: &Results, layer: usize) -> String {
         ),
         Surgery::Wanda => format!("{gone} go by |w| ‖x‖"),
         Surgery::Magnitude => format!("{gone} go by |w|"),
+        Surgery::LowRank => {
+            let rows = r.layers.get(layer).map_or(0, |l| l.rows);
+            let [rank, columns] = super::course::budget(c, [rows, cols]);
+            format!(
+                "W ≈ B A of rank {rank} + {columns} of {cols} columns as they are: {} of {} numbers",
+                rank * (rows + cols) + columns * rows,
+                rows * cols
+            )
+        }
     }
 }
 
@@ -320,6 +329,15 @@ pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<St
                 .to_owned()
         }
         Regime::Surgery => surgery_words(r, layer),
+        Regime::Dynamic => format!(
+            "each image keeps the largest activations of a hidden layer until they make up {} %{}",
+            c.mass,
+            if c.crossing {
+                ", the one that crosses it included"
+            } else {
+                "; the one that crosses it goes"
+            }
+        ),
         Regime::Tune => {
             "one cut of the trained network, then the survivors are tuned".to_owned()
         }

@@ -5,6 +5,7 @@
 //! keeps its last value, and rankings see that value; one that may not is set to 0.
 
 mod aids;
+mod dynamic;
 mod masks;
 mod optimizer;
 mod surgery;
@@ -14,9 +15,12 @@ use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, num};
 use crate::labs::pruning::config::{Config, Fade, RateShape, Regime, Shape};
+use crate::labs::pruning::kinds::Surgery;
 use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::network::{self, Batches, Exam, falling};
 use crate::labs::pruning::schedule::{self, Schedule};
+
+pub(crate) use surgery::budget;
 
 /// One stretch of the course.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,8 @@ pub(crate) enum Leg {
     Half,
     /// A sparse network is tuned on the second task.
     Open,
+    /// Test images choose their units, one after the other.
+    Dynamic,
 }
 
 /// What a step of the course led to.
@@ -135,6 +141,8 @@ pub(crate) struct Course {
     operation: Option<surgery::Operation>,
     /// Relative squared error of the outputs of every layer done.
     pub(crate) errors: Vec<f64>,
+    /// Judgement of the images that chose their units so far.
+    pub(crate) running: Option<Evaluation>,
     /// Scores of the mask that is learnt.
     scores: Vec<f32>,
     classes: aids::ClassWeights,
@@ -213,6 +221,7 @@ impl Course {
             todo: Todo::Begin,
             operation: None,
             errors: Vec::new(),
+            running: None,
             scores: Vec::new(),
             classes: aids::ClassWeights::default(),
             goal: 0,
@@ -304,6 +313,7 @@ impl Course {
                 (c.train_steps + c.tune_steps) as f64
             }
             Regime::Surgery => (c.train_steps + self.units()) as f64,
+            Regime::Dynamic => (c.train_steps + network::data().1.len() as u64) as f64,
             Regime::Ticket => {
                 let rounds = num::ln(1.0 - c.sparsity / 100.0) / num::ln(1.0 - c.per_round / 100.0);
                 c.train_steps as f64 * (rounds.ceil() + 2.0)
@@ -357,9 +367,15 @@ impl Course {
         let next = match (self.config.regime, self.leg) {
             (Regime::Gradual, None) => Some(Leg::Gradual),
             (Regime::Exchange, None) => Some(Leg::Exchange),
-            (Regime::Flicker | Regime::HyperSparse | Regime::Surgery | Regime::Tune, None) => {
-                Some(Leg::Dense)
-            }
+            (
+                Regime::Flicker
+                | Regime::HyperSparse
+                | Regime::Surgery
+                | Regime::Tune
+                | Regime::Dynamic,
+                None,
+            ) => Some(Leg::Dense),
+            (Regime::Dynamic, Some(Leg::Dense)) => Some(Leg::Dynamic),
             (Regime::Transfer, None) => Some(self.first_task()),
             (Regime::Transfer, Some(Leg::Dense | Leg::Exchange)) => Some(self.second_task()),
             (Regime::Surgery, Some(Leg::Dense)) => Some(Leg::Surgery),
@@ -383,6 +399,10 @@ impl Course {
             Leg::Surgery => (self.units(), 100, "layer by layer".to_owned()),
             Leg::Tune => (c.tune_steps, 60, "cut, fine-tuning".to_owned()),
             Leg::Masks => (c.tune_steps, 60, "mask tuning".to_owned()),
+            Leg::Dynamic => {
+                let images = network::data().1.len() as u64;
+                (images, 100, "image by image".to_owned())
+            }
             Leg::Half | Leg::Open => (c.tune_steps, 60, "second task".to_owned()),
             Leg::Round(0) => (c.train_steps, 8, "dense round".to_owned()),
             Leg::Round(r) => (c.train_steps - self.rewind(), 8, format!("round {r}")),
@@ -478,8 +498,9 @@ impl Course {
             _ => {}
         }
         self.on.copy_from_slice(&self.open);
-        if self.leg == Some(Leg::Half) {
-            // Here the mask says what is tuned; all weights take part.
+        let low_rank = self.config.surgery == Surgery::LowRank && self.leg == Some(Leg::Surgery);
+        if self.leg == Some(Leg::Half) || low_rank {
+            // Here the mask says what is tuned or stored as it is; all weights take part.
             self.on.fill(1.0);
         }
         self.see();

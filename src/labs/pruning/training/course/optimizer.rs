@@ -18,6 +18,11 @@ impl Course {
     /// Part of an optimizer step; whether it is done.
     pub(super) fn train(&mut self) -> Result<bool> {
         let t = self.t;
+        if self.leg == Some(Leg::Dynamic) {
+            self.choose_units();
+            self.t += 1;
+            return Ok(true);
+        }
         if self.leg == Some(Leg::Surgery) {
             let done = self.operate()?;
             self.t += u64::from(done);

@@ -3,7 +3,9 @@
 use super::Course;
 use crate::core::digits::PIXELS;
 use crate::core::{Error, Result};
+use crate::labs::pruning::config::Config;
 use crate::labs::pruning::criteria::at_init::Net;
+use crate::labs::pruning::criteria::low_rank::{Rotations, Svd, residual};
 use crate::labs::pruning::criteria::second_order::{Gram, Surgeon, Sweep, Target};
 use crate::labs::pruning::criteria::square::{Elimination, Root, Square};
 use crate::labs::pruning::criteria::wanda::{Share, row_mask, scores};
@@ -25,8 +27,30 @@ enum Stage {
     /// The inverse Hessian, the row under way, and what is removed from it.
     Rows(Square, usize, Option<Surgeon>),
     Rank,
+    /// Towards the directions of the layer.
+    Turn(Rotations),
     /// Next row whose output error is added, and the sums of error and output.
     Errors(usize, [f64; 2]),
+}
+
+/// Rank and stored columns of the low-rank form of a layer of `rows × cols`, within 1 - sparsity of
+/// its numbers (but at least one direction where any are wanted).
+pub(crate) fn budget(config: &Config, [rows, cols]: [usize; 2]) -> [usize; 2] {
+    let numbers = (1.0 - config.sparsity / 100.0) * (rows * cols) as f64;
+    let share = config.directions / 100.0;
+    let most = rows.min(cols);
+    let rank = if share > 0.0 {
+        ((share * numbers / (rows + cols) as f64) as usize).clamp(1, most)
+    } else {
+        0
+    };
+    let left = (numbers - (rank * (rows + cols)) as f64).max(0.0);
+    let columns = if share < 1.0 {
+        (left / rows as f64) as usize
+    } else {
+        0
+    };
+    [rank, columns.min(cols)]
 }
 
 /// The operation on one layer.
@@ -63,7 +87,7 @@ impl Course {
         let count = match self.config.surgery {
             Surgery::SparseGpt => sizes[..sizes.len() - 1].iter().sum(),
             Surgery::Surgeon => sizes[1..].iter().sum(),
-            Surgery::Wanda | Surgery::Magnitude => sizes.len() - 1,
+            Surgery::Wanda | Surgery::Magnitude | Surgery::LowRank => sizes.len() - 1,
         };
         count as u64
     }
@@ -106,6 +130,7 @@ impl Course {
                 match self.config.surgery {
                     Surgery::SparseGpt | Surgery::Surgeon => Stage::Eliminate(Elimination::new(&h)),
                     Surgery::Wanda | Surgery::Magnitude => Stage::Rank,
+                    Surgery::LowRank => Stage::Turn(Rotations::new(&op.net.weights[l], cols)),
                 }
             }
             Stage::Eliminate(mut elimination) => {
@@ -184,6 +209,14 @@ impl Course {
                     }
                 }
             }
+            Stage::Turn(mut rotations) => {
+                if rotations.step() {
+                    self.split(l, &op.net.weights[l], &rotations.finish());
+                    Stage::Errors(0, [0.0; 2])
+                } else {
+                    Stage::Turn(rotations)
+                }
+            }
             Stage::Rank => {
                 let c = &self.config;
                 let factors = match c.surgery {
@@ -221,6 +254,23 @@ impl Course {
         };
         self.operation = Some(op);
         Ok(done)
+    }
+
+    /// Replaces a layer by its first directions and the columns that these leave the furthest off.
+    fn split(&mut self, layer: usize, weights: &[f64], svd: &Svd) {
+        let (cols, rows) = (self.net.sizes()[layer], self.net.sizes()[layer + 1]);
+        let [rank, count] = budget(&self.config, [rows, cols]);
+        let mut product = svd.product(rank);
+        let columns = residual(weights, &product, cols, count).columns;
+        let start = self.net.weight_range(layer).start;
+        for i in 0..product.len() {
+            let stored = columns.binary_search(&(i % cols)).is_ok();
+            if stored {
+                product[i] = weights[i];
+            }
+            self.open[start + i] = f32::from(u8::from(stored));
+        }
+        self.put(layer, &product);
     }
 
     fn put(&mut self, layer: usize, weights: &[f64]) {
