@@ -2,7 +2,10 @@
 //! `scripts/compare_pruning.py` times the same work in NumPy (and PyTorch, where it is installed) in
 //! the same run: compare the ratios, not the absolute figures.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use schedlab::core::rng::{Stream, StreamId};
 use schedlab::labs::pruning::header::{Strictness, length_of, parse};
 use schedlab::labs::pruning::mask::Mask;
@@ -10,10 +13,32 @@ use schedlab::labs::pruning::select::{MAGNITUDE_BITS, count_rule, masks, radix_s
 use schedlab::labs::pruning::sparse::Formats;
 use schedlab::labs::pruning::systems::n_of_m::mask_of_weights;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 /// 4096 × 4096.
 const WEIGHTS: usize = 1 << 24;
 const SIDE: usize = 1 << 12;
+
+/// Seconds this thread has computed, not waited for a busy machine, where the system tells.
+fn cpu_secs(since: Instant) -> f64 {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = told.and_then(|t| t.split(' ').next()?.parse::<f64>().ok());
+    nanos.map_or(since.elapsed().as_secs_f64(), |n| n * 1e-9)
+}
+
+/// Times a piece of work in seconds of computing.
+fn time<T>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, mut work: impl FnMut() -> T) {
+    group.bench_function(name, |b| {
+        b.iter_custom(|times| {
+            let clock = Instant::now();
+            let before = cpu_secs(clock);
+            for _ in 0..times {
+                black_box(work());
+            }
+            Duration::from_secs_f64(cpu_secs(clock) - before)
+        });
+    });
+}
 
 fn weights(n: usize) -> Vec<f32> {
     let mut stream = Stream::new(1, StreamId::Test);
@@ -28,20 +53,18 @@ fn global(c: &mut Criterion) {
     let mut group = c.benchmark_group("pruning 16.8 M");
     group.sample_size(10);
     group.throughput(Throughput::Elements(WEIGHTS as u64));
-    group.bench_function("read", |b| {
-        b.iter(|| black_box(words).iter().fold(0_u32, |a, w| a ^ w));
+    time(&mut group, "read", || {
+        black_box(words).iter().fold(0_u32, |a, w| a ^ w)
     });
-    group.bench_function("threshold", |b| {
-        b.iter(|| radix_select(&[black_box(words)], MAGNITUDE_BITS, k).key);
+    time(&mut group, "threshold", || {
+        radix_select(&[black_box(words)], MAGNITUDE_BITS, k).key
     });
-    group.bench_function("threshold and mask", |b| {
-        b.iter(|| {
-            let cut = radix_select(&[black_box(words)], MAGNITUDE_BITS, k);
-            masks(&[words], MAGNITUDE_BITS, &cut)[0].kept(0)
-        });
+    time(&mut group, "threshold and mask", || {
+        let cut = radix_select(&[black_box(words)], MAGNITUDE_BITS, k);
+        masks(&[words], MAGNITUDE_BITS, &cut)[0].kept(0)
     });
-    group.bench_function("2 of 4", |b| {
-        b.iter(|| mask_of_weights(black_box(&values), SIDE, 2, 4).kept(0));
+    time(&mut group, "2 of 4", || {
+        mask_of_weights(black_box(&values), SIDE, 2, 4).kept(0)
     });
     group.finish();
 }
@@ -58,9 +81,9 @@ fn products(c: &mut Criterion) {
     let x = weights(N);
     let mut y = vec![0.0; N];
     let mut group = c.benchmark_group("product 2048, 10 %");
-    group.bench_function("dense", |b| b.iter(|| formats.dense.times(&x, &mut y)));
-    group.bench_function("csr", |b| b.iter(|| formats.csr.times(&x, &mut y)));
-    group.bench_function("bitmap", |b| b.iter(|| formats.bitmap.times(&x, &mut y)));
+    time(&mut group, "dense", || formats.dense.times(&x, &mut y));
+    time(&mut group, "csr", || formats.csr.times(&x, &mut y));
+    time(&mut group, "bitmap", || formats.bitmap.times(&x, &mut y));
     group.finish();
 }
 
@@ -81,13 +104,11 @@ fn header(c: &mut Criterion) {
     bytes.resize(bytes.len() + 16 * TENSORS, 0);
     let total = bytes.len() as u64;
     let mut group = c.benchmark_group("safetensors");
-    group.bench_function("header of 20,000 tensors", |b| {
-        b.iter(|| {
-            let start = black_box(&bytes);
-            let length = length_of("a", start, total).map_or(0, |l| l as usize);
-            let header = parse("a", &start[..8 + length], total, Strictness::Ours);
-            header.map_or(0, |h| h.entries.len())
-        });
+    time(&mut group, "header of 20,000 tensors", || {
+        let start = black_box(&bytes);
+        let length = length_of("a", start, total).map_or(0, |l| l as usize);
+        let header = parse("a", &start[..8 + length], total, Strictness::Ours);
+        header.map_or(0, |h| h.entries.len())
     });
     group.finish();
 }

@@ -100,10 +100,10 @@ impl Results {
     /// What the blank weights are, and what the dark ones are.
     pub fn words(&self) -> [&'static str; 2] {
         if self.config.regime == Regime::Dynamic {
-            return ["off for this image", "on"];
+            return ["off here", "on"];
         }
         if self.config.regime == Regime::Surgery && self.config.surgery == Surgery::LowRank {
-            return ["of low rank only", "in stored columns"];
+            return ["of low rank", "in columns"];
         }
         match (self.config.regime, self.config.transfer) {
             (Regime::Transfer, Transfer::Half) => ["frozen", "tuned"],
@@ -115,7 +115,13 @@ impl Results {
     /// A weight at a step.
     pub fn cell(&self, layer: usize, i: usize, step: usize) -> Cell {
         if let Some(film) = &self.film {
-            return film.cell(layer, i, step);
+            let cell = film.cell(layer, i, step);
+            // Every image has a mask of its own: nothing goes or comes back.
+            return match cell {
+                Cell::Going if self.config.regime == Regime::Dynamic => Cell::Gone,
+                Cell::Back(shade) if self.config.regime == Regime::Dynamic => Cell::Kept(shade),
+                other => other,
+            };
         }
         let at = self.plan.pruned_at.get(layer).and_then(|at| at.get(i));
         let value = self.layers.get(layer).and_then(|l| l.values.get(i));

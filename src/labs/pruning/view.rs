@@ -1,7 +1,7 @@
 //! Drawing of the pruning lab: the weights themselves, and below them the two lines one can drag:
 //! the threshold on the magnitudes, and the sparsity on what it costs.
 
-use super::config::{Method, Source};
+use super::config::{Method, Regime, Source};
 use super::panels::grid::Layout;
 use super::panels::{curve, film, grid, histogram, speed, strips};
 use super::results::Cell;
@@ -176,7 +176,12 @@ fn legend(run: &Run, palette: &Palette, body: Rect, ui: &Ui) -> f32 {
     let text = match (trained, body.width() < 460.0) {
         _ if run.results().film.is_some() => {
             let [gone, stays] = run.results().words();
-            &format!("dark: large and {stays}; blue: going now; green: back again; blank: {gone}")
+            match run.results().config.regime {
+                Regime::Dynamic => &format!("dark: large and {stays}; blank: {gone}"),
+                _ => &format!(
+                    "dark: large and {stays}; blue: going now; green: back again; blank: {gone}"
+                ),
+            }
         }
         (_, true) => "dark: large and kept; blue: going now; blank: pruned",
         (true, false) => {
@@ -366,6 +371,10 @@ fn dead_units(
     let Layout::Fields(across) = layout else {
         return;
     };
+    // A unit that is off for one image is not dead.
+    if r.config.regime == Regime::Dynamic {
+        return;
+    }
     let alive = r
         .points
         .get(step)

@@ -207,11 +207,17 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
         ui.painter()
             .circle_filled(to([step, right]), 4.5, palette.accent);
         let [gone, _] = run.results().words();
-        let text = format!("step {step}: {right:.1} % right, {pruned:.1} % {gone}");
+        let text = if plot.width() < 260.0 {
+            format!("{right:.1} % right, {pruned:.0} % {gone}")
+        } else {
+            format!("step {step}: {right:.1} % right, {pruned:.1} % {gone}")
+        };
         let font = FontId::proportional(12.0);
         let galley = ui.painter().layout_no_wrap(text, font, palette.ink);
         let size = galley.size();
-        let x = (x - size.x / 2.0).clamp(plot.left() + 2.0, plot.right() - size.x - 2.0);
+        let x = (x - size.x / 2.0)
+            .min(plot.right() - size.x - 2.0)
+            .max(plot.left() + 2.0);
         let y = plot.center().y - size.y / 2.0;
         let back = Rect::from_min_size(pos2(x, y), size).expand(2.0);
         ui.painter()
