@@ -23,6 +23,8 @@ pub struct View {
 /// Height of a caption above a matrix.
 const CAPTION: f32 = 17.0;
 const GAP: f32 = 10.0;
+/// Width below which parts stand one under the other.
+const NARROW: f32 = 460.0;
 
 impl LabView for Pruning {
     type View = View;
@@ -42,7 +44,7 @@ impl LabView for Pruning {
             &words(run, stage.playhead),
         );
         let step = run.timeline().index_at(stage.playhead);
-        let narrow = rect.width() < 460.0;
+        let narrow = rect.width() < NARROW;
         let head = headline(run, step, stage.palette, rect, ui);
         let low = (rect.height() * 0.3).clamp(70.0, 190.0);
         let body = Rect::from_min_max(
@@ -52,7 +54,7 @@ impl LabView for Pruning {
         let body = body.with_max_y(body.bottom() - legend(run, stage.palette, body, ui));
         match run.results().config.source {
             Source::Trained => network(run, step, view, stage, body, narrow, ui),
-            Source::Imported => file(run, step, config, view, stage, body, narrow, ui),
+            Source::Imported => file(run, step, config, view, stage, body, ui),
         }
         let bottom = Rect::from_min_max(pos2(rect.left(), rect.bottom() - low), rect.max);
         let (left, right) = bottom.split_left_right_at_fraction(0.5);
@@ -178,6 +180,9 @@ fn legend(run: &Run, palette: &Palette, body: Rect, ui: &Ui) -> f32 {
             let [gone, stays] = run.results().words();
             match run.results().config.regime {
                 Regime::Dynamic => &format!("dark: large and {stays}; blank: {gone}"),
+                _ if body.width() < NARROW => {
+                    &format!("dark: {stays}; blue: going; green: back; blank: {gone}")
+                }
                 _ => &format!(
                     "dark: large and {stays}; blue: going now; green: back again; blank: {gone}"
                 ),
@@ -405,10 +410,10 @@ fn file(
     view: &mut View,
     stage: &mut Stage<'_>,
     body: Rect,
-    narrow: bool,
     ui: &mut Ui,
 ) {
     let r = run.results();
+    let narrow = body.width() < NARROW;
     let (list, detail) = if narrow {
         body.split_top_bottom_at_fraction(0.5)
     } else {

@@ -54,7 +54,11 @@ fn image(run: &Run, frame: &Frame, stage: &Stage<'_>, rect: Rect, ui: &Ui) -> bo
         ui.painter().text(
             at,
             Align2::LEFT_TOP,
-            format!("{}: {on} of {} units", layer.name, layer.rows),
+            if rect.width() < 240.0 {
+                format!("{on} of {}", layer.rows)
+            } else {
+                format!("{}: {on} of {} units", layer.name, layer.rows)
+            },
             FontId::proportional(12.0),
             palette.ink,
         );
@@ -208,7 +212,7 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
             .circle_filled(to([step, right]), 4.5, palette.accent);
         let [gone, _] = run.results().words();
         let text = if plot.width() < 260.0 {
-            format!("{right:.1} % right, {pruned:.0} % {gone}")
+            format!("{right:.0} %, {pruned:.0} % {gone}")
         } else {
             format!("step {step}: {right:.1} % right, {pruned:.1} % {gone}")
         };

@@ -1,4 +1,4 @@
-//! The tab *Speed*: products with pruned matrices in the storage formats, timed on this machine.
+//! The tab *Timing*: products with pruned matrices in the storage formats, timed on this machine.
 
 use super::super::Config;
 use super::super::sparse::{Timed, Timing, pays_below};
@@ -14,7 +14,7 @@ const SIDES: [usize; 4] = [256, 512, 1024, 2048];
 
 /// The tab.
 pub(crate) fn tab() -> ExtraTab<Config> {
-    ("Speed", Box::new(Speed::default()))
+    ("Timing", Box::new(Speed::default()))
 }
 
 struct Speed {
