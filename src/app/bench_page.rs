@@ -2,7 +2,7 @@
 
 use super::command::Command;
 use crate::gpu::{Gpu, KernelBench, KernelTiming};
-use crate::labs::bench::{Benching, Timing};
+use crate::labs::bench::{Benching, PATHS, Timing};
 use crate::platform;
 use crate::ui::format;
 use crate::ui::theme::{self, Palette};
@@ -132,6 +132,9 @@ impl BenchPage {
                 for problem in &self.problems {
                     ui.label(RichText::new(problem).color(palette.bad));
                 }
+                if self.paths.is_none() {
+                    plan_ui(ui, palette);
+                }
                 if !self.timings().is_empty() {
                     paths_ui(ui, self.timings(), palette);
                 }
@@ -198,6 +201,18 @@ impl BenchPage {
             }
         });
     }
+}
+
+/// What would be measured.
+fn plan_ui(ui: &mut Ui, palette: &Palette) {
+    ui.label("Measured, half a second each:");
+    for path in PATHS {
+        ui.label(RichText::new(format!("– {}", path.title)).color(palette.muted));
+    }
+    ui.label(
+        RichText::new("– every kernel beside copies of a buffer, where a device computes")
+            .color(palette.muted),
+    );
 }
 
 /// A table whose first column is words and whose others are right-aligned.

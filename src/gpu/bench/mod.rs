@@ -14,11 +14,11 @@ use loads::{Fill, LOADS, Load};
 use wgpu::Buffer;
 
 /// A measurement lasts at least this long.
-const WANTED_MS: f64 = 40.0;
+const WANTED_MS: f64 = 30.0;
 /// Most dispatches in a batch.
 const MOST: u32 = 512;
 /// Pairs of a shorter and a longer batch.
-const PAIRS: usize = 5;
+const PAIRS: usize = 3;
 /// A difference below this share of the longer time is not believed.
 const BELIEVED: f64 = 0.2;
 

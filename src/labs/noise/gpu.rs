@@ -73,6 +73,10 @@ impl<J: GpuJob> GpuJob for Wrapped<J> {
     fn progress(&self) -> f64 {
         self.0.progress()
     }
+
+    fn is_waiting(&self) -> bool {
+        self.0.is_waiting()
+    }
 }
 
 struct PlaneOnDevice {
@@ -286,5 +290,9 @@ impl GpuJob for Stepping {
         } else {
             0.5 * self.recorded as f64 / steps as f64
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        !self.tickets.is_empty()
     }
 }

@@ -184,6 +184,15 @@ impl Group {
         Ok(())
     }
 
+    /// Whether nothing can be done before something comes back.
+    pub(super) fn is_waiting(&self, config: &Config) -> bool {
+        if self.recorded == config.horizon {
+            return self.networks.ticket.is_some();
+        }
+        self.drawn == config.horizon
+            || (self.tickets.len() == IN_FLIGHT && self.chunk.steps == self.chunk.size)
+    }
+
     /// How many runs it has.
     pub(super) fn runs(&self) -> usize {
         self.logs.len()

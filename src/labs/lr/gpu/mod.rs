@@ -187,6 +187,12 @@ impl GpuJob for Sweep {
         Ok(Step::Working)
     }
 
+    fn is_waiting(&self) -> bool {
+        self.group
+            .as_ref()
+            .is_some_and(|group| group.is_waiting(&self.config))
+    }
+
     fn progress(&self) -> f64 {
         let within = self.group.as_ref().map_or(0.0, |group| {
             group.sets as f64 * group.recorded as f64 / self.config.horizon.max(1) as f64

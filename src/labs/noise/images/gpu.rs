@@ -115,4 +115,8 @@ impl GpuJob for OnDevice {
     fn progress(&self) -> f64 {
         self.step as f64 / (self.work.levels.len() - 1).max(1) as f64
     }
+
+    fn is_waiting(&self) -> bool {
+        self.denoising.is_some()
+    }
 }
