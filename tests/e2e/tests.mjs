@@ -80,7 +80,7 @@ function npy(shape, values) {
  * trained first, so one of them is compared by the lab's own test. */
 const TWENTY = [
   "orca", "vllm", "sglang", "srpt", "vtc", "sarathi-serve", "mlfq", "priority",
-  "wsd", "rex", "convex-bound", "multi-power-law", "cosine-decay",
+  "annealing-law", "river-valley", "convex-bound", "multi-power-law", "mpl-optimum",
   "linear-subspace", "halton-scheduler", "dus", "simple-diffusion",
   "switch", "expert-choice", "loss-free-balancing",
 ];
