@@ -67,17 +67,18 @@ pub(in crate::labs::routing) fn show(run: &QueryRun, stage: &mut Stage<'_>, ui: 
     let small = FontId::proportional(11.0);
     let palette = stage.palette;
     let corner = rect.left_top() + vec2(2.0, 2.0);
-    painter.text(corner, Align2::LEFT_TOP, text, font.clone(), palette.ink);
-    painter.text(
-        corner + vec2(0.0, 18.0),
-        Align2::LEFT_TOP,
-        "dark: likely right here; pale: likely wrong; red ring: hindsight would ask another model",
-        small.clone(),
-        palette.muted,
-    );
+    let legend =
+        "dark: likely right here; pale: likely wrong; red ring: hindsight would ask another model";
+    let wide = rect.width() - 4.0;
+    let title = painter.layout(text, font.clone(), palette.ink, wide);
+    let legend = painter.layout(legend.to_owned(), small.clone(), palette.muted, wide);
+    let below = corner + vec2(0.0, title.size().y + 2.0);
+    let header = HEADER.max(below.y + legend.size().y + 6.0 - rect.top());
+    painter.galley(corner, title, palette.ink);
+    painter.galley(below, legend, palette.muted);
     let map = Map {
         body: Rect::from_min_max(
-            pos2(rect.left() + LEFT, rect.top() + HEADER),
+            pos2(rect.left() + LEFT, rect.top() + header),
             pos2(rect.right() - 8.0, rect.bottom() - FOOT),
         ),
         lanes: run.models().len(),
