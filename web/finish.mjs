@@ -1,10 +1,10 @@
 // Finishes a built page (trunk's post_build hook). In a release it builds a second module for
 // browsers with WebGPU, without WebGL2 and with our own code optimised for size: a quarter smaller.
 // The other one is made for speed, because where there is no WebGPU the CPU computes everything;
-// builds that are no release have it alone. It
-// writes down where the modules are, pins what may run on the page with a Content-Security-Policy
-// over the hashes of its inline scripts and styles, and writes the service worker with the list of
-// files of this version. Says how much a visitor downloads.
+// builds that are no release have it alone. It writes down where the modules are, pins what may run
+// on the page with a Content-Security-Policy over the hashes of its inline scripts and styles, and
+// writes the service worker with the list of files of this version. Says how much a visitor
+// downloads.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";

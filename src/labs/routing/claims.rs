@@ -11,6 +11,16 @@ use crate::labs::Effort;
 /// The setups of one seed's world, run one after the other.
 pub(super) type Setups = fn(u64, Effort) -> Vec<Config>;
 
+/// A setup on queries for a seed: enough of them for a glance, or for a small interval.
+pub(super) fn on_queries(config: Config, seed: u64, effort: Effort) -> Config {
+    let queries = if effort == Effort::Quick { 600 } else { 2000 };
+    Config {
+        seed,
+        queries,
+        ..config
+    }
+}
+
 /// What their runs say: the main number, and one for the side condition.
 pub(super) type Measure<R> = fn(&[R]) -> [f64; 2];
 

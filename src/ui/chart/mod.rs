@@ -29,8 +29,9 @@ pub struct Layer<'a> {
     pub label: &'a str,
 }
 
-/// What charts share with each other and with the main picture.
-#[derive(Debug, Clone, PartialEq)]
+/// What charts share with each other and with the main picture; a chart that stands alone has the
+/// default.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Link {
     /// Moment shown by the main picture.
     pub playhead: f64,

@@ -164,14 +164,7 @@ fn difference_ui(a: &[f64], b: &[f64], palette: &Palette, ui: &mut Ui) {
         slot: 0,
         label: "",
     };
-    let mut link = Link {
-        playhead: 0.0,
-        cursor: None,
-        seek: None,
-        picked: None,
-        hovered: None,
-        selected: None,
-    };
+    let mut link = Link::default();
     let size = vec2(ui.available_width().max(240.0), 200.0);
     chart_ui(ui, &[layer], &mut link, size);
     let cell = |list: &[f64], k: usize| {

@@ -110,14 +110,7 @@ fn findings_ui(side: usize, timed: &[Timed], palette: &Palette, ui: &mut Ui) {
         slot: 0,
         label: "",
     };
-    let mut link = Link {
-        playhead: 0.0,
-        cursor: None,
-        seek: None,
-        picked: None,
-        hovered: None,
-        selected: None,
-    };
+    let mut link = Link::default();
     let size = vec2(ui.available_width().max(240.0), 220.0);
     chart_ui(ui, &[layer], &mut link, size);
     Grid::new("products timed")

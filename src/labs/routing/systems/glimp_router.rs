@@ -1,6 +1,6 @@
 //! GlimpRouter (arXiv 2601.05110): a glimpse at the first token of a step.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Experiment, Measured, Plan, on_queries};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::{GLIMPSE, QueryRun, RANDOM};
 use crate::core::{ClaimResult, Job, Verdict};
@@ -60,12 +60,7 @@ fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {
-    let queries = if effort == Effort::Quick { 600 } else { 2000 };
-    vec![Config {
-        seed,
-        queries,
-        ..config()
-    }]
+    vec![on_queries(config(), seed, effort)]
 }
 
 /// Share escalated at which the rules are compared.

@@ -1,6 +1,6 @@
 //! Tryage (arXiv 2308.11601): predicted loss plus the goals of the user.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Experiment, Measured, Plan, on_queries};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -60,12 +60,7 @@ fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {
-    let queries = if effort == Effort::Quick { 600 } else { 2000 };
-    vec![Config {
-        seed,
-        queries,
-        ..config()
-    }]
+    vec![on_queries(config(), seed, effort)]
 }
 
 fn measure(runs: &[QueryRun]) -> [f64; 2] {

@@ -278,14 +278,7 @@ fn answer_ui(answer: &Answer, ui: &mut Ui) {
                 label: labels.get(slot).map_or("", String::as_str),
             })
             .collect();
-        let mut link = Link {
-            playhead: 0.0,
-            cursor: None,
-            seek: None,
-            picked: None,
-            hovered: None,
-            selected: None,
-        };
+        let mut link = Link::default();
         let size = vec2(ui.available_width().max(240.0), 220.0);
         chart_ui(ui, &layers, &mut link, size);
     }
