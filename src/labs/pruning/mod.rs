@@ -2,6 +2,7 @@
 
 mod charts;
 pub mod checkpoint;
+mod choices;
 mod config;
 pub mod criteria;
 pub mod golden;
@@ -36,6 +37,7 @@ mod tally;
 mod training;
 #[cfg(feature = "app")]
 mod view;
+mod words;
 #[cfg(feature = "app")]
 pub use view::View;
 
@@ -71,7 +73,7 @@ impl Lab for Pruning {
     const PRODUCT: Option<&'static str> = Some("Save the pruned checkpoint");
 
     fn params() -> &'static [Param<Config>] {
-        params::PARAMS
+        &params::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
