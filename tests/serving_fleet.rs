@@ -66,6 +66,12 @@ fn config(schedulers: Vec<Scheduler>) -> impl Strategy<Value = Config> {
                 swap_beside: seed % 2 == 0,
                 swap_keeps: seed % 3 > 0,
                 layer_groups: 1 + seed % 17,
+                overlap: seed % 2 == 1,
+                user_prompt: 16 * (seed % 3),
+                prompt_share: [0.1, 0.5, 1.0][seed as usize % 3],
+                decode_share: [1.0, 0.3][seed as usize % 2],
+                tuned_shares: seed % 4 < 2,
+                shares_secs: 0.2,
                 prefill_instances: [0, 0, 1][seed as usize % 3],
                 // From copies that take seconds to free ones.
                 transfer_gbps: [0.001, 0.05, 10.0][(seed / 2) as usize % 3],
@@ -168,6 +174,7 @@ fn engine(
     engine
         .unwrap()
         .with_pools(config.pools())
+        .with_lanes(config.lanes())
         .with_fleet(Some(plan))
 }
 

@@ -9,8 +9,8 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Admission, Arrivals, Config, Ending, Feature, Log, Preemption, Routing, Run, Scheduler,
-    Serving, Stretch, workload,
+    Admission, Arrivals, BlendOrder, Config, Ending, Feature, Log, Preemption, Routing, Run,
+    Scheduler, Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
@@ -78,6 +78,18 @@ fn config() -> impl Strategy<Value = Config> {
                 swap_group: 1 + seed % 5,
                 swap_beside: seed % 2 == 0,
                 swap_keeps: seed % 3 > 0,
+                blend_order: [
+                    BlendOrder::DualScan,
+                    BlendOrder::DepthFirst,
+                    BlendOrder::Arrival,
+                ][seed as usize % 3],
+                overlap: seed % 2 == 1,
+                class_prompt: 20 * (seed % 2),
+                user_prompt: 16 * (seed % 3),
+                prompt_share: [0.1, 0.5, 1.0][seed as usize % 3],
+                decode_share: [1.0, 0.3][seed as usize % 2],
+                tuned_shares: seed % 4 < 2,
+                shares_secs: 0.2,
                 layer_groups: 1 + seed % 17,
                 prefill_instances: (seed / 5) % replicas,
                 // From transfers that take seconds to free ones.

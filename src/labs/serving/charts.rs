@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::cost::power;
+use super::engine::LanePlan;
 use super::log::Log;
 use super::policies::Feature;
 use super::results::Results;
@@ -12,6 +13,8 @@ use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 const POINTS: usize = 1500;
 /// Bins of a rate over time.
 const BINS: usize = 160;
+/// Bins of what two lanes do: wide enough for several batches of prompts.
+const LANE_BINS: usize = 40;
 
 /// Blocks copied per second to the host and back, for runs in which requests are swapped.
 pub(super) fn copies(config: &Config, log: &Log, end: f64) -> Option<Chart> {
@@ -139,6 +142,97 @@ pub(super) fn layers(config: &Config, log: &Log) -> Option<Chart> {
         marks: Vec::new(),
         on_timeline: true,
     })
+}
+
+/// How busy the two sides of the GPUs are, where they work at the same time.
+pub(super) fn sides(config: &Config, log: &Log) -> Option<Chart> {
+    if !config.overlaps() {
+        return None;
+    }
+    let rows = log.sides.rows();
+    // Stretches of equal numbers of iterations, so that single ones are no comb.
+    let step = rows.len().div_ceil(BINS).max(1);
+    let share = |side: usize| -> Vec<[f64; 2]> {
+        (rows.chunks(step))
+            .map(|part| {
+                let secs: f64 = part.iter().map(|r| r.secs).sum();
+                let busy: f64 = part.iter().map(|r| r.busy[side]).sum();
+                [part[0].from, 100.0 * busy / secs.max(f64::MIN_POSITIVE)]
+            })
+            .collect()
+    };
+    Some(Chart {
+        id: "busy_sides",
+        title: "Computing and reading memory",
+        doc: "Share of the time of the iterations in which the GPUs compute and in which they read memory. The two overlap: where one line is high and the other low, half of the machine idles; blended batches keep both up to the end.",
+        x: time_axis(),
+        y: Axis::zero_based("share of the time", "%"),
+        series: vec![
+            Series::new("computing", SeriesKind::Stairs, share(0)),
+            Series::new("reading memory", SeriesKind::Stairs, share(1)),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    })
+}
+
+/// Shares of the processors and how busy the two lanes of the first instance are, where prompts and
+/// decodes run at the same time.
+pub(super) fn shares(config: &Config, log: &Log, end: f64) -> Vec<Chart> {
+    let Some(LanePlan::Split(split)) = config.lanes() else {
+        return Vec::new();
+    };
+    let mut course = vec![[0.0, 100.0 * split.shares[0]]];
+    let changes = log.shares.iter().filter(|s| s.1 == 0);
+    course.extend(changes.map(|&(at, _, share)| [at, 100.0 * share]));
+    course.push([end, course.last().map_or(0.0, |last| last[1])]);
+    let it = &log.iterations;
+    let width = end / LANE_BINS as f64;
+    let mut busy = vec![[0.0_f64; 2]; LANE_BINS];
+    for i in (0..it.len()).filter(|&i| it.replica[i] == 0) {
+        let lane = usize::from(it.prefill[i] == 0);
+        let (mut from, to) = (it.started[i], it.ended[i].min(end));
+        while from < to {
+            let bin = ((from / width) as usize).min(LANE_BINS - 1);
+            let until = (width * (bin + 1) as f64).min(to);
+            busy[bin][lane] += until.max(from) - from;
+            from = if until > from { until } else { to };
+        }
+    }
+    let lane = |which: usize| -> Vec<[f64; 2]> {
+        (busy.iter().enumerate())
+            .map(|(b, secs)| [width * b as f64, 100.0 * secs[which] / width])
+            .collect()
+    };
+    let chart = |id, title, doc, y, series| Chart {
+        id,
+        title,
+        doc,
+        x: time_axis(),
+        y,
+        series,
+        marks: Vec::new(),
+        on_timeline: true,
+    };
+    vec![
+        chart(
+            "prompt_share",
+            "Share of the prompts",
+            "Part of the processors of the first instance that prompts may use. Where it follows the load, it rises while first tokens miss their target and falls while the tokens after them do.",
+            Axis::zero_based("share of the processors", "%"),
+            vec![Series::new("prompts", SeriesKind::Stairs, course)],
+        ),
+        chart(
+            "lanes_busy",
+            "Both lanes",
+            "Part of each stretch of time in which the first instance runs a batch of prompts, and a batch of decodes. Both can run at once, over the same memory.",
+            Axis::zero_based("share of the time", "%"),
+            vec![
+                Series::new("prompts", SeriesKind::Stairs, lane(0)),
+                Series::new("decodes", SeriesKind::Stairs, lane(1)),
+            ],
+        ),
+    ]
 }
 
 /// What charts are drawn from.

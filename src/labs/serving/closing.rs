@@ -187,6 +187,9 @@ impl Closing {
         let layers = charts::layers(config, &self.log);
         self.charts.splice(0..0, layers);
         self.charts.splice(0..0, charts::row(config, &self.log));
+        self.charts.splice(0..0, charts::sides(config, &self.log));
+        let shares = charts::shares(config, &self.log, self.results.end);
+        self.charts.splice(0..0, shares);
         Some(Run::new(Inner {
             config: config.clone(),
             recording: self.recording.clone(),

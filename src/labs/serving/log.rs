@@ -6,6 +6,7 @@ mod gaps;
 mod gather;
 mod meter;
 mod rows;
+mod sides;
 mod sketch;
 mod spans;
 mod usage;
@@ -14,6 +15,7 @@ pub use gaps::{Gaps, Sorted};
 pub use gather::Gather;
 pub use meter::Meter;
 pub use rows::Iterations;
+pub use sides::{Sides, Stretches};
 pub use sketch::Sketch;
 pub use usage::Usage;
 
@@ -27,7 +29,7 @@ use spans::Together;
 /// Stretches from which on decodes and the stalls between them are one stretch.
 const FINE_SEGMENTS: usize = 1 << 21;
 
-/// Iterations of which the layers that ran prompts are kept.
+/// Iterations of which the layers that ran prompts are kept, and changes of shares.
 const MOST_LAYERS: usize = 1 << 14;
 
 /// What a request does during a stretch of time.
@@ -136,6 +138,12 @@ pub struct Log {
     pub work_draw_secs: f64,
     /// That, weighted by how much power the prefill draws.
     pub prefill_draw_secs: f64,
+    /// How busy computing and memory are, where the two overlap.
+    pub sides: Sides,
+    /// Shares of the processors that prompts had from a moment on, by instance.
+    pub shares: Vec<(f64, u32, f64)>,
+    /// Batches that made another one stand still, and seconds they waited for the end of a piece.
+    pub pauses: (u64, f64),
     /// Looks at the power of a row of servers.
     pub meter: Meter,
     /// Experts whose weights were read, summed over layers and iterations.
@@ -193,6 +201,9 @@ impl Log {
             busy_stage_secs: 0.0,
             work_draw_secs: 0.0,
             prefill_draw_secs: 0.0,
+            sides: Sides::default(),
+            shares: Vec::new(),
+            pauses: (0, 0.0),
             meter: Meter::default(),
             expert_loads: 0.0,
             prefill_expert_loads: 0.0,
@@ -305,6 +316,9 @@ impl Sink for Log {
         self.work_draw_secs += batch.stage_secs * batch.dynamic;
         self.prefill_draw_secs +=
             batch.stage_secs * prefill_draw(batch.work.prefill) * batch.dynamic;
+        if batch.busy != [0.0; 2] {
+            self.sides.push(batch.at, batch.stage_secs, batch.busy);
+        }
         self.expert_loads += batch.expert_loads;
         if batch.work.prefill > 0 {
             self.prefill_expert_loads += batch.expert_loads;
@@ -430,6 +444,17 @@ impl Sink for Log {
         follow.since = moved.at;
         follow.doing = Stretch::Stalled;
         self.moves.push(*moved);
+    }
+
+    fn shared(&mut self, at: f64, replica: u32, share: f64) {
+        if self.shares.len() < MOST_LAYERS {
+            self.shares.push((at, replica, share));
+        }
+    }
+
+    fn paused(&mut self, _at: f64, _replica: u32, secs: f64) {
+        self.pauses.0 += 1;
+        self.pauses.1 += secs;
     }
 
     fn turned(&mut self, incident: &Incident) {

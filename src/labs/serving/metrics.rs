@@ -1,7 +1,7 @@
 //! Headline numbers of a run.
 
 use super::config::Config;
-use super::cost::{CostModel, power};
+use super::cost::power;
 use super::log::Log;
 use super::results::{Ending, Ordered, Results};
 use crate::core::stats::percentile_sorted;
@@ -52,13 +52,16 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
     if config.swaps() {
         out.extend(swapping(log));
     }
-    if let CostModel::Roofline(roofline) = config.cost_model()
+    if let Some(roofline) = config.cost_model().roofline()
         && config.shape().experts.is_some()
     {
         out.extend(experts(log, roofline.expert_bytes()));
     }
     if config.watches_power() {
         out.extend(row(log));
+    }
+    if config.overlaps() {
+        out.extend(sides(log));
     }
     if config.pools().is_some() {
         out.extend(transfers(log));
@@ -74,6 +77,33 @@ pub(super) fn metrics(config: &Config, results: &Results, log: &Log) -> Vec<Metr
         });
     }
     out
+}
+
+/// How much of the time of the iterations the two sides of the GPUs are busy.
+fn sides(log: &Log) -> [Metric; 2] {
+    let metric = |id, name, secs: f64, doc| Metric {
+        id,
+        name,
+        unit: "%",
+        value: 100.0 * secs / log.busy_stage_secs,
+        better: Better::Higher,
+        doc,
+    };
+    let [compute, memory] = log.sides.total();
+    [
+        metric(
+            "compute_busy_percent",
+            "Computing",
+            compute,
+            "Share of the time of all iterations in which the GPUs compute. Where computing and reading memory overlap, the longer of the two decides.",
+        ),
+        metric(
+            "memory_busy_percent",
+            "Reading memory",
+            memory,
+            "Share of the time of all iterations in which the GPUs read memory; what is fixed per iteration counts to neither side.",
+        ),
+    ]
 }
 
 fn row(log: &Log) -> [Metric; 3] {

@@ -41,13 +41,14 @@ mod work;
 mod workload;
 
 pub use config::{
-    Admission, Allocation, Arrivals, Config, FaultChoice, Lengths, Migration, Preemption, Routing,
-    Scheduler, SglangOrder,
+    Admission, Allocation, Arrivals, BlendOrder, Config, FaultChoice, Lengths, Migration,
+    Preemption, Routing, Scheduler, SglangOrder,
 };
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Flying, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{
-    Eviction, Gaps, Gather, Iterations, Log, Meter, Segment, Sketch, Sorted, Stretch, Swap, Usage,
+    Eviction, Gaps, Gather, Iterations, Log, Meter, Segment, Sides, Sketch, Sorted, Stretch,
+    Stretches, Swap, Usage,
 };
 pub use model::Run;
 pub use policies::Feature;
@@ -117,6 +118,16 @@ impl Lab for Serving {
         };
         if config.swaps() {
             label.push_str(", swapping");
+        }
+        match config.blend_order {
+            _ if config.scheduler != Scheduler::BlendServe => {}
+            BlendOrder::DualScan => {}
+            BlendOrder::DepthFirst => label.push_str(", depth first"),
+            BlendOrder::Arrival => label.push_str(", by arrival"),
+        }
+        if config.scheduler.has(Feature::Shares) && !config.tuned_shares {
+            let [prompts, decodes] = [config.prompt_share, config.decode_share];
+            label = format!("{label}, shares {prompts:.2} and {decodes:.2}");
         }
         if config.replicas > 1 {
             let router = config.routing.card().name;

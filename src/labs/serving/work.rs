@@ -119,6 +119,7 @@ impl Running {
             config.router(),
         )?
         .with_pools(config.pools())
+        .with_lanes(config.lanes())
         .with_fleet(config.fleet());
         let cache = if config.caches_prefixes() {
             (config.num_blocks * config.replicas) as usize * BLOCK_BYTES

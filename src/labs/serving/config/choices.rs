@@ -77,3 +77,16 @@ pub enum FaultChoice {
     /// The link of an instance gets slower.
     LinkSlows,
 }
+
+/// Order in which an offline batch is worked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum BlendOrder {
+    /// From both ends of the prefix tree sorted by compute density.
+    #[default]
+    DualScan,
+    /// The prefix tree from left to right, as it comes.
+    DepthFirst,
+    /// By arrival.
+    Arrival,
+}

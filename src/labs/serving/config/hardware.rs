@@ -120,8 +120,23 @@ impl Config {
         }
     }
 
-    /// What an iteration costs. A lower clock slows what computes: c1 and c2.
+    /// What an iteration costs.
     pub fn cost_model(&self) -> CostModel {
+        let model = self.cost_in_turn();
+        if self.overlaps() {
+            return CostModel::Overlapped(Box::new(model));
+        }
+        model
+    }
+
+    /// Whether computing and reading memory go on at the same time. Not while prompts and decodes
+    /// run through different layers.
+    pub fn overlaps(&self) -> bool {
+        self.overlap && !self.scheduler.has(Feature::Layered)
+    }
+
+    /// The cost where operators follow each other. A lower clock slows what computes: c1 and c2.
+    fn cost_in_turn(&self) -> CostModel {
         let slowed = |c: [f64; 5]| [c[0], c[1] / self.clock, c[2] / self.clock, c[3], c[4]];
         let own = [self.c0, self.c1, self.c2, self.c3, self.c4];
         match self.cost_kind {

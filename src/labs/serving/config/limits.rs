@@ -1,6 +1,6 @@
 //! What a config asks of the engine, its policy and its router.
 
-use super::super::engine::{Limits, Pools, Quirks, SwapSpace};
+use super::super::engine::{LanePlan, Limits, Pools, Quirks, Split, SwapSpace, Tuning};
 use super::super::policies::{Feature, Policy};
 use super::super::routers::Route;
 use super::{Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler};
@@ -59,6 +59,24 @@ impl Config {
             latency_secs: self.transfer_millis * 1e-3,
             secs_per_token: self.secs_per_kv_token(),
         })
+    }
+
+    /// How prompts and decodes share an instance, where both run at the same time.
+    pub fn lanes(&self) -> Option<LanePlan> {
+        if !self.scheduler.has(Feature::Shares) {
+            return None;
+        }
+        let tuning = self.tuned_shares.then(|| Tuning {
+            period_secs: self.shares_secs,
+            targets: [self.targets(0), self.targets(1)],
+        });
+        let shares = if self.tuned_shares {
+            let prompts = self.prompt_share.min(0.9);
+            [prompts, 1.0 - prompts]
+        } else {
+            [self.prompt_share, self.decode_share]
+        };
+        Some(LanePlan::Split(Split { shares, tuning }))
     }
 
     /// Seconds that the KV of one token takes over the link of an instance.

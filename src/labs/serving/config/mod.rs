@@ -11,7 +11,9 @@ pub use super::policies::Scheduler;
 pub use super::routers::Routing;
 pub use super::workload::{Arrivals, Lengths};
 use crate::labs::DataKey;
-pub use choices::{Admission, Allocation, FaultChoice, Migration, Preemption, SglangOrder};
+pub use choices::{
+    Admission, Allocation, BlendOrder, FaultChoice, Migration, Preemption, SglangOrder,
+};
 use serde::{Deserialize, Serialize};
 
 /// Every input that changes a number.
@@ -50,6 +52,16 @@ pub struct Config {
     pub allocation: Allocation,
     /// Whether blocks of prompts are found again by their tokens.
     pub prefix_caching: bool,
+    /// Share of the processors that prompts may use (semi-PD).
+    pub prompt_share: f64,
+    /// Share of the processors that decodes may use.
+    pub decode_share: f64,
+    /// Whether the shares follow the latencies seen.
+    pub tuned_shares: bool,
+    /// Seconds between two decisions about them.
+    pub shares_secs: f64,
+    /// Order in which an offline batch is worked through.
+    pub blend_order: BlendOrder,
     /// Order of SGLang's queue.
     pub sglang_order: SglangOrder,
     /// Standard deviation of the logarithm of a predicted output length around the true one.
@@ -160,6 +172,8 @@ pub struct Config {
     pub expert_skew: f64,
     /// Whether the number of KV blocks follows from the memory of the GPUs (roofline).
     pub blocks_from_memory: bool,
+    /// Whether operators that compute and operators that read memory run at the same time.
+    pub overlap: bool,
     /// Clock of the GPUs over its highest.
     pub clock: f64,
     /// Power by which dynamic power follows the clock.
@@ -261,6 +275,10 @@ pub struct Config {
     pub turns_mean: f64,
     /// Tokens that every prompt begins with and all share.
     pub system_prompt: u64,
+    /// Tokens that all prompts of a class begin with, after the common ones.
+    pub class_prompt: u64,
+    /// Tokens that all prompts of a user in a class begin with, after those.
+    pub user_prompt: u64,
     /// Users that requests belong to.
     pub users: u64,
     /// How unequal users are: shares fall as k^−skew.
@@ -335,6 +353,11 @@ impl Default for Config {
             admission: Admission::PastFuture,
             allocation: Allocation::PerChunk,
             prefix_caching: false,
+            prompt_share: 0.8,
+            decode_share: 1.0,
+            tuned_shares: true,
+            shares_secs: 2.0,
+            blend_order: BlendOrder::DualScan,
             sglang_order: SglangOrder::LongestPrefix,
             prediction_sigma: 0.0,
             rank_tau: 0.5,
@@ -390,6 +413,7 @@ impl Default for Config {
             cpu_millis: 0.3,
             expert_skew: 0.0,
             blocks_from_memory: true,
+            overlap: false,
             clock: 1.0,
             power_exponent: 2.5,
             replicas: 1,
@@ -440,6 +464,8 @@ impl Default for Config {
             think_secs: 2.0,
             turns_mean: 4.0,
             system_prompt: 0,
+            class_prompt: 0,
+            user_prompt: 0,
             users: 1,
             user_skew: 0.0,
             batch_share: 0.0,

@@ -63,6 +63,33 @@ pub enum CostModel {
     Hinge(f64, [f64; 5]),
     /// From published figures.
     Roofline(Arc<Roofline>),
+    /// One of the others where computing and reading memory go on at the same time.
+    Overlapped(Box<Self>),
+}
+
+/// What work asks of the two sides of a GPU, in seconds on all stages together.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Demand {
+    /// Computing: c1·P + c2·Q + c3·D, or operations over the rate reached.
+    pub compute: f64,
+    /// Reading KV: c4·K, or its bytes over the bandwidth reached.
+    pub kv: f64,
+    /// Reading weights, where they are told apart from what is fixed.
+    pub weights: f64,
+    /// What overlaps with nothing: c0, or the CPU and the links.
+    pub fixed: f64,
+}
+
+impl Demand {
+    /// Seconds of an iteration whose operators overlap: fixed + max(computing, reading).
+    pub fn overlapped(&self) -> f64 {
+        self.fixed + self.compute.max(self.weights + self.kv)
+    }
+
+    /// Compute density: seconds of computing over seconds of reading KV.
+    pub fn density(&self) -> f64 {
+        self.compute / self.kv.max(f64::MIN_POSITIVE)
+    }
 }
 
 impl From<[f64; 5]> for CostModel {
@@ -94,15 +121,66 @@ impl CostModel {
                 };
                 roofline.seconds(work) / parts + send
             }
+            Self::Overlapped(inner) => {
+                let send = match &**inner {
+                    Self::Roofline(roofline) if stages > 1 => roofline.send_seconds(work),
+                    _ => 0.0,
+                };
+                inner.demand(work).overlapped() / parts + send
+            }
+        }
+    }
+
+    /// What work asks of computing and of memory.
+    pub fn demand(&self, work: &Work) -> Demand {
+        match self {
+            Self::Linear(c) | Self::Hinge(_, c) => {
+                let bend = if let Self::Hinge(bend, _) = self {
+                    c[1] * bend
+                } else {
+                    0.0
+                };
+                let decodes = if let Self::Hinge(..) = self {
+                    c[1] + c[3]
+                } else {
+                    c[3]
+                };
+                Demand {
+                    compute: c[1] * work.prefill as f64
+                        + c[2] * work.quad as f64
+                        + decodes * work.decodes as f64,
+                    kv: c[4] * work.kv_read as f64,
+                    weights: bend,
+                    fixed: c[0],
+                }
+            }
+            Self::Roofline(roofline) => roofline.demand(work),
+            Self::Overlapped(inner) => inner.demand(work),
+        }
+    }
+
+    /// Seconds of one of `stages` stages in which an iteration computes and in which it reads
+    /// memory, where the two overlap; nothing otherwise.
+    pub fn busy(&self, work: &Work, stages: u32) -> [f64; 2] {
+        let Self::Overlapped(inner) = self else {
+            return [0.0; 2];
+        };
+        let demand = inner.demand(work);
+        [demand.compute, demand.weights + demand.kv].map(|secs| secs / f64::from(stages))
+    }
+
+    /// The roofline, where the model is one.
+    pub fn roofline(&self) -> Option<&Roofline> {
+        match self {
+            Self::Roofline(roofline) => Some(roofline),
+            Self::Overlapped(inner) => inner.roofline(),
+            Self::Linear(_) | Self::Hinge(..) => None,
         }
     }
 
     /// Experts whose weights an iteration reads, summed over layers; 0 without experts.
     pub fn expert_loads(&self, work: &Work) -> f64 {
-        match self {
-            Self::Linear(_) | Self::Hinge(..) => 0.0,
-            Self::Roofline(roofline) => roofline.expert_loads(work),
-        }
+        self.roofline().map_or(0.0, |r| r.expert_loads(work))
     }
 
     /// What one of `stages` stages of an iteration spends its seconds on, in words.
@@ -144,12 +222,25 @@ impl CostModel {
                     ("CPU", p.cpu),
                 ]
             }
+            Self::Overlapped(inner) => {
+                let demand = inner.demand(work);
+                let reading = demand.weights + demand.kv;
+                let longer = if demand.compute >= reading {
+                    "computing, with reading beside it"
+                } else {
+                    "reading memory, with computing beside it"
+                };
+                vec![
+                    ("fixed", demand.fixed),
+                    (longer, demand.compute.max(reading)),
+                ]
+            }
         };
         let mut out: Vec<_> = (whole.into_iter())
             .map(|(name, secs)| (name, secs / parts))
             .filter(|(_, secs)| *secs > 0.0)
             .collect();
-        if let (Self::Roofline(roofline), 2..) = (self, stages) {
+        if let (Some(roofline), 2..) = (self.roofline(), stages) {
             out.push(("hand-over to the next stage", roofline.send_seconds(work)));
         }
         out
@@ -160,8 +251,10 @@ impl CostModel {
     /// # Errors
     /// The first such coefficient.
     pub fn check(&self) -> Result<()> {
-        let (Self::Linear(c) | Self::Hinge(_, c)) = self else {
-            return Ok(());
+        let c = match self {
+            Self::Linear(c) | Self::Hinge(_, c) => c,
+            Self::Roofline(_) => return Ok(()),
+            Self::Overlapped(inner) => return inner.check(),
         };
         for (i, c) in c.iter().enumerate() {
             if !(c.is_finite() && *c >= 0.0) {
@@ -206,7 +299,9 @@ mod tests {
         for cost in [
             CostModel::from([1e-3, 1e-4, 1e-9, 1e-5, 1e-8]),
             CostModel::Hinge(600.0, [1e-3, 1e-4, 1e-9, 1e-5, 1e-8]),
-            CostModel::Roofline(Arc::new(roofline)),
+            CostModel::Roofline(Arc::new(roofline.clone())),
+            CostModel::Overlapped(Box::new([1e-3, 1e-4, 1e-9, 1e-5, 1e-8].into())),
+            CostModel::Overlapped(Box::new(CostModel::Roofline(Arc::new(roofline)))),
         ] {
             for stages in [1, 4] {
                 let sum: f64 = cost.parts(&work, stages).iter().map(|p| p.1).sum();

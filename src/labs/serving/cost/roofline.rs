@@ -1,6 +1,7 @@
 //! Iteration time without a profile: the larger of computing and moving bytes, apart for the linear
 //! layers and for attention.
 
+use super::Demand;
 use super::hardware::{Experts, GpuSpec, Shape};
 use crate::core::num;
 use crate::labs::serving::engine::Work;
@@ -143,6 +144,26 @@ impl Roofline {
             attention,
             reduce: 2.0 * shape.layers * self.reduce(tokens),
             cpu: self.cpu_secs,
+        }
+    }
+
+    /// What work asks of computing and of memory, with all its prompts in all layers.
+    pub fn demand(&self, work: &Work) -> Demand {
+        let shape = &self.shape;
+        let tokens = (work.prefill + work.decodes) as f64;
+        let decode_past = (work.kv_read - work.prefill_past) as f64;
+        let experts = shape.experts.map_or(0.0, |e| {
+            e.layers * self.expert_bytes * self.distinct_experts(tokens)
+        });
+        let flops = 2.0 * shape.params[1] * tokens
+            + 4.0
+                * shape.layers
+                * (shape.attention[0] * work.quad as f64 / 2.0 + shape.attention[1] * decode_past);
+        Demand {
+            compute: flops / self.flops,
+            kv: shape.kv_bytes * (work.kv_read as f64 + tokens) / self.bandwidth,
+            weights: (self.dense_bytes + experts) / self.bandwidth,
+            fixed: 2.0 * shape.layers * self.reduce(tokens) + self.cpu_secs,
         }
     }
 

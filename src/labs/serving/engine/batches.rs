@@ -4,76 +4,106 @@ use super::cohort::Beside;
 use super::desk::Entry;
 use super::event_loop::{Engine, Flight};
 use super::events::{Dated, StageEnd};
+use super::lanes::Lane;
 use super::requests::Emitted;
 use super::sink::{Formed, Sink};
 use std::cmp::Reverse;
 
 impl Engine {
     pub(super) fn form(&mut self, index: usize, sink: &mut dyn Sink) {
-        while self.replicas[index].inflight < self.limits.stages {
-            self.replicas[index].desk.batch.clear();
-            self.replicas[index].desk.now = self.now;
-            self.replicas[index].desk.stop = super::Stop::None;
-            self.replicas[index].desk.layered = super::Layered::default();
-            if self.beside(index) == Beside::Plain {
-                self.dissolve(index, sink);
-                let replica = &mut self.replicas[index];
-                (replica.policy).next(&mut replica.desk, &mut self.requests, &self.limits);
-            }
-            self.plan_copies(index);
-            let replica = &mut self.replicas[index];
-            for note in replica.desk.notes.drain(..) {
-                sink.noted(self.now, note);
-            }
-            if replica.desk.batch_len() == 0 {
-                break;
-            }
-            let work = replica.desk.work(&self.requests);
-            (replica.desk.copied, replica.desk.copied_groups) = (0, 0);
-            let swap_secs = self.limits.swap_seconds(&work);
-            let replica = &self.replicas[index];
-            let cost = (replica.clocked.as_ref()).map_or(&self.limits.cost, |c| &*c.cost);
-            let stage_secs = cost.stage_seconds(&work, self.limits.stages) + swap_secs;
-            let stage_secs = stage_secs * self.replicas[index].slowdown;
-            let flight = self.take_flight(index, stage_secs);
-            let Flight {
-                entries, cohort, ..
-            } = &self.flights[flight as usize];
-            for entry in entries {
-                let at = &mut self.requests.scheduled_at[entry.request as usize];
-                if at.is_nan() {
-                    *at = self.now;
-                }
-            }
-            let desk = &self.replicas[index].desk;
-            let lumps = sink.lumps();
-            let expand = *cohort && !lumps;
-            if expand {
-                self.whole.clear();
-                self.whole.extend(desk.cohort.members().map(Entry::decode));
-                self.whole.extend_from_slice(entries);
-            }
-            sink.formed(&Formed {
-                iteration: self.iterations,
-                replica: index as u32,
-                at: self.now,
-                stage_secs,
-                swap_secs,
-                entries: if expand { &self.whole } else { entries },
-                cohort: if lumps { desk.cohort.running() } else { 0 },
-                work,
-                expert_loads: self.limits.cost.expert_loads(&work),
-                dynamic: self.replicas[index].dynamic(),
-                desk,
-            });
-            self.whole.clear();
-            if self.fleet.is_some() {
-                self.draw(index, Some(work.prefill));
-            }
-            self.iterations += 1;
-            self.replicas[index].inflight += 1;
-            self.push(index, 0, flight, sink);
+        if self.replicas[index].lanes.is_some() {
+            self.form_lanes(index, sink);
+            return;
         }
+        while self.replicas[index].inflight < self.limits.stages && self.form_one(index, None, sink)
+        {
+        }
+    }
+
+    /// Forms a batch, of one lane where there are two; `false` if there is nothing to run.
+    pub(super) fn form_one(
+        &mut self,
+        index: usize,
+        lane: Option<Lane>,
+        sink: &mut dyn Sink,
+    ) -> bool {
+        self.replicas[index].desk.lane = lane;
+        self.replicas[index].desk.batch.clear();
+        self.replicas[index].desk.now = self.now;
+        self.replicas[index].desk.stop = super::Stop::None;
+        self.replicas[index].desk.layered = super::Layered::default();
+        if self.beside(index) == Beside::Plain {
+            self.dissolve(index, sink);
+            let replica = &mut self.replicas[index];
+            (replica.policy).next(&mut replica.desk, &mut self.requests, &self.limits);
+        }
+        self.plan_copies(index);
+        let replica = &mut self.replicas[index];
+        for note in replica.desk.notes.drain(..) {
+            sink.noted(self.now, note);
+        }
+        if replica.desk.batch_len() == 0 {
+            return false;
+        }
+        let work = replica.desk.work(&self.requests);
+        (replica.desk.copied, replica.desk.copied_groups) = (0, 0);
+        let swap_secs = self.limits.swap_seconds(&work);
+        let replica = &self.replicas[index];
+        let cost = (replica.clocked.as_ref()).map_or(&self.limits.cost, |c| &*c.cost);
+        let stage_secs = cost.stage_seconds(&work, self.limits.stages) + swap_secs;
+        let busy = cost.busy(&work, self.limits.stages);
+        let mut stage_secs = stage_secs * replica.slowdown;
+        let mut dynamic = replica.dynamic();
+        let mut asked = None;
+        if let (Some(lanes), Some(lane)) = (&replica.lanes, lane) {
+            let ask = lanes.ask(lane, &cost.demand(&work), replica.slowdown);
+            stage_secs = lanes.seconds(lane, &ask);
+            dynamic *= lanes.part(lane);
+            asked = Some((lane, ask));
+        }
+        let flight = self.take_flight(index, stage_secs);
+        let Flight {
+            entries, cohort, ..
+        } = &self.flights[flight as usize];
+        for entry in entries {
+            let at = &mut self.requests.scheduled_at[entry.request as usize];
+            if at.is_nan() {
+                *at = self.now;
+            }
+        }
+        let desk = &self.replicas[index].desk;
+        let lumps = sink.lumps();
+        let expand = *cohort && !lumps;
+        if expand {
+            self.whole.clear();
+            self.whole.extend(desk.cohort.members().map(Entry::decode));
+            self.whole.extend_from_slice(entries);
+        }
+        sink.formed(&Formed {
+            iteration: self.iterations,
+            replica: index as u32,
+            at: self.now,
+            stage_secs,
+            swap_secs,
+            entries: if expand { &self.whole } else { entries },
+            cohort: if lumps { desk.cohort.running() } else { 0 },
+            work,
+            expert_loads: self.limits.cost.expert_loads(&work),
+            busy,
+            dynamic,
+            desk,
+        });
+        self.whole.clear();
+        if self.fleet.is_some() {
+            self.draw(index, Some(work.prefill));
+        }
+        self.iterations += 1;
+        self.replicas[index].inflight += 1;
+        match asked {
+            Some((lane, ask)) => self.start_in_lane(index, lane, flight, ask, sink),
+            None => self.push(index, 0, flight, sink),
+        }
+        true
     }
 
     /// Moves the formed batch into a free place of the flight list.
@@ -136,6 +166,7 @@ impl Engine {
         let (index, stage) = (end.replica as usize, end.stage as usize);
         self.replicas[index].stages[stage].busy = false;
         self.start_if_idle(index, stage, sink);
+        self.end_in_lane(index, stage);
         if stage + 1 < self.limits.stages as usize {
             self.push(index, stage + 1, end.flight, sink);
         } else {
@@ -163,6 +194,7 @@ impl Engine {
             }
             sink.ran(iteration, self.now, entry, emitted);
         }
+        self.tune_shares(index, &entries, sink);
         let replica = &mut self.replicas[index];
         replica.desk.cache_computed(&self.requests, &entries);
         let left_out = replica.desk.held.len();

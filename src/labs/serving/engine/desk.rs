@@ -2,6 +2,7 @@
 //! is being formed.
 
 use super::cohort::Cohort;
+use super::lanes::Lane;
 use super::prefix::PrefixCache;
 use super::requests::{Phase, Requests};
 use super::swap::{Copying, Kept, Swapped};
@@ -127,6 +128,8 @@ pub struct Desk {
     pub cohort: Cohort,
     /// The batch being formed, without the cohort.
     pub batch: Vec<Entry>,
+    /// The lane it is formed for, where there are two.
+    pub lane: Option<Lane>,
     /// How its prompts run through the layers.
     pub layered: Layered,
     /// Why the head of the queue was not admitted.

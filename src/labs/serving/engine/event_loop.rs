@@ -5,6 +5,7 @@ use super::cohort::CohortRule;
 use super::desk::{Desk, Entry};
 use super::events::{Calendar, Dated, Side, StageEnd};
 use super::fleet::{Clocked, Draw, Fleet};
+use super::lanes::Lanes;
 use super::links::Links;
 use super::pools::Between;
 use super::requests::{Phase, Requests};
@@ -46,6 +47,8 @@ pub(super) struct Replica {
     /// How the cohort works here; `None` keeps to the plain rules.
     pub(super) rule: Option<CohortRule>,
     pub(super) stages: Vec<Stage>,
+    /// Its two lanes, where it runs two batches at once.
+    pub(super) lanes: Option<Box<Lanes>>,
     pub(super) inflight: u32,
     /// Requests that wait or run.
     pub(super) outstanding: u32,
@@ -119,6 +122,7 @@ impl Engine {
                 .cohort()
                 .filter(|_| stages == 1 && !limits.prefix_caching),
             stages: vec![Stage::default(); stages],
+            lanes: None,
             inflight: 0,
             outstanding: 0,
             prompt_tokens: 0,

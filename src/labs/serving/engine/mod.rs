@@ -16,6 +16,7 @@ mod event_loop;
 mod events;
 mod fleet;
 mod foresight;
+mod lanes;
 mod links;
 mod looks;
 mod pools;
@@ -40,6 +41,7 @@ pub use fleet::{
     Clocked, Fault, FaultKind, FleetPlan, Move, MoveRule, PowerCaps, PowerRow, Rebalance, Scale,
     Standing,
 };
+pub use lanes::{Ask, Lane, LanePlan, Split, Tuning};
 pub use pools::{Pools, Transfer};
 pub use prefix::PrefixCache;
 pub use prefix_tree::{Branch, PrefixTree};

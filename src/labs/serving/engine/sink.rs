@@ -25,6 +25,9 @@ pub struct Formed<'a> {
     pub work: Work,
     /// Experts whose weights are read, summed over layers; 0 without experts.
     pub expert_loads: f64,
+    /// Seconds of one stage in which it computes and in which it reads memory, where the two
+    /// overlap; 0 elsewhere.
+    pub busy: [f64; 2],
     /// Dynamic power of the instance over that outside any cap.
     pub dynamic: f64,
     /// The instance after forming.
@@ -158,6 +161,11 @@ pub trait Sink {
     fn resized(&mut self, _at: f64, _replica: u32, _desk: &Desk) {}
     /// The power of the row was looked at.
     fn metered(&mut self, _metered: &Metered<'_>) {}
+    /// Prompts of an instance have another share of its processors from now on.
+    fn shared(&mut self, _at: f64, _replica: u32, _share: f64) {}
+    /// A batch makes another one stand still, and waits so many seconds for the end of the piece
+    /// that runs.
+    fn paused(&mut self, _at: f64, _replica: u32, _secs: f64) {}
     /// A policy did something else.
     fn noted(&mut self, _at: f64, _note: Note) {}
 }

@@ -213,6 +213,7 @@ mod tests {
                 entries: &[],
                 cohort: i,
                 expert_loads: 0.0,
+                busy: [0.0; 2],
                 dynamic: 1.0,
                 work: Work {
                     decodes: u64::from(i % 7),

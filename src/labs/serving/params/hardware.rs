@@ -389,6 +389,16 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("The pool is what fits beside the weights into 90 % of the memory; off: as many blocks as set.")
     .group("Hardware")
     .when(roofline),
+    Param::toggle(
+        "overlap",
+        "Operators overlap",
+        |c: &Config| c.overlap,
+        |c, v| c.overlap = v,
+    )
+    .doc("Operators that compute and operators that read memory run at the same time, as in NanoFlow: an iteration takes its fixed part and the longer of the two, not their sum. An ideal: real overlap reaches less.")
+    .group("Hardware")
+    .advanced()
+    .when(|c| !c.scheduler.has(Feature::Layered)),
     Param::float(
         "clock",
         "Clock",

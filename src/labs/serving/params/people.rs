@@ -1,8 +1,13 @@
 //! Users and classes of service.
 
 use super::super::config::{Arrivals, Config};
-use super::{classes, typical};
+use super::{classes, generated, typical};
 use crate::core::Param;
+
+/// Whether requests can begin with tokens of their class or user.
+fn prefixed(c: &Config) -> bool {
+    generated(c) && c.arrivals != Arrivals::Sessions
+}
 
 pub(super) const PARAMS: &[Param<Config>] = &[
     Param::int(
@@ -28,6 +33,18 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group("Users and classes")
     .advanced()
     .when(|c| c.users > 1 && c.arrivals != Arrivals::ClosedLoop),
+    Param::int(
+        "user_prompt",
+        "Prompt of a user",
+        [0, 100_000],
+        |c: &Config| c.user_prompt,
+        |c, v| c.user_prompt = v,
+    )
+    .unit("tok")
+    .doc("Tokens that all prompts of a user in a class begin with, behind those that more requests share; prefix caching can reuse them.")
+    .group("Users and classes")
+    .advanced()
+    .when(|c| prefixed(c) && (c.users > 1 || c.arrivals == Arrivals::ClosedLoop)),
     Param::float(
         "batch_share",
         "Batch class",
@@ -38,6 +55,18 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Share of requests in a second class, with its own lengths, targets and priority.")
     .group("Users and classes")
     .advanced(),
+    Param::int(
+        "class_prompt",
+        "Prompt of a class",
+        [0, 100_000],
+        |c: &Config| c.class_prompt,
+        |c, v| c.class_prompt = v,
+    )
+    .unit("tok")
+    .doc("Tokens that all prompts of a class begin with, behind those that all requests share: two data sets, each with its own instructions.")
+    .group("Users and classes")
+    .advanced()
+    .when(|c| prefixed(c) && classes(c)),
     Param::int(
         "batch_priority",
         "Batch, priority",

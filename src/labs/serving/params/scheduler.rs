@@ -1,6 +1,8 @@
 //! What the scheduler heeds.
 
-use super::super::config::{Admission, Allocation, Config, Preemption, Scheduler, SglangOrder};
+use super::super::config::{
+    Admission, Allocation, BlendOrder, Config, Preemption, Scheduler, SglangOrder,
+};
 use super::super::policies::Feature;
 use super::choose;
 use crate::core::Param;
@@ -154,6 +156,66 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Full KV blocks are found again by the tokens they hold: system prompts, earlier turns of a conversation, and what a preempted request had computed. Unused ones stay until their memory is needed.")
     .group("Scheduler")
     .when(|c| c.scheduler.has(Feature::PrefixCache) && !c.scheduler.has(Feature::Radix)),
+    Param::toggle(
+        "tuned_shares",
+        "Shares follow the load",
+        |c: &Config| c.tuned_shares,
+        |c, v| c.tuned_shares = v,
+    )
+    .doc("Now and then 10 % of the processors go to the side that misses its target more often: prompts for the first token, decodes for the tokens after it. Off: fixed shares.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Shares)),
+    Param::float(
+        "prompt_share",
+        "Share of prompts",
+        [0.1, 1.0],
+        |c: &Config| c.prompt_share,
+        |c, v| c.prompt_share = v,
+    )
+    .doc("Part of the processors that prompts may use, at the beginning where shares follow the load.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Shares)),
+    Param::float(
+        "decode_share",
+        "Share of decodes",
+        [0.1, 1.0],
+        |c: &Config| c.decode_share,
+        |c, v| c.decode_share = v,
+    )
+    .doc("Part of the processors that decodes may use. Both shares may add up to more than 1: while both run, each then gets its part of the sum.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Shares) && !c.tuned_shares),
+    Param::float(
+        "shares_secs",
+        "Shares move every",
+        [0.1, 3600.0],
+        |c: &Config| c.shares_secs,
+        |c, v| c.shares_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Seconds between two decisions about the shares.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Shares) && c.tuned_shares),
+    Param::choice(
+        "blend_order",
+        "Order of the batch",
+        &["From both ends", "Depth first", "Arrival"],
+        |c: &Config| c.blend_order as usize,
+        |c, i| {
+            let all = [
+                BlendOrder::DualScan,
+                BlendOrder::DepthFirst,
+                BlendOrder::Arrival,
+            ];
+            if let Some(v) = choose(&all, i) {
+                c.blend_order = v;
+            }
+        },
+    )
+    .doc("From both ends: the tree of shared prefixes, sorted by how much its requests compute over how much memory they read, is worked through from the left and the right at once. Depth first: most sharing, whatever the requests ask of the GPU.")
+    .group("Scheduler")
+    .when(|c| c.scheduler == Scheduler::BlendServe),
     Param::choice(
         "sglang_order",
         "Order of the queue",

@@ -1,5 +1,7 @@
 //! The batch-forming policies, one file each, behind one small trait.
 
+mod blend;
+mod blend_tree;
 mod fast_switch;
 mod fcfs;
 mod layered;
@@ -14,6 +16,7 @@ mod past_future;
 mod priority;
 mod ranked;
 mod sarathi;
+mod semi_pd;
 mod sglang;
 mod sjf;
 mod srpt;
@@ -24,6 +27,7 @@ mod vllm;
 mod vllm_v1;
 mod vtc;
 
+pub use blend::BlendServe;
 pub use fast_switch::FastSwitch;
 pub use fcfs::Fcfs;
 pub use layered::LayeredPrefill;
@@ -34,6 +38,7 @@ pub use orca::Orca;
 pub use past_future::PastFuture;
 pub use priority::Priority;
 pub use sarathi::Sarathi;
+pub use semi_pd::SemiPd;
 pub use sglang::Sglang;
 pub use sjf::Sjf;
 pub use srpt::Srpt;
@@ -73,6 +78,8 @@ pub enum Feature {
     Switch,
     /// Gives every request a fixed slot.
     Slots,
+    /// Runs prompts and decodes at the same time, each with a share of the processors.
+    Shares,
     /// Can work on instances split into a prefill and a decode pool.
     Pools,
     /// Can have several batches on their way at once.
@@ -174,6 +181,10 @@ registry! {
     FastSwitch => fast_switch::CARD,
     /// Layered prefill: prompts run through one group of layers at a time.
     Layered => layered::CARD,
+    /// BlendServe: offline batches from both ends of a prefix tree sorted by compute density.
+    BlendServe => blend::CARD,
+    /// semi-PD: prompts and decodes share the processors of an instance.
+    SemiPd => semi_pd::CARD,
 }
 
 impl Scheduler {

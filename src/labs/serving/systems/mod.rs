@@ -1,5 +1,6 @@
 //! The systems of this lab, one file each.
 
+mod blend_serve;
 mod block;
 mod distserve;
 mod fast_switch;
@@ -18,6 +19,7 @@ mod power_of_two;
 mod prefix_aware;
 mod priority;
 mod sarathi_serve;
+mod semi_pd;
 mod sglang;
 mod sjf;
 mod srpt;
@@ -44,8 +46,10 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &priority::PRIORITY,
     &fast_switch::FAST_SWITCH,
     &layered_prefill::LAYERED_PREFILL,
+    &blend_serve::BLEND_SERVE,
     &distserve::DISTSERVE,
     &pd_serve::PD_SERVE,
+    &semi_pd::SEMI_PD,
     &llumnix::LLUMNIX,
     &block::BLOCK,
     &intelligent_router::INTELLIGENT_ROUTER,

@@ -107,7 +107,7 @@ impl Making {
             // The turns of a conversation have it in front of them already.
             Arrivals::Sessions => shorten(&mut workload, longest),
             kind => {
-                share_system_prompt(&mut workload, config.system_prompt as u32);
+                share_prompts(&mut workload, config);
                 if kind == Arrivals::ClosedLoop {
                     shorten(&mut workload, longest);
                 }
@@ -196,18 +196,37 @@ fn people(config: &Config, n: usize) -> Tags {
     tags
 }
 
-/// Puts the tokens that all requests share in front of every prompt.
-fn share_system_prompt(workload: &mut Workload, tokens: u32) {
-    if tokens == 0 {
+/// Streams of the tokens that a class or a user in a class begins with: beyond all conversations.
+const FIRST_CLASS: u32 = 1 << 30;
+
+/// Puts the tokens that requests share in front of every prompt: those of all, those of the class,
+/// those of the user in it.
+fn share_prompts(workload: &mut Workload, config: &Config) {
+    let shared = [
+        config.system_prompt as u32,
+        config.class_prompt as u32,
+        config.user_prompt as u32,
+    ];
+    if shared == [0; 3] {
         return;
     }
     let tags = Arc::make_mut(&mut workload.tags);
-    for prompt in &mut workload.prefill {
-        *prompt = prompt.saturating_add(tokens);
-        tags.push_pieces([Piece {
-            stream: SYSTEM_STREAM,
-            tokens,
-        }]);
+    for (r, prompt) in workload.prefill.iter_mut().enumerate() {
+        let (user, class) = (tags.user(r as u32), u32::from(tags.class(r as u32)));
+        let streams = [
+            SYSTEM_STREAM,
+            FIRST_CLASS + class,
+            FIRST_CLASS + 2 + 2 * user + class,
+        ];
+        for tokens in shared {
+            *prompt = prompt.saturating_add(tokens);
+        }
+        let pieces = streams.into_iter().zip(shared);
+        tags.push_pieces(
+            pieces
+                .map(|(stream, tokens)| Piece { stream, tokens })
+                .filter(|piece| piece.tokens > 0),
+        );
     }
 }
 

@@ -243,6 +243,10 @@ impl Engine {
         replica.policy = fleet.template.clone();
         replica.stages = vec![Stage::default(); replica.stages.len()];
         replica.inflight = 0;
+        if let Some(still) = replica.lanes.as_mut().and_then(|l| l.reset()) {
+            self.flights[still as usize].lost = false;
+            self.spare.push(still);
+        }
         self.draw(index, None);
         let replica = &mut self.replicas[index];
         replica.outstanding = 0;
