@@ -1,5 +1,5 @@
 // Runs the end-to-end tests with one kind of graphics:
-//   node run.mjs --page FOLDER --chromium PATH --schedlab PATH --graphics webgpu|webgl|none [--only TEXT] [--minutes N]
+//   node run.mjs --page FOLDER --chromium PATH --schedlab PATH --graphics webgpu|webgl|none [--only TEXT] [--minutes N] [--workers N]
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,7 @@ const { values: args } = parseArgs({
     graphics: { type: "string", default: "webgpu" },
     only: { type: "string", default: "" },
     minutes: { type: "string", default: "25" },
+    workers: { type: "string", default: "2" },
   },
 });
 const { graphics } = args;
@@ -39,9 +40,6 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 
 class Skip extends Error {}
 
-// A browser that draws in software on a busy machine now and then crashes, misses a key or a
-// deadline: a test that fails is run once more, and the log says so. A real fault fails twice.
-const rerun = new Set();
 // Neither one test nor all of them may take for ever, whatever the browser does.
 const TEST_MILLIS = 300_000;
 const end = Date.now() + Number(args.minutes) * 60_000;
@@ -85,14 +83,14 @@ async function attempt(test) {
   }
 }
 
-const queue = [...tests];
-for (let test = queue.shift(); test; test = queue.shift()) {
+/** Runs a test and says how it went; false if it failed. */
+async function judged(test, failed) {
   const began = Date.now();
   const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
   if (began > end) {
     counts.failed += 1;
     console.log(`not ok ${test.name}: not begun, ${args.minutes} minutes are over`);
-    continue;
+    return true;
   }
   try {
     await attempt(test);
@@ -102,17 +100,27 @@ for (let test = queue.shift(); test; test = queue.shift()) {
     if (error instanceof Skip) {
       counts.skipped += 1;
       console.log(`skipped ${test.name}: ${error.message}`);
-      continue;
+      return true;
     }
-    const again = !rerun.has(test.name);
-    if (again) {
-      rerun.add(test.name);
-      queue.unshift(test);
-    } else {
-      counts.failed += 1;
-    }
-    console.log(`${again ? "once more:" : "not ok"} ${test.name} (${seconds()})\n  ${error.message.replaceAll("\n", "\n  ")}`);
+    console.log(`${failed} ${test.name} (${seconds()})\n  ${error.message.replaceAll("\n", "\n  ")}`);
+    return false;
   }
+  return true;
+}
+
+// Much of a test is waiting for frames, so two share the machine, the long ones first.
+const queue = [...tests].sort((a, b) => Number(b.long ?? false) - Number(a.long ?? false));
+const again = [];
+const turn = async () => {
+  for (let test = queue.shift(); test; test = queue.shift()) {
+    if (!(await judged(test, "once more:"))) again.push(test);
+  }
+};
+await Promise.all(Array.from({ length: Number(args.workers) }, turn));
+// A browser that draws in software on a busy machine now and then crashes, misses a key or a
+// deadline: a test that fails is run once more, alone, and the log says so. A real fault fails twice.
+for (const test of again) {
+  if (!(await judged(test, "not ok"))) counts.failed += 1;
 }
 server.close();
 console.log(`e2e result: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${graphics})`);

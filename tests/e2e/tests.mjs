@@ -1,20 +1,21 @@
 // The tests. Each gets a fresh page (`open`) and says what went wrong by throwing.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { bytesOf, textOf } from "./harness.mjs";
 import { serve } from "./server.mjs";
 import { LABS, configs, results } from "./labs.mjs";
 
 /** Results of `schedlab run` for a setup, by metric. */
-function native(schedlab, setup, more = []) {
+async function native(schedlab, setup, more = []) {
   const folder = mkdtempSync(join(tmpdir(), "schedlab-"));
   const [config, out] = [join(folder, "setup.json"), join(folder, "out.json")];
   writeFileSync(config, JSON.stringify(setup));
-  execFileSync(schedlab, ["run", config, "--out", out, ...more], {
-    stdio: ["ignore", "ignore", "pipe"], timeout: 120_000,
+  await promisify(execFile)(schedlab, ["run", config, "--out", out, ...more], {
+    timeout: 120_000, maxBuffer: 1 << 26,
   });
   const { metrics } = JSON.parse(readFileSync(out, "utf8"));
   rmSync(folder, { recursive: true, force: true });
@@ -124,12 +125,13 @@ export const EVERYWHERE = [
   })),
   ...LABS.map((kind) => ({
     name: `${kind}: the same numbers as on the command line`,
+    long: kind === "pruning",
     async run({ open, schedlab }) {
       const lab = await open(`#${kind}`, "?kernels=cpu");
       const snapshot = await runs(lab, kind);
       for (const one of snapshot.setups) {
         assert.equal(one.path, "cpu", "computed on the CPU");
-        assert.equal(deviation(one.results, native(schedlab, one.setup)), 0, "not equal in every bit");
+        assert.equal(deviation(one.results, await native(schedlab, one.setup)), 0, "not equal in every bit");
       }
       return lab;
     },
@@ -271,6 +273,7 @@ export const EVERYWHERE = [
 export const WITH_WEBGPU = [
   {
     name: "the machine is measured, and the report is saved",
+    long: true,
     async run({ open }) {
       const lab = await open("#bench");
       await lab.press("Measure");
@@ -351,11 +354,12 @@ export const WITH_WEBGPU = [
   })),
   ...LABS.map((kind) => ({
     name: `${kind}: the kernels' numbers agree with the CPU's`,
+    long: kind === "pruning",
     async run({ open, schedlab }) {
       const lab = await open(`#${kind}`, "?kernels=gpu");
       const snapshot = await runs(lab, kind);
       for (const one of snapshot.setups) {
-        const worst = deviation(one.results, native(schedlab, one.setup));
+        const worst = deviation(one.results, await native(schedlab, one.setup));
         // Kernels work in single precision; what has no kernel is exact.
         const bound = one.path === "gpu" ? 2e-2 : 0;
         assert.ok(worst <= bound, `${one.path}: relative deviation ${worst}, allowed ${bound}`);
@@ -470,7 +474,7 @@ export const WITH_WEBGPU = [
         JSON.stringify(s.setups[0].setup).includes("azure_llm_2023_code.csv"));
       const { results, setup, error } = (await lab.settled()).setups[0];
       assert.equal(error, null, "it runs");
-      const worst = deviation(results, native(schedlab, setup, ["--data", trace]));
+      const worst = deviation(results, await native(schedlab, setup, ["--data", trace]));
       assert.equal(worst, 0, "not equal in every bit");
       return lab;
     },
@@ -820,6 +824,7 @@ export const WITH_WEBGPU = [
   },
   {
     name: "twenty systems give the numbers of the command line, bit for bit",
+    long: true,
     async run({ open, schedlab }) {
       const lab = await open("#home", "?kernels=cpu");
       for (const id of TWENTY) {
@@ -827,7 +832,7 @@ export const WITH_WEBGPU = [
         await lab.until(`the system ${id}`, (s) => s?.exhibit === id);
         for (const one of (await lab.settled(`results of ${id}`)).setups) {
           assert.equal(one.error, null, `${id}: ${one.error}`);
-          assert.equal(deviation(one.results, native(schedlab, one.setup)), 0, `${id}: not equal in every bit`);
+          assert.equal(deviation(one.results, await native(schedlab, one.setup)), 0, `${id}: not equal in every bit`);
         }
       }
       return lab;
