@@ -9,7 +9,7 @@ use crate::core::{Error, Result, num};
 use crate::labs::noise::exchange::{self, Form, Levels};
 use crate::labs::noise::mmse::Builder;
 use crate::labs::noise::schedule::ScheduleKind;
-use crate::labs::noise::tokens::{self, OrderKind, Source};
+use crate::labs::noise::tokens::{self, Order, OrderKind, Source};
 use crate::labs::noise::{Config, Noise, World, lint, search};
 use crate::labs::{Lab as _, Library, Setup, outcome_of};
 use clap::ValueEnum;
@@ -193,7 +193,8 @@ struct OrderArgs {
     /// markov, hidden, cyclic, field, ising or potts
     #[arg(long, default_value = "field", value_name = "WORLD")]
     source: String,
-    /// random, confidence, halton, dilated, left_to_right, blocks or dilated_blocks
+    /// random, confidence, halton, dilated, left_to_right, blocks, dilated_blocks,
+    /// sliding_annealing, block_annealing or hybrid_annealing (--set block=W --set levels=TAU)
     #[arg(long, value_name = "ORDER")]
     order: Option<String>,
     /// Numbers of calls
@@ -415,13 +416,15 @@ fn order(args: &OrderArgs) -> Result<u8> {
         Some(name) => vec![named(
             "order",
             name,
-            "random, confidence, halton, dilated, left_to_right, blocks or dilated_blocks",
+            "random, confidence, halton, dilated, left_to_right, blocks, dilated_blocks, sliding_annealing, block_annealing or hybrid_annealing",
         )?],
         None => OrderKind::ALL.to_vec(),
     };
     let mut rows = Vec::new();
     for kind in orders {
-        for rounds in &args.rounds {
+        // Noise indices decide how many calls a hyperschedule has.
+        let own = if kind.is_annealed() { 1 } else { usize::MAX };
+        for rounds in args.rounds.iter().take(own) {
             let config = changed(
                 &Config {
                     world: World::Tokens,
@@ -433,8 +436,7 @@ fn order(args: &OrderArgs) -> Result<u8> {
                 &args.fields,
             )?;
             let world = tokens::World::new(&config)?;
-            let block = config.block as usize;
-            let cost = tokens::cost(&world, kind, *rounds as usize, block, config.seed);
+            let cost = tokens::cost(&world, Order::of(&config), config.seed)?;
             rows.push((kind, cost));
         }
     }

@@ -6,7 +6,7 @@ use super::mixture::Mixture;
 use super::params::limits;
 use super::schedule::{PublishedList, ScheduleKind, Visit};
 use super::solver::SolverKind;
-use super::tokens::{OrderKind, Source};
+use super::tokens::{self, OrderKind, Source};
 use crate::core::{Error, Result};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
@@ -158,8 +158,12 @@ pub struct Config {
     pub order: OrderKind,
     /// Rounds of revealing.
     pub rounds: u64,
-    /// Positions of a block.
+    /// Positions of a block or window.
     pub block: u64,
+    /// Noise levels of a hyperschedule.
+    pub levels: u64,
+    /// Strength of the corrections of a hyperschedule.
+    pub correction: f64,
     /// Whether every order is measured as well.
     pub all_orders: bool,
     /// Pictures of the user's in place of the digits.
@@ -317,6 +321,8 @@ impl Default for Config {
             order: OrderKind::Halton,
             rounds: 8,
             block: 8,
+            levels: 4,
+            correction: 0.0,
             all_orders: false,
             folder: None,
             shapes: false,
@@ -434,6 +440,9 @@ impl Config {
                 self.guidance_low,
                 format!("at most guidance_high, which is {}", self.guidance_high),
             ));
+        }
+        if self.world == World::Tokens {
+            tokens::check(self)?;
         }
         check_modes(&self.modes)?;
         check_drawn(&self.custom)

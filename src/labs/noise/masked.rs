@@ -225,7 +225,8 @@ impl Chain {
             .collect()
     }
 
-    fn step_on(&self, weights: &[f64]) -> Vec<f64> {
+    /// Weights of the hidden states one position on.
+    pub(super) fn step_on(&self, weights: &[f64]) -> Vec<f64> {
         (0..self.pi.len())
             .map(|to| {
                 weights

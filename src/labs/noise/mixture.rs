@@ -4,7 +4,10 @@
 //! `D(x) = sum_k r_k [mu_k + alpha S_k (alpha^2 S_k + sigma^2 I)^-1 (x - alpha mu_k)]`
 //! with responsibilities `r_k` by log-sum-exp. No network, no training error.
 
+mod round;
+
 use crate::core::{Error, Result, num};
+use round::Round;
 use std::f64::consts::PI;
 
 /// A mixture of Gaussians in any (small) dimension; covariances are kept as eigenpairs.
@@ -208,6 +211,7 @@ impl Mixture {
             offsets,
             logits: vec![0.0; self.len()],
             coords: vec![0.0; self.len() * self.dim],
+            round: None,
         }
     }
 }
@@ -222,9 +226,30 @@ pub struct Level<'a> {
     offsets: Vec<f64>,
     logits: Vec<f64>,
     coords: Vec<f64>,
+    /// Worked out when many points are asked for, where it applies.
+    round: Option<Round>,
 }
 
 impl Level<'_> {
+    /// Posterior means of many points, one after the other, without their densities: the fast way
+    /// for round components in the plane. Agrees with [`Level::denoise`] to rounding.
+    pub fn denoise_all(&mut self, points: &[f64], out: &mut [f64]) {
+        let d = self.mixture.dim;
+        if d == 2 && self.mixture.axes.is_empty() && self.round.is_none() {
+            let means = &self.mixture.means;
+            let round = Round::new(self.alpha, means, &self.total, &self.gains, &self.offsets);
+            self.round = Some(round);
+        }
+        for (x, to) in points.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
+            match self.round.as_mut().and_then(|r| r.mean(x[0], x[1])) {
+                Some(mean) => to.copy_from_slice(&mean),
+                None => {
+                    self.denoise(x, to);
+                }
+            }
+        }
+    }
+
     /// Log-density of the noised mixture at `x`.
     pub fn log_density(&mut self, x: &[f64]) -> f64 {
         let (top, total) = self.weigh(x);

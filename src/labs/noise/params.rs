@@ -52,6 +52,10 @@ fn tokens(c: &Config) -> bool {
     c.world == World::Tokens
 }
 
+fn annealed(c: &Config) -> bool {
+    tokens(c) && c.order.is_annealed()
+}
+
 fn fields(c: &Config) -> bool {
     c.world == World::Fields
 }
@@ -274,18 +278,24 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .log().group("Data")
         .when(plane)
         .doc("Number of samples carried through the levels. The distance to the truth uses the first 20,000, the picture shows as many."),
-    choice!("order", "Order", &["random", "confidence", "Halton", "dilated (DUS)", "left to right", "blocks, random inside", "blocks, dilated inside"], order, OrderKind::ALL)
+    choice!("order", "Order", &["random", "confidence", "Halton", "dilated (DUS)", "left to right", "blocks, random inside", "blocks, dilated inside", "sliding annealing", "block annealing", "hybrid annealing"], order, OrderKind::ALL)
         .group("Order").when(tokens)
-        .doc("Which positions are revealed together. Confidence takes those the denoiser is surest of, equal ones at random."),
+        .doc("Which positions are revealed together. Confidence takes those the denoiser is surest of, equal ones at random. Annealing is a hyperschedule: every position has a noise index that falls call by call, and is revealed at random by the time it is 0."),
     Param::int("rounds", "Rounds", [1, 64], |c: &Config| c.rounds, |c, v| c.rounds = v)
-        .log().group("Order").when(tokens)
+        .log().group("Order").when(|c: &Config| tokens(c) && !c.order.is_annealed())
         .doc("Calls of the denoiser. Lattice fields reveal along the arccosine law of MaskGIT, the others equal numbers; the dilated order has its own sets at log2 of the length."),
     Param::int("block", "Block", [1, 64], |c: &Config| c.block, |c, v| c.block = v)
         .log().group("Order").when(|c: &Config| tokens(c) && c.order.in_blocks())
-        .doc("Positions of a block; blocks are finished from left to right. 1 is token by token, the whole length is plain masked diffusion."),
+        .doc("Positions of a block or sliding window, w; they are finished from left to right. 1 is token by token, the whole length is plain masked diffusion."),
+    Param::int("levels", "Noise levels tau", [1, 64], |c: &Config| c.levels, |c, v| c.levels = v)
+        .log().group("Order").when(annealed)
+        .doc("Noise index of a masked token. Block annealing needs tau calls a block, hybrid annealing up to tau + w - 1; a sliding window holds indices from 0 to tau - 1 and moves on by its zeros."),
+    Param::float("correction", "Correction eta", [0.0, 1.0], |c: &Config| c.correction, |c, v| c.correction = v)
+        .group("Order").when(|c: &Config| annealed(c) && c.source != Source::Field)
+        .doc("Adaptive correction sampler: while its noise index falls from a to b, a token that is already revealed is drawn again with probability eta b / a, at most four in a call; 0.015 in the authors' code. Needs a world whose law can be listed: at most 8 tokens of a sequence, spins, or 2 or 3 Potts values."),
     Param::toggle("all_orders", "Measure every order", |c: &Config| c.all_orders, |c, v| c.all_orders = v)
         .group("Order").when(tokens)
-        .doc("Adds the chart of every order at 2 to 32 calls on this world."),
+        .doc("Adds the chart of every order at 2 to 32 calls on this world; with annealing, of every width against calls, without corrections."),
     choice!("source", "Tokens", &["Markov chain", "hidden Markov chain", "cyclic hidden chain", "Gaussian field", "Ising lattice", "Potts lattice"], source, Source::ALL)
         .group("Data").when(tokens)
         .doc("A discrete world whose conditional laws are known exactly, so that the cost of an order is exact."),

@@ -200,10 +200,10 @@ pub(super) struct Exact<'a> {
 
 impl Model for Exact<'_> {
     fn denoise(&mut self, points: &[f64], level: f64, out: &mut [f64]) {
-        let mut at = self.problem.mixture.level(1.0, level);
-        for (x, d) in points.chunks_exact(2).zip(out.chunks_exact_mut(2)) {
-            at.denoise(x, d);
-        }
+        self.problem
+            .mixture
+            .level(1.0, level)
+            .denoise_all(points, out);
         let weight = guidance::weight_at(&self.problem.config, level);
         if let Some(whole) = self.problem.whole.as_ref().filter(|_| weight != 1.0) {
             guidance::towards_class(whole, weight, points, level, out);

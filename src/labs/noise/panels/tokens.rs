@@ -1,7 +1,9 @@
 //! Samples of masked generation as cells: masked ones empty, revealed ones in the colour of their
-//! token or shade of their number, those of the last round outlined.
+//! token or shade of their number, those of the last round outlined; below them the noise indices of
+//! a hyperschedule.
 
-use super::super::tokens::TokenRun;
+use super::super::tokens::{Correction, TokenRun};
+use super::heat;
 use crate::core::EntityId;
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, fade};
@@ -31,7 +33,7 @@ impl Map {
             let down = tiles.div_ceil(across);
             let gap = if tiles == 1 {
                 0.0
-            } else if shape[0] == 1 {
+            } else if shape[0] == 1 && across == 1 {
                 3.0
             } else {
                 12.0
@@ -107,7 +109,12 @@ pub(crate) fn show(run: &TokenRun, stage: &mut Stage<'_>, ui: &mut Ui) {
     );
     let painter = ui.painter().with_clip_rect(area);
     painter.rect_filled(area, 0.0, stage.palette.background);
-    let inner = Rect::from_min_max(area.min + vec2(12.0, 46.0), area.max - vec2(12.0, 12.0));
+    let mut inner = Rect::from_min_max(area.min + vec2(12.0, 46.0), area.max - vec2(12.0, 12.0));
+    if let Some(indices) = run.indices().filter(|_| inner.height() > 140.0) {
+        let map = inner.with_min_y(inner.bottom() - (0.4 * inner.height()).min(260.0));
+        inner.max.y = map.top() - 14.0;
+        heat::show(run, indices, stage, map, ui, &painter);
+    }
     if inner.width() > 20.0 && inner.height() > 20.0 {
         let map = Map::new(run, inner);
         if let Some(pointer) = response.hover_pos() {
@@ -144,11 +151,14 @@ fn cells(run: &TokenRun, map: &Map, playhead: f64, palette: &Palette, painter: &
                 shapes.push(Shape::rect_filled(rect, 1.0, fade(palette.grid, 0.8)));
                 continue;
             }
-            shapes.push(Shape::rect_filled(
-                rect,
-                1.0,
-                color(run, tile.values[p], palette),
-            ));
+            let value = tile.value(p, done).unwrap_or(tile.values[p]);
+            shapes.push(Shape::rect_filled(rect, 1.0, color(run, value, palette)));
+            let again =
+                |c: &Correction| usize::from(c.position) == p && usize::from(c.round) + 1 == done;
+            if tile.corrections.iter().any(again) {
+                let stroke = Stroke::new((0.12 * map.cell).clamp(1.5, 3.0), palette.warning);
+                shapes.push(Shape::rect_stroke(rect, 1.0, stroke, StrokeKind::Inside));
+            }
             if round + 1 == done {
                 let stroke = Stroke::new((0.09 * map.cell).clamp(1.0, 2.5), palette.accent);
                 shapes.push(Shape::rect_stroke(rect, 1.0, stroke, StrokeKind::Inside));
@@ -184,11 +194,21 @@ fn words(run: &TokenRun, stage: &Stage<'_>) -> [String; 2] {
         run.costs().len(),
         run.positions()
     );
+    let again = |c: &&Correction| usize::from(c.round) + 1 == done;
+    let corrected: usize = run
+        .tiles()
+        .iter()
+        .map(|t| t.corrections.iter().filter(again).count())
+        .sum();
+    let corrected = match corrected {
+        0 => String::new(),
+        n => format!(", {n} drawn again over all samples"),
+    };
     let second = match done.checked_sub(1).and_then(|r| run.costs().get(r)) {
         Some(cost) => format!(
-            "this round {} together, cost {:.3} nats; whole run {:.3} nats",
+            "this round {} together{corrected}, cost {:.3} nats; whole run {:.3} nats",
             count(&|r| r + 1 == done),
-            cost.max(0.0),
+            if cost.abs() < 5e-4 { 0.0 } else { *cost },
             run.divergence()
         ),
         None => format!("all masked; whole run {:.3} nats", run.divergence()),

@@ -3,7 +3,7 @@
 
 use crate::core::{Result, Verdict};
 use crate::labs::noise::claims::{PerSeed, ratio_verdict};
-use crate::labs::noise::tokens::{self, OrderKind, Source};
+use crate::labs::noise::tokens::{self, Order, OrderKind, Source};
 use crate::labs::noise::{Config, Noise, World};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
 
@@ -20,7 +20,7 @@ fn revealed(order: OrderKind) -> Config {
 fn over_confidence(seed: u64) -> Result<f64> {
     let total = |order| {
         let world = tokens::World::new(&revealed(order))?;
-        Ok::<f64, crate::core::Error>(tokens::cost(&world, order, 5, 1, seed).total())
+        Ok::<f64, crate::core::Error>(tokens::cost(&world, Order::at(order, 5), seed)?.total())
     };
     Ok(total(OrderKind::Dilated)? / total(OrderKind::Confidence)?)
 }

@@ -4,7 +4,7 @@
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, Verdict};
 use crate::labs::noise::claims::{PerSeed, ratio_verdict};
-use crate::labs::noise::tokens::{self, OrderKind, Source};
+use crate::labs::noise::tokens::{self, Order, OrderKind, Source};
 use crate::labs::noise::{Config, Noise, World};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
 
@@ -29,9 +29,7 @@ fn over_confidence(seed: u64) -> Result<f64> {
             ..revealed(order)
         };
         let world = tokens::World::new(&config)?;
-        Ok::<f64, crate::core::Error>(
-            tokens::cost(&world, order, config.rounds as usize, 1, seed).total(),
-        )
+        Ok::<f64, crate::core::Error>(tokens::cost(&world, Order::of(&config), seed)?.total())
     };
     Ok(total(OrderKind::Halton)? / total(OrderKind::Confidence)?)
 }

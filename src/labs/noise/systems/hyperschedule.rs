@@ -1,21 +1,21 @@
 //! Hyperschedules. Fathi, Scholak, Noel: "Unifying Autoregressive and Diffusion-Based Sequence
-//! Generation" (arXiv 2504.06416); block annealing as in ServiceNow/hdlm.
+//! Generation" (arXiv 2504.06416); sliding, block and hybrid annealing as in ServiceNow/hdlm
+//! `metaschedule.py`.
 
 use crate::core::{Result, Verdict};
 use crate::labs::noise::claims::{PerSeed, ratio_verdict};
-use crate::labs::noise::tokens::{self, OrderKind, Source};
+use crate::labs::noise::tokens::{self, Order, OrderKind, Source};
 use crate::labs::noise::{Config, Noise, World};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
 
-const ROUNDS: usize = 8;
-
-fn revealed(order: OrderKind, block: u64) -> Config {
+/// Block annealing in eight calls of 32 tokens.
+fn annealed(block: u64) -> Config {
     Config {
         world: World::Tokens,
         source: Source::Markov,
-        order,
+        order: OrderKind::BlockAnnealing,
         block,
-        rounds: ROUNDS as u64,
+        levels: block / 4,
         ..Config::default()
     }
 }
@@ -23,8 +23,9 @@ fn revealed(order: OrderKind, block: u64) -> Config {
 /// Blocks of 8 over one block of the whole length, at the same number of calls.
 fn over_whole(seed: u64) -> Result<f64> {
     let total = |block: u64| {
-        let world = tokens::World::new(&revealed(OrderKind::Blocks, block))?;
-        let cost = tokens::cost(&world, OrderKind::Blocks, ROUNDS, block as usize, seed);
+        let config = annealed(block);
+        let world = tokens::World::new(&config)?;
+        let cost = tokens::cost(&world, Order::of(&config), seed)?;
         Ok::<f64, crate::core::Error>(cost.total())
     };
     Ok(total(8)? / total(32)?)
@@ -35,12 +36,12 @@ fn judge(mean: f64, interval: [f64; 2]) -> (Verdict, String) {
         mean,
         interval,
         0.9,
-        "Markov chains of 32 tokens, 8 calls, blocks of 8 against no blocks, random inside. With an exact denoiser neighbours inside a block depend on each other, and only calls can separate them; what a schedule between the two does to training is not part of this.",
+        "Markov chains of 32 tokens, 8 calls: w = 8, tau = 2 against w = 32, tau = 8, mean over random courses. With an exact denoiser neighbours inside a block depend on each other, and only calls can separate them; what a schedule between the two does to training is not part of this.",
     )
 }
 
 const RATIO: PerSeed = PerSeed {
-    quantity: "divergence from the data, blocks of 8 over the whole length, 32 tokens, 8 calls",
+    quantity: "divergence from the data, block annealing (8, 2) over (32, 8), 32 tokens, 8 calls",
     unit: "×",
     value: over_whole,
     judge,
@@ -50,8 +51,8 @@ const RATIO: PerSeed = PerSeed {
 pub(super) static HYPERSCHEDULE: Exhibit = Exhibit {
     id: "hyperschedules",
     lab: Noise::KIND,
-    title: "Hyperschedules (block annealing)",
-    idea: "One noise level per position and step: blocks finished from left to right run from token by token (block 1) to plain masked diffusion (one block).",
+    title: "Hyperschedules",
+    idea: "One noise index per position and call: a window or block of falling indices moves from left to right. Width 1 is token by token, the whole length is plain masked diffusion.",
     paper: Paper {
         title: "Unifying Autoregressive and Diffusion-Based Sequence Generation",
         authors: "Fathi, Scholak, Noël",
@@ -59,16 +60,17 @@ pub(super) static HYPERSCHEDULE: Exhibit = Exhibit {
         arxiv: "2504.06416",
     },
     basis: Basis::Code,
-    deviations: "Block annealing only, in equal numbers per call; no sliding window and no correction of revealed tokens.",
-    equation: "all positions of a block go through noise levels tau - 1 … 0 together, then the next block;  a masked token is revealed with probability 1 - s / t",
+    deviations: "Generation only: the denoiser is exact, so the hybrid noise process of training plays no part. Calls in which no index falls are left out. The orders in blocks with equal numbers per call are ours.",
+    equation: "block: w positions fall tau - 1 … 0 together, then the next block;  sliding: w indices round(i (tau - 1) / (w - 1)) move right by their zeros;  hybrid: max(0, tau - 1 - max(0, s - j));  a masked token is revealed with probability 1 - b / a as its index falls from a to b",
     symbols: &[
-        ("tau", "calls of a block"),
-        ("t, s", "noise level now and next"),
+        ("w", "width of window or block"),
+        ("tau", "noise levels; tau is masked, 0 settled"),
+        ("s, j", "call and place within the block"),
     ],
-    setup: || Setup::Noise(revealed(OrderKind::Blocks, 8)),
+    setup: || Setup::Noise(annealed(8)),
     claim: Some(Claim {
         statement: "Schedules between autoregression and diffusion generate better sequences than either at the same cost.",
-        experiment: "Divergence of generated Markov sequences from the data with blocks of 8 and with one block, 8 calls, random inside; ratio, over seeds. Token by token takes 32 calls and is exact.",
+        experiment: "Divergence of generated Markov sequences from the data under block annealing with blocks of 8 and with one block, 8 calls; ratio, over seeds. Token by token takes 32 calls and is exact.",
         start: |effort| RATIO.start(effort),
     }),
 };

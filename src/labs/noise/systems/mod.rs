@@ -3,6 +3,7 @@
 mod align_your_steps;
 mod beta_sampling;
 mod chen;
+mod correction;
 mod cosine;
 mod cvdm;
 mod ddim;
@@ -81,6 +82,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &halton::HALTON,
     &dus::DUS,
     &hyperschedule::HYPERSCHEDULE,
+    &correction::CORRECTION,
 ];
 
 /// Key of the system a config runs, if it is one of the registry's.
@@ -95,7 +97,8 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
         return match config.order {
             OrderKind::Halton => Some("halton-scheduler"),
             OrderKind::Dilated => Some("dus"),
-            OrderKind::Blocks | OrderKind::DilatedBlocks => Some("hyperschedules"),
+            kind if kind.is_annealed() && config.correction > 0.0 => Some("adaptive-correction"),
+            kind if kind.in_blocks() => Some("hyperschedules"),
             _ => None,
         };
     }

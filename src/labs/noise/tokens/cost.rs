@@ -1,13 +1,16 @@
 //! Exact cost of an order, round by round, in short slices: closed form on the field, enumeration
 //! of all states on the lattice, and on sequences the mean over exact samples of
-//! `ln p(x_S | known) - sum_i ln p(x_i | known)`, whose terms are exact.
+//! `ln p(x_S | known) - sum_i ln p(x_i | known)`, whose terms are exact. Where a hyperschedule
+//! reveals at random, the cost is the mean over courses: by convexity no less than the divergence of
+//! their mixture.
 
 use super::super::masked::{Chain, Field, Lattice, Oracle as _};
-use super::super::orders;
 use super::World;
-use super::order::{OrderKind, Plan};
+use super::law::{EntropyMeter, Joint, LawMeter};
+use super::order::{Order, Plan};
 use crate::core::rng::{Stream, StreamId};
-use crate::core::{num, stats};
+use crate::core::{Result, num, stats};
+use std::sync::Arc;
 
 /// Sequences behind a mean.
 const SAMPLES: usize = 200;
@@ -15,6 +18,8 @@ const SAMPLES: usize = 200;
 const NODES: usize = 64;
 /// Sites one slice conditions the field on.
 const SITES: usize = 4;
+/// Random courses behind the mean of a hyperschedule on fields and lattices.
+const COURSES: usize = 24;
 
 /// What an order costs.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,13 +38,22 @@ impl Cost {
 }
 
 /// Cost of an order on a world at once; `seed` decides random orders and samples.
-pub fn cost(world: &World, kind: OrderKind, rounds: usize, block: usize, seed: u64) -> Cost {
-    let mut meter = Meter::new(world, kind, rounds, block, seed);
+///
+/// # Errors
+/// Noise indices that do not fit.
+pub fn cost(world: &World, order: Order, seed: u64) -> Result<Cost> {
+    let mut meter = Meter::new(world, listed(world, order).as_ref(), order, seed)?;
     loop {
-        if let Some(cost) = meter.advance(world) {
-            return cost;
+        if let Some(cost) = meter.advance(world)? {
+            return Ok(cost);
         }
     }
+}
+
+/// The states of a world, where an order is measured by them.
+pub(super) fn listed(world: &World, order: Order) -> Option<Arc<Joint>> {
+    let joint = order.kind.is_annealed().then(|| Joint::of(world));
+    joint.flatten().map(Arc::new)
 }
 
 /// The computation of a cost under way.
@@ -47,18 +61,41 @@ pub(super) enum Meter {
     Field(Box<FieldMeter>),
     Lattice(LatticeMeter),
     Chain(ChainMeter),
+    Courses(CoursesMeter),
 }
 
 impl Meter {
+    /// `joint` is what [`listed`] gives for this world and order.
     pub(super) fn new(
         world: &World,
-        kind: OrderKind,
-        rounds: usize,
-        block: usize,
+        joint: Option<&Arc<Joint>>,
+        order: Order,
         seed: u64,
-    ) -> Self {
+    ) -> Result<Self> {
         let stream = Stream::new(seed, StreamId::Data).replicate(20);
-        let plan = Plan::new(kind, world, rounds, block, &stream);
+        let annealed = order.kind.is_annealed();
+        if annealed && (joint.is_some() || !matches!(world, World::Chain(_))) {
+            return Ok(Self::Courses(CoursesMeter {
+                order,
+                stream,
+                joint: joint.map(Arc::clone),
+                course: None,
+                costs: Vec::new(),
+            }));
+        }
+        if let World::Chain(_) = world {
+            return Ok(Self::Chain(ChainMeter {
+                order,
+                stream,
+                samples: Vec::new(),
+            }));
+        }
+        let plan = Plan::new(order, world, &stream)?;
+        Ok(Self::with(world, plan))
+    }
+
+    /// The exact cost of one plan on a field or lattice.
+    fn with(world: &World, plan: Plan) -> Self {
         match world {
             World::Field(n, ell) => Self::Field(Box::new(FieldMeter {
                 field: Field::new(*n, *ell),
@@ -67,57 +104,99 @@ impl Meter {
                 open: 0.0,
                 costs: Vec::new(),
             })),
-            World::Ising(_) | World::Potts(_) => Self::Lattice(LatticeMeter {
+            _ => Self::Lattice(LatticeMeter {
                 costs: vec![0.0; plan.rounds()],
                 plan,
                 round: 0,
                 nodes: vec![(vec![None; world.positions()], 1.0)],
                 children: Vec::new(),
             }),
-            World::Chain(_) => Self::Chain(ChainMeter {
-                kind,
-                rounds,
-                block,
-                stream,
-                samples: Vec::new(),
-            }),
         }
     }
 
     /// A slice; the cost at the end.
-    pub(super) fn advance(&mut self, world: &World) -> Option<Cost> {
+    pub(super) fn advance(&mut self, world: &World) -> Result<Option<Cost>> {
         if let (Self::Lattice(meter), Some(lattice)) = (&mut *self, world.lattice()) {
-            return meter.advance(lattice);
+            return Ok(meter.advance(lattice));
         }
         match (self, world) {
-            (Self::Field(meter), _) => meter.advance(),
+            (Self::Courses(meter), _) => meter.advance(world),
+            (Self::Field(meter), _) => Ok(meter.advance()),
             (Self::Chain(meter), World::Chain(_)) => meter.advance(world),
-            _ => Some(Cost {
+            _ => Ok(Some(Cost {
                 rounds: Vec::new(),
                 error: f64::NAN,
-            }),
+            })),
         }
     }
 }
 
-/// The surest positions, equal ones by precedence.
-pub(super) fn surest(scores: &[(usize, f64)], count: usize, precedence: &[usize]) -> Vec<usize> {
-    let mut rank = vec![0; precedence.len()];
-    for (r, i) in precedence.iter().enumerate() {
-        rank[*i] = r;
-    }
-    let mut by_rank: Vec<(usize, f64)> = scores.to_vec();
-    by_rank.sort_by_key(|(i, _)| rank[*i]);
-    // `highest` breaks ties by the number it is given: here the rank.
-    let ranked: Vec<(usize, f64)> = by_rank
-        .iter()
-        .enumerate()
-        .map(|(k, (_, s))| (k, *s))
+/// Means by round over repetitions, and the standard error of the sum.
+fn mean_cost(samples: &[Vec<f64>]) -> Cost {
+    let rounds = samples.iter().map(Vec::len).max().unwrap_or(0);
+    let means = (0..rounds)
+        .map(|r| {
+            let values = samples.iter().map(|s| s.get(r).copied().unwrap_or(0.0));
+            stats::mean(&values.collect::<Vec<f64>>())
+        })
         .collect();
-    orders::highest(&ranked, count, 9)
-        .into_iter()
-        .map(|k| by_rank[k].0)
-        .collect()
+    let totals: Vec<f64> = samples
+        .iter()
+        .map(|s| num::sum(s.iter().copied()))
+        .collect();
+    Cost {
+        rounds: means,
+        error: stats::std_dev(&totals) / (totals.len() as f64).sqrt(),
+    }
+}
+
+/// The mean of the exact costs of random courses.
+pub(super) struct CoursesMeter {
+    order: Order,
+    stream: Stream,
+    joint: Option<Arc<Joint>>,
+    course: Option<Course>,
+    /// By course, then call.
+    costs: Vec<Vec<f64>>,
+}
+
+enum Course {
+    /// In closed form.
+    Field(Box<Meter>),
+    Plain(EntropyMeter),
+    Corrected(LawMeter),
+}
+
+impl CoursesMeter {
+    fn advance(&mut self, world: &World) -> Result<Option<Cost>> {
+        if self.costs.len() == COURSES {
+            return Ok(Some(mean_cost(&self.costs)));
+        }
+        let Some(course) = &mut self.course else {
+            let k = self.costs.len() as u32;
+            let stream = self.stream.clone().replicate(21).step(k);
+            let plan = Plan::new(self.order, world, &stream)?;
+            self.course = Some(match &self.joint {
+                Some(joint) if self.order.correction > 0.0 => {
+                    Course::Corrected(LawMeter::new(plan, joint))
+                }
+                Some(joint) => Course::Plain(EntropyMeter::new(plan, joint)),
+                None => Course::Field(Box::new(Meter::with(world, plan))),
+            });
+            return Ok(None);
+        };
+        let done = match (course, &self.joint) {
+            (Course::Corrected(meter), Some(joint)) => meter.advance(joint),
+            (Course::Plain(meter), Some(joint)) => meter.advance(joint),
+            (Course::Field(meter), _) => meter.advance(world)?.map(|c| c.rounds),
+            (_, None) => Some(Vec::new()),
+        };
+        if let Some(rounds) = done {
+            self.costs.push(rounds);
+            self.course = None;
+        }
+        Ok(None)
+    }
 }
 
 pub(super) struct FieldMeter {
@@ -132,24 +211,17 @@ pub(super) struct FieldMeter {
 impl FieldMeter {
     fn advance(&mut self) -> Option<Cost> {
         if self.pending.is_empty() {
-            let set = match &self.plan {
-                Plan::Fixed(rounds) => rounds.get(self.costs.len()).cloned(),
-                Plan::Confidence(sizes, precedence) => sizes.get(self.costs.len()).map(|size| {
-                    let scores: Vec<(usize, f64)> = self
-                        .field
-                        .free()
-                        .iter()
-                        .map(|i| (*i, -self.field.variance(*i)))
-                        .collect();
-                    surest(&scores, *size, precedence)
-                }),
-            };
-            let Some(set) = set else {
+            let round = self.costs.len();
+            if round == self.plan.rounds() {
                 return Some(Cost {
                     rounds: std::mem::take(&mut self.costs),
                     error: 0.0,
                 });
-            };
+            }
+            let set = self.plan.choose(round, || {
+                let free = self.field.free().iter();
+                free.map(|i| (*i, -self.field.variance(*i))).collect()
+            });
             self.open = num::sum(set.iter().map(|i| num::ln(self.field.variance(*i))));
             self.pending = set;
         }
@@ -203,16 +275,7 @@ impl LatticeMeter {
 
     fn open(&mut self, lattice: &dyn Lattice, known: &[Option<usize>], probability: f64) {
         let (_, laws) = lattice.marginals(known);
-        let set = match &self.plan {
-            Plan::Fixed(rounds) => rounds[self.round].clone(),
-            Plan::Confidence(sizes, precedence) => {
-                let scores: Vec<(usize, f64)> = (0..known.len())
-                    .filter(|i| known[*i].is_none())
-                    .map(|i| (i, laws[i].iter().copied().fold(0.0, f64::max)))
-                    .collect();
-                surest(&scores, sizes[self.round], precedence)
-            }
-        };
+        let set = self.plan.choose(self.round, || sureness(known, &laws));
         let plnp = |p: f64| if p > 0.0 { p * num::ln(p) } else { 0.0 };
         let apart = num::sum(
             set.iter()
@@ -238,48 +301,27 @@ impl LatticeMeter {
 }
 
 pub(super) struct ChainMeter {
-    kind: OrderKind,
-    rounds: usize,
-    block: usize,
+    order: Order,
     stream: Stream,
     /// Log-ratios of every sample, by round.
     samples: Vec<Vec<f64>>,
 }
 
 impl ChainMeter {
-    fn advance(&mut self, world: &World) -> Option<Cost> {
+    fn advance(&mut self, world: &World) -> Result<Option<Cost>> {
         let World::Chain(chain) = world else {
-            return None;
+            return Ok(None);
         };
-        if self.samples.len() < SAMPLES {
-            let k = self.samples.len() as u32;
-            // Random orders differ from sample to sample: the cost is their mean.
-            let orders = self.stream.clone().replicate(21).step(k);
-            let plan = Plan::new(self.kind, world, self.rounds, self.block, &orders);
-            let x = sample(chain, self.stream.clone().replicate(22).step(k));
-            self.samples.push(log_ratios(chain, &plan, &x));
-            return None;
+        if self.samples.len() == SAMPLES {
+            return Ok(Some(mean_cost(&self.samples)));
         }
-        let rounds = self.samples.iter().map(Vec::len).max().unwrap_or(0);
-        let means = (0..rounds)
-            .map(|r| {
-                let values: Vec<f64> = self
-                    .samples
-                    .iter()
-                    .map(|s| s.get(r).copied().unwrap_or(0.0))
-                    .collect();
-                stats::mean(&values)
-            })
-            .collect();
-        let totals: Vec<f64> = self
-            .samples
-            .iter()
-            .map(|s| num::sum(s.iter().copied()))
-            .collect();
-        Some(Cost {
-            rounds: means,
-            error: stats::std_dev(&totals) / (totals.len() as f64).sqrt(),
-        })
+        let k = self.samples.len() as u32;
+        // Random orders differ from sample to sample: the cost is their mean.
+        let orders = self.stream.clone().replicate(21).step(k);
+        let plan = Plan::new(self.order, world, &orders)?;
+        let x = sample(chain, self.stream.clone().replicate(22).step(k));
+        self.samples.push(log_ratios(chain, &plan, &x));
+        Ok(None)
     }
 }
 
@@ -306,22 +348,24 @@ pub(super) fn pick(law: &[f64], mut u: f64) -> usize {
     law.len().saturating_sub(1)
 }
 
+/// The free positions with the probability of their likeliest value.
+pub(super) fn sureness(known: &[Option<usize>], laws: &[Vec<f64>]) -> Vec<(usize, f64)> {
+    (0..known.len())
+        .filter(|i| known[*i].is_none())
+        .map(|i| (i, laws[i].iter().copied().fold(0.0, f64::max)))
+        .collect()
+}
+
 /// `ln p(x_S | known) - sum_i ln p(x_i | known)` of every round, along one sequence.
 fn log_ratios(chain: &Chain, plan: &Plan, x: &[usize]) -> Vec<f64> {
     let mut known = vec![None; x.len()];
     let (mut before, mut laws) = chain.marginals(&known);
     (0..plan.rounds())
         .map(|round| {
-            let set = match plan {
-                Plan::Fixed(rounds) => rounds[round].clone(),
-                Plan::Confidence(sizes, precedence) => {
-                    let scores: Vec<(usize, f64)> = (0..x.len())
-                        .filter(|i| known[*i].is_none())
-                        .map(|i| (i, laws[i].iter().copied().fold(0.0, f64::max)))
-                        .collect();
-                    surest(&scores, sizes[round], precedence)
-                }
-            };
+            let set = plan.choose(round, || sureness(&known, &laws));
+            if set.is_empty() {
+                return 0.0;
+            }
             let apart = num::sum(set.iter().map(|i| num::ln(laws[*i][x[*i]])));
             for i in &set {
                 known[*i] = Some(x[*i]);

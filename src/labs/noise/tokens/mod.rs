@@ -3,20 +3,23 @@
 //! `sum_i H(x_i | known) - H(x_S | known)`; the sum over rounds is KL(p || q) of the sampler.
 
 mod cost;
+mod hyper;
+mod law;
 mod order;
 mod report;
 mod run;
 mod work;
 
 pub use cost::{Cost, cost};
-pub use order::{OrderKind, Plan};
-pub use run::{Tile, TokenRun};
+pub use hyper::{Call, Hyperschedule};
+pub use order::{Order, OrderKind, Plan};
+pub use run::{Correction, Tile, TokenRun};
 pub(super) use work::Work;
 
 use super::config::Config;
 use super::masked::{Chain, Ising, Lattice, Oracle as _};
 use super::potts::{POTTS_SIDE, Potts};
-use crate::core::Result;
+use crate::core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// A discrete distribution to be generated token by token.
@@ -70,6 +73,34 @@ impl Source {
 /// Side of the Ising lattice.
 pub const SPINS: usize = 4;
 
+/// Tokens of a sequence.
+const VOCABULARY: usize = 4;
+
+/// Checks what the order of a config asks of its world.
+///
+/// # Errors
+/// Noise indices that do not fit, or corrections where the sampler's law is not listed.
+pub fn check(config: &Config) -> Result<()> {
+    let (positions, values) = match config.source {
+        Source::Markov | Source::Hidden | Source::Cyclic => (config.length as usize, VOCABULARY),
+        Source::Field => ((config.side * config.side) as usize, usize::MAX),
+        Source::Ising => (SPINS * SPINS, 2),
+        Source::Potts => (POTTS_SIDE * POTTS_SIDE, config.states as usize),
+    };
+    let order = Order::of(config);
+    if order.indices(positions)?.is_some()
+        && order.correction > 0.0
+        && law::states(values, positions) > law::MOST_STATES
+    {
+        return Err(Error::out_of_range(
+            "correction",
+            order.correction,
+            "0 on this world: its law can be listed for sequences of up to 8 tokens, spins, and 2 or 3 Potts values",
+        ));
+    }
+    Ok(())
+}
+
 /// The world of a config.
 #[derive(Debug, Clone)]
 pub enum World {
@@ -97,7 +128,7 @@ impl World {
                 Self::Potts(Box::new(Potts::new(q, config.coupling)?))
             }
             Source::Markov => {
-                let (v, stay) = (4, config.stickiness);
+                let (v, stay) = (VOCABULARY, config.stickiness);
                 let transition = rows(v, |i, j| {
                     if i == j {
                         stay
@@ -116,7 +147,7 @@ impl World {
             }
             Source::Hidden | Source::Cyclic => {
                 // Six states on a ring; each shows one of four tokens most of the time.
-                let (h, v, stay) = (6, 4, config.stickiness);
+                let (h, v, stay) = (6, VOCABULARY, config.stickiness);
                 let cyclic = config.source == Source::Cyclic;
                 let transition = rows(h, |i, j| {
                     let ahead = (j + h - i) % h;

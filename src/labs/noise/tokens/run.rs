@@ -1,7 +1,7 @@
 //! What a run of masked generation holds.
 
 use super::super::config::Config;
-use super::report;
+use super::{Hyperschedule, report};
 use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline};
 use crate::labs::LabRun;
 use std::sync::Arc;
@@ -9,12 +9,38 @@ use std::sync::Arc;
 /// One sample that was generated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tile {
-    /// Value of every position: a token, or a number with spread about 1.
+    /// Value every position is revealed with: a token, or a number with spread about 1.
     pub values: Arc<[f32]>,
     /// Round in which it was revealed, from 0.
     pub round: Arc<[u16]>,
     /// Entropy of the law it was drawn from, nats (differential for numbers).
     pub entropy: Arc<[f32]>,
+    /// Tokens that were drawn again, in the order of the rounds.
+    pub corrections: Arc<[Correction]>,
+}
+
+/// A revealed token that was drawn again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Correction {
+    /// Round, from 0.
+    pub round: u16,
+    /// Position.
+    pub position: u16,
+    /// What it became.
+    pub value: f32,
+}
+
+impl Tile {
+    /// Value of a position after `rounds` rounds, if it is revealed by then.
+    pub fn value(&self, position: usize, rounds: usize) -> Option<f32> {
+        let round = usize::from(*self.round.get(position)?);
+        let again = self
+            .corrections
+            .iter()
+            .rev()
+            .find(|c| usize::from(c.position) == position && usize::from(c.round) < rounds);
+        (round < rounds).then(|| again.map_or(self.values[position], |c| c.value))
+    }
 }
 
 /// Everything computed. Cheap to clone.
@@ -31,6 +57,8 @@ pub struct TokenRun {
     pub(in crate::labs::noise) costs: Arc<[f64]>,
     /// Standard error of the sum.
     pub(in crate::labs::noise) error: f64,
+    /// Noise indices of the positions, if the order has any.
+    pub(in crate::labs::noise) indices: Option<Arc<Hyperschedule>>,
     pub(in crate::labs::noise) timeline: Timeline,
     pub(in crate::labs::noise) charts: Arc<[Chart]>,
 }
@@ -56,6 +84,11 @@ impl TokenRun {
         &self.tiles
     }
 
+    /// Noise indices of the positions, if the order has any.
+    pub fn indices(&self) -> Option<&Hyperschedule> {
+        self.indices.as_deref()
+    }
+
     /// Rows and columns of one sample.
     pub fn shape(&self) -> [usize; 2] {
         self.shape
@@ -64,27 +97,19 @@ impl TokenRun {
 
 impl LabRun for TokenRun {
     fn metrics(&self) -> Vec<Metric> {
-        let metric = |id, name, unit, value, better, doc| Metric {
-            id,
-            name,
-            unit,
-            value,
-            better,
-            doc,
-        };
         let total = self.divergence();
         let calls = self.costs.len() as f64;
         let worst = self.costs.iter().copied().fold(0.0, f64::max);
         vec![
-            metric(
+            Metric::new(
                 "kl",
                 "Divergence from the data",
                 "nats",
                 total,
                 Better::Lower,
-                "KL(p || q) of a whole sample: the sum over rounds of the conditional total correlation. Exact on lattices and fields; on sequences a mean of exact terms.",
+                "KL(p || q) of a whole sample: the sum over rounds of the conditional total correlation. Exact on lattices and fields; on sequences a mean of exact terms. Where positions are revealed or corrected at random it is the mean over courses, which is no less than the divergence of the sampler.",
             ),
-            metric(
+            Metric::new(
                 "nfe",
                 "Denoiser calls (NFE)",
                 "",
@@ -92,7 +117,7 @@ impl LabRun for TokenRun {
                 Better::Lower,
                 "Rounds of revealing, one call of the denoiser each.",
             ),
-            metric(
+            Metric::new(
                 "kl_per_token",
                 "Divergence per token",
                 "nats",
@@ -100,7 +125,7 @@ impl LabRun for TokenRun {
                 Better::Lower,
                 "The divergence over the number of positions.",
             ),
-            metric(
+            Metric::new(
                 "worst_round",
                 "Costliest round",
                 "nats",
@@ -108,7 +133,7 @@ impl LabRun for TokenRun {
                 Better::Lower,
                 "Largest cost of a single round.",
             ),
-            metric(
+            Metric::new(
                 "tokens_per_call",
                 "Tokens per call",
                 "",
@@ -116,13 +141,13 @@ impl LabRun for TokenRun {
                 Better::Higher,
                 "Positions over calls: the speedup over one token at a time.",
             ),
-            metric(
+            Metric::new(
                 "kl_error",
                 "Standard error",
                 "nats",
                 self.error,
                 Better::Neither,
-                "Standard error of the divergence over the sampled sequences; 0 where it is exact.",
+                "Standard error of the divergence over the sampled sequences or random courses; 0 where it is exact.",
             ),
         ]
     }

@@ -26,11 +26,68 @@ fn one_at_a_time_costs_nothing_in_every_world_and_order() {
         let world = world(source);
         let n = world.positions();
         for kind in OrderKind::ALL {
-            let c = cost(&world, kind, n, 1, 3);
+            let c = cost(&world, Order::at(kind, n), 3).unwrap();
             assert_eq!(c.rounds.len(), n, "{source:?} {kind:?}");
             assert!(c.total().abs() < 1e-8, "{source:?} {kind:?}: {}", c.total());
         }
     }
+}
+
+#[test]
+fn more_noise_levels_bring_a_hyperschedule_nearer_to_the_data() {
+    for source in [Source::Markov, Source::Potts] {
+        let small = World::new(&Config {
+            length: 6,
+            states: 2,
+            coupling: 0.8,
+            ..config(source)
+        })
+        .unwrap();
+        let at = |levels: u8, correction: f64| {
+            let order = Order {
+                block: 9,
+                levels,
+                correction,
+                ..Order::at(OrderKind::BlockAnnealing, 1)
+            };
+            cost(&small, order, 2).unwrap()
+        };
+        let (one, four) = (at(1, 0.0), at(4, 0.0));
+        assert_eq!([one.rounds.len(), four.rounds.len()], [1, 4]);
+        assert!(four.total() < 0.7 * one.total(), "{source:?} {four:?}");
+        // The same random courses, measured by the law of all states.
+        let slightly = at(4, f64::MIN_POSITIVE);
+        assert!(
+            (slightly.total() - four.total()).abs() < 1e-9,
+            "{source:?} {slightly:?} {four:?}"
+        );
+    }
+}
+
+#[test]
+fn corrections_are_refused_where_the_law_cannot_be_listed() {
+    let order = |source, length| {
+        let config = Config {
+            order: OrderKind::SlidingAnnealing,
+            correction: 0.1,
+            length,
+            ..config(source)
+        };
+        check(&config)
+            .err()
+            .and_then(|e| e.field().map(str::to_owned))
+    };
+    assert_eq!(order(Source::Markov, 9).as_deref(), Some("correction"));
+    assert_eq!(order(Source::Field, 8).as_deref(), Some("correction"));
+    assert_eq!(order(Source::Markov, 8), None);
+    assert_eq!(order(Source::Ising, 8), None);
+    let stuck = Config {
+        order: OrderKind::SlidingAnnealing,
+        block: 1,
+        levels: 3,
+        ..config(Source::Markov)
+    };
+    assert_eq!(check(&stuck).unwrap_err().field(), Some("levels"));
 }
 
 #[test]
@@ -41,7 +98,13 @@ fn every_order_reveals_every_position_once() {
         for kind in OrderKind::ALL {
             for rounds in [1, 3, 5, 64] {
                 let stream = crate::core::rng::Stream::new(1, crate::core::rng::StreamId::Data);
-                let all: usize = match Plan::new(kind, &world, rounds, 4, &stream) {
+                let order = Order {
+                    block: 4,
+                    levels: 3,
+                    ..Order::at(kind, rounds)
+                };
+                let all: usize = match Plan::new(order, &world, &stream).unwrap() {
+                    Plan::Annealed(calls) => calls.iter().map(|c| c.reveals.len()).sum(),
                     Plan::Fixed(rounds) => {
                         let mut all = rounds.concat();
                         all.sort_unstable();
@@ -65,7 +128,7 @@ fn the_lattice_agrees_with_the_recursive_enumeration() {
     let order: Vec<usize> = orders::halton(4).iter().map(|c| 4 * c[0] + c[1]).collect();
     let rounds = orders::in_rounds(&order, &orders::equal_sizes(16, 4));
     let want = divergence(&**ising, &Policy::Fixed(rounds), h).unwrap();
-    let got = cost(&world, OrderKind::Halton, 4, 1, 1);
+    let got = cost(&world, Order::at(OrderKind::Halton, 4), 1).unwrap();
     assert!((got.total() - want).abs() < 1e-10, "{} {want}", got.total());
     assert!(got.rounds.iter().all(|c| *c > -1e-12), "{:?}", got.rounds);
 }
@@ -76,7 +139,7 @@ fn the_field_agrees_with_its_closed_form() {
     let order: Vec<usize> = orders::halton(6).iter().map(|c| 6 * c[0] + c[1]).collect();
     let counts = orders::arccos_counts(6, 5);
     let want = field_divergence(6, 3.0, &counts, &FieldOrder::Fixed(order)).unwrap();
-    let got = cost(&world, OrderKind::Halton, 5, 1, 1);
+    let got = cost(&world, Order::at(OrderKind::Halton, 5), 1).unwrap();
     assert!((got.total() - want).abs() < 1e-10, "{} {want}", got.total());
 }
 
@@ -87,7 +150,7 @@ fn sampled_sequences_estimate_the_exact_divergence() {
     let h = entropy(chain).unwrap();
     let rounds = orders::in_rounds(&(0..8).collect::<Vec<_>>(), &orders::equal_sizes(8, 3));
     let want = divergence(chain, &Policy::Fixed(rounds), h).unwrap();
-    let got = cost(&world, OrderKind::LeftToRight, 3, 1, 5);
+    let got = cost(&world, Order::at(OrderKind::LeftToRight, 3), 5).unwrap();
     let off = (got.total() - want).abs();
     assert!(
         off < 4.0 * got.error,
@@ -118,6 +181,37 @@ fn a_run_fills_every_cell_and_tells_the_story_of_each() {
         let sum = num::sum(run.costs().iter().copied());
         assert!((run.metrics()[0].value - sum).abs() < 1e-12);
     }
+}
+
+#[test]
+fn a_corrected_run_shows_its_indices_and_what_each_token_was_when() {
+    let config = Config {
+        order: OrderKind::HybridAnnealing,
+        block: 4,
+        levels: 6,
+        correction: 0.9,
+        all_orders: true,
+        states: 2,
+        ..config(Source::Potts)
+    };
+    let run = finish(&mut Work::new(&config).unwrap()).unwrap();
+    let indices = run.indices().unwrap();
+    assert_eq!(indices.calls(), run.costs().len());
+    assert!(run.charts().iter().any(|c| c.id == "sweeps"));
+    let tile = run
+        .tiles()
+        .iter()
+        .find(|t| !t.corrections.is_empty())
+        .unwrap();
+    for c in tile.corrections.iter() {
+        let (position, round) = (usize::from(c.position), usize::from(c.round));
+        assert!(usize::from(tile.round[position]) < round, "revealed before");
+        assert_eq!(tile.value(position, round + 1), Some(c.value));
+    }
+    let first = (0..9).min_by_key(|i| tile.round[*i]).unwrap();
+    let seen = usize::from(tile.round[first]);
+    assert_eq!(tile.value(first, seen), None);
+    assert_eq!(tile.value(first, seen + 1), Some(tile.values[first]));
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! The computation: the cost of the order, samples drawn by it, and the other orders if asked for.
 
 use super::super::config::Config;
-use super::super::masked::{Field, Oracle as _};
+use super::super::masked::{Field, Oracle};
 use super::World;
-use super::cost::{Cost, Meter, pick, surest};
-use super::order::{OrderKind, Plan};
+use super::cost::{Cost, Meter, listed, pick, sureness};
+use super::law::{Joint, Sweeps};
+use super::order::{Order, OrderKind, Plan};
 use super::report;
-use super::run::{Tile, TokenRun};
+use super::run::{Correction, Tile, TokenRun};
 use crate::core::rng::{Stream, StreamId, integer_normal};
 use crate::core::{Job, Result, Step, num};
 use std::sync::Arc;
@@ -23,19 +24,28 @@ fn shown(world: &World) -> usize {
     }
 }
 
-/// The orders' costs at several numbers of calls.
-pub(super) type Table = Vec<(OrderKind, Vec<(usize, Cost)>)>;
+/// Widths and numbers of levels at which a hyperschedule is compared.
+const WIDTHS: [u64; 6] = [1, 2, 4, 8, 16, 32];
+/// Most calls of a hyperschedule that is compared.
+const COMPARED_CALLS: usize = 64;
+
+/// Costs by name at several numbers of calls.
+pub(super) type Table = Vec<(String, Vec<(usize, Cost)>)>;
 
 /// The computation in steps.
 pub(in crate::labs::noise) struct Work {
     config: Config,
     world: Arc<World>,
+    joint: Option<Arc<Joint>>,
     meter: Option<Meter>,
     cost: Option<Cost>,
     tiles: Vec<Tile>,
     painter: Option<Painter>,
-    /// Orders and rounds still to compare, the next one last.
-    plan: Vec<(OrderKind, usize)>,
+    /// What sweeps of corrections do, under way and found.
+    sweeps: Option<Box<Sweeps>>,
+    swept: Vec<Vec<f64>>,
+    /// Orders still to compare, the next one last.
+    plan: Vec<(String, Order)>,
     planned: usize,
     compared: Table,
 }
@@ -43,58 +53,107 @@ pub(in crate::labs::noise) struct Work {
 impl Work {
     pub(in crate::labs::noise) fn new(config: &Config) -> Result<Self> {
         let world = Arc::new(World::new(config)?);
-        let mut plan = Vec::new();
-        if config.all_orders {
-            // One curve for each colour of the charts.
-            for kind in OrderKind::ALL.into_iter().take(6) {
-                for rounds in COMPARED.into_iter().filter(|r| *r <= world.positions()) {
-                    plan.push((kind, rounds));
-                }
+        let mut plan = if config.all_orders {
+            comparison(config, &world)
+        } else {
+            Vec::new()
+        };
+        plan.reverse();
+        let order = Order::of(config);
+        let joint = listed(&world, order);
+        let sweeps = match &joint {
+            Some(joint) if order.correction > 0.0 => {
+                let stream = Stream::new(config.seed, StreamId::Noise).replicate(24);
+                let first = course(config, &world, 0)?;
+                Some(Box::new(Sweeps::new(Arc::clone(joint), stream, first)))
             }
-            plan.reverse();
-        }
+            _ => None,
+        };
         Ok(Self {
             config: config.clone(),
             planned: plan.len(),
             plan,
             world,
+            joint,
             meter: None,
             cost: None,
             tiles: Vec::new(),
             painter: None,
+            sweeps,
+            swept: Vec::new(),
             compared: Vec::new(),
         })
     }
 
-    fn meter(&self, kind: OrderKind, rounds: usize) -> Meter {
-        let c = &self.config;
-        Meter::new(&self.world, kind, rounds, c.block as usize, c.seed)
-    }
-
     /// A slice of the cost of one order.
-    fn measure(&mut self, kind: OrderKind, rounds: usize) -> Option<Cost> {
+    fn measure(&mut self, order: Order) -> Result<Option<Cost>> {
         let mut meter = match self.meter.take() {
             Some(meter) => meter,
-            None => self.meter(kind, rounds),
+            None => Meter::new(&self.world, self.joint.as_ref(), order, self.config.seed)?,
         };
-        let cost = meter.advance(&self.world);
+        let cost = meter.advance(&self.world)?;
         if cost.is_none() {
             self.meter = Some(meter);
         }
-        cost
+        Ok(cost)
     }
 
-    fn paint(&mut self) {
+    fn paint(&mut self) -> Result<()> {
         let k = self.tiles.len() as u32;
-        let config = &self.config;
-        let painter = self
-            .painter
-            .get_or_insert_with(|| Painter::new(&self.world, config, k));
+        let painter = if let Some(painter) = &mut self.painter {
+            painter
+        } else {
+            let painter = Painter::new(&self.world, &self.config, k)?;
+            self.painter.insert(painter)
+        };
         if let Some(tile) = painter.advance(&self.world) {
             self.tiles.push(tile);
             self.painter = None;
         }
+        Ok(())
     }
+}
+
+/// The random course with a number.
+fn course(config: &Config, world: &World, k: u32) -> Result<Plan> {
+    let stream = Stream::new(config.seed, StreamId::Data);
+    Plan::new(Order::of(config), world, &stream.replicate(21).step(k))
+}
+
+/// What is measured beside the order of the config: every order, or every width of its
+/// hyperschedule.
+fn comparison(config: &Config, world: &World) -> Vec<(String, Order)> {
+    let (own, n) = (Order::of(config), world.positions());
+    let mut out = Vec::new();
+    if own.kind.is_annealed() {
+        for width in WIDTHS.into_iter().filter(|w| *w as usize <= n) {
+            for levels in [1, 2, 4, 8, 16, 32] {
+                let order = Order {
+                    block: width as usize,
+                    levels,
+                    correction: 0.0,
+                    ..own
+                };
+                let calls = order.indices(n).ok().flatten().map(|i| i.calls());
+                if calls.is_some_and(|c| c <= COMPARED_CALLS) {
+                    out.push((format!("w = {width}"), order));
+                }
+            }
+        }
+        return out;
+    }
+    // One curve for each colour of the charts.
+    for kind in OrderKind::ALL.into_iter().take(6) {
+        for rounds in COMPARED.into_iter().filter(|r| *r <= n) {
+            let order = Order {
+                kind,
+                rounds,
+                ..own
+            };
+            out.push((kind.name().to_owned(), order));
+        }
+    }
+    out
 }
 
 impl Job for Work {
@@ -102,23 +161,33 @@ impl Job for Work {
 
     fn step(&mut self) -> Result<Step<TokenRun>> {
         if self.cost.is_none() {
-            let (kind, rounds) = (self.config.order, self.config.rounds as usize);
-            self.cost = self.measure(kind, rounds);
+            self.cost = self.measure(Order::of(&self.config))?;
         } else if self.tiles.len() < shown(&self.world) {
-            self.paint();
-        } else if let Some((kind, rounds)) = self.plan.last().copied() {
-            if let Some(cost) = self.measure(kind, rounds) {
-                self.plan.pop();
+            self.paint()?;
+        } else if let Some(sweeps) = &mut self.sweeps {
+            let (config, world) = (&self.config, &self.world);
+            if let Some(curves) = sweeps.advance(|k| course(config, world, k))? {
+                self.swept = curves;
+                self.sweeps = None;
+            }
+        } else if let Some((_, order)) = self.plan.last() {
+            let order = *order;
+            if let Some(cost) = self.measure(order)? {
+                let name = self.plan.pop().map(|p| p.0).unwrap_or_default();
                 let calls = cost.rounds.len();
-                match self.compared.last_mut().filter(|row| row.0 == kind) {
+                match self.compared.last_mut().filter(|row| row.0 == name) {
                     Some(row) => row.1.push((calls, cost)),
-                    None => self.compared.push((kind, vec![(calls, cost)])),
+                    None => self.compared.push((name, vec![(calls, cost)])),
                 }
             }
         } else if let Some(cost) = self.cost.take() {
-            let tiles = std::mem::take(&mut self.tiles);
-            let run = report::build(&self.config, &self.world, cost, tiles, &self.compared);
-            return Ok(Step::Done(run));
+            let made = report::Made {
+                cost,
+                tiles: std::mem::take(&mut self.tiles),
+                compared: std::mem::take(&mut self.compared),
+                swept: std::mem::take(&mut self.swept),
+            };
+            return report::build(&self.config, &self.world, made).map(Step::Done);
         }
         Ok(Step::Working)
     }
@@ -144,23 +213,24 @@ struct Painter {
     values: Vec<f32>,
     rounds: Vec<u16>,
     entropy: Vec<f32>,
+    corrections: Vec<Correction>,
     field: Option<Box<Field>>,
     /// Sites of the field still to be conditioned on in this round, with their values.
     pending: Vec<(usize, f64)>,
 }
 
 impl Painter {
-    fn new(world: &World, config: &Config, k: u32) -> Self {
+    fn new(world: &World, config: &Config, k: u32) -> Result<Self> {
         let stream = Stream::new(config.seed, StreamId::Data);
         let orders = match world {
             // The same random orders as behind the cost.
             World::Chain(_) => stream.clone().replicate(21).step(k),
+            _ if config.order.is_annealed() => stream.clone().replicate(21).step(k),
             _ => stream.clone().replicate(20),
         };
-        let (rounds, block) = (config.rounds as usize, config.block as usize);
         let n = world.positions();
-        Self {
-            plan: Plan::new(config.order, world, rounds, block, &orders),
+        Ok(Self {
+            plan: Plan::new(Order::of(config), world, &orders)?,
             stream: Stream::new(config.seed, StreamId::Noise)
                 .replicate(23)
                 .step(k),
@@ -169,19 +239,13 @@ impl Painter {
             values: vec![0.0; n],
             rounds: vec![0; n],
             entropy: vec![0.0; n],
+            corrections: Vec::new(),
             field: match world {
                 World::Field(side, ell) => Some(Box::new(Field::new(*side, *ell))),
                 _ => None,
             },
             pending: Vec::new(),
-        }
-    }
-
-    fn choose(&self, scores: impl FnOnce() -> Vec<(usize, f64)>) -> Vec<usize> {
-        match &self.plan {
-            Plan::Fixed(rounds) => rounds[self.round].clone(),
-            Plan::Confidence(sizes, precedence) => surest(&scores(), sizes[self.round], precedence),
-        }
+        })
     }
 
     /// A slice; the tile when all is revealed.
@@ -191,31 +255,42 @@ impl Painter {
                 values: std::mem::take(&mut self.values).into(),
                 round: std::mem::take(&mut self.rounds).into(),
                 entropy: std::mem::take(&mut self.entropy).into(),
+                corrections: std::mem::take(&mut self.corrections).into(),
             });
         }
-        match world {
-            World::Field(..) => self.field_slice(),
-            World::Chain(chain) => {
-                let laws = chain.marginals(&self.known).1;
-                self.reveal(&laws);
-            }
-            World::Ising(_) | World::Potts(_) => {
-                if let Some(lattice) = world.lattice() {
-                    let laws = lattice.marginals(&self.known).1;
-                    self.reveal(&laws);
-                }
-            }
+        match (world, world.lattice()) {
+            (World::Chain(chain), _) => self.reveal(chain),
+            (_, Some(lattice)) => self.reveal(lattice),
+            _ => self.field_slice(),
         }
         None
     }
 
-    fn reveal(&mut self, laws: &[Vec<f64>]) {
-        let set = self.choose(|| {
-            (0..laws.len())
-                .filter(|i| self.known[*i].is_none())
-                .map(|i| (i, laws[i].iter().copied().fold(0.0, f64::max)))
-                .collect()
-        });
+    /// One round: every position on its own, given the tokens from before it.
+    fn reveal<O: Oracle + ?Sized>(&mut self, oracle: &O) {
+        let laws = oracle.marginals(&self.known).1;
+        let set = self
+            .plan
+            .choose(self.round, || sureness(&self.known, &laws));
+        let others: Vec<(usize, Vec<f64>)> = self
+            .plan
+            .corrections(self.round)
+            .iter()
+            .map(|i| {
+                let mut others = self.known.clone();
+                others[*i] = None;
+                (*i, oracle.marginals(&others).1.swap_remove(*i))
+            })
+            .collect();
+        for (i, law) in others {
+            let value = pick(&law, self.stream.uniform());
+            self.known[i] = Some(value);
+            self.corrections.push(Correction {
+                round: self.round as u16,
+                position: i as u16,
+                value: value as f32,
+            });
+        }
         for i in set {
             let value = pick(&laws[i], self.stream.uniform());
             self.known[i] = Some(value);
@@ -235,7 +310,7 @@ impl Painter {
             return;
         };
         if self.pending.is_empty() {
-            let set = self.choose(|| {
+            let set = self.plan.choose(self.round, || {
                 let free = field.free().iter();
                 free.map(|i| (*i, -field.variance(*i))).collect()
             });
