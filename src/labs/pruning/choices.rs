@@ -139,11 +139,13 @@ pub enum Regime {
     Transfer,
     /// After a dense training every image chooses its own hidden units.
     Dynamic,
+    /// A network says which training images are easy; another one is trained on a part of them.
+    Data,
 }
 
 impl Regime {
     /// All regimes in the order of the menu.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Cut,
         Self::Gradual,
         Self::Exchange,
@@ -155,6 +157,7 @@ impl Regime {
         Self::Tune,
         Self::Transfer,
         Self::Dynamic,
+        Self::Data,
     ];
 }
 

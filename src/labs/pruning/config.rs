@@ -3,7 +3,7 @@
 pub use super::choices::{
     Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source, Switching,
 };
-use super::kinds::{Aid, Choosing, Fusion, Pattern, Surgery, Transfer};
+use super::kinds::{Aid, Choosing, Fusion, Pattern, Pick, Surgery, Transfer};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,12 @@ pub struct Config {
     pub frozen: f64,
     /// Images of the second task; 0 for all.
     pub examples: u64,
+    /// Training images to choose from; 0 for all.
+    pub pool: u64,
+    /// Share of these images that go, in per cent.
+    pub images_cut: f64,
+    /// Which of them stay.
+    pub pick: Pick,
     /// Peak learning rate.
     pub rate: f64,
     /// Shape of the learning rate.
@@ -190,6 +196,9 @@ impl Default for Config {
             transfer: Transfer::Mask,
             frozen: 50.0,
             examples: 0,
+            pool: 0,
+            images_cut: 75.0,
+            pick: Pick::Hard,
             rate: 0.1,
             rate_shape: RateShape::Cosine,
             seed: 0,

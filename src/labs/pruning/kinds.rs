@@ -120,3 +120,30 @@ pub enum Choosing {
     /// Drawn with probabilities proportional to |w| ‖x‖.
     Drawn,
 }
+
+/// Which training images stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pick {
+    /// Those with the smallest margins.
+    #[default]
+    Hard,
+    /// Those with the largest margins.
+    Easy,
+    /// Any, drawn by the seed.
+    Random,
+}
+
+impl Pick {
+    /// All of them in the order of the menu.
+    pub const ALL: [Self; 3] = [Self::Hard, Self::Easy, Self::Random];
+
+    /// What stays, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Hard => "the hardest images",
+            Self::Easy => "the easiest images",
+            Self::Random => "random images",
+        }
+    }
+}

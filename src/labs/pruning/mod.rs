@@ -45,11 +45,11 @@ pub use config::{
     Config, Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source,
     Switching,
 };
-pub use kinds::{Aid, Choosing, Fusion, Pattern, Surgery, Transfer};
+pub use kinds::{Aid, Choosing, Fusion, Pattern, Pick, Surgery, Transfer};
 pub use results::{Cell, Results, Run};
 pub use systems::EXHIBITS;
 pub use tally::{Histogram, Strip};
-pub use training::{Ended, Film, Frame};
+pub use training::{Ended, Film, Frame, Images};
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result, validate};

@@ -123,6 +123,14 @@ impl Batches {
         }
     }
 
+    /// Batches of some of the training images.
+    pub fn among(seed: u64, order: Vec<usize>) -> Self {
+        Self {
+            order,
+            ..Self::new(seed)
+        }
+    }
+
     /// Optimizer steps in an epoch.
     pub fn per_epoch() -> u64 {
         (data().0.len() / BATCH) as u64

@@ -1,6 +1,6 @@
 //! The pruned checkpoint at a step of the sweep, as a file.
 
-use super::config::{Method, Source};
+use super::config::{Method, Regime, Source};
 use super::part::LEFT_OUT;
 use super::plan::Layer;
 use super::results::Results;
@@ -16,7 +16,10 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
     };
     if let (Some(_), Some(net)) = (&r.film, &r.net) {
         return Ok(Product {
-            name: "digits-trained-sparse.safetensors".to_owned(),
+            name: match r.config.regime {
+                Regime::Data => "digits-trained.safetensors".to_owned(),
+                _ => "digits-trained-sparse.safetensors".to_owned(),
+            },
             job: Box::new(Ready(network_as_safetensors(net))),
         });
     }

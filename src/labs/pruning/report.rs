@@ -2,7 +2,7 @@
 
 use super::charts;
 use super::checkpoint::{bytes_words, count_words};
-use super::config::{Config, Granularity, Method};
+use super::config::{Config, Granularity, Method, Regime};
 use super::kinds::Choosing;
 use super::measure::Bytes;
 use super::results::{Point, Results, Run};
@@ -189,6 +189,10 @@ impl LabRun for Run {
         }
         if let Some(film) = &r.film {
             out.extend(training::metrics(r, film));
+            if r.config.regime == Regime::Data {
+                // No weight goes: sizes and paths are those of the dense network.
+                return out;
+            }
         }
         out.push(Metric::new(
             "sparsity_percent",
@@ -272,6 +276,12 @@ impl LabRun for Run {
     }
 
     fn tables(&self) -> Vec<(&'static str, Table)> {
+        if let (Some(film), Regime::Data) = (&self.results().film, self.results().config.regime) {
+            return vec![
+                ("images", training::image_table(film)),
+                ("training", training::table(self.results(), film)),
+            ];
+        }
         vec![
             ("layers", layer_table(self.results())),
             match &self.results().film {

@@ -102,6 +102,9 @@ impl Results {
         if self.config.regime == Regime::Dynamic {
             return ["off here", "on"];
         }
+        if self.config.regime == Regime::Data {
+            return ["of the images", "in use"];
+        }
         if self.config.regime == Regime::Surgery && self.config.surgery == Surgery::LowRank {
             return ["of low rank", "in columns"];
         }

@@ -3,7 +3,7 @@
 
 use super::config::{Method, Regime, Source};
 use super::panels::grid::Layout;
-use super::panels::{curve, film, grid, histogram, speed, strips};
+use super::panels::{curve, film, grid, histogram, images, speed, strips};
 use super::results::Cell;
 use super::{Config, Pruning, Run};
 use crate::core::EntityId;
@@ -52,14 +52,21 @@ impl LabView for Pruning {
             pos2(rect.right(), rect.bottom() - low - GAP),
         );
         let body = body.with_max_y(body.bottom() - legend(run, stage.palette, body, ui));
+        let data = run.results().config.regime == Regime::Data;
         match run.results().config.source {
+            Source::Trained if data => images::ui(run, step, view, stage, body, ui),
             Source::Trained => network(run, step, view, stage, body, narrow, ui),
             Source::Imported => file(run, step, config, view, stage, body, ui),
         }
         let bottom = Rect::from_min_max(pos2(rect.left(), rect.bottom() - low), rect.max);
         let (left, right) = bottom.split_left_right_at_fraction(0.5);
         if run.results().film.is_some() {
-            film::histogram(run, step, stage, left.with_max_x(left.right() - GAP), ui);
+            let left = left.with_max_x(left.right() - GAP);
+            if data {
+                images::margins(run, step, stage, left, ui);
+            } else {
+                film::histogram(run, step, stage, left, ui);
+            }
             film::strip(run, step, stage, right, ui);
             return;
         }
@@ -105,6 +112,10 @@ fn words(run: &Run, playhead: f64) -> String {
     let accuracy = point.judged.map_or(String::new(), |e| {
         format!(", test accuracy {:.1} %", 100.0 * e.accuracy())
     });
+    if r.config.regime == Regime::Data {
+        let [used, all] = images::in_use(r, step);
+        return format!("{used} of {all} training images in use{accuracy}.");
+    }
     let layers: Vec<String> = (0..r.layers.len().min(6))
         .map(|l| {
             format!(
@@ -130,12 +141,21 @@ fn headline(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) -> f
         return 0.0;
     };
     let [gone, stays] = r.words();
-    let kept = format!(
-        "{:.1} % {gone}, {} of {} weights {stays}",
-        r.sparsity(point),
-        number((r.total - point.pruned) as f64),
-        number(r.total as f64)
-    );
+    let [used, all] = images::in_use(r, step);
+    let kept = if r.config.regime == Regime::Data {
+        format!(
+            "{} of {} images in use",
+            number(used as f64),
+            number(all as f64)
+        )
+    } else {
+        format!(
+            "{:.1} % {gone}, {} of {} weights {stays}",
+            r.sparsity(point),
+            number((r.total - point.pruned) as f64),
+            number(r.total as f64)
+        )
+    };
     let size = if rect.width() < 460.0 { 13.0 } else { 15.0 };
     let font = FontId::proportional(size);
     let drawn = ui.painter().text(
@@ -179,6 +199,7 @@ fn legend(run: &Run, palette: &Palette, body: Rect, ui: &Ui) -> f32 {
         _ if run.results().film.is_some() => {
             let [gone, stays] = run.results().words();
             match run.results().config.regime {
+                Regime::Data => "faint: not used by the second network",
                 Regime::Dynamic => &format!("dark: large and {stays}; blank: {gone}"),
                 _ if body.width() < NARROW => {
                     &format!("dark: {stays}; blue: going; green: back; blank: {gone}")
@@ -275,7 +296,9 @@ fn layer(
     let area = grid::fit(room, grid::size(r, l, layout));
     let what = match layout {
         Layout::Fields(_) => format!("{}: one field for each hidden unit", r.layers[l].name),
-        Layout::Matrix(1) => format!("{}: {}", r.layers[l].name, shape(run, l)),
+        Layout::Matrix(1) | Layout::Images { .. } => {
+            format!("{}: {}", r.layers[l].name, shape(run, l))
+        }
         Layout::Matrix(block) => format!(
             "{}: {}, means of {block} × {block}",
             r.layers[l].name,
@@ -471,7 +494,12 @@ fn miniature(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) {
         (rect.width() / (across * 9) as f32).min((rect.height() - bar - 4.0) / (down * 9) as f32);
     let origin = rect.min + vec2((rect.width() - cell * (across * 9) as f32) / 2.0, 0.0);
     let mut mesh = egui::Mesh::default();
-    for unit in 0..(across * down).min(layer.rows) {
+    if r.config.regime == Regime::Data {
+        let room = rect.with_max_y(rect.bottom() - bar - 4.0);
+        images::miniature(r, step, palette, room, [across, down], ui);
+    }
+    let weights = r.config.regime != Regime::Data;
+    for unit in (0..(across * down).min(layer.rows)).filter(|_| weights) {
         let [x, y] = grid::field(unit, across);
         for p in 0..layer.cols.min(64) {
             let i = unit * layer.cols + p;

@@ -63,6 +63,13 @@ impl Config {
             Regime::Dynamic => {
                 return format!("units by image, {} % of the activation", self.mass);
             }
+            Regime::Data => {
+                let of = match self.pool {
+                    0 => String::new(),
+                    pool => format!(" of {pool}"),
+                };
+                return format!("{}{of}, {} % pruned", self.pick.words(), self.images_cut);
+            }
             Regime::Transfer => match self.transfer {
                 Transfer::Mask => return "mask tuning, weights stay".to_owned(),
                 Transfer::Half => return format!("fine-tuning, {} % frozen", self.frozen),

@@ -132,7 +132,8 @@ pub(crate) fn histogram(run: &Run, step: usize, stage: &Stage<'_>, rect: Rect, u
 pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     let palette = stage.palette;
     let find = |id: &str| run.charts().iter().find(|c| c.id == id);
-    let (Some(sparsity), Some(accuracy)) = (find("sparsity"), find("accuracy")) else {
+    let share = find("sparsity").or_else(|| find("images"));
+    let (Some(sparsity), Some(accuracy)) = (share, find("accuracy")) else {
         return;
     };
     let small = FontId::proportional(11.0);
@@ -145,7 +146,9 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
             plot.bottom() - plot.height() * (y / 100.0) as f32,
         )
     };
-    let title = if rect.width() < 300.0 {
+    let title = if run.results().config.regime == Regime::Data {
+        "Accuracy (bold), images in use (steps), %"
+    } else if rect.width() < 300.0 {
         "accuracy and sparsity, %"
     } else {
         match run.results().config.regime {

@@ -2,8 +2,11 @@
 //! digit reader is drawn as one 8 × 8 field for each hidden unit.
 
 use super::super::config::Source;
+use super::super::network;
 use super::super::results::{Cell, Results, Run};
+use super::super::training::Images;
 use crate::core::digits::PIXELS;
+use crate::core::stats::ascending;
 use crate::ui::theme::{Palette, mix};
 use egui::{Color32, ColorImage, Rect, TextureHandle, TextureOptions, Ui, Vec2, pos2, vec2};
 use std::sync::Arc;
@@ -22,6 +25,13 @@ pub(crate) enum Layout {
     Fields(usize),
     /// The matrix as it is, or means over blocks of this size.
     Matrix(usize),
+    /// Training images from the hardest to the easiest: this many side by side, every so many-th.
+    Images {
+        /// Images in a row.
+        across: usize,
+        /// Of so many neighbours in the order one is shown.
+        every: usize,
+    },
 }
 
 /// What a cached image was made of.
@@ -55,6 +65,30 @@ impl std::fmt::Debug for Textures {
     }
 }
 
+/// Places in the pool from the hardest image to the easiest; as they are before that is known.
+pub(crate) fn ranked(images: &Images) -> Vec<usize> {
+    if images.margins.len() < images.pool.len() {
+        return (0..images.pool.len()).collect();
+    }
+    ascending(&images.margins)
+}
+
+/// The layout of the training images in a space: as many as can be told apart.
+pub(crate) fn image_layout(count: usize, space: Vec2) -> Layout {
+    let smallest = 1.25 * (SIDE + 1) as f32;
+    let fit = |side: f32| ((space.x / side) as usize).max(1) * ((space.y / side) as usize).max(1);
+    let every = count.div_ceil(fit(smallest)).max(1);
+    let shown = count.div_ceil(every);
+    let mut side = smallest;
+    while fit(side + 0.5) >= shown && side < 64.0 {
+        side += 0.5;
+    }
+    Layout::Images {
+        across: ((space.x / side) as usize).clamp(1, shown.max(1)),
+        every,
+    }
+}
+
 /// The layout of a layer in a space: fields for a first layer of digits, a matrix otherwise.
 pub(crate) fn layout(r: &Results, layer: usize, space: Vec2) -> Layout {
     let l = &r.layers[layer];
@@ -81,8 +115,14 @@ pub(crate) fn layout(r: &Results, layer: usize, space: Vec2) -> Layout {
 
 /// Size of the image of a layer in cells.
 pub(crate) fn size(r: &Results, layer: usize, layout: Layout) -> [usize; 2] {
+    if let Layout::Images { across, every } = layout {
+        let count = r.film.as_ref().map_or(0, |f| f.images.pool.len());
+        let down = count.div_ceil(every).div_ceil(across).max(1);
+        return [across, down].map(|n| n * (SIDE + 1) - 1);
+    }
     let l = &r.layers[layer];
     match layout {
+        Layout::Images { .. } => [1, 1],
         Layout::Fields(across) => [
             across * (SIDE + 1) - 1,
             l.rows.div_ceil(across) * (SIDE + 1) - 1,
@@ -178,7 +218,34 @@ pub(crate) fn shade(palette: &Palette, share: f32) -> Color32 {
     )
 }
 
+/// The training images; those that went are faint once they are chosen (step 1).
+fn gallery(r: &Results, key: &Key, across: usize, every: usize, palette: &Palette) -> ColorImage {
+    let [w, h] = size(r, key.layer, key.layout);
+    let mut pixels = vec![palette.background; w * h];
+    let Some(images) = r.film.as_ref().map(|f| &f.images) else {
+        return ColorImage::new([w, h], pixels);
+    };
+    let train = &network::data().0;
+    let shown = ranked(images).into_iter().step_by(every);
+    for (place, i) in shown.enumerate() {
+        let gone = key.step > 0 && images.kept.as_ref().is_some_and(|k| !k.kept(i));
+        let [x, y] = field(place, across);
+        for (p, &ink) in train.image(images.pool[i]).iter().enumerate() {
+            let colour = if gone {
+                mix(palette.background, palette.muted, 0.08 + 0.3 * ink)
+            } else {
+                mix(palette.background, palette.ink, 0.06 + 0.94 * ink)
+            };
+            pixels[(y + p / SIDE) * w + x + p % SIDE] = colour;
+        }
+    }
+    ColorImage::new([w, h], pixels)
+}
+
 fn image(r: &Results, key: &Key, palette: &Palette) -> ColorImage {
+    if let Layout::Images { across, every } = key.layout {
+        return gallery(r, key, across, every, palette);
+    }
     let layer = &r.layers[key.layer];
     let [w, h] = size(r, key.layer, key.layout);
     let colour = |i: usize| match r.cell(key.layer, i, key.step) {
@@ -189,6 +256,7 @@ fn image(r: &Results, key: &Key, palette: &Palette) -> ColorImage {
     };
     let mut pixels = vec![palette.background; w * h];
     match key.layout {
+        Layout::Images { .. } => {}
         Layout::Fields(across) => {
             // Gaps between the fields, so that a blank field is still seen as one.
             for (i, pixel) in pixels.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 //! What comes after a dense training, and what helps it.
 
 use super::super::config::{Config, Regime};
-use super::super::kinds::{Aid, Pattern, Surgery, Transfer};
+use super::super::kinds::{Aid, Pattern, Pick, Surgery, Transfer};
 use super::aided;
 use crate::core::Param;
 
@@ -88,6 +88,26 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("Training images of the second task, drawn by the seed; 0 takes all 1,297.")
         .group("Pruning")
         .when(|c| c.regime == Regime::Transfer),
+    Param::choice(
+        "pick",
+        "Kept images",
+        &["the hardest", "the easiest", "random ones"],
+        |c: &Config| Pick::ALL.iter().position(|p| *p == c.pick).unwrap_or(0),
+        |c, i| c.pick = Pick::ALL.get(i).copied().unwrap_or_default(),
+    )
+    .doc("Difficulty of an image: its margin in a first network, the logit of its label minus the largest other logit. A second network with other first weights is trained on what stays.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Data),
+    Param::float("images_cut", "Pruned images", [0.0, 99.0], |c: &Config| c.images_cut, |c, v| c.images_cut = v)
+        .unit("%")
+        .doc("Share of the training images that go: k = s·n, rounded half to even. No weight is pruned.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Data),
+    Param::int("pool", "Images to choose from", [0, 1297], |c: &Config| c.pool, |c, v| c.pool = v)
+        .unit("images")
+        .doc("Training images there are at all, drawn by the seed; 0 takes all 1,297. With few of them the easy ones are worth more.")
+        .group("Pruning")
+        .when(|c| c.regime == Regime::Data),
     Param::choice(
         "aid",
         "Help",

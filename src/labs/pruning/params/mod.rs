@@ -30,7 +30,7 @@ fn not_grouped(c: &Config) -> bool {
     match c.regime {
         Regime::Cut => c.method != Method::NOfM && !by_hand(c),
         Regime::Surgery => c.pattern == Pattern::Free || c.surgery == Surgery::LowRank,
-        Regime::Dynamic => false,
+        Regime::Dynamic | Regime::Data => false,
         Regime::Transfer => matches!(c.transfer, Transfer::Open | Transfer::Shut),
         _ => true,
     }

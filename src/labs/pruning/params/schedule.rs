@@ -20,6 +20,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "one cut, fine-tuning",
             "second task",
             "by image",
+            "data pruning",
         ],
         |c: &Config| Regime::ALL.iter().position(|r| *r == c.regime).unwrap_or(0),
         |c, i| c.regime = Regime::ALL.get(i).copied().unwrap_or_default(),

@@ -6,6 +6,7 @@ pub mod balancing;
 pub mod blocks;
 pub mod compander;
 pub mod contribution;
+pub mod data_pruning;
 pub mod erk;
 mod experiment;
 pub mod feature_flow;
@@ -93,6 +94,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &mask_tuning::MASK_TUNING,
     &half_tuning::HALF_TUNING,
     &sparse_pretraining::SPARSE_PRETRAINING,
+    &data_pruning::DATA_PRUNING,
 ];
 
 /// The system of a config that prunes while it trains; none for schedules that are no paper's own.
@@ -114,6 +116,7 @@ pub(super) fn while_training(config: &Config) -> Option<&'static str> {
             Surgery::LowRank => Some("lost"),
             Surgery::Wanda | Surgery::Magnitude => None,
         },
+        Regime::Data => Some("data-pruning"),
         Regime::Dynamic => Some("fire-together-wire-together"),
         Regime::Transfer => Some(match config.transfer {
             Transfer::Mask => "mask-tuning",

@@ -65,6 +65,9 @@ pub(super) type Measure = fn(&[Outcome]) -> f64;
 /// Words on all outcomes, by seed and entrant.
 pub(super) type Words = fn(&[Vec<Outcome>]) -> String;
 
+/// A further condition on all outcomes, by seed and entrant: whether it holds, and words.
+pub(super) type Demand = fn(&[Vec<Outcome>]) -> (bool, String);
+
 /// Several trainings, repeated over seeds.
 pub(super) struct Race {
     entrants: Vec<(&'static str, Config)>,
@@ -76,6 +79,8 @@ pub(super) struct Race {
     above: f64,
     /// Words beside the means.
     more: Option<Words>,
+    /// What must hold beside the measure.
+    demand: Option<Demand>,
     course: Option<Course>,
     judging: Option<Judging>,
     current: Option<Outcome>,
@@ -106,6 +111,7 @@ impl Race {
             measure,
             above: 0.0,
             more: None,
+            demand: None,
             course: None,
             judging: None,
             current: None,
@@ -133,6 +139,12 @@ impl Race {
         self
     }
 
+    /// The claim says more than the measure does.
+    pub(super) fn demanding(mut self, demand: Demand) -> Self {
+        self.demand = Some(demand);
+        self
+    }
+
     fn result(&self) -> ClaimResult {
         let values: Vec<f64> = self.all.iter().map(|o| (self.measure)(o)).collect();
         let (measured, interval) = stats::mean_interval(&values);
@@ -150,6 +162,14 @@ impl Race {
         } else {
             let words = format!("no clear difference: the interval contains {limit}");
             (Verdict::NotReproduced, words)
+        };
+        let (verdict, spread) = match self.demand.map(|d| d(&self.all)) {
+            Some((true, words)) => (verdict, format!("{spread}; {words}")),
+            Some((false, words)) if verdict == Verdict::Reproduced => {
+                (Verdict::Partly, format!("{spread}, but {words}"))
+            }
+            Some((false, words)) => (verdict, format!("{spread}; {words}")),
+            None => (verdict, spread),
         };
         let mean = |i: usize, of: fn(&Outcome) -> f64| {
             stats::mean(&self.all.iter().map(|o| of(&o[i])).collect::<Vec<_>>())

@@ -4,6 +4,7 @@ use super::super::config::{Config, Regime, Shape};
 use super::super::results::{Point, Results};
 use super::course::schedule_of;
 use super::film::{Ended, Film, Frame};
+use super::images;
 use super::report::{accuracy, class_gap, second};
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind, num};
 
@@ -26,6 +27,12 @@ fn stage_marks(film: &Film) -> Vec<Mark> {
 
 /// Charts of a training, the most important first.
 pub(crate) fn charts(r: &Results, film: &Film) -> Vec<Chart> {
+    if r.config.regime == Regime::Data {
+        let mut charts = vec![accuracy_chart(r, film)];
+        charts.extend(images::charts(r, film, STEPS, &stage_marks(film)));
+        charts.push(loss_chart(r, film));
+        return charts;
+    }
     let mut charts = vec![accuracy_chart(r, film), sparsity_chart(r, film)];
     if film.rounds.len() > 1 {
         charts.push(rounds_chart(r, film));

@@ -10,7 +10,7 @@ use super::super::ranks::NEVER;
 use super::super::results::{Cell, Point, Results, Run};
 use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
-use super::course::{Course, Event, Leg, Profile, Round};
+use super::course::{Course, Event, Images, Leg, Profile, Round};
 use super::exam::{Judged, Judging};
 use crate::core::mlp::{Evaluation, Workspace};
 use crate::core::{Job, Result, Step};
@@ -75,6 +75,8 @@ pub struct Film {
     pub(super) profile: Option<Profile>,
     /// Accuracy by class at the end of every stretch, with its step.
     pub classes: Vec<(u64, Vec<f64>)>,
+    /// The training images, where some of them go.
+    pub images: Images,
     /// Squared error of the outputs of every repaired layer, over their square.
     pub errors: Vec<f64>,
     /// Whether the training is over.
@@ -224,6 +226,7 @@ impl Filming {
             masks,
         });
         self.film.errors.clone_from(&course.errors);
+        self.film.images.clone_from(&course.images);
         if let Some(classes) = found.classes {
             self.film.classes.push((course.step_number(), classes));
         }

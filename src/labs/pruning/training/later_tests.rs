@@ -282,3 +282,60 @@ fn every_image_is_answered_by_its_own_units() {
         assert_eq!(judged.count as u64, film.frames[i].step - 60);
     }
 }
+
+#[test]
+fn the_second_network_sees_the_images_that_stay_and_no_other() {
+    use super::super::criteria::difficulty::margin;
+    use super::super::kinds::Pick;
+    use super::super::network::{self, Batches, DECAY, MOMENTUM, falling};
+    use crate::core::mlp::{Optimizer, Workspace};
+    use crate::core::rng::{Stream, StreamId};
+
+    for (pick, images) in [(Pick::Hard, 40), (Pick::Easy, 40), (Pick::Random, 40)] {
+        let config = Config {
+            pick,
+            pool: 160,
+            images_cut: 75.0,
+            ..small(Regime::Data)
+        };
+        let run = film(&config);
+        let chosen = &run.results().film.as_ref().unwrap().images;
+        assert_eq!((chosen.pool.len(), chosen.count()), (160, images));
+        // Margins are those of the first network.
+        let first = after_first(&config);
+        let (train, mut work) = (&network::data().0, Workspace::default());
+        for (&i, &m) in chosen.pool.iter().zip(&chosen.margins) {
+            let logits = first.logits(train.image(i), None, &mut work);
+            assert_eq!(margin(logits, usize::from(train.labels[i])), m);
+        }
+        let mask = chosen.kept.as_ref().unwrap();
+        let of = |want: bool| {
+            let pairs = chosen.margins.iter().zip(mask.iter());
+            let mut own: Vec<f64> = pairs.filter(|p| p.1 == want).map(|p| *p.0).collect();
+            own.sort_by(f64::total_cmp);
+            [own[0], own[own.len() - 1]]
+        };
+        match pick {
+            Pick::Hard => assert!(of(true)[1] <= of(false)[0]),
+            Pick::Easy => assert!(of(false)[1] <= of(true)[0]),
+            Pick::Random => assert!(of(true)[0] < of(false)[1] && of(false)[0] < of(true)[1]),
+        }
+        // The second network, trained by hand.
+        let mut stream = Stream::new(config.seed, StreamId::Weights).replicate(1);
+        let mut net = Mlp::new(&config.sizes(), &mut stream).unwrap();
+        let mut batches = Batches::among(config.seed, chosen.left());
+        let rule = Optimizer::Sgd {
+            momentum: MOMENTUM,
+            weight_decay: DECAY,
+        };
+        let n = net.params().len();
+        let (mut state, mut grad) = (rule.state(n), vec![0.0; n]);
+        for t in 0..config.train_steps {
+            let (x, y) = batches.at(t);
+            net.gradient(&x, &y, None, &mut grad, &mut work);
+            let rate = config.rate * falling(t as f64 / config.train_steps as f64);
+            rule.update(&mut state, net.params_mut(), &grad, rate as f32);
+        }
+        assert_eq!(*run.results().net.clone().unwrap(), net);
+    }
+}

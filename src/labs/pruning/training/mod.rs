@@ -5,6 +5,7 @@ mod charts;
 mod course;
 mod exam;
 mod film;
+mod images;
 #[cfg(test)]
 mod later_tests;
 mod report;
@@ -12,8 +13,10 @@ mod report;
 mod tests;
 
 pub(super) use charts::charts;
+pub use course::Images;
 pub(super) use course::{Course, Event, Leg, schedule_of};
 pub(super) use exam::{Judged, Judging};
 pub(super) use film::Filming;
 pub use film::{Ended, Film, Frame};
+pub(super) use images::{bins as margin_bins, table as image_table};
 pub(super) use report::{class_gap, metrics, summary, table, timeline, why};

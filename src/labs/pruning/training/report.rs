@@ -6,6 +6,7 @@ use super::super::measure::{GroupGap, group_gap};
 use super::super::network;
 use super::super::results::{Point, Results};
 use super::film::{Film, Frame};
+use super::images;
 use crate::core::{Better, Metric, Moment, MomentKind, Table, Timeline};
 
 /// Gaps of the classes, weighted by their test images.
@@ -42,6 +43,9 @@ fn late_share(r: &Results, film: &Film) -> f64 {
 
 /// Numbers of a training beside those of every run.
 pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
+    if r.config.regime == Regime::Data {
+        return images::metrics(r, film);
+    }
     let chosen = film.frames.get(r.chosen);
     let total = |of: fn(&Frame) -> u64| film.frames.iter().map(of).sum::<u64>() as f64;
     let mut out = vec![
@@ -230,6 +234,9 @@ pub(crate) fn timeline(r: &Results, film: &Film) -> Timeline {
 
 /// The result in a sentence.
 pub(crate) fn summary(r: &Results, film: &Film) -> String {
+    if r.config.regime == Regime::Data {
+        return images::summary(r, film);
+    }
     let Some(point) = r.points.get(r.chosen) else {
         return String::new();
     };
@@ -349,8 +356,23 @@ pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<St
             Transfer::Open => "sparse on the first task; on the second all weights take part, the new ones from 0".to_owned(),
             Transfer::Shut => "the random mask of the start stays".to_owned(),
         },
+        Regime::Data => {
+            let (all, left) = (film.images.pool.len(), film.images.count());
+            if images::chosen(r, f) {
+                format!(
+                    "no weight is pruned; trained on {left} of {all} images, {}: k = round_half_to_even({} · {all}) went",
+                    c.pick.words(),
+                    c.images_cut / 100.0
+                )
+            } else {
+                format!("no weight is pruned; this first network sees all {all} images and ranks them by margin")
+            }
+        }
         Regime::Cut => String::new(),
     }];
+    if c.regime == Regime::Data {
+        return out;
+    }
     out.push(format!("here {kept} of {n} weights are kept"));
     if f.pruned + f.grown > 0 {
         out.push(format!(

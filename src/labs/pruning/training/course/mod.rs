@@ -5,6 +5,7 @@
 //! keeps its last value, and rankings see that value; one that may not is set to 0.
 
 mod aids;
+mod data;
 mod dynamic;
 mod masks;
 mod optimizer;
@@ -20,6 +21,7 @@ use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::network::{self, Batches, Exam, falling};
 use crate::labs::pruning::schedule::{self, Schedule};
 
+pub use data::Images;
 pub(crate) use surgery::budget;
 
 /// One stretch of the course.
@@ -51,6 +53,8 @@ pub(crate) enum Leg {
     Open,
     /// Test images choose their units, one after the other.
     Dynamic,
+    /// A second network is trained on a part of the images.
+    Part,
 }
 
 /// What a step of the course led to.
@@ -141,6 +145,8 @@ pub(crate) struct Course {
     operation: Option<surgery::Operation>,
     /// Relative squared error of the outputs of every layer done.
     pub(crate) errors: Vec<f64>,
+    /// The training images, where some of them go.
+    pub(crate) images: Images,
     /// Judgement of the images that chose their units so far.
     pub(crate) running: Option<Evaluation>,
     /// Scores of the mask that is learnt.
@@ -221,6 +227,7 @@ impl Course {
             todo: Todo::Begin,
             operation: None,
             errors: Vec::new(),
+            images: Images::default(),
             running: None,
             scores: Vec::new(),
             classes: aids::ClassWeights::default(),
@@ -313,6 +320,7 @@ impl Course {
                 (c.train_steps + c.tune_steps) as f64
             }
             Regime::Surgery => (c.train_steps + self.units()) as f64,
+            Regime::Data => 2.0 * c.train_steps as f64,
             Regime::Dynamic => (c.train_steps + network::data().1.len() as u64) as f64,
             Regime::Ticket => {
                 let rounds = num::ln(1.0 - c.sparsity / 100.0) / num::ln(1.0 - c.per_round / 100.0);
@@ -372,9 +380,11 @@ impl Course {
                 | Regime::HyperSparse
                 | Regime::Surgery
                 | Regime::Tune
-                | Regime::Dynamic,
+                | Regime::Dynamic
+                | Regime::Data,
                 None,
             ) => Some(Leg::Dense),
+            (Regime::Data, Some(Leg::Dense)) => Some(Leg::Part),
             (Regime::Dynamic, Some(Leg::Dense)) => Some(Leg::Dynamic),
             (Regime::Transfer, None) => Some(self.first_task()),
             (Regime::Transfer, Some(Leg::Dense | Leg::Exchange)) => Some(self.second_task()),
@@ -391,6 +401,10 @@ impl Course {
         };
         let c = &self.config;
         let (steps, looks, name) = match leg {
+            Leg::Dense if c.regime == Regime::Data => {
+                (c.train_steps, 40, "on all images".to_owned())
+            }
+            Leg::Part => (c.train_steps, 60, "on what stays".to_owned()),
             Leg::Dense => (c.train_steps, 40, "dense training".to_owned()),
             Leg::Gradual => (c.train_steps, 100, "training".to_owned()),
             Leg::Exchange => (c.train_steps, 100, "sparse training".to_owned()),
@@ -426,6 +440,10 @@ impl Course {
         self.batches = match leg {
             Leg::Masks | Leg::Half | Leg::Open => {
                 Batches::turned(seed, self.config.examples as usize)
+            }
+            Leg::Dense if self.config.regime == Regime::Data => {
+                self.images.pool = Images::pool_of(seed, self.config.pool as usize);
+                Batches::among(seed, self.images.pool.clone())
             }
             _ => Batches::new(seed),
         };

@@ -28,6 +28,10 @@ impl Course {
             self.t += u64::from(done);
             return Ok(done);
         }
+        if self.leg == Some(Leg::Part) && self.images.kept.is_none() {
+            self.choose_images()?;
+            return Ok(false);
+        }
         if self.leg == Some(Leg::Bend) && !self.cut_done && self.push.is_none() {
             self.push = Some(self.pressure());
             return Ok(false);
