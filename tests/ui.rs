@@ -180,7 +180,7 @@ impl egui::DroppedFile for OnDisk {
 }
 
 /// Writes screenshots of every lab: `SCREENSHOTS=folder cargo test --test ui -- --ignored`. `FILE=log.csv`
-/// drops a file first.
+/// drops a file first, `AT=0.9` moves the playhead.
 #[test]
 #[ignore = "writes pictures for people to look at"]
 fn screenshots() {
@@ -236,7 +236,8 @@ fn screenshots() {
                     harness.step();
                     settle(&mut harness);
                 }
-                harness.state_mut().seek_share(0.45);
+                let at = std::env::var("AT").ok().and_then(|at| at.parse().ok());
+                harness.state_mut().seek_share(at.unwrap_or(0.45));
                 for _ in 0..3 {
                     harness.step();
                 }

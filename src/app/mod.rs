@@ -99,6 +99,10 @@ macro_rules! surroundings {
         Env {
             data: &$app.data,
             gpu: $app.kernels.in_use(),
+            device: $app
+                .kernels
+                .device()
+                .filter(|gpu| gpu.computes() && !gpu.lost()),
             notices: &mut $app.notices,
             prefs: &mut $app.prefs,
             claims: &mut $app.claims,

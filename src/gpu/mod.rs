@@ -28,6 +28,8 @@ mod images;
 #[cfg(feature = "gpu")]
 mod job;
 #[cfg(feature = "gpu")]
+mod products;
+#[cfg(feature = "gpu")]
 mod readback;
 #[cfg(feature = "gpu")]
 mod select;
@@ -51,6 +53,7 @@ pub use {
     dispatch::{Batch, Dispatch},
     images::{ImageDenoiser, ImageDenoising},
     job::{GpuJob, GpuLab},
+    products::{ProductMatrix, ProductTimes, Products},
     readback::Readback,
     select::{Selected, Selecting, Selector},
     trial::{Trial, TrialReport},

@@ -2,6 +2,7 @@
 
 use super::theme::Palette;
 use crate::core::{EntityId, Result};
+use crate::gpu::Gpu;
 use crate::labs::{Lab, Library};
 
 /// What a picture is told about the moment it draws, and what it may change.
@@ -70,4 +71,12 @@ pub trait Extra<C> {
     /// # Errors
     /// Why the work cannot go on; it is given up.
     fn step(&mut self) -> Result<bool>;
+
+    /// Looks at its work on the device, once a frame; `true` while something is on its way there.
+    ///
+    /// # Errors
+    /// Why the work cannot go on; it is given up.
+    fn poll_device(&mut self, _device: &Gpu) -> Result<bool> {
+        Ok(false)
+    }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Env<'a> {
     pub(crate) data: &'a Library,
     /// The kernels, where they are to be used.
     pub(crate) gpu: Option<&'a Gpu>,
+    /// The device, whether kernels are to be used or not.
+    pub(crate) device: Option<&'a Gpu>,
     /// Messages to the user.
     pub(crate) notices: &'a mut Notices,
     /// Preferences.
@@ -321,6 +323,12 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
                     }
                 }
                 busy = extra_busy;
+            }
+        }
+        if let (Some((_, extra)), Some(device)) = (&mut self.extra, env.device) {
+            match extra.poll_device(device) {
+                Ok(more) => extra_busy |= more,
+                Err(error) => env.notices.push(NoticeKind::Error, error.to_string()),
             }
         }
         if finished {

@@ -3,10 +3,11 @@
 
 use super::super::kernel::{Kernel, KernelSpec};
 use super::super::kernels::{
-    Axpb, AxpbParams, CountParams, Denoise, DenoiseParams, FIRST_ORDER, ImageDenoise,
-    ImageDenoiseParams, MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MlpTrain, MlpTrainParams,
-    Normals, PhiloxWords, PositionParams, RadixHistogram, RadixParams, RouteCounts, RoutePositions,
-    RouteTopk, SelectMask, SelectState, StreamParams, TileParams, TopkParams, denoise_level,
+    Axpb, AxpbParams, CountParams, CsrTimes, CsrTimesParams, Denoise, DenoiseParams, DenseTimes,
+    DenseTimesParams, FIRST_ORDER, ImageDenoise, ImageDenoiseParams, MLP_MAX_BATCH, MLP_MAX_STEPS,
+    MLP_PARAMS, MlpTrain, MlpTrainParams, Normals, PhiloxWords, PositionParams, RadixHistogram,
+    RadixParams, RouteCounts, RoutePositions, RouteTopk, SelectMask, SelectState, StreamParams,
+    TileParams, TopkParams, denoise_level,
 };
 use crate::core::rng::{Stream, StreamId, normal_table};
 use bytemuck::Pod;
@@ -80,6 +81,7 @@ pub(super) type Make = fn(n: u32) -> Load;
 /// Every kernel that does work in proportion to its data.
 pub(super) const LOADS: &[Make] = &[
     axpb, words, normals, denoise, images, training, histogram, mask, topk, counts, positions,
+    dense, csr,
 ];
 
 /// Random words.
@@ -286,4 +288,39 @@ fn positions(n: u32) -> Load {
         .read(&vec![0_u32; (sizes.tiles() * sizes.experts) as usize])
         .write(sizes.pairs)
         .write(sizes.pairs)
+}
+
+/// Sides of a square matrix with about n / 4 weights.
+fn side(n: u32) -> u32 {
+    1 << (n.trailing_zeros() / 2 - 1)
+}
+
+fn dense(n: u32) -> Load {
+    let side = side(n);
+    let params = DenseTimesParams::new(side, side);
+    let size = format!("{side} × {side} weights");
+    Load::of::<DenseTimes>(&params, params.invocations(), size)
+        .read(&floats(side * side))
+        .read(&floats(side))
+        .write(side)
+        .flops(2.0 * f64::from(side) * f64::from(side))
+}
+
+fn csr(n: u32) -> Load {
+    let side = side(n);
+    let params = CsrTimesParams::new(side);
+    // A tenth of the weights, evenly spread.
+    let kept = side.div_ceil(10);
+    let starts: Vec<u32> = (0..=side).map(|r| r * kept).collect();
+    let columns: Vec<u32> = (0..side)
+        .flat_map(|r| (0..kept).map(move |i| (10 * i + r % 10).min(side - 1)))
+        .collect();
+    let size = format!("{side} × {side} weights, 10 % kept");
+    Load::of::<CsrTimes>(&params, params.invocations(), size)
+        .read(&starts)
+        .read(&columns)
+        .read(&floats(side * kept))
+        .read(&floats(side))
+        .write(side)
+        .flops(2.0 * f64::from(side * kept))
 }

@@ -2,7 +2,9 @@
 //! twin by `tests/kernels.rs`, by `schedlab gpu` and by the page.
 
 mod axpb;
+mod csr_times;
 mod denoise;
+mod dense_times;
 mod image_denoise;
 mod mlp_train;
 mod normals;
@@ -18,7 +20,9 @@ mod select_scan;
 mod select_ties;
 
 pub use axpb::{Axpb, AxpbParams, axpb_cpu};
+pub use csr_times::{CsrTimes, CsrTimesParams, csr_times_cpu};
 pub use denoise::{Denoise, DenoiseParams, FIRST_ORDER, denoise_cpu, denoise_level};
+pub use dense_times::{DenseTimes, DenseTimesParams, dense_times_cpu, product_bound};
 pub use image_denoise::{
     IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
     image_denoise_cpu, image_points,
@@ -58,4 +62,6 @@ pub static ALL: &[Listed] = &[
     Listed::of::<RouteCounts>(),
     Listed::of::<RouteOffsets>(),
     Listed::of::<RoutePositions>(),
+    Listed::of::<DenseTimes>(),
+    Listed::of::<CsrTimes>(),
 ];

@@ -141,11 +141,13 @@ pub enum Regime {
     Dynamic,
     /// A network says which training images are easy; another one is trained on a part of them.
     Data,
+    /// Weights lose bits while they train.
+    Bits,
 }
 
 impl Regime {
     /// All regimes in the order of the menu.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Cut,
         Self::Gradual,
         Self::Exchange,
@@ -158,6 +160,7 @@ impl Regime {
         Self::Transfer,
         Self::Dynamic,
         Self::Data,
+        Self::Bits,
     ];
 }
 

@@ -3,7 +3,7 @@
 pub use super::choices::{
     Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source, Switching,
 };
-use super::kinds::{Aid, Choosing, Fusion, Pattern, Pick, Surgery, Transfer};
+use super::kinds::{Aid, Choosing, Coder, Fusion, Pattern, Pick, Surgery, Transfer};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +129,16 @@ pub struct Config {
     pub images_cut: f64,
     /// Which of them stay.
     pub pick: Pick,
+    /// How weights lose bits.
+    pub coder: Coder,
+    /// Price of a bit a weight in the loss, in nats.
+    pub bit_price: f64,
+    /// Bits of a weight at first.
+    pub first_bits: f64,
+    /// Bits of the grid that weights are rounded to.
+    pub grid_bits: u64,
+    /// Entropy that the rounded weights may have, in bits a weight.
+    pub bit_budget: f64,
     /// Peak learning rate.
     pub rate: f64,
     /// Shape of the learning rate.
@@ -199,6 +209,11 @@ impl Default for Config {
             pool: 0,
             images_cut: 75.0,
             pick: Pick::Hard,
+            coder: Coder::Learnt,
+            bit_price: 0.02,
+            first_bits: 8.0,
+            grid_bits: 6,
+            bit_budget: 3.2,
             rate: 0.1,
             rate_shape: RateShape::Cosine,
             seed: 0,

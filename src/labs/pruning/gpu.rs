@@ -2,6 +2,9 @@
 //! come back as bits. Integers only, so they are those of the CPU. Training and judging stay on the
 //! CPU; scores of LAMP and densities of ERK too, which say how many weights of each layer go.
 
+#[cfg(feature = "app")]
+mod timing;
+
 use super::config::{Method, Regime};
 use super::model::Work;
 use super::plan::Planner;
@@ -14,6 +17,8 @@ use crate::gpu::kernels::SelectState;
 use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selecting, Selector};
 use crate::labs::{Lab as _, Library};
 use std::collections::VecDeque;
+#[cfg(feature = "app")]
+pub(super) use timing::DeviceTiming;
 #[cfg(not(target_arch = "wasm32"))]
 use {
     super::select::{MAGNITUDE_BITS, count_rule},

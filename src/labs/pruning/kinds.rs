@@ -147,3 +147,14 @@ impl Pick {
         }
     }
 }
+
+/// How weights lose bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Coder {
+    /// Bits and exponent of every unit are learnt (self-compressing networks).
+    #[default]
+    Learnt,
+    /// Small weights are cut, the others rounded, and what is left is entropy-coded (L²).
+    Rounded,
+}

@@ -45,7 +45,7 @@ pub use config::{
     Config, Exchange, Fade, Granularity, Method, NanPolicy, RateShape, Regime, Shape, Source,
     Switching,
 };
-pub use kinds::{Aid, Choosing, Fusion, Pattern, Pick, Surgery, Transfer};
+pub use kinds::{Aid, Choosing, Coder, Fusion, Pattern, Pick, Surgery, Transfer};
 pub use results::{Cell, Results, Run};
 pub use systems::EXHIBITS;
 pub use tally::{Histogram, Strip};

@@ -230,6 +230,10 @@ impl LabRun for Run {
                 "Hidden and output units that no path goes through.",
             ));
         }
+        if r.config.regime == Regime::Bits {
+            // The other sizes would count kept weights with all of their bits.
+            return out;
+        }
         let ratio = |bytes: f64| bytes / point.bytes.dense;
         out.push(Metric::new(
             "bitmap_ratio",

@@ -227,8 +227,70 @@ const SLICE: f64 = 0.0015;
 /// Rows built in one short step.
 const ROWS: usize = 16;
 
+/// A random matrix of a density in every format, made some rows at a time.
+pub struct Build {
+    luck: Stream,
+    density: f64,
+    row: usize,
+    formats: Formats,
+}
+
+impl Build {
+    /// No rows yet; the density in per cent. At 50 % every group of four keeps two.
+    pub fn new(dims: [usize; 2], density: f64, luck: Stream) -> Self {
+        Self {
+            formats: Formats::new(dims, density == 50.0),
+            row: 0,
+            density,
+            luck,
+        }
+    }
+
+    /// Share done, 0 to 1.
+    pub fn progress(&self) -> f64 {
+        self.row as f64 / self.formats.dims[0].max(1) as f64
+    }
+
+    /// Some more rows; whether all are made.
+    pub fn step(&mut self) -> bool {
+        let [rows, cols] = self.formats.dims;
+        let to = (self.row + ROWS).min(rows);
+        let grouped = self.formats.two_four.is_some();
+        for _ in self.row..to {
+            let row: Vec<f32> = (0..cols).map(|_| self.luck.normal_f32()).collect();
+            let share = self.density / 100.0;
+            let luck: Vec<bool> = (0..cols).map(|_| self.luck.uniform() < share).collect();
+            let first: Vec<u32> = (0..cols.div_ceil(4)).map(|_| self.luck.below(4)).collect();
+            self.formats.push(&row, |c| {
+                if grouped {
+                    // Two neighbours of the four, anywhere.
+                    let at = (c % 4 + 4 - first[c / 4] as usize) % 4;
+                    at < 2
+                } else {
+                    luck[c]
+                }
+            });
+        }
+        self.row = to;
+        if to == rows {
+            self.formats.finish();
+        }
+        to == rows
+    }
+
+    /// The matrix as far as it is made.
+    pub fn formats(&self) -> &Formats {
+        &self.formats
+    }
+
+    /// The matrix, and the stream after it.
+    pub fn done(self) -> (Formats, Stream) {
+        (self.formats, self.luck)
+    }
+}
+
 enum Stage {
-    Build(usize),
+    Build(Box<Build>),
     /// Format, seconds so far, products so far, and products in a slice.
     Time(usize, f64, u64, u64),
 }
@@ -237,6 +299,7 @@ enum Stage {
 pub struct Timing {
     dims: [usize; 2],
     clock: fn() -> f64,
+    /// Where the next matrix is drawn from.
     luck: Stream,
     formats: Formats,
     stage: Stage,
@@ -256,10 +319,10 @@ impl Timing {
             x: (0..dims[1]).map(|_| luck.normal_f32()).collect(),
             y: vec![0.0; dims[0]],
             formats: Formats::new(dims, false),
-            stage: Stage::Build(0),
+            stage: Stage::Build(Box::new(Build::new(dims, DENSITIES[0], luck.clone()))),
+            luck,
             found: [f64::NAN; 4],
             timed: Vec::new(),
-            luck,
             dims,
         }
     }
@@ -272,7 +335,7 @@ impl Timing {
     /// Share done, 0 to 1.
     pub fn progress(&self) -> f64 {
         let inside = match &self.stage {
-            Stage::Build(row) => 0.2 * *row as f64 / self.dims[0].max(1) as f64,
+            Stage::Build(build) => 0.2 * build.progress(),
             Stage::Time(format, ..) => 0.2 + 0.2 * *format as f64,
         };
         (self.timed.len() as f64 + inside) / DENSITIES.len() as f64
@@ -284,12 +347,16 @@ impl Timing {
             return true;
         };
         let grouped = density == 50.0;
-        match self.stage {
-            Stage::Build(0) => {
-                self.formats = Formats::new(self.dims, grouped);
-                self.build(0, density, grouped);
+        let stage = std::mem::replace(&mut self.stage, Stage::Time(0, 0.0, 0, 1));
+        match stage {
+            Stage::Build(mut build) => {
+                if build.step() {
+                    let (formats, luck) = build.done();
+                    (self.formats, self.luck) = (formats, luck);
+                } else {
+                    self.stage = Stage::Build(build);
+                }
             }
-            Stage::Build(row) => self.build(row, density, grouped),
             Stage::Time(format, seconds, products, slice) => {
                 let spent = self.slice(format, slice);
                 let (seconds, products) = (seconds + spent, products + slice);
@@ -315,37 +382,14 @@ impl Timing {
                         bitmap,
                         two_four: grouped.then_some(two_four),
                     });
-                    self.stage = Stage::Build(0);
+                    if let Some(&next) = DENSITIES.get(self.timed.len()) {
+                        let build = Build::new(self.dims, next, self.luck.clone());
+                        self.stage = Stage::Build(Box::new(build));
+                    }
                 }
             }
         }
         self.timed.len() == DENSITIES.len()
-    }
-
-    fn build(&mut self, from: usize, density: f64, grouped: bool) {
-        let [rows, cols] = self.dims;
-        let to = (from + ROWS).min(rows);
-        for _ in from..to {
-            let row: Vec<f32> = (0..cols).map(|_| self.luck.normal_f32()).collect();
-            let share = density / 100.0;
-            let luck: Vec<bool> = (0..cols).map(|_| self.luck.uniform() < share).collect();
-            let first: Vec<u32> = (0..cols.div_ceil(4)).map(|_| self.luck.below(4)).collect();
-            self.formats.push(&row, |c| {
-                if grouped {
-                    // Two neighbours of the four, anywhere.
-                    let at = (c % 4 + 4 - first[c / 4] as usize) % 4;
-                    at < 2
-                } else {
-                    luck[c]
-                }
-            });
-        }
-        self.stage = if to == rows {
-            self.formats.finish();
-            Stage::Time(0, 0.0, 0, 1)
-        } else {
-            Stage::Build(to)
-        };
     }
 
     /// Seconds of some products in a format.

@@ -5,6 +5,7 @@ use super::config::{Method, Regime, Source};
 use super::panels::grid::Layout;
 use super::panels::{curve, film, grid, histogram, images, speed, strips};
 use super::results::Cell;
+use super::training::mean_bits;
 use super::{Config, Pruning, Run};
 use crate::core::EntityId;
 use crate::labs::LabRun as _;
@@ -142,7 +143,17 @@ fn headline(run: &Run, step: usize, palette: &Palette, rect: Rect, ui: &Ui) -> f
     };
     let [gone, stays] = r.words();
     let [used, all] = images::in_use(r, step);
-    let kept = if r.config.regime == Regime::Data {
+    let bits = r
+        .film
+        .as_ref()
+        .and_then(|f| mean_bits(r, f.frames.get(step)?));
+    let kept = if let Some(bits) = bits {
+        format!(
+            "{bits:.2} bits a weight, {} of {} weights {stays}",
+            number((r.total - point.pruned) as f64),
+            number(r.total as f64)
+        )
+    } else if r.config.regime == Regime::Data {
         format!(
             "{} of {} images in use",
             number(used as f64),

@@ -3,7 +3,7 @@
 use super::config::{
     Config, Exchange, Fade, Granularity, Method, Regime, Shape, Source, Switching,
 };
-use super::kinds::{Aid, Choosing, Fusion, Pattern, Surgery, Transfer};
+use super::kinds::{Aid, Choosing, Coder, Fusion, Pattern, Surgery, Transfer};
 
 impl Config {
     /// What the config runs, in a few words.
@@ -62,6 +62,14 @@ impl Config {
             }
             Regime::Dynamic => {
                 return format!("units by image, {} % of the activation", self.mass);
+            }
+            Regime::Bits => {
+                return match self.coder {
+                    Coder::Learnt => format!("self-compressing, {} nats a bit", self.bit_price),
+                    Coder::Rounded => {
+                        format!("cut, round and code, {} bits a weight", self.bit_budget)
+                    }
+                };
             }
             Regime::Data => {
                 let of = match self.pool {

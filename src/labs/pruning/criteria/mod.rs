@@ -2,6 +2,7 @@
 //! directions stay. Pure functions in double precision; reference files pin them down.
 
 pub mod at_init;
+pub mod coding;
 pub mod difficulty;
 pub mod dynamic;
 pub mod flow;

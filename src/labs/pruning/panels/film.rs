@@ -158,6 +158,7 @@ pub(crate) fn strip(run: &Run, step: usize, stage: &mut Stage<'_>, rect: Rect, u
             Regime::Transfer => {
                 "Second task (bold), first task (dashed) and left out or frozen (steps), %"
             }
+            Regime::Bits => "Accuracy (bold) and weights stored as 0 (steps), %",
             Regime::Tune => "Accuracy (bold), under noise (dashed) and sparsity (steps), %",
             _ => "Accuracy (bold) and sparsity (steps) while it trains, %",
         }

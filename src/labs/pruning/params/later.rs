@@ -1,8 +1,8 @@
 //! What comes after a dense training, and what helps it.
 
 use super::super::config::{Config, Regime};
-use super::super::kinds::{Aid, Pattern, Pick, Surgery, Transfer};
-use super::aided;
+use super::super::kinds::{Aid, Coder, Pattern, Pick, Surgery, Transfer};
+use super::{aided, rounded};
 use crate::core::Param;
 
 pub(super) const PARAMS: &[Param<Config>] = &[
@@ -108,6 +108,45 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("Training images there are at all, drawn by the seed; 0 takes all 1,297. With few of them the easy ones are worth more.")
         .group("Pruning")
         .when(|c| c.regime == Regime::Data),
+    Param::choice(
+        "coder",
+        "Bits",
+        &["learnt by every unit", "cut, rounded, entropy-coded"],
+        |c: &Config| c.coder as usize,
+        |c, i| {
+            c.coder = if i == 1 {
+                Coder::Rounded
+            } else {
+                Coder::Learnt
+            }
+        },
+    )
+    .doc("Learnt: every unit has its own number of bits and exponent, trained with the weights against a price per bit; a unit without bits is gone. Rounded: after a dense training each layer's small weights are cut and the others rounded to a grid, so that the entropy of what is left meets a budget; training goes on through the rounding.")
+    .group("Pruning")
+    .when(|c| c.regime == Regime::Bits),
+    Param::float("bit_price", "Price of a bit", [1e-4, 10.0], |c: &Config| c.bit_price, |c, v| c.bit_price = v)
+        .unit("nats")
+        .doc("The loss grows by this times the mean bits of a weight (γ).")
+        .group("Pruning")
+        .log()
+        .when(|c| c.regime == Regime::Bits && c.coder == Coder::Learnt),
+    Param::float("first_bits", "Bits at first", [2.0, 16.0], |c: &Config| c.first_bits, |c, v| c.first_bits = v)
+        .unit("bits")
+        .doc("Bits of every weight at the start; the exponent is chosen so that the largest weight of the unit just fits.")
+        .group("Pruning")
+        .advanced()
+        .when(|c| c.regime == Regime::Bits && c.coder == Coder::Learnt),
+    Param::float("bit_budget", "Budget", [0.05, 12.0], |c: &Config| c.bit_budget, |c, v| c.bit_budget = v)
+        .unit("bits per weight")
+        .doc("Entropy that the weights of all layers together may have. 3.2 is a tenth of single precision, 1.6 a twentieth.")
+        .group("Pruning")
+        .log()
+        .when(rounded),
+    Param::int("grid_bits", "Grid", [2, 12], |c: &Config| c.grid_bits, |c, v| c.grid_bits = v)
+        .unit("bits")
+        .doc("Weights are rounded to so many bits, symmetric around 0, scaled by the largest weight of the layer.")
+        .group("Pruning")
+        .when(rounded),
     Param::choice(
         "aid",
         "Help",

@@ -6,7 +6,7 @@ mod network;
 mod schedule;
 
 use super::config::{Config, Exchange, Method, Regime, Shape, Source};
-use super::kinds::{Pattern, Surgery, Transfer};
+use super::kinds::{Coder, Pattern, Surgery, Transfer};
 use crate::core::Param;
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ fn not_grouped(c: &Config) -> bool {
     match c.regime {
         Regime::Cut => c.method != Method::NOfM && !by_hand(c),
         Regime::Surgery => c.pattern == Pattern::Free || c.surgery == Surgery::LowRank,
-        Regime::Dynamic | Regime::Data => false,
+        Regime::Dynamic | Regime::Data | Regime::Bits => false,
         Regime::Transfer => matches!(c.transfer, Transfer::Open | Transfer::Shut),
         _ => true,
     }
@@ -79,7 +79,11 @@ fn tuned(c: &Config) -> bool {
     matches!(
         c.regime,
         Regime::Flicker | Regime::HyperSparse | Regime::Tune | Regime::Transfer
-    )
+    ) || rounded(c)
+}
+
+fn rounded(c: &Config) -> bool {
+    c.regime == Regime::Bits && c.coder == Coder::Rounded
 }
 
 fn aided(c: &Config) -> bool {

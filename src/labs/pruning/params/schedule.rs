@@ -1,7 +1,7 @@
 //! When the network becomes sparse, and along what.
 
 use super::super::config::{Config, Exchange, Fade, Regime, Shape, Switching};
-use super::{exchanged, in_rounds, scheduled, tuned, windowed};
+use super::{exchanged, in_rounds, rounded, scheduled, tuned, windowed};
 use crate::core::Param;
 
 pub(super) const PARAMS: &[Param<Config>] = &[
@@ -21,6 +21,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
             "second task",
             "by image",
             "data pruning",
+            "fewer bits",
         ],
         |c: &Config| Regime::ALL.iter().position(|r| *r == c.regime).unwrap_or(0),
         |c, i| c.regime = Regime::ALL.get(i).copied().unwrap_or_default(),
@@ -66,7 +67,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         .doc("Optimizer steps between changes of the mask; the last change always comes at the end of the schedule.")
         .group("Schedule")
         .log()
-        .when(|c| scheduled(c) || exchanged(c)),
+        .when(|c| scheduled(c) || exchanged(c) || rounded(c)),
     Param::float("power", "Exponent", [1.0, 8.0], |c: &Config| c.power, |c, v| c.power = v)
         .doc("Exponent of the remaining time; 3 is the published cubic form.")
         .group("Schedule")

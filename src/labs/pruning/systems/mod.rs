@@ -17,6 +17,7 @@ pub mod half_tuning;
 pub mod harmonic;
 pub mod hyper_sparse;
 pub mod joint_dp;
+pub mod l2_compression;
 pub mod lamp;
 pub mod longer;
 pub mod lost;
@@ -31,6 +32,7 @@ pub mod random;
 pub mod rigl;
 pub mod saap;
 pub mod sap;
+pub mod self_compressing;
 pub mod shrinking;
 pub mod sketch;
 pub mod snip;
@@ -46,7 +48,7 @@ pub mod window;
 pub mod zipnn;
 
 use super::config::{Config, Exchange, Fade, Method, Regime, Shape};
-use super::kinds::{Aid, Surgery, Transfer};
+use super::kinds::{Aid, Coder, Surgery, Transfer};
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -95,6 +97,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &half_tuning::HALF_TUNING,
     &sparse_pretraining::SPARSE_PRETRAINING,
     &data_pruning::DATA_PRUNING,
+    &self_compressing::SELF_COMPRESSING,
+    &l2_compression::L2_COMPRESSION,
 ];
 
 /// The system of a config that prunes while it trains; none for schedules that are no paper's own.
@@ -117,6 +121,10 @@ pub(super) fn while_training(config: &Config) -> Option<&'static str> {
             Surgery::Wanda | Surgery::Magnitude => None,
         },
         Regime::Data => Some("data-pruning"),
+        Regime::Bits => Some(match config.coder {
+            Coder::Learnt => "self-compressing",
+            Coder::Rounded => "l2-compression",
+        }),
         Regime::Dynamic => Some("fire-together-wire-together"),
         Regime::Transfer => Some(match config.transfer {
             Transfer::Mask => "mask-tuning",

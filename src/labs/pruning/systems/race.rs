@@ -24,6 +24,8 @@ pub(super) struct Outcome {
     pub(super) classes: Vec<f64>,
     /// Share of the weights that are gone.
     pub(super) gone: f64,
+    /// Bits that a weight costs, mean of all; 32 where they keep all of theirs.
+    pub(super) bits: f64,
     /// Judgement at the end of the stretch before the last.
     pub(super) before: Option<Judged>,
 }
@@ -225,7 +227,9 @@ impl Race {
             let density = course.kept() as f64 / course.size().max(1) as f64;
             rounds.push((density, course.index(), judged));
         }
+        let bits = course.mean_bits();
         self.current = Some(Outcome {
+            bits,
             judged,
             mean_density: course.mean_density(),
             rounds,

@@ -2,6 +2,7 @@
 
 use super::super::config::{Config, Regime, Shape};
 use super::super::results::{Point, Results};
+use super::bits;
 use super::course::schedule_of;
 use super::film::{Ended, Film, Frame};
 use super::images;
@@ -33,7 +34,11 @@ pub(crate) fn charts(r: &Results, film: &Film) -> Vec<Chart> {
         charts.push(loss_chart(r, film));
         return charts;
     }
-    let mut charts = vec![accuracy_chart(r, film), sparsity_chart(r, film)];
+    let mut charts = vec![accuracy_chart(r, film)];
+    if r.config.regime == Regime::Bits {
+        charts.extend(bits::charts(r, film, STEPS, &stage_marks(film)));
+    }
+    charts.push(sparsity_chart(r, film));
     if film.rounds.len() > 1 {
         charts.push(rounds_chart(r, film));
         charts.push(index_chart(r, film));

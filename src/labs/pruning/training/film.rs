@@ -41,6 +41,8 @@ pub struct Frame {
     pub grown: u64,
     /// PQ index of the kept weights, p = ½, q = 1.
     pub index: f64,
+    /// Bits that a weight costs, by layer; empty where weights keep all of theirs.
+    pub bits: Vec<f64>,
     /// What is judged beside the task: the first task, or noisy images.
     pub second: Option<Evaluation>,
 }
@@ -75,6 +77,8 @@ pub struct Film {
     pub(super) profile: Option<Profile>,
     /// Accuracy by class at the end of every stretch, with its step.
     pub classes: Vec<(u64, Vec<f64>)>,
+    /// Bits of every unit by layer at the end, where they are learnt.
+    pub unit_bits: Vec<Vec<u8>>,
     /// The training images, where some of them go.
     pub images: Images,
     /// Squared error of the outputs of every repaired layer, over their square.
@@ -223,10 +227,14 @@ impl Filming {
             grown,
             index: course.index(),
             second: found.second,
+            bits: course.bits(),
             masks,
         });
         self.film.errors.clone_from(&course.errors);
         self.film.images.clone_from(&course.images);
+        self.film.unit_bits = (0..self.layers.len())
+            .filter_map(|l| course.unit_bits(l))
+            .collect();
         if let Some(classes) = found.classes {
             self.film.classes.push((course.step_number(), classes));
         }

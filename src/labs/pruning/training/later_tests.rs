@@ -339,3 +339,90 @@ fn the_second_network_sees_the_images_that_stay_and_no_other() {
         assert_eq!(*run.results().net.clone().unwrap(), net);
     }
 }
+
+/// Entropy of the weights of a layer in bits, all together.
+fn entropy_of(weights: &[f32]) -> f64 {
+    let mut bits: Vec<u32> = weights.iter().map(|w| (w + 0.0).to_bits()).collect();
+    bits.sort_unstable();
+    let counts: Vec<u64> = bits
+        .chunk_by(|a, b| a == b)
+        .map(|c| c.len() as u64)
+        .collect();
+    super::super::measure::entropy(&counts) * weights.len() as f64
+}
+
+#[test]
+fn rounded_weights_meet_the_budget_on_few_values() {
+    use super::super::kinds::Coder;
+    for bit_budget in [3.0, 0.8] {
+        let config = Config {
+            coder: Coder::Rounded,
+            bit_budget,
+            grid_bits: 5,
+            ..small(Regime::Bits)
+        };
+        let run = film(&config);
+        let r = run.results();
+        let net = r.net.clone().unwrap();
+        let frame = r.film.as_ref().unwrap().frames.last().unwrap();
+        let mut all = 0.0;
+        for (l, layer) in r.layers.iter().enumerate() {
+            let bits = entropy_of(net.weights(l));
+            all += bits;
+            let n = layer.values.len() as f64;
+            assert!((frame.bits[l] - bits / n).abs() < 1e-9, "layer {l}");
+            let mut values: Vec<u32> = net.weights(l).iter().map(|w| w.to_bits()).collect();
+            values.sort_unstable();
+            values.dedup();
+            assert!(values.len() <= 32, "{} values", values.len());
+        }
+        assert!(all <= bit_budget * r.total as f64, "{all}");
+        let metrics = run.metrics();
+        let of = |key: &str| metrics.iter().find(|m| m.id == key).unwrap().value;
+        assert!((of("bits_per_weight") - all / r.total as f64).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn learnt_bits_fall_with_their_price_and_weights_fit_in_them() {
+    let run_at = |bit_price| {
+        film(&Config {
+            bit_price,
+            train_steps: 120,
+            ..small(Regime::Bits)
+        })
+    };
+    let (cheap, dear) = (run_at(1e-4), run_at(3.0));
+    let bits = |run: &Run| {
+        let metrics = run.metrics();
+        metrics
+            .iter()
+            .find(|m| m.id == "bits_per_weight")
+            .unwrap()
+            .value
+    };
+    assert!(
+        bits(&dear) < bits(&cheap),
+        "{} {}",
+        bits(&dear),
+        bits(&cheap)
+    );
+    for run in [&cheap, &dear] {
+        let r = run.results();
+        let film = r.film.as_ref().unwrap();
+        let net = r.net.clone().unwrap();
+        for (l, units) in film.unit_bits.iter().enumerate() {
+            let cols = net.sizes()[l];
+            for (row, &b) in net.weights(l).chunks(cols).zip(units) {
+                let mut values: Vec<u32> = row.iter().map(|w| (w + 0.0).to_bits()).collect();
+                values.sort_unstable();
+                values.dedup();
+                assert!(
+                    values.len() <= 1 << b,
+                    "{} values in {b} bits",
+                    values.len()
+                );
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Sparsity while a network trains: schedules, exchanges of weights, rounds with rewinding, and
 //! what fades or presses on the way to the mask.
 
+mod bits;
 mod charts;
 mod course;
 mod exam;
@@ -12,6 +13,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "app")]
+pub(super) use bits::mean_bits;
 pub(super) use charts::charts;
 pub use course::Images;
 pub(super) use course::{Course, Event, Leg, schedule_of};

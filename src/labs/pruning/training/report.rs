@@ -5,6 +5,7 @@ use super::super::kinds::{Pattern, Surgery, Transfer};
 use super::super::measure::{GroupGap, group_gap};
 use super::super::network;
 use super::super::results::{Point, Results};
+use super::bits;
 use super::film::{Film, Frame};
 use super::images;
 use crate::core::{Better, Metric, Moment, MomentKind, Table, Timeline};
@@ -45,6 +46,9 @@ fn late_share(r: &Results, film: &Film) -> f64 {
 pub(crate) fn metrics(r: &Results, film: &Film) -> Vec<Metric> {
     if r.config.regime == Regime::Data {
         return images::metrics(r, film);
+    }
+    if r.config.regime == Regime::Bits {
+        return bits::metrics(r, film);
     }
     let chosen = film.frames.get(r.chosen);
     let total = |of: fn(&Frame) -> u64| film.frames.iter().map(of).sum::<u64>() as f64;
@@ -247,13 +251,14 @@ pub(crate) fn summary(r: &Results, film: &Film) -> String {
         )
     });
     format!(
-        "{}: {} of {} weights pruned ({:.1} %) while training; test accuracy {:.1} %, mean density {:.1} %{control}.",
+        "{}: {} of {} weights pruned ({:.1} %) while training; test accuracy {:.1} %, mean density {:.1} %{control}.{}",
         r.config.label().split(", ").next().unwrap_or(""),
         point.pruned,
         r.total,
         r.sparsity(point),
         accuracy(point),
-        100.0 * film.mean_density
+        100.0 * film.mean_density,
+        bits::summary(r, film)
     )
 }
 
@@ -368,6 +373,7 @@ pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<St
                 format!("no weight is pruned; this first network sees all {all} images and ranks them by margin")
             }
         }
+        Regime::Bits => bits::why(r, f, layer),
         Regime::Cut => String::new(),
     }];
     if c.regime == Regime::Data {

@@ -5,6 +5,7 @@
 //! keeps its last value, and rankings see that value; one that may not is set to 0.
 
 mod aids;
+mod bits;
 mod data;
 mod dynamic;
 mod masks;
@@ -16,7 +17,7 @@ use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, num};
 use crate::labs::pruning::config::{Config, Fade, RateShape, Regime, Shape};
-use crate::labs::pruning::kinds::Surgery;
+use crate::labs::pruning::kinds::{Coder, Surgery};
 use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::network::{self, Batches, Exam, falling};
 use crate::labs::pruning::schedule::{self, Schedule};
@@ -55,6 +56,10 @@ pub(crate) enum Leg {
     Dynamic,
     /// A second network is trained on a part of the images.
     Part,
+    /// Weights, bits and exponents are trained together.
+    Compress,
+    /// Weights are tuned through cut and rounding.
+    Code,
 }
 
 /// What a step of the course led to.
@@ -145,6 +150,8 @@ pub(crate) struct Course {
     operation: Option<surgery::Operation>,
     /// Relative squared error of the outputs of every layer done.
     pub(crate) errors: Vec<f64>,
+    /// How weights are stored, where they lose bits.
+    coding: bits::Coding,
     /// The training images, where some of them go.
     pub(crate) images: Images,
     /// Judgement of the images that chose their units so far.
@@ -228,6 +235,7 @@ impl Course {
             operation: None,
             errors: Vec::new(),
             images: Images::default(),
+            coding: bits::Coding::default(),
             running: None,
             scores: Vec::new(),
             classes: aids::ClassWeights::default(),
@@ -321,6 +329,8 @@ impl Course {
             }
             Regime::Surgery => (c.train_steps + self.units()) as f64,
             Regime::Data => 2.0 * c.train_steps as f64,
+            Regime::Bits if c.coder == Coder::Learnt => c.train_steps as f64,
+            Regime::Bits => (c.train_steps + c.tune_steps) as f64,
             Regime::Dynamic => (c.train_steps + network::data().1.len() as u64) as f64,
             Regime::Ticket => {
                 let rounds = num::ln(1.0 - c.sparsity / 100.0) / num::ln(1.0 - c.per_round / 100.0);
@@ -372,7 +382,8 @@ impl Course {
 
     /// Enters the next leg; whether there is one.
     fn begin(&mut self) -> Result<bool> {
-        let next = match (self.config.regime, self.leg) {
+        let c = &self.config;
+        let next = match (c.regime, self.leg) {
             (Regime::Gradual, None) => Some(Leg::Gradual),
             (Regime::Exchange, None) => Some(Leg::Exchange),
             (
@@ -385,6 +396,11 @@ impl Course {
                 None,
             ) => Some(Leg::Dense),
             (Regime::Data, Some(Leg::Dense)) => Some(Leg::Part),
+            (Regime::Bits, None) => Some(match c.coder {
+                Coder::Learnt => Leg::Compress,
+                Coder::Rounded => Leg::Dense,
+            }),
+            (Regime::Bits, Some(Leg::Dense)) => Some(Leg::Code),
             (Regime::Dynamic, Some(Leg::Dense)) => Some(Leg::Dynamic),
             (Regime::Transfer, None) => Some(self.first_task()),
             (Regime::Transfer, Some(Leg::Dense | Leg::Exchange)) => Some(self.second_task()),
@@ -404,6 +420,8 @@ impl Course {
             Leg::Dense if c.regime == Regime::Data => {
                 (c.train_steps, 40, "on all images".to_owned())
             }
+            Leg::Compress => (c.train_steps, 100, "training".to_owned()),
+            Leg::Code => (c.tune_steps, 60, "cut and rounded".to_owned()),
             Leg::Part => (c.train_steps, 60, "on what stays".to_owned()),
             Leg::Dense => (c.train_steps, 40, "dense training".to_owned()),
             Leg::Gradual => (c.train_steps, 100, "training".to_owned()),
@@ -492,6 +510,10 @@ impl Course {
                 self.start = self.net.clone();
                 self.rank(self.config.sparsity / 100.0);
             }
+            Some(Leg::Compress) if t == 0 => self.start_bits(),
+            Some(Leg::Code) if t.is_multiple_of(c.every.max(1)) || t == self.leg_steps => {
+                self.choose_cuts();
+            }
             Some(Leg::Masks | Leg::Half | Leg::Open) if t == 0 => self.open_task(),
             Some(Leg::Bend) if !self.cut_done => {
                 let latest = (c.finish / 100.0 * self.leg_steps as f64).round_ties_even() as u64;
@@ -521,7 +543,11 @@ impl Course {
             // Here the mask says what is tuned or stored as it is; all weights take part.
             self.on.fill(1.0);
         }
-        self.see();
+        if matches!(self.leg, Some(Leg::Compress | Leg::Code)) {
+            self.see_coded();
+        } else {
+            self.see();
+        }
         check
     }
 

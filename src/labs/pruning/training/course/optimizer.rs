@@ -63,6 +63,10 @@ impl Course {
             self.exchange();
         } else if self.leg == Some(Leg::Masks) {
             self.tune_masks();
+        } else if self.leg == Some(Leg::Compress) {
+            self.update_learnt();
+        } else if self.leg == Some(Leg::Code) {
+            self.update_through();
         } else if self.compands() {
             self.update_companded();
         } else {

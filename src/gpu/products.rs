@@ -1,0 +1,246 @@
+//! Products of one matrix with a vector, dense and as compressed sparse rows, checked against the
+//! CPU and timed on the device.
+//!
+//! A time is that of one product among many in one batch: the time of twice the products minus that
+//! of the products, over their number, so that handing over and reading back drop out. What these
+//! cost is measured beside.
+
+use super::clock::now_ms;
+use super::device::Gpu;
+use super::dispatch::Dispatch;
+use super::kernels::{
+    CsrTimes, CsrTimesParams, DenseTimes, DenseTimesParams, csr_times_cpu, product_bound,
+};
+use super::readback::Readback;
+use crate::core::{Error, Result};
+use wgpu::Buffer;
+
+/// A batch lasts at least this long, in milliseconds.
+const WANTED_MS: f64 = 12.0;
+/// Most products in a batch.
+const MOST: u32 = 4096;
+/// Pairs of a shorter and a longer batch; the median counts.
+const PAIRS: usize = 3;
+
+/// Milliseconds on the device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ProductTimes {
+    /// One dense product.
+    pub dense: f64,
+    /// One product with compressed sparse rows.
+    pub csr: f64,
+    /// Handing one dense product over and reading its result back, upload of the matrix excluded.
+    pub round_trip: f64,
+}
+
+/// A pruned matrix in both forms; columns a multiple of four.
+#[derive(Debug, Clone, Copy)]
+pub struct ProductMatrix<'a> {
+    /// All weights row by row, pruned ones 0.
+    pub dense: &'a [f32],
+    /// Where every row begins, and the end.
+    pub starts: &'a [u32],
+    /// Columns of the kept weights.
+    pub columns: &'a [u32],
+    /// The kept weights.
+    pub values: &'a [f32],
+    /// The vector.
+    pub x: &'a [f32],
+}
+
+enum Job {
+    Dense(Dispatch<DenseTimes>),
+    Csr(Dispatch<CsrTimes>),
+}
+
+/// What is under way.
+enum Stage {
+    /// The first product, whose result is checked.
+    Check,
+    /// The round trip of one product.
+    Trip,
+    /// Finding how many products last long enough.
+    Grow(u32),
+    /// So many products, then twice as many; times of both so far.
+    Measure(u32, Vec<f64>),
+}
+
+/// The measurement of one matrix. Poll it once a frame.
+pub struct Products {
+    jobs: [Job; 2],
+    /// Result of the products.
+    y: Buffer,
+    want: Vec<[f64; 2]>,
+    terms: Vec<usize>,
+    current: usize,
+    stage: Stage,
+    ticket: Option<Readback<f32>>,
+    since: f64,
+    trips: Vec<f64>,
+    found: [f64; 2],
+}
+
+impl Products {
+    /// Uploads the matrix.
+    ///
+    /// # Errors
+    /// When it is larger than the device allows, or the device refuses a kernel.
+    pub fn new(gpu: &Gpu, matrix: ProductMatrix<'_>) -> Result<Self> {
+        let rows = matrix.starts.len().saturating_sub(1);
+        let y = gpu.empty::<f32>("y", rows)?;
+        let x = gpu.storage("x", matrix.x)?;
+        let dense = DenseTimesParams::new(rows as u32, matrix.x.len() as u32);
+        let w = gpu.storage("w", matrix.dense)?;
+        let sparse = CsrTimesParams::new(rows as u32);
+        let starts = gpu.storage("starts", matrix.starts)?;
+        let columns = gpu.storage("columns", matrix.columns)?;
+        let values = gpu.storage("values", matrix.values)?;
+        let csr = [&starts, &columns, &values, &x, &y];
+        Ok(Self {
+            jobs: [
+                Job::Dense(Dispatch::new(
+                    gpu,
+                    &dense,
+                    dense.invocations(),
+                    &[&w, &x, &y],
+                )?),
+                Job::Csr(Dispatch::new(gpu, &sparse, sparse.invocations(), &csr)?),
+            ],
+            y,
+            want: csr_times_cpu(matrix.starts, matrix.columns, matrix.values, matrix.x),
+            // Zeros add nothing, but the dense sum has a term for each of them.
+            terms: vec![matrix.x.len(); rows],
+            current: 0,
+            stage: Stage::Check,
+            ticket: None,
+            since: 0.0,
+            trips: Vec::new(),
+            found: [f64::NAN; 2],
+        })
+    }
+
+    /// Submits so many products; reads back all results, or one of them.
+    fn submit(&mut self, gpu: &Gpu, times: u32, all: bool) -> Result<()> {
+        let mut batch = gpu.batch("products");
+        for _ in 0..times {
+            match &self.jobs[self.current] {
+                Job::Dense(job) => batch.add(job),
+                Job::Csr(job) => batch.add(job),
+            };
+        }
+        let count = if all { self.want.len() } else { 1 };
+        let ticket = batch.read(&self.y, 0..count.min(self.want.len()))?;
+        self.since = now_ms();
+        batch.submit()?;
+        self.ticket = Some(ticket);
+        Ok(())
+    }
+
+    /// Goes on; the times once known.
+    ///
+    /// # Errors
+    /// When the device fails, or a product is not that of the CPU.
+    pub fn poll(&mut self, gpu: &Gpu) -> Result<Option<ProductTimes>> {
+        let Some(ticket) = &mut self.ticket else {
+            self.submit(gpu, 1, true)?;
+            return Ok(None);
+        };
+        let Some(came) = ticket.poll_stamped() else {
+            return Ok(None);
+        };
+        let (values, at) = came?;
+        let spent = at - self.since;
+        match std::mem::replace(&mut self.stage, Stage::Check) {
+            Stage::Check => {
+                self.check(&values)?;
+                self.stage = Stage::Trip;
+                self.submit(gpu, 1, true)?;
+            }
+            Stage::Trip => {
+                if self.current == 0 {
+                    self.trips.push(spent);
+                }
+                self.stage = if self.trips.len() < PAIRS {
+                    Stage::Trip
+                } else {
+                    Stage::Grow(1)
+                };
+                self.submit(gpu, 1, true)?;
+            }
+            Stage::Grow(n) if spent < WANTED_MS && n < MOST => {
+                self.stage = Stage::Grow(2 * n);
+                self.submit(gpu, 2 * n, false)?;
+            }
+            Stage::Grow(n) => {
+                self.stage = Stage::Measure(n, Vec::new());
+                self.submit(gpu, n, false)?;
+            }
+            Stage::Measure(n, mut times) => {
+                times.push(spent);
+                if times.len() < 2 * PAIRS {
+                    let longer = times.len() % 2 == 1;
+                    self.stage = Stage::Measure(n, times);
+                    self.submit(gpu, if longer { 2 * n } else { n }, false)?;
+                    return Ok(None);
+                }
+                self.found[self.current] = per_product(&times, n);
+                if self.current == 1 {
+                    let [dense, csr] = self.found;
+                    return Ok(Some(ProductTimes {
+                        dense,
+                        csr,
+                        round_trip: median(&self.trips),
+                    }));
+                }
+                (self.current, self.stage) = (1, Stage::Check);
+                self.submit(gpu, 1, true)?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Compares the results of a product with the CPU's.
+    fn check(&self, values: &[f32]) -> Result<()> {
+        for (row, ((got, [want, size]), terms)) in
+            values.iter().zip(&self.want).zip(&self.terms).enumerate()
+        {
+            let off = (f64::from(*got) - want).abs();
+            if off.is_nan() || off > product_bound(*terms, *size) {
+                return Err(Error::Gpu(format!(
+                    "a product on the device is {got} in row {row}, on the CPU {want}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    crate::core::stats::percentile(values, 50.0)
+}
+
+/// Time of one product from pairs of batches of `n` and `2 n`. Where a busy machine hides the
+/// difference, the longer batch counts whole.
+fn per_product(times: &[f64], n: u32) -> f64 {
+    let (shorter, longer): (Vec<f64>, Vec<f64>) =
+        times.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+    let (a, b) = (median(&shorter), median(&longer));
+    if b - a > 0.2 * b {
+        (b - a) / f64::from(n)
+    } else {
+        b / (2.0 * f64::from(n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_both_batches_share_drops_out() {
+        let times = [7.0, 12.0, 9.0, 14.0, 7.0, 12.0];
+        assert_eq!(per_product(&times, 5), 1.0);
+        // Noise larger than the difference: at most what the longer one took.
+        assert_eq!(per_product(&[10.0, 10.0, 10.0, 10.0, 10.0, 10.0], 5), 1.0);
+    }
+}
