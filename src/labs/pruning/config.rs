@@ -210,7 +210,7 @@ impl Default for Config {
             images_cut: 75.0,
             pick: Pick::Hard,
             coder: Coder::Learnt,
-            bit_price: 0.02,
+            bit_price: 0.3,
             first_bits: 8.0,
             grid_bits: 6,
             bit_budget: 3.2,
@@ -245,12 +245,32 @@ impl Config {
         own.map_or(self.sparsity, |(_, rate)| *rate)
     }
 
-    /// Gives a tensor of an opened file a sparsity of its own, in per cent.
+    /// Gives a tensor of an opened file a sparsity of its own, in per cent. Where all others have
+    /// the common one, that needs no entry.
     pub fn set_rate(&mut self, name: &str, rate: f64) {
-        self.own_rates.retain(|(tensor, _)| tensor != name);
-        if rate != self.sparsity {
+        self.clear_rate(name);
+        if rate != self.sparsity || self.method != Method::Manual {
             self.own_rates.push((name.to_owned(), rate));
         }
+    }
+
+    /// Takes the sparsity of its own from a tensor.
+    pub fn clear_rate(&mut self, name: &str) {
+        self.own_rates.retain(|(tensor, _)| tensor != name);
+    }
+
+    /// Whether tensors of an opened file may have rates of their own beside this method.
+    pub fn takes_rates(&self) -> bool {
+        let method = matches!(
+            self.method,
+            Method::Manual | Method::Magnitude | Method::Lamp | Method::Erk
+        );
+        method && self.source == Source::Imported && self.regime == Regime::Cut
+    }
+
+    /// Whether some tensors have rates of their own and the method spreads the rest.
+    pub fn mixes(&self) -> bool {
+        self.takes_rates() && self.method != Method::Manual && !self.own_rates.is_empty()
     }
 
     /// Sparsity of the whole network, in per cent: that of the config, or what one's own rates come

@@ -75,6 +75,9 @@ pub struct Rule {
     pub block: [usize; 2],
     /// Rates of one's own in per cent, and what they come to.
     pub own: Option<(Vec<f64>, f64)>,
+    /// Rates of one's own in per cent beside a method that spreads the rest, by layer, and the
+    /// method's rate at which they are met.
+    pub fixed: Option<(Vec<Option<f64>>, f64)>,
     /// Standard deviations of the contribution added to its mean.
     pub spread: f64,
     /// Floor of the curvature, for the signal-to-noise ratio.
@@ -107,6 +110,7 @@ impl Rule {
             block: [config.block_rows.max(1), config.block_cols.max(1)].map(|v| v as usize),
             own: (config.method == Method::Manual)
                 .then(|| (config.rates(), config.total_sparsity())),
+            fixed: None,
             spread: config.spread,
             damping: config.damping,
             fusion: config.fusion,
@@ -127,10 +131,22 @@ impl Rule {
             }
             rule.own = Some((rates, 100.0 * gone as f64 / all.max(1) as f64));
         }
+        if config.mixes() {
+            let own = |l: &Layer| {
+                let found = config.own_rates.iter().find(|(name, _)| *name == l.name);
+                found.map(|(_, rate)| *rate)
+            };
+            rule.fixed = Some((layers.iter().map(own).collect(), config.sparsity));
+        }
         rule
     }
 
+    /// Whether the layers share one cut.
     fn global(&self) -> bool {
+        self.fixed.is_none() && self.ranks_all()
+    }
+
+    fn ranks_all(&self) -> bool {
         match self.method {
             Method::Magnitude | Method::Random => self.granularity == Granularity::Global,
             method => method.always_global(),
@@ -167,6 +183,16 @@ pub fn group_steps(m: usize) -> Vec<f64> {
 
 /// Budget of the joint allocation in units of weights.
 const BUDGET_UNITS: f64 = 1000.0;
+
+/// A rate of one's own along a sweep: it grows with the sparsity, is met at `at`, and all go at 1.
+fn grown(own: f64, sparsity: f64, at: f64) -> f64 {
+    if sparsity <= at {
+        // Exactly the own rate at the total: x · 1.
+        own * if at > 0.0 { sparsity / at } else { 0.0 }
+    } else {
+        1.0 - (1.0 - own) * ((1.0 - sparsity) / (1.0 - at))
+    }
+}
 
 /// Keys looked at in one step of the job.
 const CHUNK: usize = 1 << 15;
@@ -236,7 +262,7 @@ impl Planner {
             rule,
             groups,
         };
-        if !matches!(planner.rule.method, Method::Lamp | Method::NOfM) {
+        if !planner.scores_first() && planner.rule.method != Method::NOfM {
             planner.phase = planner.counting();
         }
         planner
@@ -265,11 +291,34 @@ impl Planner {
         None
     }
 
-    /// LAMP: the scores of one layer, in ascending order.
+    /// Whether the scores of the layers must be known before their rates.
+    fn scores_first(&self) -> bool {
+        match self.rule.method {
+            Method::Lamp => true,
+            Method::Magnitude => self.rule.fixed.is_some() && self.rule.ranks_all(),
+            _ => false,
+        }
+    }
+
+    /// Rate of one's own of a layer, where the method spreads the rest.
+    fn fixed_rate(&self, layer: usize) -> Option<f64> {
+        self.rule.fixed.as_ref()?.0.get(layer).copied().flatten()
+    }
+
+    /// The scores of one layer in ascending order: of LAMP, or the magnitudes.
     fn score(&mut self, layer: usize) {
         if let Some(l) = self.layers.get(layer) {
-            let keys = l.values.iter().map(|&w| magnitude_key(w)).collect();
-            self.scores.push(lamp::ascending_scores(keys));
+            if self.fixed_rate(layer).is_none() {
+                let mut keys: Vec<u32> = l.values.iter().map(|&w| magnitude_key(w)).collect();
+                self.scores.push(if self.rule.method == Method::Lamp {
+                    lamp::ascending_scores(keys)
+                } else {
+                    keys.sort_unstable();
+                    // Below 1, in the order of the keys.
+                    let scale = f64::from(1_u32 << 31);
+                    keys.into_iter().map(|k| f64::from(k) / scale).collect()
+                });
+            }
             self.phase = Phase::Score(layer + 1);
         } else {
             self.phase = self.counting();
@@ -296,6 +345,7 @@ impl Planner {
             .steps
             .iter()
             .map(|&s| match self.rule.method {
+                _ if self.rule.fixed.is_some() => self.mixed(&sizes, s),
                 Method::Lamp => lamp::removals(&self.scores, count_rule(s, total) as u64),
                 Method::Erk => {
                     let shapes: Vec<Vec<u64>> =
@@ -352,17 +402,39 @@ impl Planner {
         let Some((rates, total)) = &self.rule.own else {
             return vec![0; sizes.len()];
         };
-        let total = total / 100.0;
-        let rate = |own: f64| {
-            if sparsity <= total {
-                // Exactly the own rate at the total: x · 1.
-                own * if total > 0.0 { sparsity / total } else { 0.0 }
-            } else {
-                1.0 - (1.0 - own) * ((1.0 - sparsity) / (1.0 - total))
-            }
+        let gone = |(n, own): (&usize, &f64)| {
+            count_rule(grown(own / 100.0, sparsity, total / 100.0), *n) as u64
         };
-        let gone = |(n, own): (&usize, &f64)| count_rule(rate(own / 100.0), *n) as u64;
         sizes.iter().zip(rates).map(gone).collect()
+    }
+
+    /// Rates of one's own where there are some; the method spreads its rate over the other layers.
+    fn mixed(&self, sizes: &[usize], sparsity: f64) -> Vec<u64> {
+        let at = self.rule.fixed.as_ref().map_or(0.0, |(_, at)| at / 100.0);
+        let free: Vec<usize> = (0..sizes.len())
+            .filter(|&l| self.fixed_rate(l).is_none())
+            .collect();
+        let k = count_rule(sparsity, free.iter().map(|&l| sizes[l]).sum()) as u64;
+        let spread: Vec<u64> = match self.rule.method {
+            Method::Erk => {
+                let shape = |&l: &usize| self.layers[l].shape.clone();
+                let shapes: Vec<Vec<u64>> = free.iter().map(shape).collect();
+                let densities = densities(&shapes, sparsity, Kind::Erk).density;
+                let gone = |(d, &l): (&f64, &usize)| count_rule(1.0 - d, sizes[l]) as u64;
+                densities.iter().zip(&free).map(gone).collect()
+            }
+            _ if self.scores_first() => lamp::removals(&self.scores, k),
+            _ => free
+                .iter()
+                .map(|&l| count_rule(sparsity, sizes[l]) as u64)
+                .collect(),
+        };
+        let mut spread = spread.into_iter();
+        let gone = |(l, &n): (usize, &usize)| match self.fixed_rate(l) {
+            Some(own) => count_rule(grown(own / 100.0, sparsity, at), n) as u64,
+            None => spread.next().unwrap_or(0),
+        };
+        sizes.iter().enumerate().map(gone).collect()
     }
 
     /// Rates by the exact knapsack over the distortions. Along a sweep they only grow, as in the

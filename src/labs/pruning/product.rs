@@ -23,7 +23,7 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
             job: Box::new(Ready(network_as_safetensors(net))),
         });
     }
-    let by_hand = r.config.method == Method::Manual;
+    let by_hand = r.config.method == Method::Manual || r.config.mixes();
     if !r.config.method.from_weights() || by_hand && r.config.source == Source::Trained {
         return pruned_here(r, step);
     }
@@ -34,6 +34,8 @@ pub(super) fn product(r: &Results, step: usize) -> Result<Product> {
         request.sparsity = point.asked / 100.0;
     }
     if by_hand {
+        // The counts say all: inside a tensor the smallest go.
+        request.method = Method::Manual;
         let gone = |(layer, kept): (&Layer, &Vec<u64>)| {
             let n = layer.values.len() as u64;
             (layer.name.clone(), n - kept.get(step).copied().unwrap_or(n))
@@ -234,6 +236,46 @@ mod tests {
         );
         config.set_rate("b.weight", 200.0);
         assert!(Pruning::check(&config).is_err());
+    }
+
+    #[test]
+    fn a_method_spreads_the_rest_beside_rates_of_ones_own() {
+        for method in [Method::Magnitude, Method::Lamp, Method::Erk] {
+            let mut config = Config {
+                method,
+                sparsity: 50.0,
+                ..Config::default()
+            };
+            let (plain, _) = opened("w.safetensors", &two_tensors(""), &config);
+            config.source = Source::Imported;
+            config.set_rate("b.weight", 20.0);
+            assert!(config.mixes());
+            let (run, _) = opened("w.safetensors", &two_tensors(""), &config);
+            let r = run.results();
+            let kept: Vec<u64> = r.plan.kept.iter().map(|k| k[r.chosen]).collect();
+            // Alone with the method, a loses half of its own; b keeps four fifths.
+            assert_eq!(kept, [10, 16], "{method:?}");
+            if method == Method::Magnitude {
+                // All of a is smaller than all of b: together a would lose everything.
+                let together: Vec<u64> = plain
+                    .results()
+                    .plan
+                    .kept
+                    .iter()
+                    .map(|k| k[plain.results().chosen])
+                    .collect();
+                assert_eq!(together, [0, 20]);
+            }
+            let at = r.points[r.chosen].asked;
+            let saved = finish(&mut *run.product(at).unwrap().job).unwrap();
+            let (again, _) = opened("w.safetensors", &saved, &Config::default());
+            for (layer, kept) in again.results().layers.iter().zip(kept) {
+                let left = layer.values.iter().filter(|w| **w != 0.0).count() as u64;
+                assert_eq!(left, kept, "{}", layer.name);
+            }
+            config.clear_rate("b.weight");
+            assert!(!config.mixes());
+        }
     }
 
     #[test]

@@ -69,8 +69,10 @@ impl Results {
 
     /// Whether all layers are cut at the same key.
     pub fn cuts_shared(&self) -> bool {
+        let mixes = self.config.mixes();
         self.config.method.always_global()
-            || matches!(self.config.method, Method::Magnitude | Method::Random)
+            || !mixes
+                && matches!(self.config.method, Method::Magnitude | Method::Random)
                 && self.config.granularity == Granularity::Global
     }
 

@@ -142,6 +142,10 @@ impl Config {
             Method::SynFlow => format!("SynFlow {} rounds", self.rounds),
             Method::NOfM => return format!("{}:{} magnitude", self.keep_n, self.group_m),
         };
+        if self.mixes() {
+            let own = self.own_rates.len();
+            return format!("{method} with {own} of one's own, {} %", self.sparsity);
+        }
         format!("{method}, {} %", self.sparsity)
     }
 }

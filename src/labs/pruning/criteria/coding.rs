@@ -1,28 +1,6 @@
-//! Fewer bits for weights: the derivatives of the learnt quantiser of self-compressing networks
-//! (arXiv 2301.13142), and cutting, rounding and entropy-coding to a budget of bits (L²,
-//! arXiv 2308.04269).
+//! Cutting, rounding and entropy-coding weights to a budget of bits (L², arXiv 2308.04269).
 
-use super::regularise::quantise;
-use crate::core::num;
 use crate::labs::pruning::measure::entropy;
-
-/// Derivatives of q(x) by x, by the bits and by the exponent; rounding counts as the identity.
-///
-/// Inside the range ∂q/∂x = 1 and ∂q/∂e = ln 2 (q - x); beyond an edge q = ±2^e (2^(b-1) …), which
-/// moves with bits and exponent alone.
-pub fn quantise_slopes(x: f64, bits: f64, exponent: f64) -> [f64; 3] {
-    let ln2 = std::f64::consts::LN_2;
-    let scale = num::pow(2.0, exponent);
-    let edge = num::pow(2.0, bits - 1.0);
-    let (v, q) = (x / scale, quantise(x, bits, exponent));
-    if v < -edge {
-        [0.0, -scale * edge * ln2, q * ln2]
-    } else if v > edge - 1.0 {
-        [0.0, scale * edge * ln2, q * ln2]
-    } else {
-        [1.0, 0.0, ln2 * (q - x)]
-    }
-}
 
 /// Step of a symmetric grid of so many bits over the largest magnitude; 0 when all are 0.
 pub fn grid_step(largest: f64, bits: u64) -> f64 {
@@ -132,33 +110,6 @@ pub fn choose(offers: &[Vec<Coded>], budget: f64) -> Vec<Coded> {
 mod tests {
     use super::*;
     use crate::core::rng::{Stream, StreamId};
-
-    #[test]
-    fn the_slopes_are_those_of_the_unrounded_form() {
-        // Where rounding is the identity q is smooth: compare with differences of it.
-        let smooth = |x: f64, b: f64, e: f64| {
-            let (scale, edge) = (num::pow(2.0, e), num::pow(2.0, b - 1.0));
-            scale * (x / scale).max(-edge).min(edge - 1.0)
-        };
-        let h = 1e-6;
-        for (x, b, e) in [(9.0, 3.0, 0.25), (-9.0, 2.6, -1.0), (-40.0, 4.0, 1.0)] {
-            let [by_x, by_bits, by_exponent] = quantise_slopes(x, b, e);
-            assert_eq!(by_x, 0.0);
-            let difference = (smooth(x, b + h, e) - smooth(x, b - h, e)) / (2.0 * h);
-            assert!(
-                (by_bits - difference).abs() < 1e-6,
-                "{by_bits} {difference}"
-            );
-            // 2^e r(c) with a constant code.
-            assert!((by_exponent - std::f64::consts::LN_2 * quantise(x, b, e)).abs() < 1e-12);
-        }
-        let [by_x, by_bits, by_exponent] = quantise_slopes(1.3, 4.0, 0.0);
-        assert_eq!([by_x, by_bits], [1.0, 0.0]);
-        assert!((by_exponent - std::f64::consts::LN_2 * (1.0 - 1.3)).abs() < 1e-12);
-        // Without bits everything is 0.
-        assert_eq!(quantise(5.0, 0.0, 1.0), 0.0);
-        assert_eq!(quantise(-5.0, 0.0, 1.0), 0.0);
-    }
 
     #[test]
     fn an_offer_costs_what_coding_the_layer_costs() {

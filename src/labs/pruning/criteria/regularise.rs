@@ -54,9 +54,79 @@ pub fn keep_probability(a: f64, b: f64) -> f64 {
     0.5 * (1.0 + sign * (a + b) / size)
 }
 
+/// The quantiser of self-compressing networks:
 /// q(x) = 2^e round(clip(2^-e x, -2^(b-1), 2^(b-1) - 1)), half to even.
-pub fn quantise(x: f64, bits: f64, exponent: f64) -> f64 {
-    let scale = num::pow(2.0, exponent);
-    let edge = num::pow(2.0, bits - 1.0);
-    scale * (x / scale).max(-edge).min(edge - 1.0).round_ties_even()
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quantiser {
+    /// 2^e.
+    pub scale: f64,
+    /// 2^(b-1).
+    pub edge: f64,
+}
+
+impl Quantiser {
+    /// The quantiser of so many bits (not always whole) at an exponent.
+    pub fn new(bits: f64, exponent: f64) -> Self {
+        Self {
+            scale: num::pow(2.0, exponent),
+            edge: num::pow(2.0, bits - 1.0),
+        }
+    }
+
+    /// q(x).
+    pub fn of(&self, x: f64) -> f64 {
+        let Self { scale, edge } = *self;
+        scale * (x / scale).max(-edge).min(edge - 1.0).round_ties_even()
+    }
+
+    /// Derivatives of q(x) by x, by the bits and by the exponent; rounding counts as the identity.
+    ///
+    /// Inside the range ∂q/∂x = 1 and ∂q/∂e = ln 2 (q - x); beyond an edge q moves with bits and
+    /// exponent alone.
+    pub fn slopes(&self, x: f64) -> [f64; 3] {
+        let ln2 = std::f64::consts::LN_2;
+        let Self { scale, edge } = *self;
+        let (v, q) = (x / scale, self.of(x));
+        if v < -edge {
+            [0.0, -scale * edge * ln2, q * ln2]
+        } else if v > edge - 1.0 {
+            [0.0, scale * edge * ln2, q * ln2]
+        } else {
+            [1.0, 0.0, ln2 * (q - x)]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slopes_are_those_of_the_unrounded_form() {
+        // Where rounding is the identity q is smooth: compare with differences of it.
+        let smooth = |x: f64, b: f64, e: f64| {
+            let (scale, edge) = (num::pow(2.0, e), num::pow(2.0, b - 1.0));
+            scale * (x / scale).max(-edge).min(edge - 1.0)
+        };
+        let h = 1e-6;
+        for (x, b, e) in [(9.0, 3.0, 0.25), (-9.0, 2.6, -1.0), (-40.0, 4.0, 1.0)] {
+            let [by_x, by_bits, by_exponent] = Quantiser::new(b, e).slopes(x);
+            assert_eq!(by_x, 0.0);
+            let difference = (smooth(x, b + h, e) - smooth(x, b - h, e)) / (2.0 * h);
+            assert!(
+                (by_bits - difference).abs() < 1e-6,
+                "{by_bits} {difference}"
+            );
+            // 2^e r(c) with a constant code.
+            assert!(
+                (by_exponent - std::f64::consts::LN_2 * Quantiser::new(b, e).of(x)).abs() < 1e-12
+            );
+        }
+        let [by_x, by_bits, by_exponent] = Quantiser::new(4.0, 0.0).slopes(1.3);
+        assert_eq!([by_x, by_bits], [1.0, 0.0]);
+        assert!((by_exponent - std::f64::consts::LN_2 * (1.0 - 1.3)).abs() < 1e-12);
+        // Without bits everything is 0.
+        assert_eq!(Quantiser::new(0.0, 1.0).of(5.0), 0.0);
+        assert_eq!(Quantiser::new(0.0, 1.0).of(-5.0), 0.0);
+    }
 }

@@ -7,7 +7,7 @@ use crate::core::golden::{
 use crate::core::{Error, Result};
 use crate::labs::pruning::criteria::regrow::{drop_fraction, mass_mask, rigl};
 use crate::labs::pruning::criteria::regularise::{
-    annealed, hyper_sparse, keep_probability, quantise,
+    Quantiser, annealed, hyper_sparse, keep_probability,
 };
 use crate::labs::pruning::schedule::{Schedule, Shape, torch_ao_cubic};
 use serde_json::Value;
@@ -117,8 +117,9 @@ pub(super) fn dynamic(file: &Value) -> Result<Vec<Case>> {
         let x = floats_field(group, "x")?;
         for case in list(group, "cases")? {
             let (b, e) = (float_field(case, "bits")?, float_field(case, "exponent")?);
+            let quantiser = Quantiser::new(b, e);
             let mut check = Check::new(format!("{b} bits, exponent {e}"), Tolerance::default());
-            let got: Vec<f64> = x.iter().map(|&x| quantise(x, b, e)).collect();
+            let got: Vec<f64> = x.iter().map(|&x| quantiser.of(x)).collect();
             check.floats("y", &got, field(case, "y")?);
             out.push(check.done());
         }

@@ -1,13 +1,13 @@
 //! Every tensor of a file as one strip: the density of 96 sections in flat order.
 
 use super::super::View;
-use super::super::config::{Config, Method, Regime};
+use super::super::config::{Config, Method};
 use super::super::results::Run;
 use super::super::tally::SECTIONS;
 use crate::core::EntityId;
 use crate::ui::Stage;
 use crate::ui::theme::{fade, mix};
-use egui::{Align2, DragValue, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Align2, Button, DragValue, FontId, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 const ROW: f32 = 24.0;
 
@@ -37,7 +37,7 @@ pub(crate) fn ui(
     let first = (view.scroll / ROW) as usize;
     let shown = (rect.height() / ROW) as usize + 2;
     // Rates of one's own stand beside the strips.
-    let own = config.method == Method::Manual && config.regime == Regime::Cut;
+    let own = config.takes_rates();
     let number_width = if own { 120.0 } else { 52.0 };
     let name_width = rect.width() * if own { 0.28 } else { 0.34 };
     let strip_width = (rect.width() - name_width - number_width - 8.0).max(20.0);
@@ -101,11 +101,28 @@ pub(crate) fn ui(
         );
         if own && rect.contains_rect(row) {
             let tensor = r.layers[l].name.clone();
-            let mut rate = config.rate_of(&tensor);
+            let has = config.own_rates.iter().any(|(name, _)| *name == tensor);
+            let mut rate = if has || config.method == Method::Manual {
+                config.rate_of(&tensor)
+            } else {
+                // What the method takes from this tensor at the chosen sparsity.
+                (1000.0 * (1.0 - r.density(l, r.chosen))).round() / 10.0
+            };
             let place = Rect::from_min_size(
                 pos2(frame.right() + 6.0, row.top() + 1.0),
-                vec2(58.0, row.height() - 2.0),
+                vec2(if has { 46.0 } else { 58.0 }, row.height() - 2.0),
             );
+            if has {
+                let beside = Rect::from_min_size(
+                    pos2(place.right() + 1.0, place.top()),
+                    vec2(14.0, place.height()),
+                );
+                let clear = ui.put(beside, Button::new("×").frame(false).small());
+                let clear = clear.on_hover_text(format!("No rate of its own for {tensor}"));
+                if clear.clicked() {
+                    config.clear_rate(&tensor);
+                }
+            }
             let value = DragValue::new(&mut rate)
                 .range(0.0..=99.9)
                 .speed(0.2)
@@ -113,7 +130,11 @@ pub(crate) fn ui(
                 .suffix(" %");
             let drawn = ui
                 .put(place, value)
-                .on_hover_text(format!("Share of {tensor} that goes"));
+                .on_hover_text(if has || config.method == Method::Manual {
+                    format!("Share of {tensor} that goes")
+                } else {
+                    format!("Share of {tensor} that the method takes; change it to give the tensor a rate of its own")
+                });
             drawn.widget_info(|| {
                 egui::WidgetInfo::labeled(
                     egui::Role::SpinButton,

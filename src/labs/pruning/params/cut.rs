@@ -14,7 +14,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c, v| c.sparsity = v,
     )
     .unit("%")
-    .doc("Share of the prunable weights that go: k = s·n, rounded half to even, exactly k are set to 0. With own rates on an opened file it is the rate of every tensor without one. The headline numbers are those at this sparsity; after one cut the playhead sweeps all of them. While training it is the sparsity at the end.")
+    .doc("Share of the prunable weights that go: k = s·n, rounded half to even, exactly k are set to 0. On an opened file it is the rate of the tensors without one of their own. The headline numbers are those at this sparsity; after one cut the playhead sweeps all of them. While training it is the sparsity at the end.")
     .group("Pruning")
     .when(not_grouped),
     Param::choice(

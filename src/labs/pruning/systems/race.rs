@@ -166,11 +166,10 @@ impl Race {
             (Verdict::NotReproduced, words)
         };
         let (verdict, spread) = match self.demand.map(|d| d(&self.all)) {
-            Some((true, words)) => (verdict, format!("{spread}; {words}")),
             Some((false, words)) if verdict == Verdict::Reproduced => {
                 (Verdict::Partly, format!("{spread}, but {words}"))
             }
-            Some((false, words)) => (verdict, format!("{spread}; {words}")),
+            Some((_, words)) => (verdict, format!("{spread}; {words}")),
             None => (verdict, spread),
         };
         let mean = |i: usize, of: fn(&Outcome) -> f64| {

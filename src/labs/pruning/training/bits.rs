@@ -82,7 +82,12 @@ pub(super) fn charts(r: &Results, film: &Film, steps: Axis, marks: &[Mark]) -> V
     let most = film.unit_bits.iter().flatten().copied().max();
     if let Some(most) = most {
         let bars = |(l, units): (usize, &Vec<u8>)| {
-            let count = |b: u8| units.iter().filter(|u| **u == b).count() as f64;
+            let count = |b: u8| {
+                units
+                    .iter()
+                    .map(|u| f64::from(u8::from(*u == b)))
+                    .sum::<f64>()
+            };
             let points: Vec<[f64; 2]> = (0..=most).map(|b| [f64::from(b), count(b)]).collect();
             Series::new(r.layers[l].name.clone(), SeriesKind::Stairs, points).of(EntityId(l as u64))
         };

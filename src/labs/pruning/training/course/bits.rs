@@ -3,10 +3,8 @@
 
 use super::{Course, Leg};
 use crate::core::num;
-use crate::labs::pruning::criteria::coding::{
-    Coded, choose, cut_and_round, grid_step, offers, quantise_slopes,
-};
-use crate::labs::pruning::criteria::regularise::quantise;
+use crate::labs::pruning::criteria::coding::{Coded, choose, cut_and_round, grid_step, offers};
+use crate::labs::pruning::criteria::regularise::Quantiser;
 use crate::labs::pruning::network::{DECAY, MOMENTUM, falling};
 
 /// Adam on bits and exponents.
@@ -47,6 +45,12 @@ impl Learnt {
 struct Unit {
     bits: Learnt,
     exponent: Learnt,
+}
+
+impl Unit {
+    fn quantiser(&self) -> Quantiser {
+        Quantiser::new(self.bits.value, self.exponent.value)
+    }
 }
 
 /// How the weights of every layer are stored now.
@@ -134,19 +138,21 @@ impl Course {
     pub(super) fn see_coded(&mut self) {
         self.seen.params_mut().copy_from_slice(self.net.params());
         for l in 0..self.net.layers() {
-            let cols = self.net.sizes()[l];
-            for (i, at) in self.net.weight_range(l).enumerate() {
-                let w = f64::from(self.net.params()[at]);
-                let q = match (self.coding.units.get(l), self.coding.cuts.get(l)) {
-                    (Some(units), _) => {
-                        let u = units[i / cols];
-                        quantise(w, u.bits.value, u.exponent.value)
-                    }
-                    (None, Some((cut, step))) => cut_and_round(w, cut.edge, *step),
-                    (None, None) => w,
-                };
-                self.seen.params_mut()[at] = q as f32;
-                self.open[at] = f32::from(u8::from(q != 0.0));
+            let (range, cols) = (self.net.weight_range(l), self.net.sizes()[l]);
+            let cut = self.coding.cuts.get(l);
+            for (row, at) in range.step_by(cols).enumerate() {
+                let unit = self.coding.units.get(l).and_then(|u| u.get(row));
+                let quantiser = unit.map(Unit::quantiser);
+                for i in at..at + cols {
+                    let w = f64::from(self.net.params()[i]);
+                    let q = match (quantiser, cut) {
+                        (Some(quantiser), _) => quantiser.of(w),
+                        (None, Some((cut, step))) => cut_and_round(w, cut.edge, *step),
+                        (None, None) => w,
+                    };
+                    self.seen.params_mut()[i] = q as f32;
+                    self.open[i] = f32::from(u8::from(q != 0.0));
+                }
             }
         }
     }
@@ -163,10 +169,11 @@ impl Course {
                     // Gone for good: its outputs are its bias alone.
                     continue;
                 }
+                let quantiser = u.quantiser();
                 let (mut by_bits, mut by_exponent) = (price * cols as f64, 0.0);
                 for i in range.start + unit * cols..range.start + (unit + 1) * cols {
                     let (w, g) = (self.net.params()[i], f64::from(self.grad[i]));
-                    let slopes = quantise_slopes(f64::from(w), u.bits.value, u.exponent.value);
+                    let slopes = quantiser.slopes(f64::from(w));
                     by_bits += g * slopes[1];
                     by_exponent += g * slopes[2];
                     let v = &mut self.velocity[i];

@@ -420,11 +420,10 @@ impl Course {
             Leg::Dense if c.regime == Regime::Data => {
                 (c.train_steps, 40, "on all images".to_owned())
             }
-            Leg::Compress => (c.train_steps, 100, "training".to_owned()),
             Leg::Code => (c.tune_steps, 60, "cut and rounded".to_owned()),
             Leg::Part => (c.train_steps, 60, "on what stays".to_owned()),
             Leg::Dense => (c.train_steps, 40, "dense training".to_owned()),
-            Leg::Gradual => (c.train_steps, 100, "training".to_owned()),
+            Leg::Gradual | Leg::Compress => (c.train_steps, 100, "training".to_owned()),
             Leg::Exchange => (c.train_steps, 100, "sparse training".to_owned()),
             Leg::Flicker => (c.tune_steps, 60, "annealing".to_owned()),
             Leg::Bend => (c.tune_steps, 60, "pressure".to_owned()),
