@@ -204,20 +204,21 @@ fn findings_ui(side: usize, timed: &[Timed], palette: &Palette, ui: &mut Ui) {
 
 fn table_ui(id: &str, timed: &[Timed], all: bool, palette: &Palette, ui: &mut Ui) {
     let heads: &[&str] = if all {
-        &["Density", "Dense", "CSR", "Bitmap", "2:4"]
+        &["Kept", "Dense", "CSR", "Bitmap", "2:4"]
     } else {
-        &["Density", "Dense", "CSR"]
+        &["Kept", "Dense", "CSR"]
     };
+    ui.label(RichText::new("Microseconds a product; faster than dense in green").small());
     Grid::new(id)
         .striped(true)
-        .spacing([12.0, 3.0])
+        .spacing([10.0, 3.0])
         .show(ui, |ui| {
             for head in heads {
                 ui.label(RichText::new(*head).strong());
             }
             ui.end_row();
             for t in timed {
-                let micros = |s: f64| format!("{:.1} µs", 1e6 * s);
+                let micros = |s: f64| format!("{:.1}", 1e6 * s);
                 let cells = [
                     (format!("{} %", t.density), false),
                     (micros(t.dense), false),
