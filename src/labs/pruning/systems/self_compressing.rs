@@ -29,7 +29,7 @@ pub static SELF_COMPRESSING: Exhibit = Exhibit {
     setup: || Setup::Pruning(config()),
     claim: Some(Claim {
         statement: "Accuracy as in single precision with 3 % of the bits and 18 % of the weights.",
-        experiment: "Digit readers 64-128-64-10, 1,200 steps, a price of 1.5 nats a bit, chosen so that about 3 % of the bits are left; test accuracy, self-compressed minus single precision (the claim is read as allowing 1 point); fully reproduced only with at most 3 % of the bits and 18 % of the weights.",
+        experiment: "Digit readers 64-128-64-10, 1,200 steps, a price of 1.5 nats a bit, chosen so that at most 3 % of the bits are left; test accuracy, self-compressed minus single precision (the claim is read as allowing 1 point); fully reproduced only with at most 3 % of the bits and 18 % of the weights.",
         start: against_float,
     }),
 };
