@@ -127,6 +127,29 @@
     },
   };
 
+  // The browser reads JPEG files, so that the module carries no decoder: a PPM file of at most four
+  // million pixels.
+  window.schedlabPage.readPicture = async (bytes) => {
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+    const scale = Math.min(1, Math.sqrt(4e6 / (bitmap.width * bitmap.height)));
+    const width = Math.max(1, Math.floor(bitmap.width * scale));
+    const height = Math.max(1, Math.floor(bitmap.height * scale));
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const context = canvas.getContext("2d");
+    context.drawImage(bitmap, 0, 0, width, height);
+    bitmap.close();
+    const { data } = context.getImageData(0, 0, width, height);
+    const head = new TextEncoder().encode(`P6 ${width} ${height} 255\n`);
+    const file = new Uint8Array(head.length + 3 * width * height);
+    file.set(head);
+    for (let i = 0, at = head.length; i < data.length; i += 4) {
+      file[at++] = data[i];
+      file[at++] = data[i + 1];
+      file[at++] = data[i + 2];
+    }
+    return file;
+  };
+
   // A read-only window into the running application.
   window.schedlab = Object.freeze({
     snapshot() {

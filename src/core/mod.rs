@@ -6,6 +6,7 @@ pub mod digits;
 mod error;
 pub mod golden;
 mod job;
+pub mod jpeg;
 mod metric;
 pub mod mlp;
 pub mod num;

@@ -56,7 +56,7 @@ pub struct Grey {
 }
 
 /// Most pixels of a picture that is read.
-const MOST_PIXELS: usize = 1 << 24;
+pub(super) const MOST_PIXELS: usize = 1 << 24;
 
 /// Whether bytes start as a PNG file does.
 pub fn looks_like(bytes: &[u8]) -> bool {

@@ -197,9 +197,30 @@ async fn bytes_of(file: &File, name: &str) -> Result<Vec<u8>> {
     }
 }
 
+/// A JPEG file as the browser reads it, in a form that needs no decoder.
+async fn as_plain_picture(jpeg: &[u8]) -> std::result::Result<Vec<u8>, JsValue> {
+    let missing = || JsValue::from_str("no window");
+    let page = Reflect::get(
+        window().ok_or_else(missing)?.as_ref(),
+        &"schedlabPage".into(),
+    )?;
+    let read: Function = Reflect::get(&page, &"readPicture".into())?.dyn_into()?;
+    let bytes: JsValue = Uint8Array::from(jpeg).into();
+    let promise: js_sys::Promise = read.call1(&page, &bytes)?.dyn_into()?;
+    Ok(Uint8Array::new(&JsFuture::from(promise).await?).to_vec())
+}
+
 async fn read_file(file: File) {
     let name = file.name();
-    let outcome = bytes_of(&file, &name).await;
+    let mut outcome = bytes_of(&file, &name).await;
+    if let Ok(bytes) = &outcome
+        && crate::core::jpeg::looks_like(bytes)
+    {
+        outcome = as_plain_picture(bytes).await.map_err(|error| Error::Io {
+            path: name.clone(),
+            problem: format!("the browser cannot read this JPEG file: {}", words(&error)),
+        });
+    }
     arrived(|inbox| match outcome {
         Ok(bytes) => inbox.files.push((name, bytes)),
         Err(error) => inbox.problems.push(error),

@@ -164,10 +164,14 @@ pub struct Config {
     pub levels: u64,
     /// Strength of the corrections of a hyperschedule.
     pub correction: f64,
+    /// Whether drafts and their verification are measured as well (Markov chain).
+    pub drafting: bool,
     /// Whether every order is measured as well.
     pub all_orders: bool,
     /// Pictures of the user's in place of the digits.
     pub folder: Option<DataKey>,
+    /// Pixels along a side of the user's pictures.
+    pub picture_side: u64,
     /// Drawn shapes in place of the digits.
     pub shapes: bool,
     /// Training images of the image world.
@@ -323,8 +327,10 @@ impl Default for Config {
             block: 8,
             levels: 4,
             correction: 0.0,
+            drafting: false,
             all_orders: false,
             folder: None,
+            picture_side: 16,
             shapes: false,
             training_images: 600,
             bandwidth: 0.0,

@@ -1,10 +1,10 @@
 //! Charts of a schedule as such: the staircase over the denoising error, the density over the
 //! log-SNR and what loss weights make of it, log-SNR over time, and how a network's error grows.
 
-use super::config::Prediction;
+use super::config::{Direction, Prediction};
 use super::consistency::{self, Loss};
 use super::mmse::Curve;
-use super::problem::Problem;
+use super::problem::{Problem, round_trip};
 use super::schedule;
 use super::solver::SolverKind;
 use super::tables;
@@ -25,6 +25,9 @@ pub(super) fn all(problem: &Problem, curve: Option<&Curve>) -> Result<Vec<Chart>
     if problem.config.solver == SolverKind::Consistency {
         out.splice(0..0, [pulls(), stages()]);
     }
+    if problem.config.direction == Direction::Invert {
+        out.insert(0, scales(problem));
+    }
     out.push(weights(problem, law.as_deref()));
     out.push(log_snr(problem, law.as_deref()));
     out.push(amplification(problem));
@@ -44,6 +47,24 @@ fn visited(problem: &Problem) -> Vec<f64> {
         .iter()
         .map(|s| -2.0 * num::ln(*s))
         .collect()
+}
+
+/// What inversion and sampling back do to a Gaussian mode of every scale.
+fn scales(problem: &Problem) -> Chart {
+    let line: Vec<[f64; 2]> = num::logspace(0.005, 5.0, 61)
+        .into_iter()
+        .map(|c| [c, round_trip(&problem.levels, c * c).max(1e-6)])
+        .collect();
+    Chart {
+        id: "round_trip_scales",
+        title: "Round trip by scale",
+        doc: "Deviation from 1 of the factor that first-order inversion along these levels and sampling back leave on a Gaussian mode of each standard deviation: in closed form, as every step is a multiplier. The spectrum of a picture is such modes, coarse structure on the right, fine detail on the left.",
+        x: Axis::log("standard deviation of the mode", "data units"),
+        y: Axis::log("|round trip - 1|", ""),
+        series: vec![Series::line("this schedule", line)],
+        marks: Vec::new(),
+        on_timeline: false,
+    }
 }
 
 fn staircase(problem: &Problem, curve: &Curve) -> Chart {

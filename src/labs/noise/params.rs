@@ -3,6 +3,7 @@
 use super::config::{Config, Direction, Prediction, World};
 use super::data::DataSet;
 use super::gaussian::Spectrum;
+use super::images::FOLDER_SIDES;
 use super::schedule::{PublishedList, ScheduleKind, Visit};
 use super::solver::SolverKind;
 use super::tokens::{OrderKind, Source};
@@ -293,6 +294,9 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::float("correction", "Correction eta", [0.0, 1.0], |c: &Config| c.correction, |c, v| c.correction = v)
         .group("Order").when(|c: &Config| annealed(c) && c.source != Source::Field)
         .doc("Adaptive correction sampler: while its noise index falls from a to b, a token that is already revealed is drawn again with probability eta b / a, at most four in a call; 0.015 in the authors' code. Needs a world whose law can be listed: at most 8 tokens of a sequence, spins, or 2 or 3 Potts values."),
+    Param::toggle("drafting", "Draft and verify", |c: &Config| c.drafting, |c, v| c.drafting = v)
+        .group("Order").when(|c: &Config| tokens(c) && c.source == Source::Markov)
+        .doc("Adds charts of speculative decoding on this chain: drafts from one call of the masked denoiser, verified by the chain itself, against the length of the draft and under a controller of the length."),
     Param::toggle("all_orders", "Measure every order", |c: &Config| c.all_orders, |c, v| c.all_orders = v)
         .group("Order").when(tokens)
         .doc("Adds the chart of every order at 2 to 32 calls on this world; with annealing, of every width against calls, without corrections."),
@@ -324,12 +328,17 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     })
         .group("Data").when(|c: &Config| c.world == World::Images && c.folder.is_some())
         .doc("The pictures you brought; switch off to return to the digits. A link names them but does not hold them."),
+    Param::choice("picture_side", "Made", &["8 × 8 pixels", "16 × 16 pixels", "32 × 32 pixels"],
+        |c: &Config| FOLDER_SIDES.iter().position(|s| *s as u64 == c.picture_side).unwrap_or(usize::MAX),
+        |c, i| if let Some(side) = FOLDER_SIDES.get(i) { c.picture_side = *side as u64 })
+        .group("Data").when(|c: &Config| c.world == World::Images && c.folder.is_some())
+        .doc("Size to which your pictures are averaged after they are cut to a square."),
     Param::choice("shapes", "Images", &["handwritten digits", "drawn shapes"], |c: &Config| usize::from(c.shapes), |c, i| c.shapes = i == 1)
         .group("Data").when(|c: &Config| c.world == World::Images && c.folder.is_none())
         .doc("Digits of 8 x 8 pixels, or grey shapes of 32 x 32 pixels drawn from the seed: discs, rings, boxes, triangles, crosses and bars of random place, size and tilt."),
     Param::int("training_images", "Training images", [1, 2000], |c: &Config| c.training_images, |c, v| c.training_images = v)
         .log().group("Data").when(|c: &Config| c.world == World::Images)
-        .doc("Images with pixels from -1 to 1 that the denoiser knows: handwritten digits of 8 x 8 pixels (1797 at most), drawn shapes of 32 x 32, or your own pictures, dropped on the window together and made 16 x 16."),
+        .doc("Images with pixels from -1 to 1 that the denoiser knows: handwritten digits of 8 x 8 pixels (1797 at most), drawn shapes of 32 x 32, or your own pictures, dropped on the window together."),
     Param::float("bandwidth", "Width h", [0.0, 0.8], |c: &Config| c.bandwidth, |c, v| c.bandwidth = v)
         .unit("pixel values").group("Data").when(|c: &Config| c.world == World::Images)
         .doc("Standard deviation of a Gaussian around every training image. At 0 the exact denoiser recites the images; wider, it mixes neighbours."),

@@ -192,6 +192,21 @@ impl Problem {
     }
 }
 
+/// |round trip - 1| of a Gaussian mode of variance `c2` under DDIM inversion along the levels and
+/// back: every step is a multiplier.
+pub(super) fn round_trip(levels: &[f64], c2: f64) -> f64 {
+    let gain = |at: f64, from: f64, to: f64| 1.0 + (to - from) * at / (at * at + c2);
+    let up = levels.windows(2).rev().fold(1.0, |p, w| {
+        // From clean the slope is taken at the first level, as in the lab's inversion.
+        let at = if w[1] > 0.0 { w[1] } else { w[0] };
+        p * gain(at, w[1], w[0])
+    });
+    let down = levels
+        .windows(2)
+        .fold(1.0, |p, w| p * gain(w[0], w[0], w[1]));
+    (up * down - 1.0).abs()
+}
+
 /// The exact denoiser and the seeded noise of a range of particles.
 pub(super) struct Exact<'a> {
     pub(super) problem: &'a Problem,

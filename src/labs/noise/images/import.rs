@@ -1,11 +1,12 @@
-//! A folder of pictures of the user's as a training set: PNG, PGM or PPM files, cut to a square,
-//! averaged down to small grey images.
+//! A folder of pictures of the user's as a training set: JPEG, PNG, PGM or PPM files, cut to a
+//! square, averaged down to small grey images of several sizes.
 
+use crate::core::jpeg;
 use crate::core::png::{self, Grey};
 use crate::core::{Error, Result, num};
 
-/// Side of an imported image.
-pub const FOLDER_SIDE: usize = 16;
+/// Sides of an imported image that can be chosen.
+pub const FOLDER_SIDES: [usize; 3] = [8, 16, 32];
 /// Most pictures of a folder.
 pub const MOST_PICTURES: usize = 2000;
 
@@ -13,18 +14,19 @@ pub const MOST_PICTURES: usize = 2000;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Folder {
     names: Vec<String>,
-    /// Pixels from -1 (black) to 1 (white), image after image.
-    rows: Vec<f64>,
+    /// By side: pixels from -1 (black) to 1 (white), image after image.
+    rows: [Vec<f64>; 3],
     /// What was left out and why.
     pub remarks: Vec<String>,
 }
 
 /// Forms of pictures that are known but not read, by their first bytes.
-const UNREAD: [(&[u8], &str); 2] = [(b"\xff\xd8\xff", "JPEG"), (b"GIF8", "GIF")];
+const UNREAD: [(&[u8], &str); 2] = [(b"GIF8", "GIF"), (b"RIFF", "WebP or RIFF")];
 
 /// Whether a file is a picture; [`Folder::add`] says if its form is not read.
 pub fn looks_like(bytes: &[u8]) -> bool {
     png::looks_like(bytes)
+        || jpeg::looks_like(bytes)
         || bytes.starts_with(b"P5")
         || bytes.starts_with(b"P6")
         || unread(bytes).is_some()
@@ -40,7 +42,7 @@ impl Folder {
     pub fn new() -> Self {
         Self {
             names: Vec::new(),
-            rows: Vec::new(),
+            rows: Default::default(),
             remarks: Vec::new(),
         }
     }
@@ -57,7 +59,9 @@ impl Folder {
         match picture(bytes) {
             Ok(grey) => {
                 self.names.push(name.to_owned());
-                self.rows.extend(small(&grey));
+                for (rows, side) in self.rows.iter_mut().zip(FOLDER_SIDES) {
+                    rows.extend(small(&grey, side));
+                }
             }
             Err(error) => self.remarks.push(format!("{name}: {error}")),
         }
@@ -73,15 +77,16 @@ impl Folder {
         self.names.is_empty()
     }
 
-    /// Pixels, image after image.
-    pub fn rows(&self) -> &[f64] {
-        &self.rows
+    /// Pixels at one of [`FOLDER_SIDES`], image after image; none at other sides.
+    pub fn rows(&self, side: usize) -> &[f64] {
+        let place = FOLDER_SIDES.iter().position(|s| *s == side);
+        place.map_or(&[], |p| &self.rows[p])
     }
 
     /// In a few words.
     pub fn words(&self) -> String {
         let n = self.len();
-        format!("{n} pictures, made {FOLDER_SIDE} × {FOLDER_SIDE} pixels, grey")
+        format!("{n} pictures, cut to a square and made small and grey")
     }
 
     /// Names and mean greys.
@@ -90,7 +95,7 @@ impl Folder {
         let rows = self
             .names
             .iter()
-            .zip(self.rows.chunks_exact(FOLDER_SIDE * FOLDER_SIDE))
+            .zip(self.rows[0].chunks_exact(FOLDER_SIDES[0] * FOLDER_SIDES[0]))
             .map(|(name, row)| vec![name.clone(), format!("{:.3}", mean(row))])
             .collect();
         (vec!["picture".to_owned(), "mean grey".to_owned()], rows)
@@ -107,9 +112,12 @@ fn picture(bytes: &[u8]) -> Result<Grey> {
     if png::looks_like(bytes) {
         return png::decode(bytes);
     }
+    if jpeg::looks_like(bytes) {
+        return jpeg::decode(bytes);
+    }
     if let Some(form) = unread(bytes) {
         return Err(Error::Unsupported(format!(
-            "a {form} file: pictures are read as PNG, PGM or PPM; save it as PNG"
+            "a {form} file: pictures are read as JPEG, PNG, PGM or PPM; save it as one of these"
         )));
     }
     netpbm(bytes)
@@ -121,7 +129,7 @@ fn netpbm(bytes: &[u8]) -> Result<Grey> {
     let channels = match bytes {
         [b'P', b'5', ..] => 1,
         [b'P', b'6', ..] => 3,
-        _ => return Err(broken("is neither PNG nor PGM nor PPM")),
+        _ => return Err(broken("is neither JPEG nor PNG nor PGM nor PPM")),
     };
     let (mut numbers, mut at) = (Vec::new(), 2);
     while numbers.len() < 3 {
@@ -164,16 +172,16 @@ fn netpbm(bytes: &[u8]) -> Result<Grey> {
 }
 
 /// The square in the middle, each small pixel the mean of what it covers, from -1 to 1.
-fn small(grey: &Grey) -> Vec<f64> {
+fn small(grey: &Grey, to: usize) -> Vec<f64> {
     let side = grey.width.min(grey.height);
     let (left, top) = ((grey.width - side) / 2, (grey.height - side) / 2);
     let range = |i: usize| {
-        let low = i * side / FOLDER_SIDE;
-        low..((i + 1) * side / FOLDER_SIDE).max(low + 1)
+        let low = i * side / to;
+        low..((i + 1) * side / to).max(low + 1)
     };
-    let mut out = Vec::with_capacity(FOLDER_SIDE * FOLDER_SIDE);
-    for row in 0..FOLDER_SIDE {
-        for column in 0..FOLDER_SIDE {
+    let mut out = Vec::with_capacity(to * to);
+    for row in 0..to {
+        for column in 0..to {
             let (mut total, mut count) = (0.0, 0_u32);
             for y in range(row) {
                 for x in range(column) {
@@ -207,10 +215,16 @@ mod tests {
             "{:?}",
             folder.remarks
         );
-        assert!(folder.rows().iter().all(|v| (v - 1.0).abs() < 1e-12));
+        for side in FOLDER_SIDES {
+            let rows = folder.rows(side);
+            assert_eq!(rows.len(), side * side);
+            assert!(rows.iter().all(|v| (v - 1.0).abs() < 1e-12));
+        }
+        assert!(folder.rows(7).is_empty());
         let tiny = png::encode(1, 1, &[0, 0, 0, 255]);
         folder.add("dot.png", &tiny);
-        assert!(folder.rows()[256..].iter().all(|v| (v + 1.0).abs() < 1e-12));
+        let rest = &folder.rows(16)[256..];
+        assert!(rest.iter().all(|v| (v + 1.0).abs() < 1e-12));
         assert!(folder.words().starts_with("2 pictures"));
     }
 
@@ -221,13 +235,15 @@ mod tests {
             &b"P5 4 4 255 ab"[..],
             b"P6",
             b"\xff\xd8\xff\xe0 JFIF",
+            b"GIF89a",
             b"P5 99999999999 99999999999 255\n",
             b"",
         ] {
             folder.add("x", bytes);
         }
         assert!(folder.is_empty());
-        assert_eq!(folder.remarks.len(), 5);
+        assert_eq!(folder.remarks.len(), 6);
+        assert!(folder.remarks[3].contains("GIF"), "{:?}", folder.remarks);
         assert!(folder.remarks[2].contains("JPEG"), "{:?}", folder.remarks);
     }
 }

@@ -14,7 +14,7 @@ mod work;
 #[cfg(feature = "gpu")]
 pub(super) use gpu::OnDevice;
 pub use grid::{Cell, Row, TIMES};
-pub use import::{FOLDER_SIDE, Folder, MOST_PICTURES, looks_like};
+pub use import::{FOLDER_SIDES, Folder, MOST_PICTURES, looks_like};
 pub use run::{Image, ImageRun};
 pub use shapes::SHAPE_SIDE;
 pub(super) use work::Work;
@@ -94,21 +94,23 @@ impl ImageSet {
         })
     }
 
-    /// The first `count` pictures of a folder, with Gaussians of deviation `h`.
+    /// The first `count` pictures of a folder at one of its sides, with Gaussians of deviation `h`.
     ///
     /// # Errors
-    /// No pictures.
-    pub fn folder(folder: &Folder, count: usize, h: f64) -> Result<Self> {
+    /// No pictures, or another side.
+    pub fn folder(folder: &Folder, side: usize, count: usize, h: f64) -> Result<Self> {
         let count = count.min(folder.len());
+        let Some(rows) = folder.rows(side).get(..count * side * side) else {
+            return Err(Error::out_of_range("picture_side", side, "8, 16 or 32"));
+        };
         if count == 0 {
             return Err(Error::out_of_range("images", count, "at least 1"));
         }
-        let pixels = FOLDER_SIDE * FOLDER_SIDE;
         Ok(Self {
-            rows: folder.rows()[..count * pixels].into(),
+            rows: rows.into(),
             labels: Arc::new([]),
             kinds: &[],
-            side: FOLDER_SIDE,
+            side,
             width: h * h,
         })
     }
@@ -122,7 +124,9 @@ impl ImageSet {
         match config.folder.as_ref().map(|key| (key, data.get(key))) {
             None if config.shapes => Self::shapes(config.seed, count, h),
             None => Self::digits(count, h),
-            Some((_, Ok(Dataset::Images(folder)))) => Self::folder(folder, count, h),
+            Some((_, Ok(Dataset::Images(folder)))) => {
+                Self::folder(folder, config.picture_side as usize, count, h)
+            }
             Some((key, Ok(_))) => Err(Error::MissingData {
                 name: key.name.clone(),
             }),

@@ -89,14 +89,6 @@ impl ImageRun {
 
 impl LabRun for ImageRun {
     fn metrics(&self) -> Vec<Metric> {
-        let metric = |id, name, unit, value, better, doc| Metric {
-            id,
-            name,
-            unit,
-            value,
-            better,
-            doc,
-        };
         let calls = self.images.first().map_or(0, |i| i.calls) as f64;
         let mut classes = [false; 10];
         for label in self.images.iter().filter_map(|i| self.set.label(i.nearest)) {
@@ -104,7 +96,7 @@ impl LabRun for ImageRun {
         }
         let labelled = classes.contains(&true);
         let mut metrics = vec![
-            metric(
+            Metric::new(
                 "memorised",
                 "Memorised samples",
                 "%",
@@ -112,7 +104,7 @@ impl LabRun for ImageRun {
                 Better::Neither,
                 "Samples that end on a training image (within 0.02 per pixel). The exact denoiser of a finite set memorises; a width h around the images prevents it.",
             ),
-            metric(
+            Metric::new(
                 "nearest_rms",
                 "Distance to the nearest image",
                 "pixel values",
@@ -120,7 +112,7 @@ impl LabRun for ImageRun {
                 Better::Neither,
                 "Root mean square difference per pixel between a sample and its nearest training image, mean over samples.",
             ),
-            metric(
+            Metric::new(
                 "nfe",
                 "Denoiser calls (NFE)",
                 "",
@@ -130,7 +122,7 @@ impl LabRun for ImageRun {
             ),
         ];
         if labelled {
-            metrics.push(metric(
+            metrics.push(Metric::new(
                 "classes",
                 "Kinds seen",
                 "",

@@ -9,7 +9,7 @@ use crate::labs::noise::{
 };
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
 
-fn laplace(mu: f64, b: f64) -> Config {
+pub(super) fn laplace(mu: f64, b: f64) -> Config {
     Config {
         schedule: ScheduleKind::Laplace,
         law_mu: mu,

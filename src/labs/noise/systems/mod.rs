@@ -7,6 +7,7 @@ mod correction;
 mod cosine;
 mod cvdm;
 mod ddim;
+mod diffu_spec;
 mod diffusion_edge;
 mod dpm_sde;
 mod dpm_solver;
@@ -20,6 +21,7 @@ mod guidance_interval;
 mod halton;
 mod hang;
 mod hyperschedule;
+mod laplace_centred;
 mod latent_consistency;
 mod linear;
 mod linear_quadratic;
@@ -41,7 +43,7 @@ mod zero_snr;
 use super::config::{Config, World};
 use super::schedule::{ScheduleKind, Visit};
 use super::solver::SolverKind;
-use super::tokens::OrderKind;
+use super::tokens::{OrderKind, Source};
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -55,6 +57,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &chen::CHEN,
     &simple_diffusion::SIMPLE_DIFFUSION,
     &hang::HANG,
+    &laplace_centred::LAPLACE_CENTRED,
     &schedule_your_edit::SCHEDULE_YOUR_EDIT,
     &rodinhd::RODINHD,
     &score_sde::SCORE_SDE,
@@ -81,6 +84,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &guidance_interval::GUIDANCE_INTERVAL,
     &halton::HALTON,
     &dus::DUS,
+    &diffu_spec::DIFFU_SPEC,
     &hyperschedule::HYPERSCHEDULE,
     &correction::CORRECTION,
 ];
@@ -95,6 +99,7 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
     }
     if config.world == World::Tokens {
         return match config.order {
+            _ if config.drafting && config.source == Source::Markov => Some("diffuspec"),
             OrderKind::Halton => Some("halton-scheduler"),
             OrderKind::Dilated => Some("dus"),
             kind if kind.is_annealed() && config.correction > 0.0 => Some("adaptive-correction"),
@@ -124,6 +129,7 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
         (ScheduleKind::Sigmoid, _) => "sigmoid-schedule",
         (ScheduleKind::ChenCosine, _) if config.cosine_start > 0.0 => "rodinhd-triplane",
         (ScheduleKind::ChenLinear | ScheduleKind::ChenCosine, _) => "chen-input-scaling",
+        (ScheduleKind::Laplace, _) if config.law_mu > 0.0 => "laplace-centred",
         (ScheduleKind::Laplace | ScheduleKind::Cauchy | ScheduleKind::LogSnrCosine, _) => {
             "improved-noise-schedule"
         }

@@ -5,7 +5,8 @@ use crate::core::rng::{Stream, StreamId};
 use crate::core::{Verdict, num};
 use crate::labs::noise::claims::PerSeed;
 use crate::labs::noise::{
-    Config, Direction, Noise, data::DataSet, schedule, schedule::ScheduleKind, solver::SolverKind,
+    Config, Direction, Noise, data::DataSet, problem::round_trip, schedule, schedule::ScheduleKind,
+    solver::SolverKind,
 };
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
 
@@ -17,21 +18,6 @@ fn inverted(schedule: ScheduleKind) -> Config {
         steps: 50,
         ..Config::default()
     }
-}
-
-/// |round trip - 1| of a Gaussian mode of variance `c2` under DDIM inversion along the levels and
-/// back: every step is a multiplier.
-fn round_trip(levels: &[f64], c2: f64) -> f64 {
-    let gain = |at: f64, from: f64, to: f64| 1.0 + (to - from) * at / (at * at + c2);
-    let up = levels.windows(2).rev().fold(1.0, |p, w| {
-        // From clean the slope is taken at the first level, as in the lab's inversion.
-        let at = if w[1] > 0.0 { w[1] } else { w[0] };
-        p * gain(at, w[1], w[0])
-    });
-    let down = levels
-        .windows(2)
-        .fold(1.0, |p, w| p * gain(w[0], w[0], w[1]));
-    (up * down - 1.0).abs()
 }
 
 /// Ratio of the root mean square round-trip error over twelve scales, logistic over scaled linear.

@@ -3,6 +3,7 @@
 //! `sum_i H(x_i | known) - H(x_S | known)`; the sum over rounds is KL(p || q) of the sampler.
 
 mod cost;
+mod draft;
 mod hyper;
 mod law;
 mod order;
@@ -11,6 +12,7 @@ mod run;
 mod work;
 
 pub use cost::{Cost, cost};
+pub use draft::{Draft, LONGEST, Round, accepted, controlled};
 pub use hyper::{Call, Hyperschedule};
 pub use order::{Order, OrderKind, Plan};
 pub use run::{Correction, Tile, TokenRun};

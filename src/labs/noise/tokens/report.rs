@@ -1,12 +1,15 @@
 //! From costs and samples to what is shown: charts, stories, tables.
 
 use super::super::config::Config;
-use super::World;
+use super::super::masked::Chain;
 use super::cost::Cost;
+use super::draft::{Draft, LONGEST, accepted, controlled};
 use super::law::TOGETHER;
 use super::order::Order;
 use super::run::{Tile, TokenRun};
 use super::work::Table as Compared;
+use super::{Source, World};
+use crate::core::rng::{Stream, StreamId};
 use crate::core::{
     Axis, Chart, EntityId, Fact, Moment, MomentKind, Result, Series, SeriesKind, Story, Table,
     Timeline, num,
@@ -42,6 +45,13 @@ pub(super) fn build(config: &Config, world: &World, made: Made) -> Result<TokenR
     let mut charts = vec![costs_chart(&cost), sum_chart(&cost)];
     if !made.compared.is_empty() {
         charts.insert(0, orders_chart(&made.compared, indices.is_some()));
+    }
+    if let (World::Chain(chain), true) = (world, config.drafting && config.source == Source::Markov)
+    {
+        charts.splice(
+            0..0,
+            [drafts_chart(chain), lengths_chart(chain, config.seed)],
+        );
     }
     if !made.swept.is_empty() {
         charts.insert(0, sweeps_chart(&made.swept));
@@ -100,6 +110,53 @@ fn sum_chart(cost: &Cost) -> Chart {
         series: vec![Series::line("divergence", line)],
         marks: Vec::new(),
         on_timeline: true,
+    }
+}
+
+const DRAFTS: [(Draft, &str); 2] = [
+    (Draft::Path, "consistent path"),
+    (Draft::Independent, "independent"),
+];
+
+fn drafts_chart(chain: &Chain) -> Chart {
+    let series = DRAFTS.map(|(draft, name)| {
+        let kept = accepted(chain, draft, LONGEST);
+        let line = kept.iter().enumerate();
+        let line: Vec<[f64; 2]> = line.map(|(k, v)| [(k + 1) as f64, v + 1.0]).collect();
+        Series::line(name, line)
+    });
+    Chart {
+        id: "drafts",
+        title: "Tokens per draft and verification",
+        doc: "Expected tokens that one draft of m tokens and its verification bring: those accepted, each with probability min(1, p / q), and one from the verification itself. Closed form. Independent draws pay on short drafts and varied text, a consistent path on long drafts and predictable text.",
+        x: Axis::linear("tokens drafted, m", ""),
+        y: Axis::zero_based("tokens", ""),
+        series: series.into(),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+fn lengths_chart(chain: &Chain, seed: u64) -> Chart {
+    const ROUNDS: usize = 80;
+    let series = DRAFTS.map(|(draft, name)| {
+        let stream = Stream::new(seed, StreamId::Noise).replicate(25);
+        let rounds = controlled(chain, draft, ROUNDS, stream);
+        let line = rounds.iter().enumerate();
+        let line: Vec<[f64; 2]> = line
+            .map(|(k, r)| [(k + 1) as f64, r.length as f64])
+            .collect();
+        Series::line(name, line)
+    });
+    Chart {
+        id: "draft_lengths",
+        title: "Draft length under the controller",
+        doc: "Tokens drafted in each of 80 rounds: the moving mean of what was accepted plus 2, from 4 to 32. Drafts, acceptance and replacement are drawn from the seed.",
+        x: Axis::linear("draft and verification", ""),
+        y: Axis::zero_based("tokens drafted, m", ""),
+        series: series.into(),
+        marks: Vec::new(),
+        on_timeline: false,
     }
 }
 
