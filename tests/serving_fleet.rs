@@ -11,8 +11,8 @@ use schedlab::labs::serving::engine::{
     Note, Oracle, Phase, PowerRow, Rebalance, Requests, Scale, Sink, Turn,
 };
 use schedlab::labs::serving::{
-    Config, Ending, FaultChoice, Log, Migration, Preemption, Routing, Run, Scheduler, Serving,
-    Stretch, workload,
+    Config, Ending, FaultChoice, JitOrder, Log, Migration, PreemptAt, Preemption, Routing, Run,
+    Scheduler, Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, Library};
 
@@ -72,6 +72,15 @@ fn config(schedulers: Vec<Scheduler>) -> impl Strategy<Value = Config> {
                 decode_share: [1.0, 0.3][seed as usize % 2],
                 tuned_shares: seed % 4 < 2,
                 shares_secs: 0.2,
+                jit_order: [JitOrder::Margin, JitOrder::Deadline, JitOrder::LeastService]
+                    [seed as usize % 3],
+                jit_steps: 1 + seed % 60,
+                deadline_share: 0.2 * (seed % 3) as f64,
+                compound_share: 0.3 * ((seed / 3) % 2) as f64,
+                compound_calls: 1 + seed % 5,
+                deadline_secs: 2.0,
+                preempt_at: [PreemptAt::Expert, PreemptAt::Layer, PreemptAt::Iteration]
+                    [(seed / 2) as usize % 3],
                 prefill_instances: [0, 0, 1][seed as usize % 3],
                 // From copies that take seconds to free ones.
                 transfer_gbps: [0.001, 0.05, 10.0][(seed / 2) as usize % 3],

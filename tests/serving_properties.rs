@@ -9,8 +9,8 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Admission, Arrivals, BlendOrder, Config, Ending, Feature, Log, Preemption, Routing, Run,
-    Scheduler, Serving, Stretch, workload,
+    Admission, Arrivals, BlendOrder, Config, Ending, Feature, JitOrder, Log, PreemptAt, Preemption,
+    Routing, Run, Scheduler, Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 
@@ -90,6 +90,15 @@ fn config() -> impl Strategy<Value = Config> {
                 decode_share: [1.0, 0.3][seed as usize % 2],
                 tuned_shares: seed % 4 < 2,
                 shares_secs: 0.2,
+                jit_order: [JitOrder::Margin, JitOrder::Deadline, JitOrder::LeastService]
+                    [seed as usize % 3],
+                jit_steps: 1 + seed % 60,
+                deadline_share: 0.2 * (seed % 3) as f64,
+                compound_share: 0.3 * ((seed / 3) % 2) as f64,
+                compound_calls: 1 + seed % 5,
+                deadline_secs: 2.0,
+                preempt_at: [PreemptAt::Expert, PreemptAt::Layer, PreemptAt::Iteration]
+                    [(seed / 2) as usize % 3],
                 layer_groups: 1 + seed % 17,
                 prefill_instances: (seed / 5) % replicas,
                 // From transfers that take seconds to free ones.

@@ -46,6 +46,8 @@ pub enum StreamId {
     Think = 15,
     /// Errors of predicted lengths.
     Predictions = 16,
+    /// What requests are promised.
+    Promises = 17,
 }
 
 /// Ten rounds of Philox4x32.

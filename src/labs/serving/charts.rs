@@ -10,7 +10,7 @@ use super::workload::Workload;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 
 /// Most points of a thinned series.
-const POINTS: usize = 1500;
+pub(super) const POINTS: usize = 1500;
 /// Bins of a rate over time.
 const BINS: usize = 160;
 /// Bins of what two lanes do: wide enough for several batches of prompts.
@@ -266,7 +266,7 @@ fn time_axis() -> Axis {
 }
 
 /// Indices of at most `most` elements, spread evenly, the last included.
-fn thinned(n: usize, most: usize) -> impl Iterator<Item = usize> {
+pub(super) fn thinned(n: usize, most: usize) -> impl Iterator<Item = usize> {
     let step = n.div_ceil(most.max(1)).max(1);
     (0..n)
         .step_by(step)

@@ -1,11 +1,14 @@
-//! Headline numbers by class of service, each class against its own targets.
+//! Headline numbers and first tokens by class of service, each class against its own targets.
 
+use super::charts;
 use super::config::Config;
+use super::log::Log;
 use super::metrics::few_samples;
+use super::policies::Feature;
 use super::results::Results;
 use super::workload::Workload;
 use crate::core::stats::percentile_sorted;
-use crate::core::{Better, Metric};
+use crate::core::{Axis, Better, Chart, Metric, Series, SeriesKind};
 
 /// Ids and names of a class: requests, targets met, first token.
 struct Names {
@@ -72,6 +75,68 @@ pub(super) fn metrics(config: &Config, workload: &Workload, results: &Results) -
         });
     }
     out
+}
+
+/// Batches of urgent prompts that made an iteration stand still, and how long they waited for it.
+pub(super) fn pauses(config: &Config, log: &Log) -> Vec<Metric> {
+    if !config.scheduler.has(Feature::Urgent) {
+        return Vec::new();
+    }
+    let (count, secs) = log.pauses;
+    let metric = |id, name, unit, value, doc| Metric {
+        id,
+        name,
+        unit,
+        value,
+        better: Better::Lower,
+        doc,
+    };
+    vec![
+        metric(
+            "pauses",
+            "Iterations preempted",
+            "",
+            count as f64,
+            "Batches of latency-sensitive prompts that came while an iteration ran and did not wait for its end.",
+        ),
+        metric(
+            "pause_wait_mean_secs",
+            "Wait for the piece that runs",
+            "s",
+            secs / (count as f64).max(1.0),
+            "Mean time from the forming of such a batch to the end of the expert, layer or iteration that ran.",
+        ),
+    ]
+}
+
+/// First tokens of the two classes, where there are two.
+pub(super) fn chart(config: &Config, workload: &Workload, results: &Results) -> Option<Chart> {
+    if config.batch_share == 0.0 {
+        return None;
+    }
+    let of = |class: u8| -> Vec<[f64; 2]> {
+        let points: Vec<[f64; 2]> = (0..results.len())
+            .filter(|&r| workload.tags.class(r as u32) == class && results.ttft[r].is_finite())
+            .map(|r| [workload.arrival[r], results.ttft[r]])
+            .filter(|p| p[0].is_finite())
+            .collect();
+        charts::thinned(points.len(), charts::POINTS)
+            .map(|i| points[i])
+            .collect()
+    };
+    Some(Chart {
+        id: "ttft_by_class",
+        title: "First tokens by class",
+        doc: "Each dot is a request at its arrival; height is how long its first token took. The class that answers people, and the one that works in the background.",
+        x: Axis::linear("simulated time", "s"),
+        y: Axis::zero_based("TTFT", "s"),
+        series: vec![
+            Series::new("interactive", SeriesKind::Points, of(0)),
+            Series::new("batch class", SeriesKind::Points, of(1)),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    })
 }
 
 #[cfg(test)]

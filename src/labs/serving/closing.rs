@@ -7,9 +7,12 @@ use super::engine::{Engine, Phase};
 use super::log::{Gather, Log, Segment};
 use super::metrics;
 use super::model::{Inner, Run, state_at};
+use super::policies::Feature;
 use super::results::Results;
 use super::workload::Workload;
-use super::{classes, fairness, instances, kinetics, moments, predictions, slowdown, story};
+use super::{
+    classes, fairness, goodput, instances, kinetics, moments, predictions, slowdown, story,
+};
 use crate::core::{Better, Chart, Job as _, Metric, Recording, Result, Sorter, Step, Timeline};
 
 /// Requests evaluated in one step.
@@ -166,6 +169,8 @@ impl Closing {
         metrics.extend(kinetics::metrics(config, workload, results));
         metrics.extend(predictions::metric(config, workload));
         metrics.extend(classes::metrics(config, workload, results));
+        metrics.extend(classes::pauses(config, log));
+        metrics.extend(goodput::metrics(log, results.end));
         metrics.extend(prefix_hits(self.recording.last()));
         metrics.extend(instances::metrics(config, log, self.recording.last()));
         if workload.tags.users() > 1 {
@@ -188,6 +193,12 @@ impl Closing {
         self.charts.splice(0..0, layers);
         self.charts.splice(0..0, charts::row(config, &self.log));
         self.charts.splice(0..0, charts::sides(config, &self.log));
+        let service = goodput::charts(config, &self.workload, &self.log);
+        self.charts.splice(0..0, service);
+        let classes = classes::chart(config, &self.workload, &self.results);
+        let first = config.scheduler.has(Feature::Urgent);
+        let place = if first { 0 } else { self.charts.len().min(4) };
+        self.charts.splice(place..place, classes);
         let shares = charts::shares(config, &self.log, self.results.end);
         self.charts.splice(0..0, shares);
         Some(Run::new(Inner {

@@ -6,6 +6,7 @@ mod gaps;
 mod gather;
 mod meter;
 mod rows;
+mod service;
 mod sides;
 mod sketch;
 mod spans;
@@ -15,6 +16,7 @@ pub use gaps::{Gaps, Sorted};
 pub use gather::Gather;
 pub use meter::Meter;
 pub use rows::Iterations;
+pub use service::{Service, Terms};
 pub use sides::{Sides, Stretches};
 pub use sketch::Sketch;
 pub use usage::Usage;
@@ -138,6 +140,8 @@ pub struct Log {
     pub work_draw_secs: f64,
     /// That, weighted by how much power the prefill draws.
     pub prefill_draw_secs: f64,
+    /// Service that counts, where requests are promised different things.
+    pub service: Option<Box<Service>>,
     /// How busy computing and memory are, where the two overlap.
     pub sides: Sides,
     /// Shares of the processors that prompts had from a moment on, by instance.
@@ -201,6 +205,7 @@ impl Log {
             busy_stage_secs: 0.0,
             work_draw_secs: 0.0,
             prefill_draw_secs: 0.0,
+            service: None,
             sides: Sides::default(),
             shares: Vec::new(),
             pauses: (0, 0.0),
@@ -222,6 +227,12 @@ impl Log {
             out: 0,
             kv_at: 0.0,
         }
+    }
+
+    /// The same, counting service where anything is promised.
+    pub fn counting(mut self, service: Option<Box<Service>>) -> Self {
+        self.service = service;
+        self
     }
 
     fn close(&mut self, request: u32, from: f64, to: f64, what: Stretch) {
@@ -284,7 +295,8 @@ impl Log {
 
 impl Sink for Log {
     fn lumps(&self) -> bool {
-        true
+        // Whether a token is in time is asked of each by itself.
+        self.service.is_none()
     }
 
     fn arrived(&mut self, at: f64, request: u32, phase: Phase) {
@@ -405,6 +417,9 @@ impl Sink for Log {
             return;
         }
         self.out += 1;
+        if let Some(service) = &mut self.service {
+            service.token(at, r, emitted);
+        }
         let last = std::mem::replace(&mut follow.last_token, at);
         if emitted == Emitted::Last {
             follow.doing = Stretch::Tail;

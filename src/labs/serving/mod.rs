@@ -12,6 +12,7 @@ mod fairness;
 pub mod files;
 mod forecast;
 pub mod golden;
+mod goodput;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod instances;
@@ -41,14 +42,14 @@ mod work;
 mod workload;
 
 pub use config::{
-    Admission, Allocation, Arrivals, BlendOrder, Config, FaultChoice, Lengths, Migration,
-    Preemption, Routing, Scheduler, SglangOrder,
+    Admission, Allocation, Arrivals, BlendOrder, Config, FaultChoice, JitOrder, Lengths, Migration,
+    PreemptAt, Preemption, Routing, Scheduler, SglangOrder,
 };
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Flying, Lanes, Snapshot, Strip, columns, lanes};
 pub use log::{
-    Eviction, Gaps, Gather, Iterations, Log, Meter, Segment, Sides, Sketch, Sorted, Stretch,
-    Stretches, Swap, Usage,
+    Eviction, Gaps, Gather, Iterations, Log, Meter, Segment, Service, Sides, Sketch, Sorted,
+    Stretch, Stretches, Swap, Terms, Usage,
 };
 pub use model::Run;
 pub use policies::Feature;
@@ -124,6 +125,18 @@ impl Lab for Serving {
             BlendOrder::DualScan => {}
             BlendOrder::DepthFirst => label.push_str(", depth first"),
             BlendOrder::Arrival => label.push_str(", by arrival"),
+        }
+        match config.jit_order {
+            _ if config.scheduler != Scheduler::JitServe => {}
+            JitOrder::Margin => {}
+            JitOrder::Deadline => label.push_str(", earliest deadline"),
+            JitOrder::LeastService => label.push_str(", least service"),
+        }
+        match config.preempt_at {
+            _ if !config.scheduler.has(Feature::Urgent) => {}
+            PreemptAt::Expert => label.push_str(", at experts"),
+            PreemptAt::Layer => label.push_str(", at layers"),
+            PreemptAt::Iteration => label.push_str(", between iterations"),
         }
         if config.scheduler.has(Feature::Shares) && !config.tuned_shares {
             let [prompts, decodes] = [config.prompt_share, config.decode_share];

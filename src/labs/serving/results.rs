@@ -1,7 +1,7 @@
 //! What every request got, and the moments that stand out.
 
 use super::config::Config;
-use super::engine::{Engine, Phase};
+use super::engine::{Engine, Phase, Promise};
 use super::log::Log;
 use super::workload::Workload;
 
@@ -100,9 +100,17 @@ impl Results {
                 _ => Ending::Unfinished,
             };
             let [first, further] = config.targets(workload.tags.class(i as u32));
-            self.meets_slo.push(
-                ending == Ending::Finished && ttft <= first && (tpot.is_nan() || tpot <= further),
-            );
+            let kept = match workload.tags.promise(i as u32) {
+                Promise::Streaming => ttft <= first && (tpot.is_nan() || tpot <= further),
+                // Of calls that belong together none counts without the others.
+                Promise::Deadline | Promise::Compound => {
+                    let deadline = workload.tags.deadline(i as u32);
+                    (workload.tags.peers(i as u32)).all(|p| {
+                        r.completed_at[p as usize] - workload.arrival[p as usize] <= deadline
+                    })
+                }
+            };
+            self.meets_slo.push(ending == Ending::Finished && kept);
             self.ending.push(ending);
             self.replica.push(r.replica[i]);
             self.queueing.push(r.scheduled_at[i] - arrival);

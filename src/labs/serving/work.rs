@@ -4,6 +4,7 @@
 use super::closing::Closing;
 use super::config::{Config, Routing};
 use super::engine::{Engine, Requests};
+use super::goodput;
 use super::log::Log;
 use super::model::Run;
 use super::predictions::predictions;
@@ -128,7 +129,8 @@ impl Running {
         };
         let most = (CACHE_BYTES / cache).clamp(8, CHECKPOINTS);
         Ok(Self {
-            log: Log::new(workload.arrival.len(), config.replicas as usize),
+            log: Log::new(workload.arrival.len(), config.replicas as usize)
+                .counting(goodput::service(config, &workload)),
             recorder: Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most),
             workload,
             engine,

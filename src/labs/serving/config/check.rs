@@ -87,6 +87,16 @@ impl Config {
                 format!("at most the {} instances", self.replicas),
             ));
         }
+        if self.promises() && self.deadline_share + self.compound_share > 1.0 {
+            return Err(Error::out_of_range(
+                "compound_share",
+                self.compound_share,
+                format!(
+                    "at most {:.2}: the rest beside requests with a deadline",
+                    1.0 - self.deadline_share
+                ),
+            ));
+        }
         if self.caps_power() && self.cap_second < self.cap_first {
             return Err(Error::out_of_range(
                 "cap_second",

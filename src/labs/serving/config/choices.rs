@@ -90,3 +90,29 @@ pub enum BlendOrder {
     /// By arrival.
     Arrival,
 }
+
+/// Where an iteration can be made to stand still for urgent prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum PreemptAt {
+    /// At the end of every expert of a layer, and of its attention.
+    #[default]
+    Expert,
+    /// At the end of every layer.
+    Layer,
+    /// At its end only.
+    Iteration,
+}
+
+/// What ranks requests under JITServe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum JitOrder {
+    /// Reward that can still be earned over the time it takes.
+    #[default]
+    Margin,
+    /// The earliest deadline.
+    Deadline,
+    /// The least service so far.
+    LeastService,
+}

@@ -3,7 +3,9 @@
 use super::super::engine::{LanePlan, Limits, Pools, Quirks, Split, SwapSpace, Tuning};
 use super::super::policies::{Feature, Policy};
 use super::super::routers::Route;
-use super::{Allocation, Arrivals, Config, Lengths, Preemption, Routing, Scheduler};
+use super::{
+    Allocation, Arrivals, Config, CostKind, Lengths, PreemptAt, Preemption, Routing, Scheduler,
+};
 
 impl Config {
     /// Whether preempted requests are swapped out.
@@ -61,8 +63,30 @@ impl Config {
         })
     }
 
-    /// How prompts and decodes share an instance, where both run at the same time.
+    /// Pieces of an iteration at whose ends it can be made to stand still: all of it, its layers, or
+    /// the attention and every expert of each.
+    fn pieces(&self) -> u32 {
+        let layers = match self.cost_kind {
+            CostKind::Roofline => self.shape().layers as u32,
+            CostKind::Preset => self.cost.layers(),
+            CostKind::Linear | CostKind::Hinge => self.own_model_layers as u32,
+        };
+        let experts = match self.cost_kind {
+            CostKind::Roofline => self.shape().experts.map_or(1, |e| e.count),
+            _ => 1,
+        };
+        match self.preempt_at {
+            PreemptAt::Iteration => 1,
+            PreemptAt::Layer => layers,
+            PreemptAt::Expert => layers * (1 + experts),
+        }
+    }
+
+    /// How two batches share an instance, where two run at the same time.
     pub fn lanes(&self) -> Option<LanePlan> {
+        if self.scheduler.has(Feature::Urgent) {
+            return Some(LanePlan::Preempt(self.pieces()));
+        }
         if !self.scheduler.has(Feature::Shares) {
             return None;
         }
@@ -146,6 +170,16 @@ impl Config {
         } else {
             [self.batch_slo_ttft_secs, self.batch_slo_tpot_secs]
         }
+    }
+
+    /// Whether requests are promised different things: streams, deadlines, calls that belong
+    /// together. Only where requests come by the clock.
+    pub fn promises(&self) -> bool {
+        let clocked = !matches!(
+            self.arrivals,
+            Arrivals::Trace | Arrivals::Sessions | Arrivals::ClosedLoop
+        );
+        clocked && self.deadline_share + self.compound_share > 0.0
     }
 
     /// Whether prefixes are cached: always under SGLang, elsewhere where asked for.

@@ -12,7 +12,8 @@ pub use super::routers::Routing;
 pub use super::workload::{Arrivals, Lengths};
 use crate::labs::DataKey;
 pub use choices::{
-    Admission, Allocation, BlendOrder, FaultChoice, Migration, Preemption, SglangOrder,
+    Admission, Allocation, BlendOrder, FaultChoice, JitOrder, Migration, PreemptAt, Preemption,
+    SglangOrder,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,14 @@ pub struct Config {
     pub allocation: Allocation,
     /// Whether blocks of prompts are found again by their tokens.
     pub prefix_caching: bool,
+    /// What ranks requests under JITServe.
+    pub jit_order: JitOrder,
+    /// Steps between two rankings.
+    pub jit_steps: u64,
+    /// Quantile of the output length that it counts on.
+    pub jit_quantile: f64,
+    /// Where an iteration can be made to stand still for urgent prompts.
+    pub preempt_at: PreemptAt,
     /// Share of the processors that prompts may use (semi-PD).
     pub prompt_share: f64,
     /// Share of the processors that decodes may use.
@@ -283,6 +292,16 @@ pub struct Config {
     pub users: u64,
     /// How unequal users are: shares fall as k^−skew.
     pub user_skew: f64,
+    /// Share of requests that only have a deadline for the last token.
+    pub deadline_share: f64,
+    /// That deadline in seconds.
+    pub deadline_secs: f64,
+    /// Share of requests that are calls of compound requests.
+    pub compound_share: f64,
+    /// Calls of a compound request.
+    pub compound_calls: u64,
+    /// Deadline for the last token of all of them in seconds.
+    pub compound_secs: f64,
     /// Share of requests in the batch class.
     pub batch_share: f64,
     /// Priority of the batch class; the other class has 0, lower is sooner.
@@ -353,6 +372,10 @@ impl Default for Config {
             admission: Admission::PastFuture,
             allocation: Allocation::PerChunk,
             prefix_caching: false,
+            jit_order: JitOrder::Margin,
+            jit_steps: 50,
+            jit_quantile: 0.9,
+            preempt_at: PreemptAt::Expert,
             prompt_share: 0.8,
             decode_share: 1.0,
             tuned_shares: true,
@@ -468,6 +491,11 @@ impl Default for Config {
             user_prompt: 0,
             users: 1,
             user_skew: 0.0,
+            deadline_share: 0.0,
+            deadline_secs: 20.0,
+            compound_share: 0.0,
+            compound_calls: 4,
+            compound_secs: 20.0,
             batch_share: 0.0,
             batch_priority: 1,
             batch_prompt_median: 4000.0,

@@ -63,6 +63,14 @@ impl CostPreset {
         }
     }
 
+    /// Layers of the model.
+    pub fn layers(self) -> u32 {
+        match self {
+            Self::Llama3_70bA100Tp4 | Self::Llama2_70bH100Tp4 => 80,
+            _ => 32,
+        }
+    }
+
     /// The GPU.
     pub fn gpu(self) -> Gpu {
         match self {

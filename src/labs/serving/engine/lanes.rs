@@ -262,8 +262,8 @@ impl Engine {
         {
             let left = (other.left - (now - other.since) / secs).max(0.0);
             let pieces = f64::from((*pieces).max(1));
-            // The piece that runs is finished first.
-            let after = ((left * pieces).ceil() - 1.0).max(0.0) / pieces;
+            // The piece that runs is finished first, at least one of each batch.
+            let after = (left * pieces).floor().min(pieces - 1.0) / pieces;
             start = now + (left - after) * secs;
             if after > 0.0 {
                 (other.left, other.since, other.whole) = (after, start, None);

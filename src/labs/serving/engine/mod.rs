@@ -48,7 +48,7 @@ pub use prefix_tree::{Branch, PrefixTree};
 pub use requests::{Emitted, Oracle, Phase, Requests};
 pub use sink::{Formed, Incident, Landed, Metered, Moved, NoSink, Sink, Turn};
 pub use swap::{Copying, SwapSpace, Swapped};
-pub use tags::{BlockKeys, Piece, Tags};
+pub use tags::{BlockKeys, Piece, Promise, Tags};
 pub use under_way::UnderWay;
 
 /// What an instance may do, in whole units.

@@ -10,6 +10,18 @@ pub struct Piece {
     pub tokens: u32,
 }
 
+/// What counts for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Promise {
+    /// Every token in time: somebody reads along.
+    #[default]
+    Streaming,
+    /// The last token before a deadline.
+    Deadline,
+    /// The last token of several calls that belong together before a deadline.
+    Compound,
+}
+
 /// One array per field, by request; an empty array stands for "the same for everybody".
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tags {
@@ -25,6 +37,12 @@ pub struct Tags {
     pub turn: Vec<u32>,
     /// Predicted output tokens; 1 where absent.
     pub predicted: Vec<f64>,
+    /// What counts for it; a stream where absent.
+    pub promise: Vec<Promise>,
+    /// Seconds from arrival to its deadline, where it has one.
+    pub deadline: Vec<f64>,
+    /// Calls that it belongs together with, as first and one after the last; itself where absent.
+    pub peers: Vec<[u32; 2]>,
     /// Pieces of prompt and output of all requests, one after the other.
     pub pieces: Vec<Piece>,
     /// Where the pieces of each request begin, and the end; empty if no request shares tokens.
@@ -70,6 +88,25 @@ impl Tags {
         self.predicted.get(r as usize).copied().unwrap_or(1.0)
     }
 
+    /// What counts for request `r`.
+    pub fn promise(&self, r: u32) -> Promise {
+        self.promise.get(r as usize).copied().unwrap_or_default()
+    }
+
+    /// Seconds from the arrival of request `r` to its deadline; infinite without one.
+    pub fn deadline(&self, r: u32) -> f64 {
+        self.deadline
+            .get(r as usize)
+            .copied()
+            .unwrap_or(f64::INFINITY)
+    }
+
+    /// The calls that request `r` belongs together with, itself among them.
+    pub fn peers(&self, r: u32) -> std::ops::Range<u32> {
+        let [from, to] = self.peers.get(r as usize).copied().unwrap_or([r, r + 1]);
+        from..to
+    }
+
     /// Pieces of request `r` in order of position; tokens after the last one are its own.
     pub fn pieces(&self, r: u32) -> &[Piece] {
         let i = r as usize;
@@ -88,7 +125,7 @@ impl Tags {
         self.piece_offsets.push(self.pieces.len());
     }
 
-    /// Keeps the requests whose flag is set.
+    /// Keeps the requests whose flag is set. Which calls belong together is said afterwards.
     pub fn retain(&mut self, keep: &[bool]) {
         fn kept<T: Copy>(values: &mut Vec<T>, keep: &[bool]) {
             let mut flags = keep.iter();
@@ -115,6 +152,8 @@ impl Tags {
         kept(&mut self.session, keep);
         kept(&mut self.turn, keep);
         kept(&mut self.predicted, keep);
+        kept(&mut self.promise, keep);
+        kept(&mut self.deadline, keep);
     }
 
     /// Keys of the full blocks of `block_size` tokens among the first `tokens` tokens of request

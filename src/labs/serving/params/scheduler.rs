@@ -1,7 +1,8 @@
 //! What the scheduler heeds.
 
 use super::super::config::{
-    Admission, Allocation, BlendOrder, Config, Preemption, Scheduler, SglangOrder,
+    Admission, Allocation, BlendOrder, Config, JitOrder, PreemptAt, Preemption, Scheduler,
+    SglangOrder,
 };
 use super::super::policies::Feature;
 use super::choose;
@@ -156,6 +157,58 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Full KV blocks are found again by the tokens they hold: system prompts, earlier turns of a conversation, and what a preempted request had computed. Unused ones stay until their memory is needed.")
     .group("Scheduler")
     .when(|c| c.scheduler.has(Feature::PrefixCache) && !c.scheduler.has(Feature::Radix)),
+    Param::choice(
+        "jit_order",
+        "Ranked by",
+        &["Reward over time", "Earliest deadline", "Least service"],
+        |c: &Config| c.jit_order as usize,
+        |c, i| {
+            let all = [JitOrder::Margin, JitOrder::Deadline, JitOrder::LeastService];
+            if let Some(v) = choose(&all, i) {
+                c.jit_order = v;
+            }
+        },
+    )
+    .doc("Reward over time: tokens that can still count, over the time that the request takes; less where its deadline cannot be met. The others are the usual rules to compare with.")
+    .group("Scheduler")
+    .when(|c| c.scheduler == Scheduler::JitServe),
+    Param::int(
+        "jit_steps",
+        "Ranked every",
+        [1, 10_000],
+        |c: &Config| c.jit_steps,
+        |c, v| c.jit_steps = v,
+    )
+    .log()
+    .unit("iterations")
+    .doc("Iterations between two rankings; who comes in between stands behind, by arrival.")
+    .group("Scheduler")
+    .when(|c| c.scheduler == Scheduler::JitServe),
+    Param::float(
+        "jit_quantile",
+        "Counts on quantile",
+        [0.05, 0.99],
+        |c: &Config| c.jit_quantile,
+        |c, v| c.jit_quantile = v,
+    )
+    .doc("Quantile of the output length, given the prediction, its error and the tokens that are out, that the time to the end is reckoned with.")
+    .group("Scheduler")
+    .when(|c| c.scheduler == Scheduler::JitServe && c.jit_order == JitOrder::Margin),
+    Param::choice(
+        "preempt_at",
+        "Stands still after",
+        &["An expert", "A layer", "The iteration"],
+        |c: &Config| c.preempt_at as usize,
+        |c, i| {
+            let all = [PreemptAt::Expert, PreemptAt::Layer, PreemptAt::Iteration];
+            if let Some(v) = choose(&all, i) {
+                c.preempt_at = v;
+            }
+        },
+    )
+    .doc("How long an urgent prompt waits for the iteration that runs: to the end of an expert or of the attention of a layer, of the layer, or of the whole iteration. What stood still goes on afterwards, with all its memory.")
+    .group("Scheduler")
+    .when(|c| c.scheduler.has(Feature::Urgent)),
     Param::toggle(
         "tuned_shares",
         "Shares follow the load",

@@ -4,6 +4,7 @@ mod blend;
 mod blend_tree;
 mod fast_switch;
 mod fcfs;
+mod jit_serve;
 mod layered;
 mod learned_rank;
 mod lightllm;
@@ -14,6 +15,7 @@ mod order_tests;
 mod ordered;
 mod past_future;
 mod priority;
+mod qllm;
 mod ranked;
 mod sarathi;
 mod semi_pd;
@@ -30,6 +32,8 @@ mod vtc;
 pub use blend::BlendServe;
 pub use fast_switch::FastSwitch;
 pub use fcfs::Fcfs;
+pub use jit_serve::JitServe;
+pub(super) use jit_serve::length_quantile;
 pub use layered::LayeredPrefill;
 pub use learned_rank::LearnedRank;
 pub use lightllm::LightLlm;
@@ -37,6 +41,7 @@ pub use mlfq::Mlfq;
 pub use orca::Orca;
 pub use past_future::PastFuture;
 pub use priority::Priority;
+pub use qllm::Qllm;
 pub use sarathi::Sarathi;
 pub use semi_pd::SemiPd;
 pub use sglang::Sglang;
@@ -78,6 +83,8 @@ pub enum Feature {
     Switch,
     /// Gives every request a fixed slot.
     Slots,
+    /// Makes an iteration stand still for prompts of the first class.
+    Urgent,
     /// Runs prompts and decodes at the same time, each with a share of the processors.
     Shares,
     /// Can work on instances split into a prefill and a decode pool.
@@ -185,6 +192,10 @@ registry! {
     BlendServe => blend::CARD,
     /// semi-PD: prompts and decodes share the processors of an instance.
     SemiPd => semi_pd::CARD,
+    /// QLLM: urgent prompts preempt within an iteration.
+    Qllm => qllm::CARD,
+    /// JITServe: tokens that can still count over the time they take.
+    JitServe => jit_serve::CARD,
 }
 
 impl Scheduler {

@@ -26,7 +26,7 @@ pub struct SemiPd;
 impl Policy for SemiPd {
     fn next(&mut self, desk: &mut Desk, requests: &mut Requests, limits: &Limits) {
         if desk.lane != Some(Lane::Prompts) {
-            decodes(desk, requests, limits, |_, _| true);
+            decodes(desk, requests, limits, |_, _| false);
         }
         if desk.lane != Some(Lane::Rest) {
             prompts(desk, requests, limits, |_, _| true);
@@ -38,28 +38,23 @@ impl Policy for SemiPd {
     }
 }
 
-/// One token for each holder whose prompt is done and that `takes` lets run, oldest first; the
-/// youngest gives its memory back where there is none.
+/// One token for each holder, those of lower rank first and the oldest first among equals; the last
+/// gives its memory back where there is none.
 pub(super) fn decodes(
     desk: &mut Desk,
     requests: &mut Requests,
     limits: &Limits,
-    takes: impl Fn(&Requests, u32) -> bool,
+    rank: impl Fn(&Requests, u32) -> bool,
 ) {
     desk.sort_held(requests);
-    let mut aside = Vec::new();
+    (desk.held.make_contiguous()).sort_by_key(|&r| rank(requests, r));
     while desk.batch_len() < limits.micro_batch() as usize {
         let Some(r) = desk.held.pop_front() else {
             break;
         };
-        if !takes(requests, r) {
-            aside.push(r);
-        } else if desk.make_room_for_token(requests, limits, r) {
+        if desk.make_room_for_token(requests, limits, r) {
             desk.run(requests, r, 1);
         }
-    }
-    for r in aside.into_iter().rev() {
-        desk.held.push_front(r);
     }
 }
 

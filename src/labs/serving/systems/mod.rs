@@ -6,6 +6,7 @@ mod distserve;
 mod fast_switch;
 mod greener;
 mod intelligent_router;
+mod jit_serve;
 mod layered_prefill;
 mod learning_to_rank;
 mod lightllm;
@@ -18,6 +19,7 @@ mod polca;
 mod power_of_two;
 mod prefix_aware;
 mod priority;
+mod qllm;
 mod sarathi_serve;
 mod semi_pd;
 mod sglang;
@@ -44,8 +46,10 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &mlfq::MLFQ,
     &vtc::VTC,
     &priority::PRIORITY,
+    &jit_serve::JIT_SERVE,
     &fast_switch::FAST_SWITCH,
     &layered_prefill::LAYERED_PREFILL,
+    &qllm::QLLM,
     &blend_serve::BLEND_SERVE,
     &distserve::DISTSERVE,
     &pd_serve::PD_SERVE,

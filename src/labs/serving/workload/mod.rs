@@ -8,6 +8,7 @@ mod kinds;
 mod lengths;
 mod open;
 mod people;
+mod promises;
 
 pub use kinds::{Arrivals, Lengths};
 
@@ -115,6 +116,7 @@ impl Making {
         }
         if workload.chains.next.is_empty() {
             clip(&mut workload, longest);
+            promises::promise(&mut workload, config);
         }
         if config.batch_share > 0.0 && workload.tags.priority.is_empty() {
             let tags = Arc::make_mut(&mut workload.tags);
