@@ -115,7 +115,7 @@ fn estimates(config: &Config, workload: &Workload) -> Chart {
     Chart {
         id: "length_estimates",
         title: "Estimates of the length",
-        doc: "The output length that the ranking reckons with, over the true one, while the output grows: median, and the tenth and ninetieth percentile over the requests. An upper quantile begins too high and comes closer with every token that does not end the output.",
+        doc: "The output length that the ranking reckons with, over the true one, while the output grows: median, and the tenth and ninetieth percentile over the requests. Every token that does not end the output raises it: predictions that were too short are corrected first, so that the requests come closer together.",
         x: Axis::linear("of the output that is out", "%"),
         y: Axis::zero_based("estimate over truth", "×"),
         series: vec![

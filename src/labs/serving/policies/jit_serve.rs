@@ -265,6 +265,10 @@ impl Policy for JitServe {
                 })
                 .then(a.cmp(&b))
         });
+        // Of those at the top whoever decodes goes first, then prompts in chunks: none stalls for
+        // a prompt that ranks before it.
+        let top = order.len().min(limits.batch_cap as usize);
+        order[..top].sort_by_key(|&r| !requests.decoding(r));
         self.ranked.order = order;
         self.ranked.step(desk, requests, limits);
     }

@@ -12,7 +12,7 @@ pub(super) static JIT_SERVE: Exhibit = Exhibit {
     id: "jitserve",
     lab: LabKind::Serving,
     title: "JITServe (service that counts)",
-    idea: "Some requests need every token in time, some only the last one, some the last token of several calls. Give each just enough: rank by the tokens that can still count over the time that they take, reckoned with an upper estimate of the length that sharpens as tokens come.",
+    idea: "Some requests need every token in time, some only the last one, some the last token of several calls. Give each just enough: rank by the tokens that can still count over the time that they take, reckoned with an upper estimate of the length that is corrected as tokens come.",
     paper: Paper {
         title: "JITServe: SLO-aware LLM serving with imprecise request information",
         authors: "Zhang, Hao, Lee, et al.",
@@ -70,7 +70,7 @@ fn goodput(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         claimed: 6.3,
         claimed_where: "at best in the paper, 1.4 × at least",
         enough: 1.4,
-        conditions: "Against order of arrival beyond capacity; below it everything is in time under either. Shortest job first with the same predictions, which knows no deadline, serves more than this simplified priority: compare both in the lab. Who comes between two rankings stands behind, which costs streams their first tokens.",
+        conditions: "Against order of arrival beyond capacity; below it everything is in time under either. Shortest job first with the same predictions, which knows no deadline, comes about as far as this simplified priority: compare both in the lab. Who comes between two rankings stands behind, which costs streams their first tokens.",
     };
     start(design, effort)
 }
