@@ -19,6 +19,8 @@ pub(super) const CARD: Card = Card {
     make: |config| Box::new(JitServe::new(config)),
 };
 
+/// Restarts after which a request is not thrown out again for a better rank.
+const MOST_RESTARTS: u32 = 3;
 /// Weight of an output token beside a prompt token in the reward.
 const OUTPUT_WEIGHT: f64 = 8.0;
 /// Share of the newest step in the mean time of a step.
@@ -257,6 +259,10 @@ impl Policy for JitServe {
         self.step += 1;
         let mut order = std::mem::take(&mut self.ranked.order);
         let key = |r: u32| self.ranks.get(r as usize).copied().unwrap_or(f64::INFINITY);
+        // Whoever was thrown out often enough ranks by arrival before all others, or some would
+        // throw each other out for ever.
+        let patient = |r: u32| requests.restarts[r as usize] < MOST_RESTARTS;
+        let key = |r: u32| if patient(r) { key(r) } else { -1.0 };
         order.sort_by(|&a, &b| {
             (key(a).total_cmp(&key(b)))
                 .then_with(|| {
@@ -268,7 +274,7 @@ impl Policy for JitServe {
         // Of those at the top whoever decodes goes first, then prompts in chunks: none stalls for
         // a prompt that ranks before it.
         let top = order.len().min(limits.batch_cap as usize);
-        order[..top].sort_by_key(|&r| !requests.decoding(r));
+        order[..top].sort_by_key(|&r| (patient(r), patient(r) && !requests.decoding(r)));
         self.ranked.order = order;
         self.ranked.step(desk, requests, limits);
     }

@@ -31,7 +31,7 @@ pub(super) static SEMI_PD: Exhibit = Exhibit {
     setup: || Setup::Serving(shown()),
     claim: Some(Claim {
         statement: "1.55 to 1.72 times as many requests within their latency targets as the state of the art, and 1.27 to 2.58 times lower end-to-end latency.",
-        experiment: "Llama-3-8B on one A100, prompts of typically 2,000 and outputs of 150 tokens, targets of 1 s for the first and 60 ms per further token: highest arrival rate at which 90 % of the requests meet both, semi-PD with shares that follow the load over chunked prefill (Sarathi-Serve, budget 512).",
+        experiment: "Llama-3-8B on one A100, prompts of typically 2,000 and outputs of 150 tokens, targets of 1 s for the first and 60 ms per further token: highest arrival rate at which 90 % of the requests meet both, semi-PD with shares that follow the load over chunked prefill with a budget of 512.",
         start: goodput,
     }),
 };
