@@ -418,7 +418,10 @@ fn the_claims_page_lists_every_claim_and_opens_its_system() {
         .find(|e| e.claim.is_some())
         .expect("a claim");
     assert!(
-        harness.query_by_label_contains(first.title).is_some(),
+        harness
+            .query_all_by_label_contains(first.title)
+            .next()
+            .is_some(),
         "{} is missing",
         first.title
     );
