@@ -168,8 +168,11 @@ impl Products {
                 self.submit(gpu, 1, true)?;
             }
             Stage::Grow(n) if spent < WANTED_MS && n < MOST => {
-                self.stage = Stage::Grow(2 * n);
-                self.submit(gpu, 2 * n, false)?;
+                // Straight to about as many as last long enough.
+                let guess = f64::from(n) * WANTED_MS / spent.max(0.05);
+                let next = (guess.ceil() as u32).clamp(2 * n, 16 * n).min(MOST);
+                self.stage = Stage::Grow(next);
+                self.submit(gpu, next, false)?;
             }
             Stage::Grow(n) => {
                 self.stage = Stage::Measure(n, Vec::new());
