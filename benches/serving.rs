@@ -126,7 +126,7 @@ fn million(c: &mut Criterion) {
 
 /// Workload, run, evaluation; how many metrics came out.
 fn whole(config: &Config) -> usize {
-    let metrics = Serving::start(config, &Library::default())
+    let metrics = Serving::simulate(config, &Library::default())
         .and_then(|mut job| finish(&mut *job))
         .map(|run| run.metrics().len());
     assert!(metrics.is_ok(), "{metrics:?}");

@@ -417,7 +417,7 @@ proptest! {
 }
 
 fn run(config: &Config) -> Run {
-    finish(&mut *Serving::start(config, &Library::default()).unwrap()).unwrap()
+    finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap()
 }
 
 /// Four instances under more load than one of them would bear.

@@ -123,7 +123,7 @@ fn start(config: &Config) -> Option<Engine> {
 }
 
 fn run(config: &Config) -> Run {
-    finish(&mut *Serving::start(config, &Library::default()).unwrap()).unwrap()
+    finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap()
 }
 
 /// Checks every event against the invariants.

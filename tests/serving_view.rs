@@ -7,14 +7,14 @@ use egui::{Event, Modifiers, PointerButton, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use schedlab::core::{EntityId, finish};
-use schedlab::labs::serving::{Config, Run, Serving};
+use schedlab::labs::serving::{Config, Run, Serving, World, WorldRun};
 use schedlab::labs::{Lab as _, LabRun as _, Library};
 use schedlab::ui::theme::{self, Palette};
 use schedlab::ui::{LabView, Stage};
 
 /// What the screen around the picture would hold.
 struct Screen {
-    run: Run,
+    run: WorldRun,
     config: Config,
     view: <Serving as LabView>::View,
     playhead: f64,
@@ -33,6 +33,14 @@ fn screen(config: &Config, share: f64, dark: bool) -> Screen {
         hovered: None,
         selected: None,
         dark,
+    }
+}
+
+/// The run of the engine on the screen.
+fn server(s: &Screen) -> &Run {
+    match &s.run {
+        WorldRun::Server(run) => run,
+        WorldRun::Aside(_) => panic!("an experiment beside the engine"),
     }
 }
 
@@ -111,7 +119,7 @@ fn a_scheduler_that_looks_ahead_shows_what_it_sees() {
     let mut h = harness([1100.0, 560.0], screen(&config, 0.4, false));
     shot("past_future", &mut h);
     let s = h.state();
-    let seen = schedlab::labs::serving::Snapshot::of(&s.run, s.playhead).forecast;
+    let seen = schedlab::labs::serving::Snapshot::of(server(s), s.playhead).forecast;
     let peak = seen.iter().map(|c| c[1]).fold(0.0, f64::max);
     assert!(peak > 0.3, "{seen:?}");
     assert!(seen[0][0] <= s.playhead, "{seen:?}");
@@ -129,7 +137,7 @@ fn pools_show_the_kv_on_its_way_on_both_sides() {
     let mut h = harness([1100.0, 560.0], screen(&config, 0.5, false));
     shot("distserve", &mut h);
     let s = h.state();
-    let snapshot = schedlab::labs::serving::Snapshot::of(&s.run, s.playhead);
+    let snapshot = schedlab::labs::serving::Snapshot::of(server(s), s.playhead);
     assert_eq!(snapshot.prefill_instances, 1);
     let both = (snapshot.holdings[0].iter()).filter(|h| snapshot.holdings[1].contains(h));
     assert!(both.count() >= 1, "{:?}", snapshot.holdings);
@@ -198,4 +206,43 @@ fn zooming_shows_less_time_and_fit_shows_all_again() {
     h.event(Event::PointerMoved(lane));
     h.run_steps(2);
     assert_ne!(zoomed, h.state().hovered, "the lanes are the same");
+}
+
+#[test]
+fn experiments_are_drawn_and_what_is_on_their_boards_can_be_picked() {
+    let configs = schedlab::labs::exhibits().filter_map(|e| match (e.setup)() {
+        schedlab::labs::Setup::Serving(config) if config.world != World::Server => {
+            Some((e.id, config))
+        }
+        _ => None,
+    });
+    for (id, config) in configs {
+        for (size, dark) in [([1100.0, 560.0], false), ([380.0, 420.0], true)] {
+            let mut h = harness(size, screen(&config, 0.7, dark));
+            let WorldRun::Aside(run) = &h.state().run else {
+                panic!("{id} runs the engine");
+            };
+            let (name, words) = (run.board().name, run.summary());
+            let node = h.get_by_label(name);
+            let read = node.accesskit_node().description().unwrap_or_default();
+            assert!(read.starts_with(&words), "{id}: {read:?}");
+            let mut picked = None;
+            for i in 0..400_u32 {
+                let x = size[0] * (0.1 + 0.04 * (i % 20) as f32);
+                let y = size[1] * (0.15 + 0.04 * (i / 20) as f32);
+                h.event(Event::PointerMoved(pos2(x, y)));
+                h.run_steps(1);
+                if h.state().hovered.is_some() {
+                    picked = Some(pos2(x, y));
+                    break;
+                }
+            }
+            let at = picked.unwrap_or_else(|| panic!("{id}: nothing under the pointer"));
+            press(&mut h, at, true);
+            press(&mut h, at, false);
+            let selected = h.state().selected.expect(id);
+            assert!(h.state().run.story(selected, 0.0).is_some(), "{id}");
+            shot(&format!("{id}_{}", size[0]), &mut h);
+        }
+    }
 }

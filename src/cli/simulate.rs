@@ -35,7 +35,7 @@ pub(super) struct SimulateArgs {
 
 pub(super) fn simulate(args: &SimulateArgs) -> Result<u8> {
     let (config, library) = args.source.load_serving(&args.set)?;
-    let run = Serving::start(&config, &library)
+    let run = Serving::simulate(&config, &library)
         .and_then(|mut job| finish(&mut *job))
         .map_err(|e| args.source.named(e))?;
     let tables = run.tables();

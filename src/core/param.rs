@@ -77,8 +77,10 @@ pub struct Param<C> {
     pub group: Group,
     /// Kind and accessors.
     pub kind: ParamKind<C>,
-    /// Whether it has an effect in this config; hidden and not checked otherwise.
+    /// Whether it has an effect where its group has one; hidden and not checked otherwise.
     pub active: fn(&C) -> bool,
+    /// Whether its whole group has an effect in this config.
+    pub scope: fn(&C) -> bool,
     /// Whether it is shown only under "more".
     pub advanced: bool,
 }
@@ -164,6 +166,7 @@ impl<C> Param<C> {
             group: "",
             kind,
             active: |_| true,
+            scope: |_| true,
             advanced: false,
         }
     }
@@ -199,6 +202,17 @@ impl<C> Param<C> {
     pub const fn when(mut self, active: fn(&C) -> bool) -> Self {
         self.active = active;
         self
+    }
+
+    /// Sets when its group has an effect, beside [`Self::when`].
+    pub const fn within(mut self, scope: fn(&C) -> bool) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Whether it has an effect in a config.
+    pub fn is_active(&self, config: &C) -> bool {
+        (self.scope)(config) && (self.active)(config)
     }
 
     /// Shows it only under "more".
@@ -337,7 +351,7 @@ impl<C> Param<C> {
 pub fn validate<C>(params: &[Param<C>], config: &C) -> Result<()> {
     params
         .iter()
-        .filter(|p| (p.active)(config))
+        .filter(|p| p.is_active(config))
         .try_for_each(|p| p.check(config))
 }
 
@@ -429,6 +443,12 @@ mod tests {
         assert_eq!(
             validate(PARAMS, &config).unwrap_err().field(),
             Some("layers")
+        );
+        let elsewhere = PARAMS[1].within(|c| c.layers < 9);
+        assert_eq!(
+            validate(&[elsewhere], &config),
+            Ok(()),
+            "outside of its group"
         );
     }
 

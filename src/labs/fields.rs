@@ -7,7 +7,8 @@ use crate::labs::LabRun as _;
 use serde_json::Value;
 
 impl Setup {
-    /// The same setup with one field of its config written, as text: `rate`, `2.5`.
+    /// The same setup with one field of its config written, as text: `rate`, `2.5`. A dot leads into
+    /// a part of the config: `cache.threshold`.
     ///
     /// # Errors
     /// An unknown field (the known ones are listed), or a value of another kind.
@@ -17,7 +18,10 @@ impl Setup {
         let Some(config) = json.get_mut("config").and_then(Value::as_object_mut) else {
             return Err(Error::malformed("setup", "has no config"));
         };
-        if !config.contains_key(field) {
+        let (part, name) = field.rsplit_once('.').unwrap_or(("", field));
+        let mut parts = part.split('.').filter(|p| !p.is_empty());
+        let place = parts.try_fold(&mut *config, |at, p| at.get_mut(p)?.as_object_mut());
+        let Some(place) = place.filter(|at| at.contains_key(name)) else {
             let known: Vec<&str> = config.keys().map(String::as_str).collect();
             return Err(Error::malformed(
                 field,
@@ -27,8 +31,8 @@ impl Setup {
                     known.join(", ")
                 ),
             ));
-        }
-        config.insert(field.to_owned(), value_of(text));
+        };
+        place.insert(name.to_owned(), value_of(text));
         serde_json::from_value(json).map_err(|e| Error::malformed(field, format!("{text:?}: {e}")))
     }
 

@@ -22,7 +22,7 @@ pub fn params_ui<C: Clone + PartialEq>(
     let at_fault = error.and_then(Error::field);
     let active: Vec<&Param<C>> = params
         .iter()
-        .filter(|p| (p.active)(config) && (p.id != "seed" || at_fault == Some("seed")))
+        .filter(|p| p.is_active(config) && (p.id != "seed" || at_fault == Some("seed")))
         .collect();
     let open_id = ui.scope_id().with("more parameters");
     let mut open = ui.data(|d| d.get_temp::<bool>(open_id).unwrap_or(false));

@@ -441,7 +441,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             let lines: Vec<String> = L::params()
                 .iter()
                 .filter(|p: &&Param<L::Config>| {
-                    ((p.active)(&a.config) || (p.active)(&slot.config))
+                    (p.is_active(&a.config) || p.is_active(&slot.config))
                         && p.text(&a.config) != p.text(&slot.config)
                 })
                 .map(|p| {

@@ -79,7 +79,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let numbers: Vec<usize> = L::params()
             .iter()
             .enumerate()
-            .filter(|(_, p)| p.range().is_some() && (p.active)(config))
+            .filter(|(_, p)| p.range().is_some() && p.is_active(config))
             .map(|(i, _)| i)
             .collect();
         let plan = &mut self.plan;

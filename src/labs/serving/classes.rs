@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, LabRun as _, Library};
+    use crate::labs::{LabRun as _, Library};
 
     #[test]
     fn classes_make_up_the_whole_and_are_judged_by_their_own_targets() {
@@ -155,7 +155,7 @@ mod tests {
             slo_ttft_secs: 0.001,
             ..Config::default()
         };
-        let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+        let run = finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
         let value = |id: &str| {
             let metrics = run.metrics();
             metrics.iter().find(|m| m.id == id).map(|m| m.value)
@@ -171,7 +171,7 @@ mod tests {
             "{whole}"
         );
         let plain = Config::default();
-        let run = finish(&mut *Serving::start(&plain, &Library::default()).unwrap()).unwrap();
+        let run = finish(&mut *Serving::simulate(&plain, &Library::default()).unwrap()).unwrap();
         let metrics = run.metrics();
         assert!(metrics.iter().all(|m| m.id != "batch_attainment_percent"));
     }

@@ -370,12 +370,12 @@ impl Snapshot {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::{Config, Serving};
-    use crate::labs::{Lab as _, Library};
 
     fn run() -> Run {
         let config = crate::labs::serving::presets::pressure();
-        finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap()
+        finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap()
     }
 
     #[test]
@@ -425,8 +425,8 @@ mod tests {
 
     #[test]
     fn columns_show_the_largest_batch() {
-        let run =
-            finish(&mut *Serving::start(&Config::default(), &Library::default()).unwrap()).unwrap();
+        let run = finish(&mut *Serving::simulate(&Config::default(), &Library::default()).unwrap())
+            .unwrap();
         let largest = run.log().iterations.prefill.iter().max().copied();
         let shown = columns(&run, [0.0, run.results().end], 40);
         assert_eq!(shown.iter().flatten().map(|c| c.prefill).max(), largest);

@@ -1,5 +1,6 @@
 //! Serving lab: schedulers of language-model servers, simulated event by event.
 
+pub mod aside;
 pub mod capacity;
 mod charts;
 mod claims;
@@ -40,7 +41,9 @@ pub mod trace;
 mod view;
 mod work;
 mod workload;
+mod world;
 
+pub use aside::{AsideRun, World};
 pub use config::{
     Admission, Allocation, Arrivals, BlendOrder, Config, FaultChoice, JitOrder, Lengths, Migration,
     PreemptAt, Preemption, Routing, Scheduler, SglangOrder,
@@ -56,6 +59,7 @@ pub use policies::Feature;
 pub use results::{Ending, Results};
 pub use systems::EXHIBITS;
 pub use workload::{Workload, workload};
+pub use world::WorldRun;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};
 use crate::core::{Error, Job, Param, Result};
@@ -64,9 +68,27 @@ use crate::core::{Error, Job, Param, Result};
 #[derive(Debug)]
 pub struct Serving;
 
+impl Serving {
+    /// Starts a run of the engine.
+    ///
+    /// # Errors
+    /// A bad parameter, data that is not loaded, or a config of another world.
+    pub fn simulate(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+        if config.world != World::Server {
+            return Err(Error::out_of_range(
+                "world",
+                World::NAMES[config.world as usize],
+                "servers of a language model (use `schedlab run` for others)",
+            ));
+        }
+        config.check()?;
+        Ok(Box::new(work::Work::new(config, data)?))
+    }
+}
+
 impl Lab for Serving {
     type Config = Config;
-    type Run = Run;
+    type Run = WorldRun;
 
     const KIND: LabKind = LabKind::Serving;
     const INFO: LabInfo = LabInfo {
@@ -77,7 +99,7 @@ impl Lab for Serving {
     };
 
     fn params() -> &'static [Param<Config>] {
-        params::PARAMS
+        &params::PARAMS
     }
 
     fn presets() -> &'static [Preset<Config>] {
@@ -90,7 +112,9 @@ impl Lab for Serving {
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
         let router = config.routing.card().exhibit;
-        let id = if config.watches_power() {
+        let id = if config.world != World::Server {
+            config.world.exhibit()
+        } else if config.watches_power() {
             "polca"
         } else if config.clock < 1.0 {
             "greener-llms"
@@ -109,6 +133,9 @@ impl Lab for Serving {
     }
 
     fn label(config: &Config) -> String {
+        if config.world != World::Server {
+            return aside::label(config);
+        }
         let name = config.scheduler.name();
         let mut label = if config.scheduler.has(Feature::Budget) {
             format!("{name}, budget {}", config.chunk_size)
@@ -172,9 +199,9 @@ impl Lab for Serving {
         config.check()
     }
 
-    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
+    fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = WorldRun>>> {
         Self::check(config)?;
-        Ok(Box::new(work::Work::new(config, data)?))
+        world::start(config, data)
     }
 
     fn seed(config: &Config) -> u64 {
@@ -192,6 +219,7 @@ impl Lab for Serving {
             let bends = hinge.objective < 0.8 * profile.linear.objective;
             let [c0, c1, c2, c3, c4] = if bends { hinge.c } else { profile.linear.c };
             return Ok(Config {
+                world: World::Server,
                 cost_kind: if bends {
                     CostKind::Hinge
                 } else {
@@ -216,6 +244,7 @@ impl Lab for Serving {
         };
         // As many requests as stay pleasant to look at; the user may ask for more.
         Ok(Config {
+            world: World::Server,
             arrivals: Arrivals::Trace,
             trace: Some(key.clone()),
             requests: (trace.len() as u64).min(300),

@@ -85,10 +85,10 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::labs::serving::{Scheduler, Serving};
-    use crate::labs::{Lab as _, LabRun as _, Library};
+    use crate::labs::{LabRun as _, Library};
 
     fn slowdown(config: &Config) -> f64 {
-        let run = finish(&mut *Serving::start(config, &Library::default()).unwrap()).unwrap();
+        let run = finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap();
         let metrics = run.metrics();
         metrics
             .iter()

@@ -4,8 +4,8 @@
 use super::lanes::{Column, Lanes, Snapshot, columns, lanes};
 use super::log::Stretch;
 use super::panels::capacity::CapacityTab;
-use super::panels::{color_of, frame, gantt, name_of, pool, strips};
-use super::{Config, Run, Serving};
+use super::panels::{board, color_of, frame, gantt, name_of, pool, strips};
+use super::{Config, Run, Serving, WorldRun};
 use crate::core::EntityId;
 use crate::labs::LabRun as _;
 use crate::ui::theme::Palette;
@@ -28,6 +28,7 @@ pub struct View {
     ends: [f64; SLOTS],
     drawn: [Option<Drawn>; SLOTS],
     moments: [Option<Moment>; SLOTS],
+    boards: [Option<board::Drawn>; SLOTS],
     drags_time: bool,
 }
 
@@ -103,12 +104,16 @@ impl LabView for Serving {
     type View = View;
 
     fn picture_ui(
-        run: &Run,
+        run: &WorldRun,
         config: &mut Config,
         view: &mut View,
         stage: &mut Stage<'_>,
         ui: &mut egui::Ui,
     ) {
+        let run = match run {
+            WorldRun::Server(run) => run,
+            WorldRun::Aside(run) => return view.aside(run, stage, ui),
+        };
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
         if rect.width() < 80.0 || rect.height() < 100.0 {
             return;
@@ -124,7 +129,7 @@ impl LabView for Serving {
 
         let now = (stage.playhead, snapshot.as_ref());
         header_ui(run, now, &drawn.lanes, layout.header, palette, &painter);
-        frame::ruler(&frame, layout.ruler, layout.timed(), palette, &painter);
+        frame::ruler(&frame, layout.ruler, layout.timed(), "s", palette, &painter);
         let body = painter.with_clip_rect(layout.body.intersect(ui.clip_rect()));
         body.add(egui::Shape::mesh(Arc::clone(&drawn.mesh)));
         gantt::labels(&drawn.lanes, layout.body, palette, &painter);
@@ -174,7 +179,11 @@ impl LabView for Serving {
         Some(("Capacity", Box::<CapacityTab>::default()))
     }
 
-    fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut egui::Ui) {
+    fn miniature_ui(run: &WorldRun, phase: f64, palette: &Palette, ui: &mut egui::Ui) {
+        let run = match run {
+            WorldRun::Server(run) => run,
+            WorldRun::Aside(run) => return board::miniature(run, phase, palette, ui),
+        };
         let (response, painter) = ui.allocate_painter(ui.available_size(), Sense::hover());
         let rect = response.rect.shrink(4.0);
         let end = run.timeline().end();
@@ -196,14 +205,27 @@ impl LabView for Serving {
 }
 
 impl View {
-    /// The stretch of time on screen; a playhead that leaves it takes it along.
-    fn frame(&mut self, run: &Run, slot: usize, stage: &Stage<'_>, layout: &Layout) -> Frame {
-        self.ends[slot] = run.timeline().end();
-        let end = if stage.slots > 1 {
+    /// The board of an experiment; setups side by side share the time axis.
+    fn aside(&mut self, run: &super::AsideRun, stage: &mut Stage<'_>, ui: &mut egui::Ui) {
+        let slot = stage.slot.min(SLOTS - 1);
+        self.ends[slot] = run.board().end;
+        let end = self.last_end(stage.slots, slot);
+        board::show(run, end, &mut self.boards[slot], stage, ui);
+    }
+
+    /// Last moment of what is on screen.
+    fn last_end(&self, slots: usize, slot: usize) -> f64 {
+        if slots > 1 {
             self.ends.iter().copied().fold(0.0, f64::max)
         } else {
             self.ends[slot]
-        };
+        }
+    }
+
+    /// The stretch of time on screen; a playhead that leaves it takes it along.
+    fn frame(&mut self, run: &Run, slot: usize, stage: &Stage<'_>, layout: &Layout) -> Frame {
+        self.ends[slot] = run.timeline().end();
+        let end = self.last_end(stage.slots, slot);
         if let Some([from, to]) = &mut self.zoom {
             let moved = stage.playhead != self.playhead;
             let span = *to - *from;

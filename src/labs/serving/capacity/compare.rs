@@ -4,7 +4,7 @@ use super::{Found, Load, Question, Search, curve_loads};
 use crate::core::{Error, Job, Result, Step, stats};
 use crate::labs::serving::config::Config;
 use crate::labs::serving::{Run, Serving};
-use crate::labs::{Lab as _, LabRun as _, Library};
+use crate::labs::{LabRun as _, Library};
 
 /// Capacity of one setup over seeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,7 +151,7 @@ impl Comparison {
             );
             let config = self.seeded(setup, rest % seeds);
             let config = Load::of(&config)?.put(&config, self.loads[rest / seeds]);
-            self.job.insert(Serving::start(&config, &self.data)?)
+            self.job.insert(Serving::simulate(&config, &self.data)?)
         };
         if let Step::Done(run) = job.step()? {
             self.job = None;

@@ -3,6 +3,7 @@
 use crate::core::{Error, Result, num};
 use crate::labs::Lab as _;
 use crate::labs::serving::Serving;
+use crate::labs::serving::World;
 use crate::labs::serving::config::{Arrivals, Config};
 
 /// What grows when the load grows.
@@ -22,6 +23,13 @@ impl Load {
     /// # Errors
     /// Where all requests arrive at once.
     pub fn of(config: &Config) -> Result<Self> {
+        if config.world != World::Server {
+            return Err(Error::out_of_range(
+                "world",
+                World::NAMES[config.world as usize],
+                "servers of a language model: only they have a load to search",
+            ));
+        }
         match config.arrivals {
             Arrivals::Trace => Ok(Self::RateScale),
             Arrivals::ClosedLoop => Ok(Self::Clients),

@@ -7,11 +7,11 @@
 
 use super::Load;
 use crate::core::{Error, Job, Result, Step, finish, num};
+use crate::labs::Library;
 use crate::labs::serving::config::Config;
 use crate::labs::serving::policies::Feature;
 use crate::labs::serving::results::Ending;
 use crate::labs::serving::{Run, Serving};
-use crate::labs::{Lab as _, Library};
 
 /// Latencies at ascending loads.
 pub type Ladder = Vec<(f64, Vec<[f64; 2]>)>;
@@ -22,7 +22,7 @@ pub type Ladder = Vec<(f64, Vec<[f64; 2]>)>;
 /// # Errors
 /// A config that cannot run.
 pub fn latencies(config: &Config, load: Load, at: f64, data: &Library) -> Result<Vec<[f64; 2]>> {
-    let run = finish(&mut *Serving::start(&load.put(config, at), data)?)?;
+    let run = finish(&mut *Serving::simulate(&load.put(config, at), data)?)?;
     Ok(latencies_of(&run))
 }
 
@@ -165,7 +165,7 @@ impl Job for Phases {
             let at = self.loads[(place % per_setup / self.seeds) as usize];
             let mut config = self.load.put(setup, at);
             config.seed = setup.seed.wrapping_add(place % self.seeds);
-            Serving::start(&config, &self.data)?
+            Serving::simulate(&config, &self.data)?
         };
         match work.step()? {
             Step::Working => self.work = Some(work),

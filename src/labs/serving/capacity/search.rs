@@ -4,7 +4,7 @@ use super::{Bound, Load};
 use crate::core::{Error, Job, Metric, Result, Step};
 use crate::labs::serving::config::Config;
 use crate::labs::serving::{Run, Serving};
-use crate::labs::{Lab as _, LabRun as _, Library};
+use crate::labs::{LabRun as _, Library};
 
 /// What to search for.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,7 +139,7 @@ impl Job for Search {
             job
         } else {
             let config = self.load.put(&self.config, self.next);
-            self.job.insert(Serving::start(&config, &self.data)?)
+            self.job.insert(Serving::simulate(&config, &self.data)?)
         };
         if let Step::Done(run) = job.step()? {
             self.job = None;

@@ -1,5 +1,6 @@
 //! Refusals.
 
+use super::super::aside::World;
 use super::super::cost::{CostKind, Gpu, Model, blocks_that_fit};
 use super::super::policies::Feature;
 use super::{Arrivals, Config, FaultChoice, Lengths};
@@ -45,7 +46,10 @@ impl Config {
     /// # Errors
     /// The first that cannot run, with what is allowed.
     pub fn check(&self) -> Result<()> {
-        validate(super::super::params::PARAMS, self)?;
+        validate(&super::super::params::PARAMS, self)?;
+        if self.world != World::Server {
+            return super::super::aside::check(self);
+        }
         if self.sizes_pool()
             && blocks_that_fit(&self.roofline(), self.stages(), self.block_size, 0.1).is_none()
         {

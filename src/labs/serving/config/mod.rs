@@ -6,6 +6,9 @@ mod fleet;
 mod hardware;
 mod limits;
 
+use super::aside::World;
+use super::aside::cache::CacheConfig;
+use super::aside::eviction::EvictionConfig;
 use super::cost::{CostKind, CostPreset, Gpu, Model};
 pub use super::policies::Scheduler;
 pub use super::routers::Routing;
@@ -25,6 +28,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// What is simulated: the engine, or an experiment beside it.
+    pub world: World,
+    /// The semantic cache.
+    pub cache: CacheConfig,
+    /// Eviction of KV entries.
+    pub eviction: EvictionConfig,
     /// Which scheduler forms the batches.
     pub scheduler: Scheduler,
     /// Tokens of one iteration (Sarathi's chunk, the budget of vLLM v1 and SRPT).
@@ -358,6 +367,9 @@ impl Default for Config {
     /// The workload of the Sarathi comparison on Llama-3-8B and one A100.
     fn default() -> Self {
         Self {
+            world: World::Server,
+            cache: CacheConfig::default(),
+            eviction: EvictionConfig::default(),
             scheduler: Scheduler::Vllm,
             chunk_size: 512,
             max_tokens_in_batch: 8192,

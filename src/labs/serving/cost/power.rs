@@ -114,8 +114,8 @@ pub(in crate::labs::serving) fn metrics(config: &Config, log: &Log, end: f64) ->
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, Library};
 
     #[test]
     fn power_over_time_adds_up_to_the_energy() {
@@ -124,7 +124,8 @@ mod tests {
                 replicas,
                 ..Config::default()
             };
-            let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+            let run =
+                finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
             let end = run.results().end;
             let (joules, _) = energy(&config, run.log(), end);
             let course = over_time(&config, run.log(), end, 37);

@@ -51,6 +51,7 @@ pub(in super::super) fn ruler(
     frame: &Frame,
     strip: Rect,
     body: Rect,
+    unit: &str,
     palette: &Palette,
     painter: &Painter,
 ) {
@@ -81,7 +82,7 @@ pub(in super::super) fn ruler(
             Stroke::new(1.0, fade(palette.grid, 0.5)),
         );
         let words = if i == last {
-            format!("{t:.digits$} s")
+            format!("{t:.digits$} {unit}")
         } else {
             format!("{t:.digits$}")
         };

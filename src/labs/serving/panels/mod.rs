@@ -1,5 +1,6 @@
 //! The parts of the picture: lanes, tokens and memory over time, the pool at the playhead.
 
+pub(super) mod board;
 pub(super) mod capacity;
 pub(super) mod flying;
 pub(super) mod frame;

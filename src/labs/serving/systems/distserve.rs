@@ -100,11 +100,11 @@ fn goodput(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, Library};
 
     fn run(config: &Config) -> Run {
-        finish(&mut *Serving::start(config, &Library::default()).unwrap()).unwrap()
+        finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap()
     }
 
     #[test]

@@ -72,8 +72,8 @@ fn tail(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, Library};
 
     #[test]
     fn groups_reach_the_share_of_the_bandwidth_in_the_equation() {
@@ -97,7 +97,7 @@ mod tests {
     fn beside_the_batches_iterations_wait_for_no_copy() {
         let run = |fast| {
             let config = config(fast, 80);
-            finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap()
+            finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap()
         };
         let (fast, slow) = (run(true), run(false));
         assert!(fast.log().swaps_out() > 20 && slow.log().swaps_out() > 20);

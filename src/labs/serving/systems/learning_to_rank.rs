@@ -65,8 +65,8 @@ fn latency(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, Library};
 
     #[test]
     fn better_rankings_are_faster_and_chance_gains_nothing_much() {
@@ -76,7 +76,8 @@ mod tests {
                 starvation_steps: 0,
                 ..config(scheduler, 300)
             };
-            let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+            let run =
+                finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
             mean_latency_per_token(&run)
         };
         let first_come = latency(Scheduler::VllmV1, 0.0);
@@ -94,7 +95,8 @@ mod tests {
                 promotion_steps: 10,
                 ..config(Scheduler::LearnedRank, 300)
             };
-            let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+            let run =
+                finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
             run.results().ttft.iter().copied().fold(0.0, f64::max)
         };
         let (without, with) = (wait(0), wait(200));

@@ -2,6 +2,7 @@
 
 mod blend_serve;
 mod block;
+mod defensive_kv;
 mod distserve;
 mod fast_switch;
 mod greener;
@@ -22,6 +23,7 @@ mod priority;
 mod qllm;
 mod sarathi_serve;
 mod semi_pd;
+mod semantic_cache;
 mod sglang;
 mod sjf;
 mod srpt;
@@ -61,6 +63,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &prefix_aware::PREFIX_AWARE,
     &lightllm::LIGHTLLM,
     &past_future::PAST_FUTURE,
+    &semantic_cache::SEMANTIC_CACHE,
+    &defensive_kv::DEFENSIVE_KV,
     &polca::POLCA,
     &greener::GREENER,
 ];

@@ -91,8 +91,8 @@ fn goodput(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, Library};
 
     #[test]
     fn it_preempts_far_less_than_current_tokens_and_fills_more_than_longest_outputs() {
@@ -101,7 +101,7 @@ mod tests {
                 arrivals: Arrivals::Burst,
                 ..config(admission, 250)
             };
-            finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap()
+            finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap()
         };
         let [past, now, longest] = [
             Admission::PastFuture,

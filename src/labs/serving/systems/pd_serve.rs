@@ -99,12 +99,12 @@ fn in_time(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::engine::Turn;
     use crate::labs::serving::{Ending, Serving};
-    use crate::labs::{Lab as _, Library};
 
     fn run(config: &Config) -> Run {
-        finish(&mut *Serving::start(config, &Library::default()).unwrap()).unwrap()
+        finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap()
     }
 
     #[test]

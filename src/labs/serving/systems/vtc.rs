@@ -84,8 +84,8 @@ fn gap(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::Library;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, Library};
 
     #[test]
     fn the_difference_of_service_stays_below_the_papers_bound() {
@@ -94,7 +94,8 @@ mod tests {
                 seed,
                 ..config(Scheduler::Vtc, 500)
             };
-            let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+            let run =
+                finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
             let longest = config.vtc_input_weight * config.prompt_max as f64;
             let pool = config.vtc_output_weight * config.pool_tokens() as f64;
             let bound = 2.0 * longest.max(pool);

@@ -1,0 +1,78 @@
+//! Experiments beside the engine: systems whose idea lies outside of batches and KV blocks, each a
+//! small model of its own with the equations of its paper.
+
+pub mod board;
+pub mod cache;
+pub(super) mod claim;
+pub mod eviction;
+mod run;
+mod sphere;
+
+pub use run::{AsideRun, Findings};
+
+use super::config::Config;
+use crate::core::{Job, Result};
+use serde::{Deserialize, Serialize};
+
+/// What is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum World {
+    /// Requests on servers of a language model: the engine.
+    #[default]
+    Server,
+    /// Answers found again by the meaning of the question.
+    Cache,
+    /// Entries of the KV cache chosen by the attention of a window.
+    Eviction,
+}
+
+impl World {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 3] = [Self::Server, Self::Cache, Self::Eviction];
+    /// Their names in that order.
+    pub const NAMES: [&'static str; 3] = [
+        "language model servers",
+        "semantic cache",
+        "eviction of KV entries",
+    ];
+
+    /// Key of the exhibit of an experiment; empty for the engine.
+    pub(super) fn exhibit(self) -> &'static str {
+        match self {
+            Self::Server => "",
+            Self::Cache => "semantic-cache",
+            Self::Eviction => "defensivekv",
+        }
+    }
+}
+
+/// What a config runs, for legends; for the engine its schedulers say it.
+pub(super) fn label(config: &Config) -> String {
+    match config.world {
+        World::Server => String::new(),
+        World::Cache => config.cache.label(),
+        World::Eviction => config.eviction.label(),
+    }
+}
+
+/// Checks the parts of an experiment that depend on each other.
+///
+/// # Errors
+/// The first that cannot run.
+pub(super) fn check(config: &Config) -> Result<()> {
+    match config.world {
+        World::Server => Ok(()),
+        World::Cache => config.cache.check(),
+        World::Eviction => config.eviction.check(),
+    }
+}
+
+/// Starts the experiment of a checked config; `None` for the engine.
+pub(super) fn start(config: &Config) -> Option<Box<dyn Job<Out = AsideRun>>> {
+    match config.world {
+        World::Server => None,
+        World::Cache => Some(Box::new(cache::Work::new(config))),
+        World::Eviction => Some(Box::new(eviction::Work::new(config))),
+    }
+}
