@@ -5,8 +5,10 @@ pub mod board;
 pub mod cache;
 pub(super) mod claim;
 pub mod eviction;
+pub mod functions;
 mod run;
 mod sphere;
+pub mod workflow;
 
 pub use run::{AsideRun, Findings};
 
@@ -25,16 +27,28 @@ pub enum World {
     Cache,
     /// Entries of the KV cache chosen by the attention of a window.
     Eviction,
+    /// Fine-tuned models as functions on demand.
+    Functions,
+    /// Queries of several calls with a deadline.
+    Workflow,
 }
 
 impl World {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 3] = [Self::Server, Self::Cache, Self::Eviction];
+    pub const ALL: [Self; 5] = [
+        Self::Server,
+        Self::Cache,
+        Self::Eviction,
+        Self::Functions,
+        Self::Workflow,
+    ];
     /// Their names in that order.
-    pub const NAMES: [&'static str; 3] = [
+    pub const NAMES: [&'static str; 5] = [
         "language model servers",
         "semantic cache",
         "eviction of KV entries",
+        "serverless functions",
+        "agentic workflows",
     ];
 
     /// Key of the exhibit of an experiment; empty for the engine.
@@ -43,6 +57,8 @@ impl World {
             Self::Server => "",
             Self::Cache => "semantic-cache",
             Self::Eviction => "defensivekv",
+            Self::Functions => "serverless-lora",
+            Self::Workflow => "hexgen-text2sql",
         }
     }
 }
@@ -53,6 +69,8 @@ pub(super) fn label(config: &Config) -> String {
         World::Server => String::new(),
         World::Cache => config.cache.label(),
         World::Eviction => config.eviction.label(),
+        World::Functions => config.functions.label(),
+        World::Workflow => config.workflow.label(),
     }
 }
 
@@ -65,6 +83,8 @@ pub(super) fn check(config: &Config) -> Result<()> {
         World::Server => Ok(()),
         World::Cache => config.cache.check(),
         World::Eviction => config.eviction.check(),
+        World::Functions => config.functions.check(),
+        World::Workflow => config.workflow.check(),
     }
 }
 
@@ -74,5 +94,7 @@ pub(super) fn start(config: &Config) -> Option<Box<dyn Job<Out = AsideRun>>> {
         World::Server => None,
         World::Cache => Some(Box::new(cache::Work::new(config))),
         World::Eviction => Some(Box::new(eviction::Work::new(config))),
+        World::Functions => Some(Box::new(functions::Work::new(config))),
+        World::Workflow => Some(Box::new(workflow::Work::new(config))),
     }
 }

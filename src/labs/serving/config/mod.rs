@@ -9,6 +9,8 @@ mod limits;
 use super::aside::World;
 use super::aside::cache::CacheConfig;
 use super::aside::eviction::EvictionConfig;
+use super::aside::functions::FunctionsConfig;
+use super::aside::workflow::WorkflowConfig;
 use super::cost::{CostKind, CostPreset, Gpu, Model};
 pub use super::policies::Scheduler;
 pub use super::routers::Routing;
@@ -34,6 +36,10 @@ pub struct Config {
     pub cache: CacheConfig,
     /// Eviction of KV entries.
     pub eviction: EvictionConfig,
+    /// Serverless functions.
+    pub functions: FunctionsConfig,
+    /// Workflows of several calls.
+    pub workflow: WorkflowConfig,
     /// Which scheduler forms the batches.
     pub scheduler: Scheduler,
     /// Tokens of one iteration (Sarathi's chunk, the budget of vLLM v1 and SRPT).
@@ -370,6 +376,8 @@ impl Default for Config {
             world: World::Server,
             cache: CacheConfig::default(),
             eviction: EvictionConfig::default(),
+            functions: FunctionsConfig::default(),
+            workflow: WorkflowConfig::default(),
             scheduler: Scheduler::Vllm,
             chunk_size: 512,
             max_tokens_in_batch: 8192,

@@ -3,12 +3,14 @@
 mod cache;
 mod eviction;
 mod fleet;
+mod functions;
 mod hardware;
 mod memory;
 mod people;
 mod power;
 mod scheduler;
 mod targets;
+mod workflow;
 mod workload;
 
 use super::aside::World;
@@ -79,6 +81,10 @@ pub(super) static PARAMS: LazyLock<Vec<Param<Config>>> = LazyLock::new(|| {
         .chain(within(&server, |c| c.world == World::Server))
         .chain(within(&cache::PARAMS, |c| c.world == World::Cache))
         .chain(within(&[eviction::PARAMS], |c| c.world == World::Eviction))
+        .chain(within(&[functions::PARAMS], |c| {
+            c.world == World::Functions
+        }))
+        .chain(within(&[workflow::PARAMS], |c| c.world == World::Workflow))
         .collect()
 });
 

@@ -6,6 +6,7 @@ mod defensive_kv;
 mod distserve;
 mod fast_switch;
 mod greener;
+mod hexgen_text2sql;
 mod intelligent_router;
 mod jit_serve;
 mod layered_prefill;
@@ -22,8 +23,9 @@ mod prefix_aware;
 mod priority;
 mod qllm;
 mod sarathi_serve;
-mod semi_pd;
 mod semantic_cache;
+mod semi_pd;
+mod serverless_lora;
 mod sglang;
 mod sjf;
 mod srpt;
@@ -65,6 +67,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &past_future::PAST_FUTURE,
     &semantic_cache::SEMANTIC_CACHE,
     &defensive_kv::DEFENSIVE_KV,
+    &serverless_lora::SERVERLESS_LORA,
+    &hexgen_text2sql::HEXGEN_TEXT2SQL,
     &polca::POLCA,
     &greener::GREENER,
 ];

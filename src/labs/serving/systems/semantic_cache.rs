@@ -83,7 +83,7 @@ fn pays(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         ratio: |runs| measured_break_even(&runs[0]) / measured_break_even(&runs[1]),
         claimed: [3.0, 6.7],
         claimed_where: "in the abstract (15 to 20 % over 3 to 5 %)",
-        conditions: "By latency alone the hit rate that pays is proportional to the search. The abstract's 15 to 20 % are a search of 30 ms before a model of 150 to 200 ms; at 2 ms the same rule gives 1 to 1.4 %, not 3 to 5 %, so other costs must be counted there that the abstract does not name.",
+        conditions: "By latency alone the hit rate that pays is proportional to the search. The abstract's range for a search of 30 ms is that of a model of 150 to 200 ms; its range for 2 ms lies above what the same rule gives, so other costs must be counted there that the abstract does not name.",
     };
     start(trial, effort)
 }

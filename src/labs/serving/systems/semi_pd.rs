@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, LabRun as _, Library};
+    use crate::labs::{LabRun as _, Library};
 
     #[test]
     fn the_shares_follow_the_targets() {
@@ -101,7 +101,8 @@ mod tests {
                 slo_tpot_secs: tpot,
                 ..config(Scheduler::SemiPd, 40)
             };
-            let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+            let run =
+                finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
             assert!(run.charts().iter().any(|c| c.id == "prompt_share"));
             run.log().shares.last().map(|s| s.2)
         };

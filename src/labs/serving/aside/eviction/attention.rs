@@ -28,8 +28,26 @@ impl Attention {
         let (keys, heads) = (config.keys as usize, config.heads as usize);
         let group = config.group as usize;
         let mut rng = Stream::new(seed, StreamId::Data);
-        let mut normals =
-            |n: usize| -> Vec<f64> { (0..n).map(|_| f64::from(rng.normal_f32())).collect() };
+        // Neighbours are alike: a chain of first order along the tokens of each head.
+        let alike = if config.locality > 0.0 {
+            num::exp(-1.0 / config.locality)
+        } else {
+            0.0
+        };
+        let other = (1.0 - alike * alike).sqrt();
+        let mut normals = |n: usize| -> Vec<f64> {
+            let mut last = 0.0;
+            let mut next = |i: usize| {
+                let new = f64::from(rng.normal_f32());
+                last = if i.is_multiple_of(keys) {
+                    new
+                } else {
+                    alike * last + other * new
+                };
+                last
+            };
+            (0..n).map(&mut next).collect()
+        };
         let mut drawn = || {
             let shared = normals(heads * keys);
             let own = normals(heads * group * keys);
@@ -115,6 +133,26 @@ impl Attention {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn importance_falls_to_a_third_over_the_locality() {
+        let config = EvictionConfig {
+            keys: 4096,
+            locality: 6.0,
+            group: 1,
+            ..EvictionConfig::default()
+        };
+        let attention = Attention::new(&config, 2);
+        let keys = config.keys as usize;
+        let at = |lag: usize| -> f64 {
+            let own = attention.base[0].chunks(keys);
+            let of = own.flat_map(|h| h.iter().zip(&h[lag..]).map(|(a, b)| a * b));
+            let all: Vec<f64> = of.collect();
+            crate::core::stats::mean(&all)
+        };
+        let share = at(6) / at(0);
+        assert!((share - num::exp(-1.0)).abs() < 0.05, "{share}");
+    }
 
     #[test]
     fn rows_add_up_and_intermittent_keys_matter_in_their_share_of_queries() {

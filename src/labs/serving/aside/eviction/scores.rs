@@ -60,7 +60,10 @@ pub(super) fn scores(
                 let row = attention.row(query, head * group + g);
                 let own: f64 = row[keys..].iter().map(|w| f64::from(*w)).sum();
                 out.bias += own / (rows * heads as f64);
-                for (k, w) in pooled(&row[..keys], config.pooling as usize).into_iter().enumerate() {
+                for (k, w) in pooled(&row[..keys], config.pooling as usize)
+                    .into_iter()
+                    .enumerate()
+                {
                     sums[k] += w / rows;
                     tops[k] = tops[k].max(w);
                     means[k] += f64::from(row[k]) / rows;

@@ -1,0 +1,571 @@
+//! Functions on GPUs, event by event.
+
+use super::config::FunctionsConfig;
+use super::requests::Requests;
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// Seconds of a prefill, of each of its tokens, of an output token alone, and what another request
+/// in the batch adds to that (Llama-3-8B on an A100, rounded).
+const PREFILL: [f64; 2] = [9e-3, 6.3e-5];
+const TOKEN: [f64; 2] = [1.2e-2, 0.01];
+
+/// A part of a start, or what a copy does otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activity {
+    Container,
+    Library,
+    Backbone,
+    Adapter,
+    Kernels,
+    Running,
+}
+
+/// An activity of a copy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) copy: u32,
+    pub(super) what: Activity,
+    pub(super) from: f64,
+    pub(super) to: f64,
+    /// One of the requests it is for.
+    pub(super) request: u32,
+}
+
+/// A copy of a backbone on a GPU, for one function or all of that backbone.
+#[derive(Debug, Clone)]
+pub(super) struct Copied {
+    pub(super) key: usize,
+    pub(super) gpu: usize,
+    /// Place in the GPU's memory and size, in GB.
+    pub(super) place: [f64; 2],
+    pub(super) born: f64,
+    /// When it was given back; infinite until then.
+    pub(super) gone: f64,
+    ready: f64,
+    advance: bool,
+    /// Adapters and when they are there.
+    adapters: Vec<(usize, f64)>,
+    queue: Vec<u32>,
+    /// Requests that run.
+    active: usize,
+    used: f64,
+}
+
+/// What a request got.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Got {
+    pub(super) first: f64,
+    pub(super) end: f64,
+    pub(super) copy: u32,
+    /// Seconds from the arrival until its backbone, adapter and kernels were there.
+    pub(super) cold: f64,
+    pub(super) batch: u32,
+    /// Batches that ran on the GPU, its own included.
+    pub(super) together: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Event {
+    Arrival(u32),
+    Look(u32),
+    End(u32),
+    Expire(u32),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Due {
+    at: f64,
+    number: u64,
+    event: Event,
+}
+
+impl Eq for Due {}
+
+impl Ord for Due {
+    /// The earliest is the greatest; equal times in order of creation.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at.total_cmp(&self.at)).then(other.number.cmp(&self.number))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The state.
+pub(super) struct Sim {
+    config: FunctionsConfig,
+    heap: BinaryHeap<Due>,
+    number: u64,
+    now: f64,
+    pub(super) copies: Vec<Copied>,
+    pub(super) spans: Vec<Span>,
+    pub(super) got: Vec<Option<Got>>,
+    /// Requests without memory for their backbone.
+    homeless: VecDeque<u32>,
+    /// Memory times time so far of copies that are gone, in GB·s.
+    held: f64,
+}
+
+impl Sim {
+    pub(super) fn new(config: &FunctionsConfig, requests: &Requests) -> Self {
+        let mut sim = Self {
+            config: config.clone(),
+            heap: BinaryHeap::new(),
+            number: 0,
+            now: 0.0,
+            copies: Vec::new(),
+            spans: Vec::new(),
+            got: vec![None; requests.arrival.len()],
+            homeless: VecDeque::new(),
+            held: 0.0,
+        };
+        for (r, at) in requests.arrival.iter().enumerate() {
+            sim.push(*at, Event::Arrival(r as u32));
+        }
+        if config.preload {
+            for key in plan(config) {
+                sim.make(key, None);
+            }
+        }
+        sim
+    }
+
+    fn push(&mut self, at: f64, event: Event) {
+        self.number += 1;
+        self.heap.push(Due {
+            at,
+            number: self.number,
+            event,
+        });
+    }
+
+    /// Works off some events; whether none is left.
+    pub(super) fn advance(&mut self, requests: &Requests, count: usize) -> bool {
+        for _ in 0..count {
+            let Some(due) = self.heap.pop() else {
+                return true;
+            };
+            self.now = due.at;
+            match due.event {
+                Event::Arrival(r) => self.arrive(requests, r),
+                Event::Look(copy) => self.start(requests, copy),
+                Event::End(copy) => self.end(requests, copy),
+                Event::Expire(copy) => self.expire(requests, copy),
+            }
+        }
+        self.heap.is_empty()
+    }
+
+    /// Moment of the last event.
+    pub(super) fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// Memory times time until `end`, in GB·s.
+    pub(super) fn held(&self, end: f64) -> f64 {
+        let left = self.copies.iter().filter(|c| !c.gone.is_finite());
+        self.held
+            + left
+                .map(|c| c.place[1] * (end - c.born).max(0.0))
+                .sum::<f64>()
+    }
+
+    fn alive(&self, key: usize) -> Option<u32> {
+        let found = (self.copies.iter()).position(|c| c.key == key && !c.gone.is_finite());
+        found.map(|i| i as u32)
+    }
+
+    /// First gap of a GPU's memory that is large enough.
+    fn gap(&self, gpu: usize, size: f64) -> Option<f64> {
+        let here = self.copies.iter();
+        let here = here.filter(|c| c.gpu == gpu && !c.gone.is_finite());
+        let mut taken: Vec<[f64; 2]> = here.map(|c| c.place).collect();
+        taken.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        let mut from = 0.0;
+        for [start, length] in taken {
+            if start - from >= size {
+                break;
+            }
+            from = start + length;
+        }
+        (from + size <= self.config.gpu_gb).then_some(from)
+    }
+
+    fn used(&self, gpu: usize) -> f64 {
+        let here = self.copies.iter();
+        here.filter(|c| c.gpu == gpu && !c.gone.is_finite())
+            .map(|c| c.place[1])
+            .sum()
+    }
+
+    /// The GPU with the least memory in use among those with room, and the place there.
+    fn room(&self, size: f64) -> Option<(usize, f64)> {
+        let fits = (0..self.config.gpus as usize).filter_map(|g| Some((g, self.gap(g, size)?)));
+        fits.min_by(|a, b| self.used(a.0).total_cmp(&self.used(b.0)))
+    }
+
+    /// Gives the memory of a copy back.
+    fn drop_copy(&mut self, copy: u32) {
+        let now = self.now;
+        let c = &mut self.copies[copy as usize];
+        c.gone = now;
+        self.held += c.place[1] * (now - c.born);
+    }
+
+    /// Room for a copy, by giving up idle ones, those loaded in advance last and otherwise by age of
+    /// their last use.
+    fn make_room(&mut self, size: f64) -> Option<(usize, f64)> {
+        loop {
+            if let Some(found) = self.room(size) {
+                return Some(found);
+            }
+            let idle = self.copies.iter().enumerate().filter(|(_, c)| {
+                let loading = c.ready > self.now || c.adapters.iter().any(|a| a.1 > self.now);
+                !c.gone.is_finite() && c.active == 0 && !loading && c.queue.is_empty()
+            });
+            let oldest = idle
+                .min_by(|a, b| (a.1.advance.cmp(&b.1.advance)).then(a.1.used.total_cmp(&b.1.used)));
+            let oldest = oldest.map(|(i, _)| i as u32)?;
+            self.drop_copy(oldest);
+        }
+    }
+
+    /// Starts a copy for a request, or in advance; `None` where there is no room.
+    fn make(&mut self, key: usize, request: Option<u32>) -> Option<u32> {
+        let size = self.config.size(key);
+        let (gpu, place) = match request {
+            Some(_) => self.make_room(size)?,
+            None => self.room(size)?,
+        };
+        let copy = self.copies.len() as u32;
+        let mut at = self.now;
+        if let Some(request) = request {
+            let [backbone, adapter] = self.config.load_secs();
+            let mut stages = vec![
+                (Activity::Container, self.config.container_secs),
+                (Activity::Library, self.config.library_secs),
+                (Activity::Backbone, backbone),
+            ];
+            if !self.config.share {
+                stages.push((Activity::Adapter, adapter));
+                stages.push((Activity::Kernels, self.config.kernel_secs));
+            }
+            for (what, secs) in stages {
+                self.spans.push(Span {
+                    copy,
+                    what,
+                    from: at,
+                    to: at + secs,
+                    request,
+                });
+                at += secs;
+            }
+        }
+        let advance = request.is_none();
+        let there = if advance || !self.config.share {
+            self.config.members(key)
+        } else {
+            Vec::new()
+        };
+        self.copies.push(Copied {
+            key,
+            gpu,
+            place: [place, size],
+            born: self.now,
+            gone: f64::INFINITY,
+            ready: at,
+            advance,
+            adapters: there.into_iter().map(|f| (f, at)).collect(),
+            queue: Vec::new(),
+            active: 0,
+            used: self.now,
+        });
+        self.push(at, Event::Look(copy));
+        Some(copy)
+    }
+
+    fn arrive(&mut self, requests: &Requests, r: u32) {
+        let function = requests.function[r as usize];
+        let key = self.config.key(function);
+        let copy = match self.alive(key) {
+            Some(copy) => copy,
+            None => match self.make(key, Some(r)) {
+                Some(copy) => copy,
+                None => return self.homeless.push_back(r),
+            },
+        };
+        self.adapt(copy, function, r);
+        self.copies[copy as usize].queue.push(r);
+        self.start(requests, copy);
+    }
+
+    /// Loads an adapter and its kernels unless they are there or on their way; one after the other.
+    fn adapt(&mut self, copy: u32, function: usize, request: u32) {
+        let c = &self.copies[copy as usize];
+        if c.adapters.iter().any(|a| a.0 == function) {
+            return;
+        }
+        let busy = c.adapters.iter().map(|a| a.1).fold(c.ready, f64::max);
+        let mut at = busy.max(self.now);
+        let secs = [
+            (Activity::Adapter, self.config.load_secs()[1]),
+            (Activity::Kernels, self.config.kernel_secs),
+        ];
+        for (what, secs) in secs {
+            self.spans.push(Span {
+                copy,
+                what,
+                from: at,
+                to: at + secs,
+                request,
+            });
+            at += secs;
+        }
+        self.copies[copy as usize].adapters.push((function, at));
+        self.push(at, Event::Look(copy));
+    }
+
+    /// Other copies that run on the same GPU.
+    fn others(&self, copy: u32) -> usize {
+        let gpu = self.copies[copy as usize].gpu;
+        let all = self.copies.iter().enumerate();
+        all.filter(|(i, c)| c.gpu == gpu && c.active > 0 && *i != copy as usize)
+            .count()
+    }
+
+    /// Lets what waits at a copy join its batch, unless that is full, nothing is loaded, or waiting
+    /// pays.
+    fn start(&mut self, requests: &Requests, copy: u32) {
+        let c = &self.copies[copy as usize];
+        let free = (self.config.batch as usize).saturating_sub(c.active);
+        if c.gone.is_finite() || c.ready > self.now {
+            return;
+        }
+        let there = |r: &u32| {
+            let f = requests.function[*r as usize];
+            c.adapters.iter().any(|a| a.0 == f && a.1 <= self.now)
+        };
+        let batch: Vec<u32> = (c.queue.iter().copied()).filter(there).take(free).collect();
+        if batch.is_empty() {
+            return;
+        }
+        let others = self.others(copy);
+        let slower = (1 + others) as f64;
+        let tokens: f64 = batch.iter().map(|r| requests.prompt[*r as usize]).sum();
+        let prefill = slower * (PREFILL[0] + PREFILL[1] * tokens);
+        if self.config.delay && others > 0 && batch.len() < free {
+            let first = batch.iter().map(|r| requests.arrival[*r as usize]);
+            let latest = first.fold(f64::INFINITY, f64::min) + self.config.target_secs - prefill;
+            if latest > self.now {
+                // Looked at again when somebody on this GPU ends, and then at the latest.
+                return self.push(latest, Event::Look(copy));
+            }
+        }
+        self.run(requests, copy, &batch, prefill, slower);
+    }
+
+    fn run(&mut self, requests: &Requests, copy: u32, batch: &[u32], prefill: f64, slower: f64) {
+        let first = self.now + prefill;
+        let together = self.copies[copy as usize].active + batch.len();
+        let token = slower * TOKEN[0] * (1.0 + TOKEN[1] * (together - 1) as f64);
+        let mut end = first;
+        let adapters = self.copies[copy as usize].adapters.clone();
+        for &r in batch {
+            let i = r as usize;
+            let own = first + token * (requests.output[i] - 1.0);
+            end = f64::max(end, own);
+            self.push(own, Event::End(copy));
+            let loaded = adapters.iter().find(|a| a.0 == requests.function[i]);
+            self.got[i] = Some(Got {
+                first,
+                end: own,
+                copy,
+                cold: loaded.map_or(0.0, |a| (a.1 - requests.arrival[i]).max(0.0)),
+                batch: together as u32,
+                together: slower as u32,
+            });
+        }
+        self.spans.push(Span {
+            copy,
+            what: Activity::Running,
+            from: self.now,
+            to: end,
+            request: batch.first().copied().unwrap_or(0),
+        });
+        let c = &mut self.copies[copy as usize];
+        c.queue.retain(|r| !batch.contains(r));
+        c.active = together;
+        c.used = c.used.max(end);
+    }
+
+    fn end(&mut self, requests: &Requests, copy: u32) {
+        self.copies[copy as usize].active -= 1;
+        self.start(requests, copy);
+        let gpu = self.copies[copy as usize].gpu;
+        for other in 0..self.copies.len() as u32 {
+            let c = &self.copies[other as usize];
+            if other != copy && c.gpu == gpu && !c.gone.is_finite() && !c.queue.is_empty() {
+                self.start(requests, other);
+            }
+        }
+        if self.copies[copy as usize].active == 0 {
+            self.push(self.now + self.config.keep_secs, Event::Expire(copy));
+            self.house(requests);
+        }
+    }
+
+    fn expire(&mut self, requests: &Requests, copy: u32) {
+        let c = &self.copies[copy as usize];
+        let idle =
+            c.queue.is_empty() && c.active == 0 && self.now >= c.used + self.config.keep_secs;
+        if !c.gone.is_finite() && !c.advance && idle {
+            self.drop_copy(copy);
+            self.house(requests);
+        }
+    }
+
+    /// Requests without memory try again, in order.
+    fn house(&mut self, requests: &Requests) {
+        for _ in 0..self.homeless.len() {
+            if let Some(r) = self.homeless.pop_front() {
+                self.arrive(requests, r);
+            }
+        }
+    }
+}
+
+/// What is loaded in advance: copies by expected benefit, rate × latency saved, per byte, as long as
+/// they fit into the memory of all GPUs.
+pub(super) fn plan(config: &FunctionsConfig) -> Vec<usize> {
+    let shares = config.shares();
+    let [backbone, adapter] = config.load_secs();
+    let saved =
+        config.container_secs + config.library_secs + backbone + adapter + config.kernel_secs;
+    let mut keys: Vec<usize> = (0..config.functions as usize)
+        .map(|f| config.key(f))
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let benefit = |key: usize| -> f64 {
+        let rate: f64 = config.members(key).iter().map(|f| shares[*f]).sum();
+        config.rate * rate * saved / config.size(key)
+    };
+    keys.sort_by(|a, b| benefit(*b).total_cmp(&benefit(*a)).then(a.cmp(b)));
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::requests::requests;
+    use super::*;
+
+    fn run(config: &FunctionsConfig) -> (Requests, Sim) {
+        let requests = requests(config, 1);
+        let mut sim = Sim::new(config, &requests);
+        while !sim.advance(&requests, 64) {}
+        (requests, sim)
+    }
+
+    fn all() -> Vec<FunctionsConfig> {
+        let mut out = Vec::new();
+        for i in 0..8 {
+            out.push(FunctionsConfig {
+                share: i & 1 > 0,
+                preload: i & 2 > 0,
+                delay: i & 4 > 0,
+                requests: 150,
+                gpus: 1,
+                ..FunctionsConfig::default()
+            });
+        }
+        out
+    }
+
+    #[test]
+    fn everybody_is_served_and_memory_is_never_shared_by_two() {
+        for config in all() {
+            let (requests, sim) = run(&config);
+            for (r, got) in sim.got.iter().enumerate() {
+                let got = got.unwrap_or_else(|| panic!("{r} was lost: {config:?}"));
+                assert!(got.first > requests.arrival[r] && got.end >= got.first);
+                assert!(got.cold <= got.first - requests.arrival[r]);
+                let copy = &sim.copies[got.copy as usize];
+                assert_eq!(copy.key, config.key(requests.function[r]));
+                assert!(copy.born <= got.first && got.end <= copy.gone);
+            }
+            for (i, a) in sim.copies.iter().enumerate() {
+                assert!(a.place[0] >= 0.0 && a.place[0] + a.place[1] <= config.gpu_gb);
+                for b in &sim.copies[i + 1..] {
+                    let at_once = a.born < b.gone && b.born < a.gone && a.gpu == b.gpu;
+                    let apart = a.place[0] + a.place[1] <= b.place[0]
+                        || b.place[0] + b.place[1] <= a.place[0];
+                    assert!(!at_once || apart, "{a:?} {b:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lone_request_waits_for_every_stage_that_is_not_there() {
+        let lone = FunctionsConfig {
+            requests: 1,
+            burst: 1.0,
+            delay: false,
+            ..FunctionsConfig::default()
+        };
+        let ttft = |share, preload| {
+            let config = FunctionsConfig {
+                share,
+                preload,
+                ..lone.clone()
+            };
+            let (requests, sim) = run(&config);
+            let prefill = PREFILL[0] + PREFILL[1] * requests.prompt[0];
+            sim.got[0].unwrap().first - requests.arrival[0] - prefill
+        };
+        let whole = 1.5 + 2.5 + 16.0 / 3.0 + 0.1 / 3.0 + 0.8;
+        assert!((ttft(false, false) - whole).abs() < 1e-9);
+        assert!(
+            (ttft(true, false) - whole).abs() < 1e-9,
+            "nothing to share yet"
+        );
+        assert!(ttft(true, true).abs() < 1e-9);
+        // The second function of a backbone that is there loads its adapter and kernels alone.
+        let config = FunctionsConfig {
+            preload: false,
+            requests: 2,
+            functions: 2,
+            backbones: 1,
+            skew: 0.0,
+            burst: 1.0,
+            rate: 0.05,
+            keep_secs: 1e4,
+            ..lone
+        };
+        let second = (1..200).find_map(|seed| {
+            let requests = requests(&config, seed);
+            let apart = requests.arrival[1] - requests.arrival[0] > 20.0;
+            (apart && requests.function[0] != requests.function[1]).then_some(requests)
+        });
+        let requests = second.unwrap();
+        let mut sim = Sim::new(&config, &requests);
+        while !sim.advance(&requests, 64) {}
+        let cold = sim.got[1].unwrap().cold;
+        assert!((cold - (0.1 / 3.0 + 0.8)).abs() < 1e-9, "{cold}");
+    }
+
+    #[test]
+    fn the_plan_takes_what_saves_most_per_byte() {
+        let config = FunctionsConfig {
+            share: false,
+            ..FunctionsConfig::default()
+        };
+        assert_eq!(plan(&config), (0..12).collect::<Vec<_>>(), "by rate");
+        let shared = FunctionsConfig::default();
+        assert_eq!(plan(&shared), [0, 1]);
+    }
+}
