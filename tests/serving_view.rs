@@ -217,8 +217,16 @@ fn experiments_are_drawn_and_what_is_on_their_boards_can_be_picked() {
         _ => None,
     });
     for (id, config) in configs {
+        let first = screen(&config, 0.7, false);
         for (size, dark) in [([1100.0, 560.0], false), ([380.0, 420.0], true)] {
-            let mut h = harness(size, screen(&config, 0.7, dark));
+            let again = Screen {
+                run: first.run.clone(),
+                config: config.clone(),
+                view: <Serving as LabView>::View::default(),
+                dark,
+                ..first
+            };
+            let mut h = harness(size, again);
             let WorldRun::Aside(run) = &h.state().run else {
                 panic!("{id} runs the engine");
             };
@@ -227,9 +235,9 @@ fn experiments_are_drawn_and_what_is_on_their_boards_can_be_picked() {
             let read = node.accesskit_node().description().unwrap_or_default();
             assert!(read.starts_with(&words), "{id}: {read:?}");
             let mut picked = None;
-            for i in 0..400_u32 {
-                let x = size[0] * (0.1 + 0.04 * (i % 20) as f32);
-                let y = size[1] * (0.15 + 0.04 * (i / 20) as f32);
+            for i in 0..100_u32 {
+                let x = size[0] * (0.1 + 0.07 * (i % 10) as f32);
+                let y = size[1] * (0.2 + 0.075 * (i / 10) as f32);
                 h.event(Event::PointerMoved(pos2(x, y)));
                 h.run_steps(1);
                 if h.state().hovered.is_some() {

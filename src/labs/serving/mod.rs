@@ -19,6 +19,7 @@ mod gpu;
 mod instances;
 mod kinetics;
 mod lanes;
+mod learner;
 mod log;
 mod metrics;
 mod model;

@@ -38,7 +38,7 @@ pub(super) struct Work {
 }
 
 enum Stage {
-    Making(Making),
+    Making(Box<Making>),
     Running(Box<Running>),
     Closing(Box<Closing>),
     Over,
@@ -49,7 +49,7 @@ impl Work {
     pub(super) fn new(config: &Config, data: &Library) -> Result<Self> {
         Ok(Self {
             config: config.clone(),
-            stage: Stage::Making(Making::new(config, data)?),
+            stage: Stage::Making(Box::new(Making::new(config, data)?)),
         })
     }
 }

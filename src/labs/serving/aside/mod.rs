@@ -6,6 +6,7 @@ pub mod cache;
 pub(super) mod claim;
 pub mod eviction;
 pub mod functions;
+pub mod quality;
 mod run;
 mod sphere;
 pub mod workflow;
@@ -31,24 +32,28 @@ pub enum World {
     Functions,
     /// Queries of several calls with a deadline.
     Workflow,
+    /// Models of several sizes chosen by the load.
+    Quality,
 }
 
 impl World {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Server,
         Self::Cache,
         Self::Eviction,
         Self::Functions,
         Self::Workflow,
+        Self::Quality,
     ];
     /// Their names in that order.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 6] = [
         "language model servers",
         "semantic cache",
         "eviction of KV entries",
         "serverless functions",
         "agentic workflows",
+        "models of several sizes",
     ];
 
     /// Key of the exhibit of an experiment; empty for the engine.
@@ -59,6 +64,7 @@ impl World {
             Self::Eviction => "defensivekv",
             Self::Functions => "serverless-lora",
             Self::Workflow => "hexgen-text2sql",
+            Self::Quality => "learned-best-effort",
         }
     }
 }
@@ -71,6 +77,7 @@ pub(super) fn label(config: &Config) -> String {
         World::Eviction => config.eviction.label(),
         World::Functions => config.functions.label(),
         World::Workflow => config.workflow.label(),
+        World::Quality => config.quality.label(),
     }
 }
 
@@ -85,6 +92,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
         World::Eviction => config.eviction.check(),
         World::Functions => config.functions.check(),
         World::Workflow => config.workflow.check(),
+        World::Quality => config.quality.check(),
     }
 }
 
@@ -96,5 +104,6 @@ pub(super) fn start(config: &Config) -> Option<Box<dyn Job<Out = AsideRun>>> {
         World::Eviction => Some(Box::new(eviction::Work::new(config))),
         World::Functions => Some(Box::new(functions::Work::new(config))),
         World::Workflow => Some(Box::new(workflow::Work::new(config))),
+        World::Quality => Some(Box::new(quality::Work::new(config))),
     }
 }

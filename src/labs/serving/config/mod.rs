@@ -10,6 +10,7 @@ use super::aside::World;
 use super::aside::cache::CacheConfig;
 use super::aside::eviction::EvictionConfig;
 use super::aside::functions::FunctionsConfig;
+use super::aside::quality::QualityConfig;
 use super::aside::workflow::WorkflowConfig;
 use super::cost::{CostKind, CostPreset, Gpu, Model};
 pub use super::policies::Scheduler;
@@ -40,6 +41,8 @@ pub struct Config {
     pub functions: FunctionsConfig,
     /// Workflows of several calls.
     pub workflow: WorkflowConfig,
+    /// Best-effort serving.
+    pub quality: QualityConfig,
     /// Which scheduler forms the batches.
     pub scheduler: Scheduler,
     /// Tokens of one iteration (Sarathi's chunk, the budget of vLLM v1 and SRPT).
@@ -378,6 +381,7 @@ impl Default for Config {
             eviction: EvictionConfig::default(),
             functions: FunctionsConfig::default(),
             workflow: WorkflowConfig::default(),
+            quality: QualityConfig::default(),
             scheduler: Scheduler::Vllm,
             chunk_size: 512,
             max_tokens_in_batch: 8192,

@@ -8,6 +8,7 @@ mod hardware;
 mod memory;
 mod people;
 mod power;
+mod quality;
 mod scheduler;
 mod targets;
 mod workflow;
@@ -85,6 +86,7 @@ pub(super) static PARAMS: LazyLock<Vec<Param<Config>>> = LazyLock::new(|| {
             c.world == World::Functions
         }))
         .chain(within(&[workflow::PARAMS], |c| c.world == World::Workflow))
+        .chain(within(&[quality::PARAMS], |c| c.world == World::Quality))
         .collect()
 });
 

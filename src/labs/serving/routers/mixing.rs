@@ -8,8 +8,8 @@
 //! every request that has ended.
 
 use super::{Card, Route};
-use crate::core::num;
 use crate::labs::serving::engine::{Cluster, Work};
+use crate::labs::serving::learner::{Table, doubling};
 
 /// The registry's card.
 pub(super) const CARD: Card = Card {
@@ -38,7 +38,7 @@ struct Mixing {
 #[derive(Debug, Clone)]
 struct Learned {
     /// Mean error of the predicted time to the end, by situation.
-    errors: Vec<f64>,
+    errors: Table,
     /// Requests on their way: number, situation, predicted end.
     open: Vec<(u32, usize, f64)>,
 }
@@ -46,7 +46,7 @@ struct Learned {
 impl Default for Learned {
     fn default() -> Self {
         Self {
-            errors: vec![0.0; STEPS * STEPS * STEPS],
+            errors: Table::new(STEPS * STEPS * STEPS, 0.0, RATE),
             open: Vec::new(),
         }
     }
@@ -60,7 +60,7 @@ impl Learned {
         self.open.retain(|&(r, situation, end)| {
             let at = completed[r as usize];
             if at.is_finite() {
-                errors[situation] += RATE * (at - end - errors[situation]);
+                errors.learn(situation, at - end);
             }
             !at.is_finite()
         });
@@ -109,12 +109,10 @@ fn view(cluster: &Cluster<'_>, instance: usize, r: u32) -> View {
     let beside = iteration(running + 1, kv + u64::from(prompt));
     let slower = beside - iteration(running, kv);
     let tokens: u64 = waiting.iter().map(|&p| u64::from(p)).sum();
-    // Doubling steps, so that they are finest where differences matter.
-    let step = |value: f64| (num::log2(value).max(0.0) as usize).min(STEPS - 1);
     let share = kv as f64 / (f64::from(limits.num_blocks) * f64::from(limits.block_size));
     let parts = [
-        step(tokens as f64 / 512.0),
-        step(running as f64 / 8.0),
+        doubling(tokens as f64 / 512.0, STEPS),
+        doubling(running as f64 / 8.0, STEPS),
         ((share * STEPS as f64) as usize).min(STEPS - 1),
     ];
     View {
@@ -130,7 +128,11 @@ impl Route for Mixing {
             learned.look_back(cluster);
         }
         let views: Vec<View> = (0..cluster.len()).map(|i| view(cluster, i, r)).collect();
-        let error = |v: &View| self.learned.as_ref().map_or(0.0, |l| l.errors[v.situation]);
+        let error = |v: &View| {
+            self.learned
+                .as_ref()
+                .map_or(0.0, |l| l.errors.get(v.situation))
+        };
         let score = |v: &View| v.own + error(v) + self.weight * v.others;
         let best = (0..views.len())
             .min_by(|&a, &b| score(&views[a]).total_cmp(&score(&views[b])))

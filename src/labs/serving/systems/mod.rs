@@ -1,5 +1,6 @@
 //! The systems of this lab, one file each.
 
+mod best_effort;
 mod blend_serve;
 mod block;
 mod defensive_kv;
@@ -69,6 +70,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &defensive_kv::DEFENSIVE_KV,
     &serverless_lora::SERVERLESS_LORA,
     &hexgen_text2sql::HEXGEN_TEXT2SQL,
+    &best_effort::BEST_EFFORT,
     &polca::POLCA,
     &greener::GREENER,
 ];

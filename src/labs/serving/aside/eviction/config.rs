@@ -119,11 +119,11 @@ impl EvictionConfig {
                 ),
             ));
         }
-        if self.keys * self.heads * self.group * (self.later + self.window) > 1 << 24 {
+        if self.keys * self.heads * self.group * (self.later + self.window) > 1 << 22 {
             return Err(Error::out_of_range(
                 "eviction.keys",
                 self.keys,
-                "fewer keys, heads or queries: at most 16,777,216 weights",
+                "fewer keys, heads or queries: at most 4,194,304 weights",
             ));
         }
         Ok(())

@@ -6,7 +6,6 @@ use super::attention::Attention;
 use super::config::Aggregation;
 use super::report;
 use super::scores::{Scores, hindsight, kept, scores};
-use crate::core::stats::descending;
 use crate::core::{Job, Result, Step};
 use crate::labs::serving::config::Config;
 
@@ -14,6 +13,8 @@ use crate::labs::serving::config::Config;
 pub(super) const SHARES: [f64; 7] = [0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8];
 /// The choices compared: three aggregations and hindsight.
 pub(super) const RULES: usize = 4;
+const AGGREGATIONS: [Aggregation; RULES - 1] =
+    [Aggregation::Mean, Aggregation::Max, Aggregation::Defensive];
 
 /// Attention kept of one later query in one query head.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +38,8 @@ pub(super) struct Measured {
 
 enum Stage {
     Drawing(Attention),
+    /// Scores rule by rule.
+    Scoring(Attention, Vec<Scores>),
     Keeping {
         measured: Measured,
         /// By rule and share: keys kept.
@@ -60,14 +63,16 @@ impl Work {
         }
     }
 
-    fn choose(&self, attention: Attention) -> Stage {
+    /// The next rule's scores; the keys that every rule keeps once all are known.
+    fn score(&self, attention: Attention, mut rules: Vec<Scores>) -> Stage {
         let c = &self.config.eviction;
-        let rules: [Scores; RULES] = [
-            scores(c, &attention, Aggregation::Mean),
-            scores(c, &attention, Aggregation::Max),
-            scores(c, &attention, Aggregation::Defensive),
-            hindsight(c, &attention),
-        ];
+        rules.push(match AGGREGATIONS.get(rules.len()) {
+            Some(aggregation) => scores(c, &attention, *aggregation),
+            None => hindsight(c, &attention),
+        });
+        if rules.len() < RULES {
+            return Stage::Scoring(attention, rules);
+        }
         let one_stage = super::EvictionConfig {
             two_stages: false,
             ..c.clone()
@@ -77,11 +82,8 @@ impl Work {
             SHARES.iter().map(at).collect()
         });
         let sets = sets.collect();
-        let own = match c.aggregation {
-            Aggregation::Mean => 0,
-            Aggregation::Max => 1,
-            Aggregation::Defensive => 2,
-        };
+        let own = AGGREGATIONS.iter().position(|a| *a == c.aggregation);
+        let own = own.unwrap_or(0);
         let chosen = [
             kept(c, &attention, &rules[own], c.keep),
             kept(&one_stage, &attention, &rules[0], c.keep),
@@ -134,10 +136,17 @@ fn measure(config: &Config, measured: &mut Measured, sets: &[Vec<Vec<bool>>], qu
     measured.kept.push(own);
 }
 
-/// The heaviest keys of a query in a query head.
+/// The heaviest keys of a query in a query head, the first of equals first.
 pub(super) fn heaviest(row: &[f32], count: usize) -> Vec<usize> {
-    let weights: Vec<f64> = row.iter().map(|w| f64::from(*w)).collect();
-    descending(&weights).into_iter().take(count).collect()
+    let mut found: Vec<usize> = Vec::with_capacity(count + 1);
+    for (key, weight) in row.iter().enumerate() {
+        let place = found.partition_point(|f| row[*f] >= *weight);
+        if place < count {
+            found.insert(place, key);
+            found.truncate(count);
+        }
+    }
+    found
 }
 
 impl Job for Work {
@@ -152,9 +161,10 @@ impl Job for Work {
                 self.stage = if attention.rows() < all {
                     Stage::Drawing(attention)
                 } else {
-                    self.choose(attention)
+                    Stage::Scoring(attention, Vec::new())
                 };
             }
+            Stage::Scoring(attention, rules) => self.stage = self.score(attention, rules),
             Stage::Keeping {
                 mut measured,
                 sets,
@@ -181,8 +191,20 @@ impl Job for Work {
         let all = (c.window + 2 * c.later) as f64;
         match &self.stage {
             Stage::Drawing(attention) => attention.rows() as f64 / all,
+            Stage::Scoring(..) => (c.window + c.later) as f64 / all,
             Stage::Keeping { next, .. } => (c.later as f64 + *next as f64) / all,
             Stage::Over => 1.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::heaviest;
+
+    #[test]
+    fn the_heaviest_come_in_order() {
+        assert_eq!(heaviest(&[0.1, 0.4, 0.2, 0.4, 0.0], 3), [1, 3, 2]);
+        assert_eq!(heaviest(&[0.1], 3), [0]);
     }
 }
