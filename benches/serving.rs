@@ -7,7 +7,7 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use schedlab::core::finish;
 use schedlab::labs::serving::engine::{Engine, Requests};
 use schedlab::labs::serving::{Arrivals, Config, Log, Scheduler, Serving, workload};
-use schedlab::labs::{Lab as _, LabRun as _, Library};
+use schedlab::labs::{LabRun as _, Library};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
