@@ -80,13 +80,13 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::labs::serving::Serving;
-    use crate::labs::{Lab as _, LabRun as _, Library};
+    use crate::labs::{LabRun as _, Library};
 
     #[test]
     fn tokens_that_count_are_counted_the_same_under_every_scheduler_and_drawn() {
         let run = |scheduler| {
             let config = config(scheduler, 60);
-            finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap()
+            finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap()
         };
         for scheduler in [Scheduler::JitServe, Scheduler::Fcfs, Scheduler::Sjf] {
             let run = run(scheduler);

@@ -93,7 +93,7 @@ mod tests {
     use crate::core::finish;
     use crate::labs::serving::Serving;
     use crate::labs::serving::config::PreemptAt;
-    use crate::labs::{Lab as _, LabRun as _, Library};
+    use crate::labs::{LabRun as _, Library};
 
     #[test]
     fn finer_pieces_wait_less_and_the_first_tokens_come_sooner() {
@@ -102,7 +102,8 @@ mod tests {
                 preempt_at,
                 ..config(Scheduler::Qllm, 80)
             };
-            let run = finish(&mut *Serving::start(&config, &Library::default()).unwrap()).unwrap();
+            let run =
+                finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
             assert!(run.charts().iter().any(|c| c.id == "ttft_by_class"));
             let (count, secs) = run.log().pauses;
             assert!(count > 10, "{count} pauses");
