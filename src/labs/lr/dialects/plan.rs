@@ -368,18 +368,21 @@ impl Plan<'_> {
                     "cycle_mul": set.cycle_mul, "cycle_limit": 64})),
             ),
             Shape::Step => (
+                // The one that knows neither a floor nor a length.
                 "StepLRScheduler",
-                common(json!({"decay_t": self.every, "decay_rate": set.gamma})),
+                json!({"lr": 1.0, "warmup_t": s.warmup, "warmup_lr_init": 0.0,
+                    "decay_t": self.every, "decay_rate": set.gamma}),
             ),
-            Shape::Wsd | Shape::Trapezoid => (
+            Shape::Wsd | Shape::Trapezoid if s.cooldown > 0 => (
                 "WSDLRScheduler",
                 common(json!({"t_initial": self.span, "decay_t": s.cooldown,
                     "decay_fn": self.common_cooldown()?})),
             ),
             Shape::InverseSqrt => (
                 "WSDLRScheduler",
+                // There must be a cooldown; this one begins when the run is over.
                 common(
-                    json!({"t_initial": self.span, "decay_t": 0, "stable_fn": "rsqrt",
+                    json!({"t_initial": self.span + 1, "decay_t": 1, "stable_fn": "rsqrt",
                     "lr_min": 0.0, "stable_timescale": s.warmup.max(1)}),
                 ),
             ),
