@@ -135,7 +135,12 @@ impl Shared {
 
     /// The state as the part of a link from `#` on.
     pub fn to_hash(&self) -> String {
-        let json = serde_json::to_vec(self).unwrap_or_default();
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        let setups = value.get_mut("setups").and_then(|s| s.as_array_mut());
+        for (setup, json) in self.setups.iter().zip(setups.into_iter().flatten()) {
+            leave_out_idle_parts(setup.lab(), json);
+        }
+        let json = serde_json::to_vec(&value).unwrap_or_default();
         let packed = miniz_oxide::deflate::compress_to_vec(&json, 9);
         format!(
             "#{}/{VERSION}/{}",
@@ -157,6 +162,19 @@ impl Shared {
             .map_err(|e| bad(&format!("is damaged or cut off ({:?})", e.status)))?;
         let text = String::from_utf8(json).map_err(|e| bad(&format!("is damaged ({e})")))?;
         Self::from_json(&text)
+    }
+}
+
+/// Takes out the parts of a config that belong to other worlds than the lab's first one, where that
+/// one is simulated and they are as they are by default: they would double the length of a link.
+fn leave_out_idle_parts(lab: LabKind, setup: &mut serde_json::Value) {
+    let default = serde_json::to_value(Setup::default_of(lab)).unwrap_or_default();
+    let Some(config) = setup.get_mut("config").and_then(|c| c.as_object_mut()) else {
+        return;
+    };
+    let default = &default["config"];
+    if config.get("world") == default.get("world") {
+        config.retain(|name, part| !part.is_object() || default.get(name) != Some(&*part));
     }
 }
 
@@ -187,7 +205,21 @@ mod tests {
         let hash = shared.to_hash();
         assert!(hash.starts_with("#serving/1/"), "{hash}");
         assert!(hash.len() < 2000, "a link of {} characters", hash.len());
-        assert_eq!(Shared::from_packed(packed(&hash)), Ok(shared));
+        assert_eq!(Shared::from_packed(packed(&hash)), Ok(shared.clone()));
+        // What was changed stays, whether its world is on screen or not.
+        for fields in [
+            &[("cache.threshold", "0.7")][..],
+            &[("world", "cache")],
+            &[("world", "cache"), ("cache.threshold", "0.7")],
+        ] {
+            let mut other = shared.clone();
+            for setup in &mut other.setups {
+                for (field, text) in fields {
+                    *setup = setup.with_field(field, text).unwrap();
+                }
+            }
+            assert_eq!(Shared::from_packed(packed(&other.to_hash())), Ok(other));
+        }
     }
 
     #[test]
