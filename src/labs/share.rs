@@ -2,7 +2,8 @@
 //! how they are looked at. A link is `#<lab>/<version>/<base64url(deflate(json))>`; the part after
 //! `#` never reaches a server.
 
-use super::{LabKind, Setup};
+use super::setup::dispatch;
+use super::{Lab, LabKind, Setup, lr, noise, pruning, routing, serving};
 use crate::core::{EntityId, Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -138,7 +139,7 @@ impl Shared {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         let setups = value.get_mut("setups").and_then(|s| s.as_array_mut());
         for (setup, json) in self.setups.iter().zip(setups.into_iter().flatten()) {
-            leave_out_idle_parts(setup.lab(), json);
+            leave_out_idle_fields(setup, json);
         }
         let json = serde_json::to_vec(&value).unwrap_or_default();
         let packed = miniz_oxide::deflate::compress_to_vec(&json, 9);
@@ -165,17 +166,24 @@ impl Shared {
     }
 }
 
-/// Takes out the parts of a config that belong to other worlds than the lab's first one, where that
-/// one is simulated and they are as they are by default: they would double the length of a link.
-fn leave_out_idle_parts(lab: LabKind, setup: &mut serde_json::Value) {
-    let default = serde_json::to_value(Setup::default_of(lab)).unwrap_or_default();
-    let Some(config) = setup.get_mut("config").and_then(|c| c.as_object_mut()) else {
+/// Takes out what has no effect in this setup and is as it is by default: it would more than double
+/// the length of a link. What has an effect is always written, so that a link keeps its meaning when
+/// a default changes.
+fn leave_out_idle_fields(setup: &Setup, json: &mut serde_json::Value) {
+    let default = serde_json::to_value(Setup::default_of(setup.lab())).unwrap_or_default();
+    let idle: Vec<&str> = dispatch!(setup, L, config => {
+        L::params().iter().filter(|p| !p.is_active(config)).map(|p| p.id).collect()
+    });
+    let Some(config) = json.get_mut("config").and_then(|c| c.as_object_mut()) else {
         return;
     };
     let default = &default["config"];
-    if config.get("world") == default.get("world") {
-        config.retain(|name, part| !part.is_object() || default.get(name) != Some(&*part));
-    }
+    // Whole parts belong to worlds beside the first one.
+    let first = config.get("world") == default.get("world");
+    config.retain(|name, value| {
+        let idle = idle.contains(&name.as_str()) || (first && value.is_object());
+        !idle || default.get(name) != Some(&*value)
+    });
 }
 
 #[cfg(test)]
@@ -219,6 +227,26 @@ mod tests {
                 }
             }
             assert_eq!(Shared::from_packed(packed(&other.to_hash())), Ok(other));
+        }
+    }
+
+    #[test]
+    fn the_link_of_every_system_brings_its_setup_back() {
+        for exhibit in crate::labs::exhibits() {
+            let shared = Shared::single((exhibit.setup)());
+            let hash = shared.to_hash();
+            assert!(
+                hash.len() < 2000,
+                "{}: {} characters",
+                exhibit.id,
+                hash.len()
+            );
+            assert_eq!(
+                Shared::from_packed(packed(&hash)),
+                Ok(shared),
+                "{}",
+                exhibit.id
+            );
         }
     }
 

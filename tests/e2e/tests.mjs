@@ -180,10 +180,11 @@ export const EVERYWHERE = [
         await lab.page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
         await lab.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
         // The module is put aside when it is known to be the one in use.
-        await lab.page.waitForFunction(async () => {
+        const kept = () => lab.page.evaluate(async () => {
           const used = await caches.match("./used-modules");
-          return used && (await used.json()).length > 0;
+          return Boolean(used) && (await used.json()).length > 0;
         });
+        while (!(await kept())) await lab.page.waitForTimeout(100);
         await host.close();
         await lab.page.reload();
         await lab.started();
