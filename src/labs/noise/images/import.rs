@@ -86,7 +86,8 @@ impl Folder {
     /// In a few words.
     pub fn words(&self) -> String {
         let n = self.len();
-        format!("{n} pictures, cut to a square and made small and grey")
+        let s = if n == 1 { "" } else { "s" };
+        format!("{n} picture{s}, cut to a square and made small and grey")
     }
 
     /// Names and mean greys.
