@@ -1,4 +1,5 @@
-//! Drafting by a masked denoiser, verified by a chain. "DiffuSpec", rebuilt from its abstract.
+//! Drafting by a masked denoiser, verified by a chain. DiffuSpec
+//! (arXiv 2510.02358), rebuilt from its abstract.
 
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, Verdict, num};
@@ -67,10 +68,10 @@ pub(super) static DIFFU_SPEC: Exhibit = Exhibit {
     title: "DiffuSpec (drafts from a masked denoiser)",
     idea: "One call of a masked denoiser drafts many tokens, the chain itself verifies them: what is kept is exact, and the length of the draft follows what was accepted.",
     paper: Paper {
-        title: "DiffuSpec",
-        authors: "authors not verified",
+        title: "DiffuSpec: unlocking diffusion language models for speculative decoding",
+        authors: "Li, Fu, Fang, et al.",
         year: 2025,
-        arxiv: "",
+        arxiv: "2510.02358",
     },
     basis: Basis::AbstractOnly,
     deviations: "Rebuilt from the abstract. Path search (pairs weighed like marginals, three tokens a position) and length controller (moving mean with weight 0.3, plus 2, from 4 to 32) are our choices; the drafter knows the exact marginals.",
