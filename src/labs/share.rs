@@ -166,18 +166,18 @@ impl Shared {
     }
 }
 
-/// Takes out what has no effect in this setup and is as it is by default: it would more than double
-/// the length of a link. What has an effect is always written, so that a link keeps its meaning when
-/// a default changes.
+/// Takes out what has no effect in this setup and is what a reader puts in its place: it would more
+/// than double the length of a link. What has an effect is always written, so that a link keeps its
+/// meaning when a default changes.
 fn leave_out_idle_fields(setup: &Setup, json: &mut serde_json::Value) {
-    let default = serde_json::to_value(Setup::default_of(setup.lab())).unwrap_or_default();
-    let idle: Vec<&str> = dispatch!(setup, L, config => {
-        L::params().iter().filter(|p| !p.is_active(config)).map(|p| p.id).collect()
-    });
+    // The default of the type, which fills the gaps; the lab's first preset may differ from it.
+    let (idle, default): (Vec<&str>, _) = dispatch!(setup, L, config => (
+        L::params().iter().filter(|p| !p.is_active(config)).map(|p| p.id).collect(),
+        serde_json::to_value(<L as Lab>::Config::default()).unwrap_or_default()
+    ));
     let Some(config) = json.get_mut("config").and_then(|c| c.as_object_mut()) else {
         return;
     };
-    let default = &default["config"];
     // Whole parts belong to worlds beside the first one.
     let first = config.get("world") == default.get("world");
     config.retain(|name, value| {
@@ -189,6 +189,8 @@ fn leave_out_idle_fields(setup: &Setup, json: &mut serde_json::Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::ParamKind;
+    use crate::labs::DataKey;
 
     fn sample() -> Shared {
         Shared {
@@ -248,6 +250,39 @@ mod tests {
                 exhibit.id
             );
         }
+    }
+
+    fn comes_back(setup: Setup, words: &str) {
+        let shared = Shared::single(setup);
+        let back = Shared::from_packed(packed(&shared.to_hash()));
+        assert_eq!(back, Ok(shared), "{words}");
+    }
+
+    #[test]
+    fn a_link_keeps_what_a_switch_makes_idle() {
+        for kind in LabKind::ALL {
+            dispatch!(&Setup::default_of(kind), L, _config => {
+                for preset in L::presets() {
+                    for param in L::params() {
+                        let ParamKind::Choice { options, set, .. } = param.kind else {
+                            continue;
+                        };
+                        for (i, option) in options.iter().enumerate() {
+                            let mut config = (preset.config)();
+                            set(&mut config, i);
+                            comes_back(config.into(), &format!("{}: {} {option}", preset.name, param.id));
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_link_keeps_what_an_imported_file_makes_idle() {
+        let mut config = (routing::Routing::presets()[0].config)();
+        config.data = Some(DataKey::of("logits.npy", b"dump"));
+        comes_back(config.into(), "a dump");
     }
 
     #[test]

@@ -127,17 +127,30 @@ impl Experiment {
             interval,
             seeds: self.seeds.clone(),
             verdict,
-            why: format!(
-                "{found}: {measured:.2} × here ({:.2} to {:.2} over {} seeds), {} × {}. {}",
-                interval[0],
-                interval[1],
+            why: told(
+                found,
+                measured,
+                interval,
                 self.seeds.len(),
-                self.design.claimed,
-                self.design.claimed_where,
-                self.design.conditions
+                &format!("{} × {}", self.design.claimed, self.design.claimed_where),
+                self.design.conditions,
             ),
         }
     }
+}
+
+/// A measured ratio beside the paper's, and the conditions.
+pub(super) fn told(
+    found: &str,
+    measured: f64,
+    [low, high]: [f64; 2],
+    seeds: usize,
+    claimed: &str,
+    conditions: &str,
+) -> String {
+    format!(
+        "{found}: {measured:.2} × here ({low:.2} to {high:.2} over {seeds} seeds), {claimed}. {conditions}"
+    )
 }
 
 impl Job for Experiment {

@@ -5,6 +5,7 @@ use super::{AsideRun, start as start_run};
 use crate::core::stats::mean_interval;
 use crate::core::{ClaimResult, Error, Job, Result, Step, Verdict};
 use crate::labs::Effort;
+use crate::labs::serving::claims::told;
 
 /// An experiment.
 #[derive(Clone)]
@@ -85,13 +86,13 @@ impl Trying {
             interval,
             seeds: self.seeds.clone(),
             verdict,
-            why: format!(
-                "{found}: {measured:.2} × here ({:.2} to {:.2} over {} seeds), {range} × {}. {}",
-                interval[0],
-                interval[1],
+            why: told(
+                found,
+                measured,
+                interval,
                 self.seeds.len(),
-                self.trial.claimed_where,
-                self.trial.conditions
+                &format!("{range} × {}", self.trial.claimed_where),
+                self.trial.conditions,
             ),
         }
     }
