@@ -34,15 +34,15 @@ pub struct Config {
     /// What is simulated: the engine, or an experiment beside it.
     pub world: World,
     /// The semantic cache.
-    pub cache: CacheConfig,
+    pub cache: Box<CacheConfig>,
     /// Eviction of KV entries.
-    pub eviction: EvictionConfig,
+    pub eviction: Box<EvictionConfig>,
     /// Serverless functions.
-    pub functions: FunctionsConfig,
+    pub functions: Box<FunctionsConfig>,
     /// Workflows of several calls.
-    pub workflow: WorkflowConfig,
+    pub workflow: Box<WorkflowConfig>,
     /// Best-effort serving.
-    pub quality: QualityConfig,
+    pub quality: Box<QualityConfig>,
     /// Which scheduler forms the batches.
     pub scheduler: Scheduler,
     /// Tokens of one iteration (Sarathi's chunk, the budget of vLLM v1 and SRPT).
@@ -377,11 +377,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             world: World::Server,
-            cache: CacheConfig::default(),
-            eviction: EvictionConfig::default(),
-            functions: FunctionsConfig::default(),
-            workflow: WorkflowConfig::default(),
-            quality: QualityConfig::default(),
+            cache: Box::default(),
+            eviction: Box::default(),
+            functions: Box::default(),
+            workflow: Box::default(),
+            quality: Box::default(),
             scheduler: Scheduler::Vllm,
             chunk_size: 512,
             max_tokens_in_batch: 8192,

@@ -3,7 +3,6 @@
 use crate::core::{ClaimResult, Job};
 use crate::labs::serving::aside::World;
 use crate::labs::serving::aside::claim::{Trial, start};
-use crate::labs::serving::aside::quality::QualityConfig;
 use crate::labs::serving::config::Config;
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -38,7 +37,6 @@ pub(super) static BEST_EFFORT: Exhibit = Exhibit {
 fn config() -> Config {
     Config {
         world: World::Quality,
-        quality: QualityConfig::default(),
         ..Config::default()
     }
 }

@@ -3,7 +3,6 @@
 use crate::core::{ClaimResult, Job};
 use crate::labs::serving::aside::World;
 use crate::labs::serving::aside::claim::{Trial, start};
-use crate::labs::serving::aside::eviction::EvictionConfig;
 use crate::labs::serving::config::Config;
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -38,7 +37,6 @@ pub(super) static DEFENSIVE_KV: Exhibit = Exhibit {
 fn config() -> Config {
     Config {
         world: World::Eviction,
-        eviction: EvictionConfig::default(),
         ..Config::default()
     }
 }
@@ -66,6 +64,7 @@ fn loss(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::serving::aside::eviction::EvictionConfig;
     use crate::labs::serving::aside::{AsideRun, start};
 
     fn run(change: impl FnOnce(&mut EvictionConfig)) -> AsideRun {

@@ -44,12 +44,12 @@ pub(super) static HEXGEN_TEXT2SQL: Exhibit = Exhibit {
 fn config(dispatch: Dispatch, order: CallOrder, queries: u64) -> Config {
     Config {
         world: World::Workflow,
-        workflow: WorkflowConfig {
+        workflow: Box::new(WorkflowConfig {
             dispatch,
             order,
             queries,
             ..WorkflowConfig::default()
-        },
+        }),
         ..Config::default()
     }
 }

@@ -42,10 +42,10 @@ pub(super) static SEMANTIC_CACHE: Exhibit = Exhibit {
 fn config(search_millis: f64) -> Config {
     Config {
         world: World::Cache,
-        cache: CacheConfig {
+        cache: Box::new(CacheConfig {
             search_millis,
             ..CacheConfig::default()
-        },
+        }),
         ..Config::default()
     }
 }

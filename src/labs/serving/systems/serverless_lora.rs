@@ -53,13 +53,13 @@ fn tight() -> Config {
 fn config([share, preload, delay]: [bool; 3], requests: u64) -> Config {
     Config {
         world: World::Functions,
-        functions: FunctionsConfig {
+        functions: Box::new(FunctionsConfig {
             share,
             preload,
             delay,
             requests,
             ..FunctionsConfig::default()
-        },
+        }),
         ..Config::default()
     }
 }

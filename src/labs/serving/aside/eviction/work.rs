@@ -65,7 +65,7 @@ impl Work {
 
     /// The next rule's scores; the keys that every rule keeps once all are known.
     fn score(&self, attention: Attention, mut rules: Vec<Scores>) -> Stage {
-        let c = &self.config.eviction;
+        let c = &*self.config.eviction;
         rules.push(match AGGREGATIONS.get(rules.len()) {
             Some(aggregation) => scores(c, &attention, *aggregation),
             None => hindsight(c, &attention),

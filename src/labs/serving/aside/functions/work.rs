@@ -31,7 +31,7 @@ pub(in super::super::super) struct Work {
 
 impl Work {
     pub(in super::super::super) fn new(config: &Config) -> Self {
-        let own = &config.functions;
+        let own = &*config.functions;
         let mut setups = vec![own.clone()];
         let way = |[share, preload, delay]: [bool; 3], keep: f64| FunctionsConfig {
             share,

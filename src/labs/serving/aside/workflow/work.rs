@@ -33,7 +33,7 @@ pub(in super::super::super) struct Work {
 
 impl Work {
     pub(in super::super::super) fn new(config: &Config) -> Self {
-        let own = &config.workflow;
+        let own = &*config.workflow;
         let mut setups: Vec<_> = (RULES.iter())
             .map(|&(name, dispatch, order)| {
                 let setup = WorkflowConfig {
