@@ -1,18 +1,17 @@
 //! What a run tells: headline numbers, charts, tables, and the story of a layer.
 
+mod story;
+mod tables;
+
 use super::charts;
 use super::checkpoint::{bytes_words, count_words};
 use super::config::{Config, Granularity, Method, Regime};
-use super::kinds::Choosing;
-use super::measure::Bytes;
 use super::results::{Point, Results, Run};
-use super::score::{CALIBRATION, key_score};
 use super::select::{Cut, MAGNITUDE_BITS};
-use super::systems::erk::{Kind, densities};
 use super::training;
 use crate::core::stats::ascending;
 use crate::core::{
-    Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Result, Story, Table, Timeline,
+    Better, Chart, EntityId, Metric, Moment, MomentKind, Result, Story, Table, Timeline,
 };
 use crate::labs::{LabRun, Product};
 use std::sync::Arc;
@@ -289,17 +288,17 @@ impl LabRun for Run {
             ];
         }
         vec![
-            ("layers", layer_table(self.results())),
+            ("layers", tables::layer_table(self.results())),
             match &self.results().film {
                 Some(film) => ("training", training::table(self.results(), film)),
-                None => ("sweep", sweep_table(self.results())),
+                None => ("sweep", tables::sweep_table(self.results())),
             },
         ]
     }
 
     fn story(&self, entity: EntityId, at: f64) -> Option<Story> {
         let l = usize::try_from(entity.0).ok()?;
-        story(self.results(), l, self.timeline.index_at(at))
+        story::story(self.results(), l, self.timeline.index_at(at))
     }
 
     fn notable(&self) -> Vec<(EntityId, String)> {
@@ -351,262 +350,4 @@ impl LabRun for Run {
             ),
         }
     }
-}
-
-fn layer_table(r: &Results) -> Table {
-    let columns = [
-        "layer",
-        "weights",
-        "kept",
-        "density",
-        "threshold",
-        "effective_kept",
-        "dead_units",
-        "zeros_before",
-    ];
-    let effective = r.point_at(r.chosen).and_then(|p| p.effective.as_ref());
-    let row = |l: usize| {
-        let alive = effective.and_then(|e| e.alive.get(l + 1));
-        vec![
-            (l + 1) as f64,
-            r.layers[l].values.len() as f64,
-            r.plan.kept[l].get(r.chosen).map_or(f64::NAN, |&k| k as f64),
-            r.density(l, r.chosen),
-            r.threshold(l, r.chosen).map_or(f64::NAN, f64::from),
-            effective.map_or(f64::NAN, |e| e.kept[l] as f64),
-            alive.map_or(f64::NAN, |a| a.iter().filter(|x| !**x).count() as f64),
-            r.histograms[l].zeros as f64,
-        ]
-    };
-    Table {
-        columns: columns.map(str::to_owned).to_vec(),
-        rows: (0..r.layers.len()).map(row).collect(),
-    }
-}
-
-fn sweep_table(r: &Results) -> Table {
-    let columns = [
-        "asked_percent",
-        "sparsity_percent",
-        "pruned",
-        "accuracy_percent",
-        "loss_nats",
-        "effective_kept",
-        "dead_units",
-        "dense_bytes",
-        "bitmap_bytes",
-        "csr_bytes",
-        "block_bytes",
-        "two_four_bytes",
-        "bound_bytes",
-    ];
-    let row = |p: &Point| {
-        let effective = p.effective.as_ref();
-        vec![
-            p.asked,
-            r.sparsity(p),
-            p.pruned as f64,
-            p.judged.map_or(f64::NAN, |e| 100.0 * e.accuracy()),
-            p.judged.map_or(f64::NAN, |e| e.loss),
-            effective.map_or(f64::NAN, |e| e.kept.iter().sum::<u64>() as f64),
-            effective.map_or(f64::NAN, |e| e.dead_units() as f64),
-            p.bytes.dense,
-            p.bytes.bitmap,
-            p.bytes.csr,
-            p.bytes.blocks,
-            if p.bytes.two_four.is_finite() {
-                p.bytes.two_four
-            } else {
-                f64::NAN
-            },
-            p.bytes.bound,
-        ]
-    };
-    Table {
-        columns: columns.map(str::to_owned).to_vec(),
-        rows: r.points.iter().map(row).collect(),
-    }
-}
-
-fn story(r: &Results, l: usize, step: usize) -> Option<Story> {
-    let layer = r.layers.get(l)?;
-    let (point, kept) = (r.points.get(step)?, *r.plan.kept.get(l)?.get(step)?);
-    let n = layer.values.len() as u64;
-    let mut facts = vec![
-        Fact::new(
-            "Shape",
-            format!(
-                "{} ({})",
-                super::header::shape_words(&layer.shape),
-                layer.dtype
-            ),
-        ),
-        Fact::new(
-            "Kept",
-            format!("{kept} of {n} weights, {:.1} %", 100.0 * r.density(l, step)),
-        ),
-    ];
-    let [bitmap, csr] = Bytes::pays_below([layer.rows, layer.cols], layer.width());
-    facts.push(Fact::new(
-        "Sparse forms pay",
-        format!(
-            "bitmap below {:.1} % density, CSR below {:.1} %",
-            100.0 * bitmap,
-            100.0 * csr
-        ),
-    ));
-    if let Some(t) = r.threshold(l, step) {
-        facts.push(Fact::new("Threshold", format!("|w| = {t:.4e}")));
-    }
-    if let Some(e) = &point.effective {
-        facts.push(Fact::new(
-            "On a path",
-            format!("{} weights", e.kept.get(l)?),
-        ));
-        let units = e.alive.get(l + 1)?;
-        let dead = units.iter().filter(|a| !**a).count();
-        facts.push(Fact::new(
-            "Dead units",
-            format!("{dead} of {}", units.len()),
-        ));
-    }
-    if let Some(judged) = point.judged {
-        facts.push(Fact::new(
-            "Accuracy now",
-            format!("{:.1} %", 100.0 * judged.accuracy()),
-        ));
-    }
-    if let Some(gone) = r.collapse(l) {
-        facts.push(Fact::new(
-            "Collapses at",
-            format!("{} %", r.points.get(gone)?.asked),
-        ));
-    }
-    Some(Story {
-        title: layer.name.clone(),
-        facts,
-        why: match &r.film {
-            Some(film) => training::why(r, film, l, step),
-            None => why(r, l, step),
-        },
-    })
-}
-
-/// The rule with the numbers of this layer put in.
-fn why(r: &Results, l: usize, step: usize) -> Vec<String> {
-    let n = r.layers[l].values.len() as u64;
-    let s = r.points[step].asked / 100.0;
-    let gone = n - r.plan.kept[l][step];
-    let mut out = Vec::new();
-    let global = r.config.granularity == Granularity::Global;
-    match (r.config.method, r.cut(l, step)) {
-        (Method::NOfM, _) => {
-            let m = r.config.group_m;
-            out.push(format!(
-                "of every {m} neighbours of a row the {} largest |w| are kept, among equals the later one: {gone} of {n} go",
-                m - step as u64
-            ));
-            return out;
-        }
-        (Method::Magnitude | Method::Random, _) if global => {
-            out.push(format!(
-                "k = round_half_to_even({s} · {}) = {} over all layers",
-                r.total, r.points[step].pruned
-            ));
-        }
-        (Method::Magnitude | Method::Random, _) => {
-            out.push(format!(
-                "k = round_half_to_even({s} · {n}) = {gone} in this layer"
-            ));
-        }
-        (Method::Erk, _) => {
-            let shapes: Vec<Vec<u64>> = r.layers.iter().map(|l| l.shape.clone()).collect();
-            let d = densities(&shapes, s, Kind::Erk);
-            out.push(if d.dense[l] {
-                format!(
-                    "ε · raw would exceed 1, so this layer stays dense (ε = {:.4})",
-                    d.epsilon
-                )
-            } else {
-                format!(
-                    "density = ε · (Σ dims / Π dims) = {:.4}, ε = {:.4}; k = {gone}",
-                    d.density[l], d.epsilon
-                )
-            });
-        }
-        (Method::Wanda, _) => out.push(format!(
-            "score = w² Σx² over {CALIBRATION} training images, x the input of the weight; k = round_half_to_even({s} · {n}) = {gone} in this layer"
-        )),
-        (Method::Units, _) => out.push(format!(
-            "score of a unit = Σ of its squared incoming weights; k = round_half_to_even({s} · {}) units go, outputs stay",
-            r.layers[l].rows
-        )),
-        (Method::JointDp, _) => out.push(format!(
-            "the rates with the smallest sum of single-layer distortions within the budget; here {gone} of {n} go"
-        )),
-        (Method::Obd, _) => out.push(format!(
-            "saliency = ½ F w², F = mean squared gradient over {CALIBRATION} training images; k = {} of all layers",
-            r.points[step].pruned
-        )),
-        (Method::Movement, _) => {}
-        (Method::Snr, _) => out.push(format!(
-            "signal to noise squared = w² (F + {}), F = mean squared gradient over {CALIBRATION} training images: OBD with a floor; k = {} of all layers",
-            r.config.damping, r.points[step].pruned
-        )),
-        (Method::Saap, _) => out.push(format!(
-            "importance = |gᵀw - ½ wᵀFw| of the unit over 8 batches of training images; k = round_half_to_even({s} · {}) units go, outputs stay",
-            r.layers[l].rows
-        )),
-        (Method::Sketch, _) => out.push(format!(
-            "ranked by the terms of the untrained product, {}; k = {} of all layers",
-            match r.config.choosing {
-                Choosing::Top => "the largest |w| ‖x‖ stay",
-                Choosing::Free => "the largest |w| stay",
-                Choosing::Drawn => "drawn in proportion to |w| ‖x‖",
-            },
-            r.points[step].pruned
-        )),
-        (Method::Contribution, _) => out.push(format!(
-            "score = mean over {CALIBRATION} training images of |w x| / Σ |w x| in the weight's row; k = round_half_to_even({s} · {n}) = {gone} in this layer"
-        )),
-        (Method::Block, _) => out.push(format!(
-            "whole blocks of {} × {} go, the smallest mean squares first: {gone} of {n} weights",
-            r.config.block_rows, r.config.block_cols
-        )),
-        (Method::Manual, _) => out.push(format!(
-            "your rates, met at {:.2} % in all: k = {gone} of {n} in this layer",
-            r.points.get(r.chosen).map_or(f64::NAN, |p| p.asked)
-        )),
-        (Method::Snip, _) => out.push(format!(
-            "score = |w g| at the start, g over {CALIBRATION} training images; k = {} of all layers",
-            r.points[step].pruned
-        )),
-        (Method::Grasp, _) => out.push(format!(
-            "score = w · (H g) at the start, the smallest go; k = {} of all layers",
-            r.points[step].pruned
-        )),
-        (Method::SynFlow, _) => out.push(format!(
-            "score = |w ∂R/∂|w||, R = 1ᵀ Π|W| 1, scored again in each of {} rounds; {} of all layers are gone",
-            r.config.rounds, r.points[step].pruned
-        )),
-        (Method::Lamp, _) => {
-            out.push(format!("score = w² / Σ of the squares at least as large in this layer; of the {} lowest scores of all layers {gone} are here", r.points[step].pruned));
-        }
-    }
-    let Some(cut) = r.cut(l, step).filter(|c| c.k > 0) else {
-        out.push("nothing is pruned at this step".to_owned());
-        return out;
-    };
-    let key = match r.config.method {
-        Method::Random => format!("random key {}", cut.key),
-        Method::SynFlow | Method::Block => format!("place {} in the order of going", cut.key),
-        m if m.by_magnitude() => format!("|w| = {:.6e}", cut.magnitude()),
-        _ => format!("score {:.6e}", key_score(cut.key)),
-    };
-    out.push(format!(
-        "the {}-th smallest is {key}: {} lie below it, {} equal it, and {} of those go, the smaller index first",
-        cut.k, cut.below, cut.equal, cut.ties
-    ));
-    out.push(format!("in this layer {gone} of {n} weights go"));
-    out
 }
