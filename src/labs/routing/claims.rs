@@ -4,6 +4,7 @@ use super::config::Config;
 use super::layers::{self, LayerRun};
 use super::model::{self, BatchRun};
 use super::queries::{self, QueryRun};
+use super::studies::{self, StudyRun};
 use super::training::{self, TrainRun};
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
@@ -80,6 +81,12 @@ impl Ran for LayerRun {
 impl Ran for QueryRun {
     fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>> {
         Ok(Box::new(queries::Work::new(config)?))
+    }
+}
+
+impl Ran for StudyRun {
+    fn begin(config: &Config) -> Result<Box<dyn Job<Out = Self>>> {
+        Ok(Box::new(studies::Work::new(config)))
     }
 }
 

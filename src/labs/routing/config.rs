@@ -2,11 +2,9 @@
 
 pub(super) use super::options::{
     BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
-    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Task, TieBreak, World,
+    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task, TieBreak, World,
 };
-use super::params::PARAMS;
 use super::rules::capacity;
-use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
@@ -170,6 +168,32 @@ pub struct Config {
     pub recency: f64,
     /// Tokens of a step that is written by one of two models.
     pub step_tokens: u64,
+    /// Which small experiment runs.
+    pub study: Study,
+    /// Weight β of Glider's global router.
+    pub global_weight: f64,
+    /// Size of a token's noise over that of its task's mean.
+    pub token_noise: f64,
+    /// Adapters of the inventory.
+    pub stock: u64,
+    /// Blocks in which they are mixed.
+    pub heads: u64,
+    /// Standard deviation of the shift of a router's logits.
+    pub gate_shift: f64,
+    /// Items between two adaptations.
+    pub interval: u64,
+    /// Items after which the source of a sequence changes; 0 for never.
+    pub switch_every: u64,
+    /// Size of the error of the gates over their rows.
+    pub gate_error: f64,
+    /// Successful neighbours that a sample is pulled to.
+    pub neighbours: u64,
+    /// Noise of the task embedding over the distance of the tasks.
+    pub embedding_noise: f64,
+    /// Rank by frequency of the word whose row is edited.
+    pub edited_word: u64,
+    /// Rows of the table that are held nearby.
+    pub rows_held: u64,
 }
 
 impl Default for Config {
@@ -251,20 +275,25 @@ impl Default for Config {
             specialisation: 0.15,
             recency: 0.0,
             step_tokens: 4,
+            study: Study::Glider,
+            global_weight: 0.5,
+            token_noise: 2.0,
+            stock: 4,
+            heads: 4,
+            gate_shift: 2.0,
+            interval: 128,
+            switch_every: 0,
+            gate_error: 1.0,
+            neighbours: 3,
+            embedding_noise: 0.2,
+            edited_word: 10,
+            rows_held: 64,
         }
     }
 }
 
-/// Most pairs (token, expert) of a run.
-pub(super) const MAX_PAIRS: u64 = 1 << 19;
 /// Parts of a batch by which a file's tokens are coloured.
 const EIGHTHS: usize = 8;
-/// Most work of a training run: some 20 seconds on one core.
-const MAX_TRAINING: u64 = 1 << 27;
-/// Most entries of a token × slot or token × token table.
-const MAX_TABLE: u64 = 1 << 20;
-/// Most tokens of a batch that is routed as a whole.
-const MAX_WHOLE: u64 = 4096;
 
 impl Config {
     /// Experts per token that the router really uses; the nominal number where it varies.
@@ -277,7 +306,7 @@ impl Config {
     }
 
     /// Most pairs that a token can have.
-    fn most_choices(&self) -> u64 {
+    pub(super) fn most_choices(&self) -> u64 {
         match self.router {
             Router::Dynmole | Router::Blockffn | Router::SoftMoe => self.experts,
             _ if self.overflow == Overflow::Expand => {
@@ -368,155 +397,11 @@ impl Config {
             "cluster"
         }
     }
-
-    /// Checks ranges and the rules that tie parameters together.
-    ///
-    /// # Errors
-    /// The first parameter at fault.
-    pub(super) fn check(&self) -> Result<()> {
-        validate(&PARAMS, self)?;
-        match self.world {
-            World::Layers => return self.check_layers(),
-            World::Queries => return self.check_no_file(),
-            World::Batches | World::Training => {}
-        }
-        let trains = self.world == World::Training;
-        let k = if trains {
-            self.k
-        } else {
-            self.choices() as u64
-        };
-        if k > self.experts {
-            let field = if self.router == Router::Gshard && !trains {
-                "experts"
-            } else {
-                "k"
-            };
-            return Err(Error::out_of_range(
-                field,
-                if field == "k" { k } else { self.experts },
-                format!(
-                    "k at most the number of experts: k is {k}, experts {}",
-                    self.experts
-                ),
-            ));
-        }
-        if trains {
-            return self.check_training();
-        }
-        self.check_source()?;
-        if self.router == Router::DeepseekV3 {
-            let [e, g, kept] = [self.experts, self.groups, self.topk_group].map(|v| v as usize);
-            capacity::check_groups(e, g, kept, self.choices())?;
-        }
-        self.check_sizes()
-    }
-
-    /// A file's tokens are for routing alone.
-    fn check_no_file(&self) -> Result<()> {
-        if self.data.is_none() {
-            return Ok(());
-        }
-        let at = World::ALL.iter().position(|w| *w == self.world);
-        let name = at.and_then(|i| World::NAMES.get(i)).unwrap_or(&"");
-        Err(Error::out_of_range(
-            "world",
-            *name,
-            "tokens to experts: a file's tokens are routed, not learnt from",
-        ))
-    }
-
-    fn check_layers(&self) -> Result<()> {
-        self.check_no_file()?;
-        let allowed = 0.9 * (self.blocks - 1) as f64 / self.blocks as f64;
-        if self.skipped > allowed {
-            return Err(Error::out_of_range(
-                "skipped",
-                self.skipped,
-                format!(
-                    "0 to {allowed:.2}: the first of {} blocks is never skipped",
-                    self.blocks
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_training(&self) -> Result<()> {
-        self.check_no_file()?;
-        if self.task == Task::Sequence && self.clusters < 2 {
-            return Err(Error::out_of_range(
-                "clusters",
-                self.clusters,
-                "at least 2 for two tasks",
-            ));
-        }
-        let work = self.train_steps * self.train_batch * (self.experts + 8 * self.k);
-        if work > MAX_TRAINING {
-            return Err(Error::out_of_range(
-                "train_steps",
-                self.train_steps,
-                format!("updates x batch x (experts + 8 k) up to {MAX_TRAINING}, here {work}"),
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_source(&self) -> Result<()> {
-        let name = self.router.name();
-        match &self.data {
-            None if self.router == Router::Recorded => Err(Error::out_of_range(
-                "router",
-                name,
-                "any other router, or open a file with chosen experts first",
-            )),
-            Some(_) if self.router.needs_tokens() => Err(Error::out_of_range(
-                "router",
-                name,
-                "a router that needs only logits: the file has no embeddings or token ids",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    fn check_sizes(&self) -> Result<()> {
-        let pairs = self.tokens * self.batches * self.most_choices();
-        if pairs > MAX_PAIRS {
-            return Err(Error::out_of_range(
-                "batches",
-                self.batches,
-                format!(
-                    "tokens x batches x experts per token up to {MAX_PAIRS}, here {pairs}: at most {} batches",
-                    MAX_PAIRS / (self.tokens * self.most_choices())
-                ),
-            ));
-        }
-        let whole = !self.router.is_local() || self.has_second_chance();
-        if whole && self.tokens > MAX_WHOLE {
-            return Err(Error::out_of_range(
-                "tokens",
-                self.tokens,
-                format!("up to {MAX_WHOLE} where the whole batch decides"),
-            ));
-        }
-        let (columns, what) = match self.router {
-            Router::SoftMoe => (self.slots() as u64 * self.experts, "tokens x slots"),
-            Router::TokenGraph => (self.tokens, "tokens x tokens"),
-            _ => (0, ""),
-        };
-        if self.tokens * columns > MAX_TABLE {
-            return Err(Error::out_of_range(
-                "tokens",
-                self.tokens,
-                format!("{what} up to {MAX_TABLE}, here {}", self.tokens * columns),
-            ));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::params::PARAMS;
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a config is called in legends.
 
 use super::config::{
-    Config, DropOrder, Estimate, LayerRule, Overflow, QueryRule, Router, Score, Task, World,
+    Config, DropOrder, Estimate, LayerRule, Overflow, QueryRule, Router, Score, Study, Task, World,
 };
 
 /// Short name of what a config runs.
@@ -11,6 +11,17 @@ pub(super) fn label(config: &Config) -> String {
         World::Training => training(config),
         World::Layers => layers(config),
         World::Queries => queries(config),
+        World::Studies => studies(config),
+    }
+}
+
+fn studies(config: &Config) -> String {
+    match config.study {
+        Study::Glider => format!("Glider, β {}", config.global_weight),
+        Study::Heads => format!("{} adapters in {} blocks", config.stock, config.heads),
+        Study::Rewire => format!("Rewiring every {} items", config.interval),
+        Study::Manifold => format!("RoMA, {} neighbours", config.neighbours),
+        Study::Lookup => format!("STEM, word {} edited", config.edited_word),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod batch;
 mod charts;
+mod check;
 mod claims;
 mod config;
 mod deploy;
@@ -27,6 +28,7 @@ mod route;
 pub mod rules;
 mod solve;
 mod story;
+mod studies;
 mod system_charts;
 pub mod systems;
 mod tell;
@@ -43,10 +45,11 @@ pub use layers::{LayerRun, Policy};
 pub use model::{BatchRun, Entity, Scene};
 pub use options::{
     BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
-    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Task, TieBreak, World,
+    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task, TieBreak, World,
 };
 pub use queries::QueryRun;
 pub use route::{Batch, BatchStats, Fate, Pair};
+pub use studies::StudyRun;
 pub use systems::EXHIBITS;
 pub use training::{Snapshot, TrainRun};
 pub use world::Run;

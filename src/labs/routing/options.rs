@@ -277,11 +277,19 @@ pub enum World {
     Layers,
     /// Which model answers a query.
     Queries,
+    /// A small experiment of its own.
+    Studies,
 }
 
 impl World {
     /// All worlds, in the order of the menu.
-    pub const ALL: [Self; 4] = [Self::Batches, Self::Training, Self::Layers, Self::Queries];
+    pub const ALL: [Self; 5] = [
+        Self::Batches,
+        Self::Training,
+        Self::Layers,
+        Self::Queries,
+        Self::Studies,
+    ];
 
     /// Names in the menu, in the same order.
     pub const NAMES: &'static [&'static str] = &[
@@ -289,6 +297,44 @@ impl World {
         "experts in training",
         "layers of a network",
         "queries to models",
+        "adapters, repairs, lookups",
+    ];
+}
+
+/// A small experiment of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Study {
+    /// A global and a local router for adapters (Glider).
+    #[default]
+    Glider,
+    /// Adapters mixed block by block (multi-head adapter routing).
+    Heads,
+    /// A vector on the logits, found from the context (rewiring experts on the fly).
+    Rewire,
+    /// Gates pulled to the routing of successful neighbours (RoMA).
+    Manifold,
+    /// A row for every token id in place of a projection (STEM).
+    Lookup,
+}
+
+impl Study {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 5] = [
+        Self::Glider,
+        Self::Heads,
+        Self::Rewire,
+        Self::Manifold,
+        Self::Lookup,
+    ];
+
+    /// Names in the menu, in the same order.
+    pub const NAMES: &'static [&'static str] = &[
+        "Glider: query and token",
+        "multi-head adapter routing",
+        "rewiring on the fly",
+        "RoMA: routing of neighbours",
+        "STEM: rows by token id",
     ];
 }
 

@@ -2,7 +2,7 @@
 
 use super::panels::frame::Frame;
 use super::panels::heat::Heat;
-use super::panels::{bins, layers, links, queries, tokens, training};
+use super::panels::{bins, layers, links, queries, sheet, tokens, training};
 use super::{BatchRun, Config, Entity, Routing, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
@@ -38,6 +38,7 @@ impl LabView for Routing {
             Run::Training(run) => return training::show(run, stage, ui),
             Run::Layers(run) => return layers::show(run, stage, ui),
             Run::Queries(run) => return queries::show(run, stage, ui),
+            Run::Studies(run) => return sheet::show(run, stage, ui),
         };
         let rect = ui.available_rect_before_wrap();
         if rect.width() < 60.0 || rect.height() < 60.0 {
@@ -82,6 +83,7 @@ impl LabView for Routing {
             Run::Training(run) => return training::miniature(run, phase, palette, ui),
             Run::Layers(run) => return layers::miniature(run, phase, palette, ui),
             Run::Queries(run) => return queries::miniature(run, phase, palette, ui),
+            Run::Studies(run) => return sheet::miniature(run, phase, palette, ui),
         };
         let rect = ui.available_rect_before_wrap();
         ui.allocate_rect(rect, Sense::hover());

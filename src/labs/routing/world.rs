@@ -4,6 +4,7 @@ use super::config::{Config, World};
 use super::layers::{self, LayerRun};
 use super::model::{self, BatchRun};
 use super::queries::{self, QueryRun};
+use super::studies::{self, StudyRun};
 use super::training::{self, TrainRun};
 use crate::core::{Job, Result, Step};
 use crate::labs::Library;
@@ -19,6 +20,8 @@ pub enum Run {
     Layers(LayerRun),
     /// Queries to models.
     Queries(QueryRun),
+    /// A small experiment.
+    Studies(StudyRun),
 }
 
 impl Run {
@@ -46,6 +49,14 @@ impl Run {
         }
     }
 
+    /// The small experiment, if it is one.
+    pub fn study(&self) -> Option<&StudyRun> {
+        match self {
+            Self::Studies(run) => Some(run),
+            _ => None,
+        }
+    }
+
     /// The run on layers, if it is one.
     pub fn layers(&self) -> Option<&LayerRun> {
         match self {
@@ -62,6 +73,7 @@ pub(super) fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out =
         World::Training => Box::new(Wrapped(training::Work::new(config), Run::Training)),
         World::Layers => Box::new(Wrapped(layers::Work::new(config), Run::Layers)),
         World::Queries => Box::new(Wrapped(queries::Work::new(config)?, Run::Queries)),
+        World::Studies => Box::new(Wrapped(studies::Work::new(config), Run::Studies)),
     })
 }
 
@@ -87,4 +99,4 @@ impl<J: Job> Job for Wrapped<J> {
     }
 }
 
-either_run!(Run: Batches, Training, Layers, Queries);
+either_run!(Run: Batches, Training, Layers, Queries, Studies);

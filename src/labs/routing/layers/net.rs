@@ -302,14 +302,14 @@ pub(super) fn cross_entropy(logits: &[f64], label: usize) -> f64 {
 
 /// Adam on a flat vector (0.9, 0.999), one update.
 #[derive(Debug, Clone)]
-pub(super) struct Adam {
+pub(in crate::labs::routing) struct Adam {
     first: Vec<f64>,
     second: Vec<f64>,
     step: f64,
 }
 
 impl Adam {
-    pub(super) fn new(n: usize) -> Self {
+    pub(in crate::labs::routing) fn new(n: usize) -> Self {
         Self {
             first: vec![0.0; n],
             second: vec![0.0; n],
@@ -317,7 +317,7 @@ impl Adam {
         }
     }
 
-    pub(super) fn update(&mut self, params: &mut [f64], grad: &[f64], rate: f64) {
+    pub(in crate::labs::routing) fn update(&mut self, params: &mut [f64], grad: &[f64], rate: f64) {
         self.step += 1.0;
         let c = [0.9, 0.999].map(|b| 1.0 - num::pow(b, self.step));
         let moments = self.first.iter_mut().zip(&mut self.second);

@@ -3,6 +3,7 @@
 mod batches;
 mod layers;
 mod queries;
+mod studies;
 mod training;
 
 use super::config::{Config, World};
@@ -16,6 +17,7 @@ pub(super) static PARAMS: LazyLock<Vec<Param<Config>>> = LazyLock::new(|| {
         training::PARAMS,
         layers::PARAMS,
         queries::PARAMS,
+        studies::PARAMS,
         batches::PARAMS,
     ]
     .concat()
@@ -29,7 +31,7 @@ const WORLD: Param<Config> = Param::choice(
     |c, v| c.world = nth(&World::ALL, v),
 )
 .group("World")
-.doc("Batches of tokens under a fixed router; a small mixture of experts in training; a small residual network whose layers can be skipped, repeated or left early; or queries that one of several models answers.");
+.doc("Batches of tokens under a fixed router; a small mixture of experts in training; a small residual network whose layers can be skipped, repeated or left early; queries that one of several models answers; or small experiments: adapters by task, routers put right after training, lookup in place of routing.");
 
 fn index_of<T: PartialEq>(all: &[T], value: &T) -> usize {
     all.iter().position(|v| v == value).unwrap_or(0)
@@ -58,4 +60,9 @@ fn skips(c: &Config) -> bool {
 /// Whether queries go to models.
 fn asks(c: &Config) -> bool {
     c.world == World::Queries
+}
+
+/// Whether a small experiment runs.
+fn studies(c: &Config) -> bool {
+    c.world == World::Studies
 }

@@ -1,7 +1,7 @@
 //! Parameters of training.
 
-use super::super::config::{Config, Score, Task};
-use super::{asks, index_of, nth, skips, trains};
+use super::super::config::{Config, Score, Study, Task};
+use super::{asks, index_of, nth, skips, studies, trains};
 use crate::core::Param;
 
 const TASKS: [Task; 3] = [Task::Digits, Task::Mixture, Task::Sequence];
@@ -21,7 +21,10 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     Param::int("train_steps", "Updates", [10, 5000], |c: &Config| c.train_steps, |c, v| c.train_steps = v)
         .log()
         .group("Training")
-        .when(|c| trains(c) || skips(c) || (asks(c) && c.query_rule.is_cascade()))
+        .when(|c| {
+            let learns = matches!(c.study, Study::Heads | Study::Manifold);
+            trains(c) || skips(c) || (asks(c) && c.query_rule.is_cascade()) || (studies(c) && learns)
+        })
         .doc("Updates of the parameters, one batch each."),
     Param::int("train_batch", "Batch", [8, 1024], |c: &Config| c.train_batch, |c, v| c.train_batch = v)
         .log()

@@ -33,14 +33,19 @@ mod auxiliary_loss;
 mod carrot;
 mod ebjr;
 mod erc;
+mod glider;
 mod glimp_router;
 mod loss_free_training;
+mod multi_head_adapters;
 mod openmoe_routing;
+mod rewiring;
+mod roma;
 mod same;
 mod shift_add_vit;
+mod stem;
 mod tcandon;
 mod tryage;
-use super::config::{BufferOrder, Config, LayerRule, QueryRule, Router, Task, World};
+use super::config::{BufferOrder, Config, LayerRule, QueryRule, Router, Study, Task, World};
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -84,6 +89,11 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &glimp_router::GLIMP_ROUTER,
     &aptp::APTP,
     &tcandon::TCANDON,
+    &glider::GLIDER,
+    &multi_head_adapters::MULTI_HEAD_ADAPTERS,
+    &rewiring::REWIRING,
+    &roma::ROMA,
+    &stem::STEM,
 ];
 
 /// Key of the system a config runs, if it is one of the registry's.
@@ -93,6 +103,17 @@ pub(super) fn id_of(config: &Config) -> Option<&'static str> {
         World::Training => training_id(config),
         World::Layers => layer_id(config),
         World::Queries => query_id(config),
+        World::Studies => Some(study_id(config)),
+    }
+}
+
+fn study_id(config: &Config) -> &'static str {
+    match config.study {
+        Study::Glider => "glider",
+        Study::Heads => "multi-head-adapters",
+        Study::Rewire => "rewiring-experts",
+        Study::Manifold => "roma",
+        Study::Lookup => "stem",
     }
 }
 

@@ -1,0 +1,17 @@
+//! Small experiments beside the four worlds: routing of adapters by task, routers that are put right
+//! after training, and lookup in place of routing. Each has the equations of its paper on a problem
+//! small enough that the right answer is known.
+
+mod draw;
+mod glider;
+mod heads;
+mod lookup;
+mod manifold;
+mod rewire;
+mod run;
+mod sheet;
+mod work;
+
+pub use run::StudyRun;
+pub(super) use sheet::{Row, Scene, Sheet};
+pub(super) use work::Work;
