@@ -48,8 +48,9 @@ impl FastSwitch {
         }
     }
 
-    /// Everybody in the order of the priorities of now, but for those on their way out.
-    fn rank(&mut self, desk: &Desk) {
+    /// Everybody in the order of the priorities of now, but for those on their way out. Whoever
+    /// lost its KV often enough, the host being full, stands by arrival before all others.
+    fn rank(&mut self, desk: &Desk, requests: &Requests) {
         self.order.clear();
         let swapped = desk.swapped.iter().map(|s| s.request);
         let coming = desk.copying.iter().filter(|c| !c.out);
@@ -57,8 +58,11 @@ impl FastSwitch {
         self.order
             .extend(swapped.chain(coming.map(|c| c.swapped.request)));
         let stream = self.stream.clone().step(self.epoch);
-        self.order
-            .sort_by_cached_key(|&r| (stream.at(u64::from(r)), r));
+        self.order.sort_by_cached_key(|&r| {
+            let patient = requests.restarts[r as usize] < super::MOST_RESTARTS;
+            let draw = if patient { stream.at(u64::from(r)) } else { 0 };
+            (patient, draw, r)
+        });
     }
 
     /// Who is to have memory: from the top, as long as all of them fit together. Those on their
@@ -175,7 +179,7 @@ impl Policy for FastSwitch {
             self.epoch += 1;
             self.left = self.every;
         }
-        self.rank(desk);
+        self.rank(desk, requests);
         self.choose(desk, requests, limits);
         let mut budget = limits.token_budget;
         for r in self.chosen.clone() {
@@ -211,6 +215,12 @@ impl Policy for FastSwitch {
                 self.order.len(),
                 self.left,
                 limits.batch_cap
+            ));
+        }
+        if requests.restarts[r as usize] >= super::MOST_RESTARTS {
+            lines.push(format!(
+                "It had to start again {} times, the host being full: it goes before all priorities now.",
+                requests.restarts[r as usize]
             ));
         }
         if let Some(copying) = desk.copying.iter().find(|c| c.swapped.request == r) {
@@ -296,6 +306,25 @@ mod tests {
         let copying: f64 = copies.iter().map(|c| SPACE.seconds(c.2.copied)).sum();
         let iterations = engine.iterations() as f64;
         assert!((engine.now() - iterations - copying).abs() < 1e-9);
+    }
+
+    #[test]
+    fn all_end_where_the_host_is_full_and_priorities_change_faster_than_prompts_are_computed() {
+        for every in [1, 3, 10] {
+            let limits = Limits {
+                num_blocks: 40,
+                token_budget: 1,
+                swap: Some(SwapSpace { blocks: 5, ..SPACE }),
+                quirks: Quirks::NONE,
+                ..limits()
+            };
+            let policy = FastSwitch::new(every, 1);
+            let tags = crate::labs::serving::engine::Tags::default();
+            let mut engine = start(&policy, limits, &[(18, 12); 12], tags);
+            engine.advance_all(20_000, &mut Copies::default());
+            assert_eq!(engine.finished(), 12, "priorities change every {every}");
+            assert!(engine.desk(0).evictions > 3, "the host is full");
+        }
     }
 
     #[test]

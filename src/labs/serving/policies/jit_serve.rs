@@ -19,8 +19,6 @@ pub(super) const CARD: Card = Card {
     make: |config| Box::new(JitServe::new(config)),
 };
 
-/// Restarts after which a request is not thrown out again for a better rank.
-const MOST_RESTARTS: u32 = 3;
 /// Weight of an output token beside a prompt token in the reward.
 const OUTPUT_WEIGHT: f64 = 8.0;
 /// Share of the newest step in the mean time of a step.
@@ -261,7 +259,7 @@ impl Policy for JitServe {
         let key = |r: u32| self.ranks.get(r as usize).copied().unwrap_or(f64::INFINITY);
         // Whoever was thrown out often enough ranks by arrival before all others, or some would
         // throw each other out for ever.
-        let patient = |r: u32| requests.restarts[r as usize] < MOST_RESTARTS;
+        let patient = |r: u32| requests.restarts[r as usize] < super::MOST_RESTARTS;
         let key = |r: u32| if patient(r) { key(r) } else { -1.0 };
         order.sort_by(|&a, &b| {
             (key(a).total_cmp(&key(b)))

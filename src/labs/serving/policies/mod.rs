@@ -58,6 +58,10 @@ pub(super) use lightllm::peak_tokens;
 use super::config::Config;
 use super::engine::{Beside, CohortRule, Desk, Entry, Limits, Requests};
 use serde::{Deserialize, Serialize};
+
+/// Restarts after which a request is not thrown out again for a better rank: where ranks change
+/// faster than prompts are computed, all would throw each other out for ever.
+const MOST_RESTARTS: u32 = 3;
 use std::fmt::Debug;
 
 /// What a policy does or heeds; parameters show and tests check accordingly.
