@@ -1,7 +1,7 @@
 //! The stored results of the claim experiments are what the experiments give.
 #![cfg(not(target_arch = "wasm32"))]
 
-use schedlab::core::finish;
+use schedlab::core::{Verdict, finish};
 use schedlab::labs::{Effort, LabKind, exhibit, stored_claims};
 
 /// Experiments that take a second or less even unoptimised, at least one a lab.
@@ -45,4 +45,27 @@ fn every_lab_is_in_the_sample_and_every_claim_is_stored() {
         missing.is_empty(),
         "run `schedlab claims --store assets/claims.json`: {missing:?}"
     );
+}
+
+#[test]
+fn the_readme_has_the_stored_verdicts_of_the_serving_lab() {
+    let readme = include_str!("../README.md");
+    for claim in stored_claims() {
+        let Some(exhibit) = exhibit(&claim.id).filter(|e| e.lab == LabKind::Serving) else {
+            continue;
+        };
+        let begins = match claim.result.verdict {
+            Verdict::Reproduced => "- **Reproduced**: ",
+            Verdict::Partly => "- **In part**: ",
+            Verdict::NotReproduced => "- **Not reproduced**: ",
+            Verdict::NotTestable => "- **Not testable**: ",
+        };
+        let line = readme.lines().find_map(|l| l.strip_prefix(begins));
+        let named = line.is_some_and(|l| {
+            l.trim_end_matches('.')
+                .split("; ")
+                .any(|t| t == exhibit.title)
+        });
+        assert!(named, "no {:?} in {begins:?}", exhibit.title);
+    }
 }

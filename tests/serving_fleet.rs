@@ -3,92 +3,42 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what failed by stopping")]
 
+mod serving_cases;
+
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
 use schedlab::labs::serving::engine::{
     Emitted, Engine, Entry, Fault, FaultKind, FleetPlan, Formed, Incident, Landed, MoveRule, Moved,
-    Note, Oracle, Phase, PowerRow, Rebalance, Requests, Scale, Sink, Turn,
+    Note, Oracle, Phase, PowerRow, Rebalance, Requests, Scale, Sink, StartRule, Turn,
 };
 use schedlab::labs::serving::{
-    Config, Ending, FaultChoice, JitOrder, Log, Migration, PreemptAt, Preemption, Routing, Run,
-    Scheduler, Serving, Stretch, workload,
+    Arrivals, Config, Ending, FaultChoice, Log, Migration, Routing, Run, ScaleBy, Scheduler,
+    Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, Library};
+use serving_cases::{Sizes, configs};
 
 fn config(schedulers: Vec<Scheduler>) -> impl Strategy<Value = Config> {
-    (
-        prop::sample::select(schedulers),
-        (10_u64..60, 1_u64..20, 2_u64..=4, 1_u64..=2),
-        (60_u64..200, 1_u64..600, 0.0..0.1_f64),
-        (1.0..150.0_f64, 1.0..60.0_f64, 5.0..60.0_f64),
-        0_u64..1000,
-    )
-        .prop_map(
-            |(
-                scheduler,
-                (requests, cap, replicas, stages),
-                (blocks, chunk, mark),
-                (prompt, output, rate),
-                seed,
-            )| Config {
-                scheduler,
-                requests,
-                batch_size_cap: cap.max(stages),
-                replicas,
-                pipeline_stages: stages,
-                num_blocks: blocks,
-                block_size: 8,
-                chunk_size: chunk,
-                watermark_fraction: mark,
-                prompt_median: prompt,
-                output_median: output,
-                prompt_max: 250,
-                output_max: 120,
-                max_tokens_per_sequence: 320,
-                max_tokens_in_batch: 700,
-                rate,
-                seed,
-                prefix_caching: seed % 4 == 0,
-                system_prompt: if seed % 3 == 0 { 40 } else { 0 },
-                users: 1 + seed % 4,
-                batch_share: if seed % 3 == 0 { 0.4 } else { 0.0 },
-                preemptive: seed % 3 == 1,
-                preemption: if seed % 2 == 0 {
-                    Preemption::Swap
-                } else {
-                    Preemption::Recompute
-                },
-                swap_gib: [0.01, 10.0][seed as usize % 2],
-                time_limit_secs: 5000.0,
-                switch_every: 1 + seed % 30,
-                swap_group: 1 + seed % 5,
-                swap_beside: seed % 2 == 0,
-                swap_keeps: seed % 3 > 0,
-                layer_groups: 1 + seed % 17,
-                overlap: seed % 2 == 1,
-                user_prompt: 16 * (seed % 3),
-                prompt_share: [0.1, 0.5, 1.0][seed as usize % 3],
-                decode_share: [1.0, 0.3][seed as usize % 2],
-                tuned_shares: seed % 4 < 2,
-                shares_secs: 0.2,
-                jit_order: [JitOrder::Margin, JitOrder::Deadline, JitOrder::LeastService]
-                    [seed as usize % 3],
-                jit_steps: 1 + seed % 60,
-                deadline_share: 0.2 * (seed % 3) as f64,
-                compound_share: 0.3 * ((seed / 3) % 2) as f64,
-                compound_calls: 1 + seed % 5,
-                deadline_secs: 2.0,
-                preempt_at: [PreemptAt::Expert, PreemptAt::Layer, PreemptAt::Iteration]
-                    [(seed / 2) as usize % 3],
-                prefill_instances: [0, 0, 1][seed as usize % 3],
-                // From copies that take seconds to free ones.
-                transfer_gbps: [0.001, 0.05, 10.0][(seed / 2) as usize % 3],
-                transfer_millis: [0.0, 1.0, 50.0][(seed / 3) as usize % 3],
-                routing: Routing::ALL[seed as usize % Routing::ALL.len()],
-                ..Config::default()
-            },
-        )
+    let sizes = Sizes {
+        schedulers,
+        arrivals: vec![Arrivals::Poisson],
+        requests: 10..60,
+        cap: 1..20,
+        replicas: 2..=4,
+        stages: 1..=2,
+        blocks: 60..200,
+        watermark: 0.0..0.1,
+        prompt: 1.0..150.0,
+        rate: 5.0..60.0,
+    };
+    configs(sizes).prop_map(|config| Config {
+        prefix_caching: config.seed % 4 == 0,
+        prefill_instances: [0, 0, 1][config.seed as usize % 3],
+        scaling: true,
+        scale_by: [ScaleBy::Prediction, ScaleBy::Memory][(config.seed / 5) as usize % 2],
+        ..config
+    })
 }
 
 /// Up to three faults, some of them at the same time.
@@ -169,7 +119,11 @@ fn engine(
         rebalance: (can && moves).then_some(Rebalance { threshold, rule }),
         scale: (can && scales).then_some(Scale {
             least: 1,
-            start_below: 0.5 * threshold,
+            start: if config.provisions() {
+                StartRule::Foretold(0.05 * threshold)
+            } else {
+                StartRule::Memory(0.5 * threshold)
+            },
             stop_above: threshold,
             start_secs: period,
         }),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what failed by stopping")]
 
+mod serving_cases;
+
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use schedlab::core::{Simulation as _, finish};
@@ -9,105 +11,25 @@ use schedlab::labs::serving::engine::{
     Desk, Emitted, Engine, Entry, Formed, Limits, Note, Oracle, Phase, Requests, Sink,
 };
 use schedlab::labs::serving::{
-    Admission, Arrivals, BlendOrder, Config, Ending, Feature, JitOrder, Log, PreemptAt, Preemption,
-    Routing, Run, Scheduler, Serving, Stretch, workload,
+    Arrivals, Config, Ending, Feature, Log, Preemption, Run, Scheduler, Serving, Stretch, workload,
 };
 use schedlab::labs::{Lab as _, LabRun as _, Library};
+use serving_cases::{Sizes, configs};
 
 fn config() -> impl Strategy<Value = Config> {
-    (
+    configs(Sizes {
         // vLLM v0 more often: it has two kinds of preemption.
-        prop::sample::select([Scheduler::ALL, &[Scheduler::Vllm; 4]].concat()),
-        prop::sample::select(vec![Arrivals::Poisson, Arrivals::Burst, Arrivals::Gamma]),
-        (1_u64..60, 1_u64..40, 1_u64..=3, 1_u64..=3),
-        (40_u64..200, 1_u64..600, 0.0..0.2_f64),
-        (1.0..200.0_f64, 1.0..60.0_f64, 0.5..60.0_f64),
-        0_u64..1000,
-    )
-        .prop_map(
-            |(
-                scheduler,
-                arrivals,
-                (requests, cap, replicas, stages),
-                (blocks, chunk, mark),
-                (prompt, output, rate),
-                seed,
-            )| Config {
-                scheduler,
-                arrivals,
-                requests,
-                batch_size_cap: cap.max(stages),
-                replicas,
-                pipeline_stages: stages,
-                num_blocks: blocks,
-                block_size: 8,
-                chunk_size: chunk,
-                watermark_fraction: mark,
-                prompt_median: prompt,
-                output_median: output,
-                prompt_max: 250,
-                output_max: 120,
-                max_tokens_per_sequence: 320,
-                max_tokens_in_batch: 700,
-                rate,
-                seed,
-                prefix_caching: seed % 2 == 0,
-                system_prompt: if seed % 3 == 0 { 40 } else { 0 },
-                users: 1 + seed % 4,
-                batch_share: if seed % 5 == 0 { 0.4 } else { 0.0 },
-                prediction_sigma: if seed % 2 == 0 { 0.0 } else { 1.0 },
-                preemptive: seed % 3 == 1,
-                preemption: if seed % 4 < 3 {
-                    Preemption::Swap
-                } else {
-                    Preemption::Recompute
-                },
-                // From no room at all to room for everybody: a block is a MiB.
-                swap_gib: [0.0, 0.01, 0.03, 10.0][seed as usize % 4],
-                admission: [
-                    Admission::PastFuture,
-                    Admission::Aggressive,
-                    Admission::Conservative,
-                ][seed as usize % 3],
-                max_waiting_iters: seed % 11,
-                starvation_steps: 30 * (seed % 3),
-                promotion_steps: 1 + seed % 4,
-                rank_tau: 0.5,
-                time_limit_secs: 5000.0,
-                switch_every: 1 + seed % 30,
-                swap_group: 1 + seed % 5,
-                swap_beside: seed % 2 == 0,
-                swap_keeps: seed % 3 > 0,
-                blend_order: [
-                    BlendOrder::DualScan,
-                    BlendOrder::DepthFirst,
-                    BlendOrder::Arrival,
-                ][seed as usize % 3],
-                overlap: seed % 2 == 1,
-                class_prompt: 20 * (seed % 2),
-                user_prompt: 16 * (seed % 3),
-                prompt_share: [0.1, 0.5, 1.0][seed as usize % 3],
-                decode_share: [1.0, 0.3][seed as usize % 2],
-                tuned_shares: seed % 4 < 2,
-                shares_secs: 0.2,
-                jit_order: [JitOrder::Margin, JitOrder::Deadline, JitOrder::LeastService]
-                    [seed as usize % 3],
-                jit_steps: 1 + seed % 60,
-                deadline_share: 0.2 * (seed % 3) as f64,
-                compound_share: 0.3 * ((seed / 3) % 2) as f64,
-                compound_calls: 1 + seed % 5,
-                deadline_secs: 2.0,
-                preempt_at: [PreemptAt::Expert, PreemptAt::Layer, PreemptAt::Iteration]
-                    [(seed / 2) as usize % 3],
-                layer_groups: 1 + seed % 17,
-                prefill_instances: (seed / 5) % replicas,
-                // From transfers that take seconds to free ones.
-                transfer_gbps: [0.001, 0.05, 10.0][seed as usize % 3],
-                transfer_millis: [0.0, 1.0, 50.0][(seed / 3) as usize % 3],
-                routing: Routing::ALL[seed as usize % Routing::ALL.len()],
-                ..Config::default()
-            },
-        )
+        schedulers: [Scheduler::ALL, &[Scheduler::Vllm; 4]].concat(),
+        arrivals: vec![Arrivals::Poisson, Arrivals::Burst, Arrivals::Gamma],
+        requests: 1..60,
+        cap: 1..40,
+        replicas: 1..=3,
+        stages: 1..=3,
+        blocks: 40..200,
+        watermark: 0.0..0.2,
+        prompt: 1.0..200.0,
+        rate: 0.5..60.0,
+    })
 }
 
 fn output(engine: &Engine, i: usize) -> u32 {

@@ -193,6 +193,8 @@ impl Closing {
         self.charts.splice(0..0, layers);
         self.charts.splice(0..0, charts::row(config, &self.log));
         self.charts.splice(0..0, charts::sides(config, &self.log));
+        let scaling = instances::scaling(config, &self.log, self.results.end);
+        self.charts.splice(0..0, scaling);
         let service = goodput::charts(config, &self.workload, &self.log);
         self.charts.splice(0..0, service);
         let classes = classes::chart(config, &self.workload, &self.results);

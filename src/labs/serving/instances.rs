@@ -62,6 +62,69 @@ pub(super) fn chart(config: &Config, log: &Log, end: f64) -> Option<Chart> {
     })
 }
 
+/// How many instances are on over time, and what made them start; nothing where all are on always.
+pub(super) fn scaling(config: &Config, log: &Log, end: f64) -> Vec<Chart> {
+    if !config.scales() {
+        return Vec::new();
+    }
+    let n = config.replicas as usize;
+    let least = (config.least_instances as usize).clamp(1, n);
+    // What each instance is: paid for, and serving.
+    let mut each = vec![[true; 2]; least];
+    each.resize(n, [false; 2]);
+    let count = |each: &[[bool; 2]], what: usize| each.iter().filter(|e| e[what]).count() as f64;
+    let mut on = vec![[0.0, count(&each, 0)]];
+    let mut serving = vec![[0.0, count(&each, 1)]];
+    for incident in &log.incidents {
+        let Some(own) = each.get_mut(incident.instance as usize) else {
+            continue;
+        };
+        *own = match incident.what {
+            Turn::Starts | Turn::Drains | Turn::Died => [true, false],
+            Turn::Ready | Turn::Revived => [true; 2],
+            Turn::Off => [false; 2],
+            _ => continue,
+        };
+        on.push([incident.at, count(&each, 0)]);
+        serving.push([incident.at, count(&each, 1)]);
+    }
+    for course in [&mut on, &mut serving] {
+        let last = course.last().map_or(0.0, |p| p[1]);
+        course.push([end, last]);
+    }
+    let mut charts = vec![Chart {
+        id: "instances_on",
+        title: "Instances",
+        doc: "Instances that are paid for, those on their way up, down or dead included, and those that take arrivals.",
+        x: Axis::linear("simulated time", "s"),
+        y: Axis::zero_based("instances", ""),
+        series: vec![
+            Series::new("on", SeriesKind::Stairs, on),
+            Series::new("serving", SeriesKind::Stairs, serving),
+        ],
+        marks: Vec::new(),
+        on_timeline: true,
+    }];
+    if config.provisions() {
+        let most = config.scale_over_secs;
+        let known = log.foretold.iter().filter(|p| p[1].is_finite());
+        charts.push(Chart {
+            id: "foretold",
+            title: "Predicted time to the end",
+            doc: "For every arrival: the time to its last token on the instance where that is soonest, foretold by running a copy of the instance on. From the line on one more instance starts, unless one does already.",
+            x: Axis::linear("simulated time", "s"),
+            y: Axis::zero_based("time to the end", "s"),
+            series: vec![
+                Series::new("arrivals", SeriesKind::Points, known.copied().collect::<Vec<_>>()),
+                Series::line("start from", vec![[0.0, most], [end, most]]).as_reference(),
+            ],
+            marks: Vec::new(),
+            on_timeline: true,
+        });
+    }
+    charts
+}
+
 /// What became of an instance, in words.
 fn words(incident: &Incident) -> String {
     let i = incident.instance;

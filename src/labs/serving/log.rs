@@ -124,6 +124,8 @@ pub struct Log {
     pub incidents: Vec<Incident>,
     /// Requests that lost their memory with their instance, in order of time.
     pub losses: Vec<Eviction>,
+    /// Arrivals and the seconds that they were foretold to take, in order of time.
+    pub foretold: Vec<[f64; 2]>,
     /// Blocks in use on every instance.
     pub usage: Usage,
     /// All gaps between consecutive tokens of a request.
@@ -197,6 +199,7 @@ impl Log {
             moves: Vec::new(),
             incidents: Vec::new(),
             losses: Vec::new(),
+            foretold: Vec::new(),
             usage: Usage::new(if replicas > 1 { replicas } else { 0 }),
             gaps: Gaps::default(),
             longest_gap: vec![(0.0, f64::NAN); n],
@@ -493,6 +496,10 @@ impl Sink for Log {
             request,
             tokens,
         });
+    }
+
+    fn foretold(&mut self, at: f64, _request: u32, secs: f64) {
+        self.foretold.push([at, secs]);
     }
 
     fn metered(&mut self, metered: &Metered<'_>) {

@@ -47,7 +47,7 @@ mod world;
 pub use aside::{AsideRun, World};
 pub use config::{
     Admission, Allocation, Arrivals, BlendOrder, Config, FaultChoice, JitOrder, Lengths, Migration,
-    PreemptAt, Preemption, Routing, Scheduler, SglangOrder,
+    PreemptAt, Preemption, Routing, ScaleBy, Scheduler, SglangOrder,
 };
 pub use cost::{CostKind, CostPreset};
 pub use lanes::{Column, Flying, Lanes, Snapshot, Strip, columns, lanes};

@@ -1,6 +1,8 @@
 //! Starting points.
 
-use super::config::{Arrivals, Config, FaultChoice, Migration, Preemption, Routing, Scheduler};
+use super::config::{
+    Arrivals, Config, FaultChoice, Migration, Preemption, Routing, ScaleBy, Scheduler,
+};
 use crate::labs::Preset;
 
 /// The presets; the first is the one the lab opens with.
@@ -44,6 +46,11 @@ pub(super) static PRESETS: &[Preset<Config>] = &[
         name: "An instance dies",
         doc: "Four instances, requests that move between them, and one instance that dies with its memory: its requests start again elsewhere, and none is lost.",
         config: dying,
+    },
+    Preset {
+        name: "Instances start by prediction",
+        doc: "The load grows for a while. Block foretells the end of every arrival; as soon as one would be late on every instance, another starts from standby.",
+        config: provisioning,
     },
 ];
 
@@ -130,5 +137,30 @@ fn dying() -> Config {
         fault_at_secs: 6.0,
         fault_secs: 5.0,
         ..pressure()
+    }
+}
+
+fn provisioning() -> Config {
+    Config {
+        scheduler: Scheduler::Sarathi,
+        routing: Routing::Block,
+        replicas: 4,
+        num_blocks: 520,
+        arrivals: Arrivals::Ramp,
+        period_secs: 40.0,
+        rate: 14.0,
+        requests: 300,
+        prediction_sigma: 0.25,
+        scaling: true,
+        scale_by: ScaleBy::Prediction,
+        scale_down_above: 200.0,
+        start_secs: 5.0,
+        prompt_median: 300.0,
+        prompt_sigma: 1.0,
+        prompt_max: 3000,
+        output_median: 120.0,
+        output_sigma: 1.0,
+        max_tokens_per_sequence: 4096,
+        ..Config::default()
     }
 }

@@ -1,10 +1,13 @@
 //! Experiments beside the engine: systems whose idea lies outside of batches and KV blocks, each a
 //! small model of its own with the equations of its paper.
 
+pub mod accelerators;
 pub mod board;
 pub mod cache;
 pub(super) mod claim;
 pub mod eviction;
+pub mod experts;
+pub mod fault;
 pub mod functions;
 pub mod quality;
 mod run;
@@ -34,26 +37,34 @@ pub enum World {
     Workflow,
     /// Models of several sizes chosen by the load.
     Quality,
+    /// Experts as services of their own.
+    Experts,
+    /// Accelerators of two kinds under a control loop.
+    Accelerators,
 }
 
 impl World {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Server,
         Self::Cache,
         Self::Eviction,
         Self::Functions,
         Self::Workflow,
         Self::Quality,
+        Self::Experts,
+        Self::Accelerators,
     ];
     /// Their names in that order.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 8] = [
         "language model servers",
         "semantic cache",
         "eviction of KV entries",
         "serverless functions",
         "agentic workflows",
         "models of several sizes",
+        "experts as services",
+        "two kinds of accelerators",
     ];
 
     /// Key of the exhibit of an experiment; empty for the engine.
@@ -65,6 +76,8 @@ impl World {
             Self::Functions => "serverless-lora",
             Self::Workflow => "hexgen-text2sql",
             Self::Quality => "learned-best-effort",
+            Self::Experts => "expert-as-a-service",
+            Self::Accelerators => "adaptive-orchestration",
         }
     }
 }
@@ -78,6 +91,8 @@ pub(super) fn label(config: &Config) -> String {
         World::Functions => config.functions.label(),
         World::Workflow => config.workflow.label(),
         World::Quality => config.quality.label(),
+        World::Experts => config.experts.label(),
+        World::Accelerators => config.accelerators.label(),
     }
 }
 
@@ -93,6 +108,8 @@ pub(super) fn check(config: &Config) -> Result<()> {
         World::Functions => config.functions.check(),
         World::Workflow => config.workflow.check(),
         World::Quality => config.quality.check(),
+        World::Experts => config.experts.check(),
+        World::Accelerators => config.accelerators.check(),
     }
 }
 
@@ -105,5 +122,7 @@ pub(super) fn start(config: &Config) -> Option<Box<dyn Job<Out = AsideRun>>> {
         World::Functions => Some(Box::new(functions::Work::new(config))),
         World::Workflow => Some(Box::new(workflow::Work::new(config))),
         World::Quality => Some(Box::new(quality::Work::new(config))),
+        World::Experts => Some(Box::new(experts::Work::new(config))),
+        World::Accelerators => Some(Box::new(accelerators::Work::new(config))),
     }
 }

@@ -78,6 +78,17 @@ pub enum FaultChoice {
     LinkSlows,
 }
 
+/// What makes an instance start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum ScaleBy {
+    /// Too little free memory per request.
+    #[default]
+    Memory,
+    /// An arrival that is foretold to end late.
+    Prediction,
+}
+
 /// Order in which an offline batch is worked through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]

@@ -2,9 +2,10 @@
 
 use super::super::engine::{
     Clocked, Fault, FaultKind, FleetPlan, MoveRule, PowerCaps, PowerRow, Rebalance, Scale,
+    StartRule,
 };
 use super::super::policies::Feature;
-use super::{Config, FaultChoice, Migration};
+use super::{Config, FaultChoice, Migration, Routing, ScaleBy};
 use crate::core::num;
 use std::sync::Arc;
 
@@ -25,6 +26,11 @@ impl Config {
     /// Whether instances start and stop with the load.
     pub fn scales(&self) -> bool {
         self.can_migrate() && self.scaling
+    }
+
+    /// Whether they start by what is foretold of arrivals.
+    pub fn provisions(&self) -> bool {
+        self.scales() && self.routing == Routing::Block && self.scale_by == ScaleBy::Prediction
     }
 
     /// Whether the power of the instances is looked at as that of a row of servers.
@@ -86,7 +92,11 @@ impl Config {
         });
         let scale = self.scales().then_some(Scale {
             least: self.least_instances as u32,
-            start_below: self.scale_up_below,
+            start: if self.provisions() {
+                StartRule::Foretold(self.scale_over_secs)
+            } else {
+                StartRule::Memory(self.scale_up_below)
+            },
             stop_above: self.scale_down_above,
             start_secs: self.start_secs,
         });

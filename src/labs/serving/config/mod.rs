@@ -7,8 +7,10 @@ mod hardware;
 mod limits;
 
 use super::aside::World;
+use super::aside::accelerators::AcceleratorsConfig;
 use super::aside::cache::CacheConfig;
 use super::aside::eviction::EvictionConfig;
+use super::aside::experts::ExpertsConfig;
 use super::aside::functions::FunctionsConfig;
 use super::aside::quality::QualityConfig;
 use super::aside::workflow::WorkflowConfig;
@@ -19,7 +21,7 @@ pub use super::workload::{Arrivals, Lengths};
 use crate::labs::DataKey;
 pub use choices::{
     Admission, Allocation, BlendOrder, FaultChoice, JitOrder, Migration, PreemptAt, Preemption,
-    SglangOrder,
+    ScaleBy, SglangOrder,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,10 @@ pub struct Config {
     pub workflow: Box<WorkflowConfig>,
     /// Best-effort serving.
     pub quality: Box<QualityConfig>,
+    /// Experts as services.
+    pub experts: Box<ExpertsConfig>,
+    /// Accelerators of two kinds.
+    pub accelerators: Box<AcceleratorsConfig>,
     /// Which scheduler forms the batches.
     pub scheduler: Scheduler,
     /// Tokens of one iteration (Sarathi's chunk, the budget of vLLM v1 and SRPT).
@@ -226,6 +232,10 @@ pub struct Config {
     pub headroom_percent: f64,
     /// Whether instances start and stop with the load.
     pub scaling: bool,
+    /// What makes one start.
+    pub scale_by: ScaleBy,
+    /// Seconds to the foretold end of an arrival from which on one starts.
+    pub scale_over_secs: f64,
     /// Instances that are always on.
     pub least_instances: u64,
     /// Mean of free blocks per request below which an instance starts.
@@ -382,6 +392,8 @@ impl Default for Config {
             functions: Box::default(),
             workflow: Box::default(),
             quality: Box::default(),
+            experts: Box::default(),
+            accelerators: Box::default(),
             scheduler: Scheduler::Vllm,
             chunk_size: 512,
             max_tokens_in_batch: 8192,
@@ -473,6 +485,8 @@ impl Default for Config {
             migrate_below: 3.0,
             headroom_percent: 0.0,
             scaling: false,
+            scale_by: ScaleBy::Memory,
+            scale_over_secs: 10.0,
             least_instances: 1,
             scale_up_below: 10.0,
             scale_down_above: 60.0,

@@ -356,7 +356,12 @@ impl Engine {
             ends: &self.ends,
         };
         let place = self.router.pick(&cluster, r).min(self.open.len() - 1);
+        let foretold = self.router.foretold();
         self.seat(r, self.open[place], sink);
+        if let Some(secs) = foretold {
+            sink.foretold(self.now, r, secs);
+            self.provision(secs, sink);
+        }
     }
 
     /// Puts a waiting request into the queue of an instance.

@@ -39,7 +39,7 @@ pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
 pub use fleet::{
     Clocked, Fault, FaultKind, FleetPlan, Move, MoveRule, PowerCaps, PowerRow, Rebalance, Scale,
-    Standing,
+    Standing, StartRule,
 };
 pub use lanes::{Ask, Lane, LanePlan, Split, Tuning};
 pub use pools::{Pools, Transfer};

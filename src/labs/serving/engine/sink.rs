@@ -153,6 +153,8 @@ pub trait Sink {
     fn moved(&mut self, _moved: &Moved) {}
     /// Something happened to an instance.
     fn turned(&mut self, _incident: &Incident) {}
+    /// An arrival is foretold to have its last token in so many seconds.
+    fn foretold(&mut self, _at: f64, _request: u32, _secs: f64) {}
     /// A request that had begun lost its memory with its instance and starts again.
     fn lost(&mut self, _at: f64, _request: u32) {}
     /// A batch died with its instance: no `ran` and no `ended` follows.

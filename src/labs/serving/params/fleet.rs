@@ -1,6 +1,6 @@
 //! Several instances: moving requests, scaling, faults.
 
-use super::super::config::{Config, FaultChoice, Migration, Routing};
+use super::super::config::{Config, FaultChoice, Migration, Routing, ScaleBy};
 use super::choose;
 use crate::core::Param;
 
@@ -61,7 +61,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
         |c: &Config| c.scaling,
         |c, v| c.scaling = v,
     )
-    .doc("Instances start when free memory per request is short on average, and stop when there is plenty; the number of instances is then the most.")
+    .doc("Instances start when free memory per request is short on average, or when an arrival would end late, and stop when there is plenty of memory; the number of instances is then the most.")
     .group("Instances")
     .when(Config::can_migrate),
     Param::int(
@@ -74,6 +74,32 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .doc("Instances on at the start and always.")
     .group("Instances")
     .when(Config::scales),
+    Param::choice(
+        "scale_by",
+        "Start by",
+        &["free memory", "predicted end"],
+        |c: &Config| c.scale_by as usize,
+        |c, i| {
+            if let Some(v) = choose(&[ScaleBy::Memory, ScaleBy::Prediction], i) {
+                c.scale_by = v;
+            }
+        },
+    )
+    .doc("What makes an instance start: too little free memory per request, seen at a look over the instances, or an arrival whose predicted end is late on every instance.")
+    .group("Instances")
+    .when(|c| c.scales() && c.routing == Routing::Block),
+    Param::float(
+        "scale_over_secs",
+        "Start from",
+        [0.01, 10_000.0],
+        |c: &Config| c.scale_over_secs,
+        |c, v| c.scale_over_secs = v,
+    )
+    .log()
+    .unit("s")
+    .doc("Predicted time from an arrival to its last token, on the instance where that is soonest, from which on an instance starts.")
+    .group("Instances")
+    .when(Config::provisions),
     Param::float(
         "scale_up_below",
         "Start below",
@@ -84,7 +110,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .unit("blocks/req")
     .doc("Mean of free blocks per request below which an instance starts.")
     .group("Instances")
-    .when(Config::scales),
+    .when(|c| c.scales() && !c.provisions()),
     Param::float(
         "scale_down_above",
         "Stop above",

@@ -1,7 +1,118 @@
 //! The parameters: one line each gives widget, range, unit, words, and checks.
 
+/// A whole number of a part of the config.
+macro_rules! part_int {
+    ($part:ident $(.$field:ident)+, $label:literal, $range:expr, $group:literal, $doc:literal) => {
+        Param::int(
+            concat!(stringify!($part) $(, ".", stringify!($field))+),
+            $label,
+            $range,
+            |c: &Config| c.$part $(.$field)+,
+            |c, v| c.$part $(.$field)+ = v,
+        )
+        .group($group)
+        .doc($doc)
+    };
+}
+
+/// A number of a part of the config.
+macro_rules! part_float {
+    ($part:ident $(.$field:ident)+, $label:literal, $range:expr, $group:literal, $doc:literal) => {
+        Param::float(
+            concat!(stringify!($part) $(, ".", stringify!($field))+),
+            $label,
+            $range,
+            |c: &Config| c.$part $(.$field)+,
+            |c, v| c.$part $(.$field)+ = v,
+        )
+        .group($group)
+        .doc($doc)
+    };
+}
+
+/// A switch of a part of the config.
+macro_rules! part_switch {
+    ($part:ident $(.$field:ident)+, $label:literal, $group:literal, $doc:literal) => {
+        Param::toggle(
+            concat!(stringify!($part) $(, ".", stringify!($field))+),
+            $label,
+            |c: &Config| c.$part $(.$field)+,
+            |c, v| c.$part $(.$field)+ = v,
+        )
+        .group($group)
+        .doc($doc)
+    };
+}
+
+/// The fault of a part of the config.
+macro_rules! part_fault {
+    ($part:ident, $server:literal) => {
+        &[
+            Param::choice(
+                concat!(stringify!($part), ".fault.what"),
+                "Fault",
+                &ServerFault::NAMES,
+                |c: &Config| {
+                    let own = c.$part.fault.what;
+                    ServerFault::ALL.iter().position(|f| *f == own).unwrap_or(0)
+                },
+                |c, i| {
+                    if let Some(v) = choose(&ServerFault::ALL, i) {
+                        c.$part.fault.what = v;
+                    }
+                },
+            )
+            .group("Fault")
+            .doc(concat!(
+                "What happens to ",
+                $server,
+                ". What runs on one that dies starts again elsewhere; nothing is lost for good."
+            )),
+            part_int!(
+                $part.fault.server,
+                "Which",
+                [0, 63],
+                "Fault",
+                "Which one, counted from 0."
+            )
+            .when(|c| c.$part.fault.any()),
+            part_float!(
+                $part.fault.at_secs,
+                "Begins at",
+                [0.0, 100_000.0],
+                "Fault",
+                "When it begins."
+            )
+            .unit("s")
+            .when(|c| c.$part.fault.any()),
+            part_float!(
+                $part.fault.secs,
+                "Lasts",
+                [0.01, 100_000.0],
+                "Fault",
+                "How long it lasts; one that died comes back empty."
+            )
+            .log()
+            .unit("s")
+            .when(|c| c.$part.fault.any()),
+            part_float!(
+                $part.fault.factor,
+                "Times as slow",
+                [1.0, 1000.0],
+                "Fault",
+                "How many times as long a slow one takes for what it begins."
+            )
+            .log()
+            .unit("×")
+            .when(|c| c.$part.fault.what == ServerFault::Slows),
+        ]
+    };
+}
+
+mod accelerators;
 mod cache;
 mod eviction;
+mod experts;
 mod fleet;
 mod functions;
 mod hardware;
@@ -15,6 +126,7 @@ mod workflow;
 mod workload;
 
 use super::aside::World;
+use super::aside::fault::ServerFault;
 use super::config::{Arrivals, Config};
 use super::cost::CostKind;
 use crate::core::Param;
@@ -58,6 +170,11 @@ const WORLD: Param<Config> = Param::choice(
 .doc("What is simulated: servers of a language model, or one of the experiments beside them.")
 .group("World");
 
+const EXPERT_FAULT: &[Param<Config>] = part_fault!(experts, "an expert server");
+const WORKFLOW_FAULT: &[Param<Config>] = part_fault!(workflow, "an instance");
+const FUNCTION_FAULT: &[Param<Config>] = part_fault!(functions, "a GPU");
+const QUALITY_FAULT: &[Param<Config>] = part_fault!(quality, "a machine");
+
 /// Parameters that have an effect in one world only.
 fn within(
     groups: &[&[Param<Config>]],
@@ -82,11 +199,21 @@ pub(super) static PARAMS: LazyLock<Vec<Param<Config>>> = LazyLock::new(|| {
         .chain(within(&server, |c| c.world == World::Server))
         .chain(within(&cache::PARAMS, |c| c.world == World::Cache))
         .chain(within(&[eviction::PARAMS], |c| c.world == World::Eviction))
-        .chain(within(&[functions::PARAMS], |c| {
+        .chain(within(&[functions::PARAMS, FUNCTION_FAULT], |c| {
             c.world == World::Functions
         }))
-        .chain(within(&[workflow::PARAMS], |c| c.world == World::Workflow))
-        .chain(within(&[quality::PARAMS], |c| c.world == World::Quality))
+        .chain(within(&[workflow::PARAMS, WORKFLOW_FAULT], |c| {
+            c.world == World::Workflow
+        }))
+        .chain(within(&[quality::PARAMS, QUALITY_FAULT], |c| {
+            c.world == World::Quality
+        }))
+        .chain(within(&[experts::PARAMS, EXPERT_FAULT], |c| {
+            c.world == World::Experts
+        }))
+        .chain(within(&[accelerators::PARAMS], |c| {
+            c.world == World::Accelerators
+        }))
         .collect()
 });
 

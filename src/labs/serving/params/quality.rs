@@ -71,6 +71,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     amount!("large.quality", "Large, quality", [0.0, 1.0], "", "Models", [large.quality], "Quality of the large model's answers."),
     amount!("large.secs", "Large, time", [0.01, 100.0], "s", "Models", [large.secs], "Mean time of its answers.").log(),
     count!(servers, "Servers", [1, 256], "Models", "Answers that the pool writes at once, of any model."),
+    count!(per_machine, "Servers of a machine", [1, 256], "Fault", "Servers of a machine: they fail together.").when(|c| c.quality.fault.any()),
     amount!("deadline_secs", "Deadline", [0.01, 1000.0], "s", "Requests", [deadline_secs], "Time within which an answer counts. Who has not begun by then leaves.").log(),
     count!(requests, "Requests", [20, 5000], "Requests", "Requests of a run."),
     amount!("rate", "Rate, quiet", [0.01, 1000.0], "1/s", "Requests", [rate], "Requests per second in quiet phases.").log(),

@@ -16,36 +16,6 @@ fn tunes(c: &Config) -> bool {
     scores(c) && c.workflow.tune
 }
 
-/// A count.
-macro_rules! count {
-    ($field:ident, $label:literal, $range:expr, $group:literal, $doc:literal) => {
-        Param::int(
-            concat!("workflow.", stringify!($field)),
-            $label,
-            $range,
-            |c: &Config| c.workflow.$field,
-            |c, v| c.workflow.$field = v,
-        )
-        .group($group)
-        .doc($doc)
-    };
-}
-
-/// A number.
-macro_rules! amount {
-    ($field:ident, $label:literal, $range:expr, $group:literal, $doc:literal) => {
-        Param::float(
-            concat!("workflow.", stringify!($field)),
-            $label,
-            $range,
-            |c: &Config| c.workflow.$field,
-            |c, v| c.workflow.$field = v,
-        )
-        .group($group)
-        .doc($doc)
-    };
-}
-
 pub(super) const PARAMS: &[Param<Config>] = &[
     Param::choice(
         "workflow.dispatch",
@@ -73,7 +43,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .group("Scheduling")
     .doc("Which waiting call an instance runs next: the first that came, or the one with the least time left of its share of the deadline."),
-    amount!(alpha, "Weight of speed α", [0.0, 1.0], "Scheduling", "Weight of an instance's speed in the score; the rest is for the work that waits and runs there. With tuning, the one to begin with.")
+    part_float!(workflow.alpha, "Weight of speed α", [0.0, 1.0], "Scheduling", "Weight of an instance's speed in the score; the rest is for the work that waits and runs there. With tuning, the one to begin with.")
         .when(scores),
     Param::toggle(
         "workflow.tune",
@@ -84,26 +54,26 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group("Scheduling")
     .doc("From window to window α is chosen by running the queries of the last one with each of five.")
     .when(scores),
-    amount!(window_secs, "Window", [1.0, 10_000.0], "Scheduling", "Time between two choices of α.")
+    part_float!(workflow.window_secs, "Window", [1.0, 10_000.0], "Scheduling", "Time between two choices of α.")
         .log()
         .unit("s")
         .when(tunes),
-    count!(fast, "H100", [0, 16], "Instances", "Instances on the fastest GPUs."),
-    count!(usual, "A100", [0, 16], "Instances", "Instances on the usual GPUs."),
-    count!(slow, "A6000", [0, 16], "Instances", "Instances on the slowest GPUs."),
-    amount!(fast_factor, "H100, time", [0.1, 1.0], "Instances", "Time of a call there over that on an A100; about half in the repository.")
+    part_int!(workflow.fast, "H100", [0, 16], "Instances", "Instances on the fastest GPUs."),
+    part_int!(workflow.usual, "A100", [0, 16], "Instances", "Instances on the usual GPUs."),
+    part_int!(workflow.slow, "A6000", [0, 16], "Instances", "Instances on the slowest GPUs."),
+    part_float!(workflow.fast_factor, "H100, time", [0.1, 1.0], "Instances", "Time of a call there over that on an A100; about half in the repository.")
         .unit("×"),
-    amount!(slow_factor, "A6000, time", [1.0, 10.0], "Instances", "Time of a call there over that on an A100: own choice.")
+    part_float!(workflow.slow_factor, "A6000, time", [1.0, 10.0], "Instances", "Time of a call there over that on an A100: own choice.")
         .unit("×"),
-    count!(slots, "Calls at once", [1, 16], "Instances", "Calls that an instance runs at once, each at full speed."),
-    count!(queries, "Queries", [2, 500], "Workload", "Questions asked."),
-    amount!(rate, "Rate", [0.001, 20.0], "Workload", "Queries per second.")
+    part_int!(workflow.slots, "Calls at once", [1, 16], "Instances", "Calls that an instance runs at once, each at full speed."),
+    part_int!(workflow.queries, "Queries", [2, 500], "Workload", "Questions asked."),
+    part_float!(workflow.rate, "Rate", [0.001, 20.0], "Workload", "Queries per second.")
         .log()
         .unit("1/s"),
-    count!(candidates, "Candidates", [1, 16], "Workload", "Answers that are drafted, perhaps corrected, and evaluated side by side for every query."),
-    amount!(correction, "Corrections", [0.0, 1.0], "Workload", "Chance that a candidate needs a correction."),
-    amount!(sigma, "Spread of times", [0.0, 2.0], "Workload", "Standard deviation of the logarithm of a call's time around its mean."),
-    amount!(deadline, "Deadline", [0.2, 50.0], "Workload", "Deadline of a query over the time it takes on instances of mean speed when nobody disturbs it.")
+    part_int!(workflow.candidates, "Candidates", [1, 16], "Workload", "Answers that are drafted, perhaps corrected, and evaluated side by side for every query."),
+    part_float!(workflow.correction, "Corrections", [0.0, 1.0], "Workload", "Chance that a candidate needs a correction."),
+    part_float!(workflow.sigma, "Spread of times", [0.0, 2.0], "Workload", "Standard deviation of the logarithm of a call's time around its mean."),
+    part_float!(workflow.deadline, "Deadline", [0.2, 50.0], "Workload", "Deadline of a query over the time it takes on instances of mean speed when nobody disturbs it.")
         .log()
         .unit("×"),
 ];

@@ -37,6 +37,12 @@ pub trait Route: Debug + Send + Sync {
     /// The instance that request `r` goes to.
     fn pick(&mut self, cluster: &Cluster<'_>, r: u32) -> usize;
 
+    /// Seconds that the last request picked for is foretold to take to its last token, where that
+    /// is known and of use.
+    fn foretold(&self) -> Option<f64> {
+        None
+    }
+
     /// A copy with its state.
     fn boxed(&self) -> Box<dyn Route>;
 }

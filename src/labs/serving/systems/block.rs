@@ -20,9 +20,16 @@ pub(super) static BLOCK: Exhibit = Exhibit {
         arxiv: "2508.03611",
     },
     basis: Basis::Code,
-    deviations: "Every instance is asked (the paper can ask a sample), the copy is run until the new request ends, and asking takes no simulated time. Ties go to the first instance; no instance is started when every prediction is bad.",
-    equation: "instance = argmin over i of (end of the request in a copy of i, run on with lengths D·e^(σ·N(0,1)) and no further arrivals)",
-    symbols: &[("D", "true output length"), ("σ", "error of the predictor")],
+    deviations: "Every instance is asked (the paper can ask a sample), the copy is run until the new request ends, and asking takes no simulated time. Ties go to the first instance. Where instances start by predicted ends, one starts at a time, from standby; they stop by free memory, which is ours.",
+    equation: "instance = argmin over i of (end of the request in a copy of i, run on with lengths D·e^(σ·N(0,1)) and no further arrivals); start one more where min over i of (end) − now ≥ θ",
+    symbols: &[
+        ("D", "true output length"),
+        ("σ", "error of the predictor"),
+        (
+            "θ",
+            "time to the predicted end from which on an instance starts",
+        ),
+    ],
     setup: || Setup::Serving(config(Routing::Block, 160)),
     claim: Some(Claim {
         statement: "P99 latency up to 49.5 % lower than with dispatch by heuristics.",
@@ -79,11 +86,55 @@ fn tail(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
 mod tests {
     use super::*;
     use crate::core::finish;
+    use crate::labs::LabRun as _;
     use crate::labs::Library;
     use crate::labs::serving::Serving;
+    use crate::labs::serving::config::ScaleBy;
+    use crate::labs::serving::engine::Turn;
 
     fn run(config: &Config) -> Run {
         finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap()
+    }
+
+    /// One instance and three in standby under a load for about two and a half.
+    fn growing(scale_by: ScaleBy, over: f64) -> Config {
+        Config {
+            scaling: true,
+            scale_by,
+            scale_over_secs: over,
+            scale_up_below: 3.0,
+            scale_down_above: 200.0,
+            start_secs: 3.0,
+            rate: 8.0,
+            ..config(Routing::Block, 200)
+        }
+    }
+
+    #[test]
+    fn instances_start_when_an_arrival_is_foretold_to_end_late() {
+        let over = 8.0;
+        let run = run(&growing(ScaleBy::Prediction, over));
+        let log = run.log();
+        assert_eq!(log.foretold.len(), 200, "every arrival is foretold");
+        let starts = (log.incidents.iter()).filter(|i| i.what == Turn::Starts);
+        let starts: Vec<f64> = starts.map(|i| i.at).collect();
+        assert!(!starts.is_empty(), "{:?}", log.incidents);
+        for at in &starts {
+            let cause = log.foretold.iter().find(|f| f[0] == *at);
+            assert!(cause.is_some_and(|f| f[1] >= over), "{at} {cause:?}");
+        }
+        // The first that is late starts one.
+        let late = log.foretold.iter().find(|f| f[1] >= over);
+        assert_eq!(late.map(|f| f[0]), starts.first().copied());
+        let on = run.charts().iter().find(|c| c.id == "instances_on");
+        let most = on.map(|c| c.series[0].points.iter().map(|p| p[1]).fold(0.0, f64::max));
+        assert_eq!(most, Some(1.0 + starts.len().min(3) as f64));
+    }
+
+    #[test]
+    fn nothing_starts_where_nobody_would_be_late() {
+        let run = run(&growing(ScaleBy::Prediction, 1000.0));
+        assert!(run.log().incidents.is_empty());
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The systems of this lab, one file each.
 
+mod adaptive_orchestration;
 mod best_effort;
 mod blend_serve;
 mod block;
 mod defensive_kv;
 mod distserve;
+mod expert_as_a_service;
 mod fast_switch;
 mod greener;
 mod hexgen_text2sql;
@@ -71,6 +73,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &serverless_lora::SERVERLESS_LORA,
     &hexgen_text2sql::HEXGEN_TEXT2SQL,
     &best_effort::BEST_EFFORT,
+    &expert_as_a_service::EXPERT_AS_A_SERVICE,
+    &adaptive_orchestration::ADAPTIVE_ORCHESTRATION,
     &polca::POLCA,
     &greener::GREENER,
 ];

@@ -1,5 +1,6 @@
 //! Config of the serverless functions.
 
+use super::super::fault::Fault;
 use crate::core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,8 @@ pub struct FunctionsConfig {
     pub target_secs: f64,
     /// Price of a GB of GPU memory for an hour.
     pub price: f64,
+    /// What goes wrong with a GPU.
+    pub fault: Fault,
 }
 
 impl Default for FunctionsConfig {
@@ -85,6 +88,11 @@ impl Default for FunctionsConfig {
             output: 120.0,
             target_secs: 2.0,
             price: 0.05,
+            fault: Fault {
+                at_secs: 150.0,
+                secs: 120.0,
+                ..Fault::default()
+            },
         }
     }
 }
@@ -162,6 +170,6 @@ impl FunctionsConfig {
                 format!("at least the {largest:.1} GB of a copy with its adapters"),
             ));
         }
-        Ok(())
+        self.fault.check("functions.fault.server", self.gpus)
     }
 }

@@ -15,7 +15,7 @@ use crate::labs::serving::config::Config;
 /// Times to the first token that the lowest lane shows, on a logarithmic scale.
 const SHOWN: [f64; 2] = [0.02, 200.0];
 /// Kinds on the board.
-const KINDS: [(&str, Tone, bool); 9] = [
+const KINDS: [(&str, Tone, bool); 11] = [
     ("memory held", Tone::Pale(0), false),
     ("container", Tone::Series(4), false),
     ("libraries", Tone::Series(5), false),
@@ -25,7 +25,11 @@ const KINDS: [(&str, Tone, bool); 9] = [
     ("batch", Tone::Series(0), false),
     ("in time", Tone::Good, true),
     ("late", Tone::Bad, true),
+    ("dead", Tone::Muted, false),
+    ("slow", Tone::Muted, false),
 ];
+const DEAD: u8 = 9;
+const SLOW: u8 = 10;
 
 fn kind(what: Activity) -> u8 {
     match what {
@@ -100,6 +104,21 @@ fn board(c: &FunctionsConfig, requests: &Requests, sim: &Sim) -> Board {
             entity: span.request,
         });
     }
+    if c.fault.any() && c.fault.span()[0] < end {
+        let [from, to] = c.fault.span();
+        let after = requests.arrival.partition_point(|at| *at < from);
+        bars.push(Bar {
+            lane: c.fault.server as u16,
+            kind: if c.fault.dies() { DEAD } else { SLOW },
+            span: [from, to.min(end)],
+            height: if c.fault.dies() {
+                [0.0, 1.0]
+            } else {
+                [0.97, 1.0]
+            },
+            entity: after.min(requests.arrival.len() - 1) as u32,
+        });
+    }
     let dots = sim.got.iter().enumerate().filter_map(|(r, got)| {
         let ttft = got.as_ref()?.first - requests.arrival[r];
         Some(Dot {
@@ -115,6 +134,11 @@ fn board(c: &FunctionsConfig, requests: &Requests, sim: &Sim) -> Board {
         caption: "height: place in the memory of the GPU".to_owned(),
         kinds: KINDS
             .iter()
+            .take(if c.fault.any() {
+                KINDS.len()
+            } else {
+                DEAD.into()
+            })
             .map(|&(name, tone, counted)| Kind {
                 name,
                 tone,
@@ -152,6 +176,12 @@ fn story(c: &FunctionsConfig, requests: &Requests, sim: &Sim, r: usize, got: &Go
     }
     if why.is_empty() {
         why.push("backbone, adapter and kernels were there".to_owned());
+    }
+    if got.losses > 0 {
+        why.push(format!(
+            "its GPU died {} times, and it started again; a first token that was out stays out",
+            got.losses
+        ));
     }
     if got.together > 1 {
         why.push(format!(
@@ -251,6 +281,14 @@ fn metrics(c: &FunctionsConfig, requests: &Requests, sim: &Sim) -> Vec<Metric> {
             sim.copies.len() as f64,
             Better::Lower,
             "Copies of a backbone that were loaded.",
+        ),
+        new(
+            "lost_starts",
+            "Started again",
+            "",
+            sim.got.iter().flatten().map(|g| f64::from(g.losses)).sum(),
+            Better::Lower,
+            "How often a call was under way on a GPU that died: it starts again.",
         ),
     ]
 }
@@ -397,7 +435,7 @@ pub(super) fn findings(
             axis: "time",
             unit: "s",
             step_name: "1 event",
-            moments: Vec::new(),
+            moments: (c.fault).moments(&format!("GPU {}", c.fault.server), sim.now()),
         },
         charts: charts(c, requests, all),
         tables: vec![("requests", table(requests, sim))],

@@ -63,6 +63,8 @@ pub(super) struct Got {
     pub(super) batch: u32,
     /// Batches that ran on the GPU, its own included.
     pub(super) together: u32,
+    /// Copies that died with it.
+    pub(super) losses: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,6 +73,8 @@ enum Event {
     Look(u32),
     End(u32),
     Expire(u32),
+    Dies,
+    Back,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,6 +108,10 @@ pub(super) struct Sim {
     pub(super) copies: Vec<Copied>,
     pub(super) spans: Vec<Span>,
     pub(super) got: Vec<Option<Got>>,
+    /// First tokens of requests that lost the rest, and how often they did.
+    before: Vec<(f64, u32)>,
+    /// Whether the GPU of the fault is dead.
+    dead: bool,
     /// Requests without memory for their backbone.
     homeless: VecDeque<u32>,
     /// Memory times time so far of copies that are gone, in GB·s.
@@ -120,11 +128,18 @@ impl Sim {
             copies: Vec::new(),
             spans: Vec::new(),
             got: vec![None; requests.arrival.len()],
+            before: vec![(f64::INFINITY, 0); requests.arrival.len()],
+            dead: false,
             homeless: VecDeque::new(),
             held: 0.0,
         };
         for (r, at) in requests.arrival.iter().enumerate() {
             sim.push(*at, Event::Arrival(r as u32));
+        }
+        if config.fault.dies() {
+            let [from, to] = config.fault.span();
+            sim.push(from, Event::Dies);
+            sim.push(to, Event::Back);
         }
         if config.preload {
             for key in plan(config) {
@@ -149,12 +164,22 @@ impl Sim {
             let Some(due) = self.heap.pop() else {
                 return true;
             };
+            let fault = matches!(due.event, Event::Dies | Event::Back);
+            if fault && (self.got.iter()).all(|g| g.is_some_and(|g| g.end <= due.at)) {
+                // It concerns nobody any more.
+                continue;
+            }
             self.now = due.at;
             match due.event {
                 Event::Arrival(r) => self.arrive(requests, r),
                 Event::Look(copy) => self.start(requests, copy),
                 Event::End(copy) => self.end(requests, copy),
                 Event::Expire(copy) => self.expire(requests, copy),
+                Event::Dies => self.die(requests),
+                Event::Back => {
+                    self.dead = false;
+                    self.house(requests);
+                }
             }
         }
         self.heap.is_empty()
@@ -204,7 +229,9 @@ impl Sim {
 
     /// The GPU with the least memory in use among those with room, and the place there.
     fn room(&self, size: f64) -> Option<(usize, f64)> {
-        let fits = (0..self.config.gpus as usize).filter_map(|g| Some((g, self.gap(g, size)?)));
+        let alive = |g: &usize| !self.dead || *g as u64 != self.config.fault.server;
+        let all = (0..self.config.gpus as usize).filter(alive);
+        let fits = all.filter_map(|g| Some((g, self.gap(g, size)?)));
         fits.min_by(|a, b| self.used(a.0).total_cmp(&self.used(b.0)))
     }
 
@@ -354,7 +381,8 @@ impl Sim {
             return;
         }
         let others = self.others(copy);
-        let slower = (1 + others) as f64;
+        let gpu = self.copies[copy as usize].gpu;
+        let slower = (1 + others) as f64 * self.config.fault.factor(gpu, self.now);
         let tokens: f64 = batch.iter().map(|r| requests.prompt[*r as usize]).sum();
         let prefill = slower * (PREFILL[0] + PREFILL[1] * tokens);
         if self.config.delay && others > 0 && batch.len() < free {
@@ -365,10 +393,23 @@ impl Sim {
                 return self.push(latest, Event::Look(copy));
             }
         }
-        self.run(requests, copy, &batch, prefill, slower);
+        self.run(
+            requests,
+            copy,
+            &batch,
+            prefill,
+            [slower, (1 + others) as f64],
+        );
     }
 
-    fn run(&mut self, requests: &Requests, copy: u32, batch: &[u32], prefill: f64, slower: f64) {
+    fn run(
+        &mut self,
+        requests: &Requests,
+        copy: u32,
+        batch: &[u32],
+        prefill: f64,
+        [slower, sharing]: [f64; 2],
+    ) {
         let first = self.now + prefill;
         let together = self.copies[copy as usize].active + batch.len();
         let token = slower * TOKEN[0] * (1.0 + TOKEN[1] * (together - 1) as f64);
@@ -381,12 +422,13 @@ impl Sim {
             self.push(own, Event::End(copy));
             let loaded = adapters.iter().find(|a| a.0 == requests.function[i]);
             self.got[i] = Some(Got {
-                first,
+                first: first.min(self.before[i].0),
                 end: own,
                 copy,
                 cold: loaded.map_or(0.0, |a| (a.1 - requests.arrival[i]).max(0.0)),
                 batch: together as u32,
-                together: slower as u32,
+                together: sharing as u32,
+                losses: self.before[i].1,
             });
         }
         self.spans.push(Span {
@@ -402,7 +444,45 @@ impl Sim {
         c.used = c.used.max(end);
     }
 
+    /// A GPU dies with its copies: their requests come again, with the first token if they have it.
+    fn die(&mut self, requests: &Requests) {
+        self.dead = true;
+        let mut again = Vec::new();
+        for copy in 0..self.copies.len() as u32 {
+            let c = &mut self.copies[copy as usize];
+            if c.gone.is_finite() || c.gpu as u64 != self.config.fault.server {
+                continue;
+            }
+            again.append(&mut c.queue);
+            c.active = 0;
+            self.drop_copy(copy);
+            for (r, got) in self.got.iter_mut().enumerate() {
+                let Some(own) = got.filter(|g| g.copy == copy && g.end > self.now) else {
+                    continue;
+                };
+                let before = &mut self.before[r];
+                if own.first <= self.now {
+                    before.0 = own.first;
+                }
+                before.1 += 1;
+                *got = None;
+                again.push(r as u32);
+            }
+            self.spans.retain(|s| s.copy != copy || s.from < self.now);
+            for span in self.spans.iter_mut().filter(|s| s.copy == copy) {
+                span.to = span.to.min(self.now);
+            }
+        }
+        again.sort_unstable();
+        for r in again {
+            self.arrive(requests, r);
+        }
+    }
+
     fn end(&mut self, requests: &Requests, copy: u32) {
+        if self.copies[copy as usize].gone.is_finite() {
+            return;
+        }
         self.copies[copy as usize].active -= 1;
         self.start(requests, copy);
         let gpu = self.copies[copy as usize].gpu;
@@ -460,6 +540,7 @@ pub(super) fn plan(config: &FunctionsConfig) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::fault::{Fault, ServerFault};
     use super::super::requests::requests;
     use super::*;
 
@@ -507,6 +588,59 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn nobody_is_lost_with_a_gpu_and_nothing_runs_on_a_dead_one() {
+        let mut losses = 0;
+        for config in all() {
+            for (gpus, at_secs, secs) in [(2, 40.0, 60.0), (1, 25.0, 30.0), (2, 90.0, 1e5)] {
+                let config = FunctionsConfig {
+                    gpus,
+                    fault: Fault {
+                        what: ServerFault::Dies,
+                        at_secs,
+                        secs,
+                        ..Fault::default()
+                    },
+                    ..config.clone()
+                };
+                let (requests, sim) = run(&config);
+                for (r, got) in sim.got.iter().enumerate() {
+                    let got = got.unwrap_or_else(|| panic!("{r} was lost: {config:?}"));
+                    assert!(got.first > requests.arrival[r] && got.end >= got.first);
+                    assert!(got.end <= sim.copies[got.copy as usize].gone, "{r} {got:?}");
+                    losses += got.losses;
+                }
+                let down = at_secs..at_secs + secs;
+                for copy in sim.copies.iter().filter(|c| c.gpu == 0) {
+                    assert!(!down.contains(&copy.born), "{copy:?}");
+                    assert!(copy.born >= down.end || copy.gone <= at_secs, "{copy:?}");
+                }
+            }
+        }
+        assert!(losses > 5, "{losses}");
+    }
+
+    #[test]
+    fn a_slow_gpu_takes_longer() {
+        let mean = |what| {
+            let config = FunctionsConfig {
+                gpus: 1,
+                fault: Fault {
+                    what,
+                    at_secs: 0.0,
+                    secs: 1e5,
+                    ..Fault::default()
+                },
+                ..FunctionsConfig::default()
+            };
+            let (requests, sim) = run(&config);
+            let each = sim.got.iter().zip(&requests.arrival);
+            each.map(|(g, at)| g.map_or(0.0, |g| g.end - at))
+                .sum::<f64>()
+        };
+        assert!(mean(ServerFault::Slows) > 2.0 * mean(ServerFault::None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Config of best-effort serving.
 
+use super::super::fault::Fault;
 use crate::core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +84,10 @@ pub struct QualityConfig {
     pub episodes: u64,
     /// Weight of what follows.
     pub discount: f64,
+    /// Servers of a machine, which fail together.
+    pub per_machine: u64,
+    /// What goes wrong with a machine.
+    pub fault: Fault,
 }
 
 impl Default for QualityConfig {
@@ -114,6 +119,12 @@ impl Default for QualityConfig {
             middle_below: 2.0,
             episodes: 30,
             discount: 0.95,
+            per_machine: 8,
+            fault: Fault {
+                at_secs: 120.0,
+                secs: 60.0,
+                ..Fault::default()
+            },
         }
     }
 }
@@ -127,6 +138,13 @@ impl QualityConfig {
     /// The best quality there is.
     pub(super) fn peak(&self) -> f64 {
         self.sizes().iter().map(|s| s.quality).fold(0.0, f64::max)
+    }
+
+    /// The servers of the machine with the fault.
+    pub(super) fn failing(&self) -> std::ops::Range<usize> {
+        let all = self.servers.max(1);
+        let from = (self.fault.server * self.per_machine).min(all);
+        from as usize..(from + self.per_machine).min(all) as usize
     }
 
     /// What it runs, in a few words.
@@ -152,6 +170,7 @@ impl QualityConfig {
                 format!("at most that of the middle model, {}", self.middle_below),
             ));
         }
-        Ok(())
+        let machines = self.servers.div_ceil(self.per_machine.max(1));
+        self.fault.check("quality.fault.server", machines)
     }
 }

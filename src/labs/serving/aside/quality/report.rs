@@ -1,7 +1,7 @@
 //! What was answered how well: figures, charts, the picture, and every request's story.
 
 use super::super::Findings;
-use super::super::board::{Board, Dot, Kind, Lane, Level, Tone};
+use super::super::board::{Bar, Board, Dot, Kind, Lane, Level, Tone};
 use super::config::{Choice, QualityConfig};
 use super::policy::{Learned, SIZES, STEPS};
 use super::sim::{Got, Requests};
@@ -104,16 +104,35 @@ fn board(c: &QualityConfig, requests: &Requests, got: &[Got]) -> Board {
         }
     });
     let load = got.iter().zip(&requests.arrival);
+    let mut kinds = vec![
+        Kind::counted("in time", Tone::Good),
+        Kind::counted("late", Tone::Bad),
+        Kind::counted("dropped", Tone::Warning),
+        Kind::named("quality", Tone::Pale(0)),
+        Kind::named("load", Tone::Pale(4)),
+    ];
+    let mut bars = Vec::new();
+    if c.fault.any() && c.fault.span()[0] < end {
+        let words = if c.fault.dies() {
+            "machine dead"
+        } else {
+            "machine slow"
+        };
+        let [from, to] = c.fault.span();
+        bars.push(Bar {
+            lane: LANE_LOAD,
+            kind: kinds.len() as u8,
+            span: [from, to.min(end)],
+            height: [0.9, 1.0],
+            entity: requests.arrival.partition_point(|at| *at < from) as u32,
+        });
+        kinds.push(Kind::named(words, Tone::Bad));
+    }
     Board {
         name: "Requests by model, latency and outcome",
         caption: "height: latency over the deadline, which is at the middle; the quality of windows of 10 s over the best".to_owned(),
-        kinds: vec![
-            Kind::counted("in time", Tone::Good),
-            Kind::counted("late", Tone::Bad),
-            Kind::counted("dropped", Tone::Warning),
-            Kind::named("quality", Tone::Pale(0)),
-            Kind::named("load", Tone::Pale(4)),
-        ],
+        kinds,
+        bars,
         lanes,
         levels: vec![
             Level {
@@ -156,6 +175,9 @@ fn story(c: &QualityConfig, at: f64, r: usize, g: &Got, learned: &Learned) -> St
             format!("{:.2} × that of quiet phases", g.seen.rate),
         ),
     ];
+    if g.losses > 0 {
+        facts.push(Fact::new("started again", "its machine died"));
+    }
     if !g.dropped() {
         facts.push(Fact::new("answer after", format!("{:.2} s", g.end - at)));
     }
@@ -267,6 +289,14 @@ fn metrics(c: &QualityConfig, requests: &Requests, all: &[Outcome], got: &[Got])
             percentile(&took, 95.0),
             Better::Lower,
             "95th percentile of the time from a request to its answer, dropped ones left out.",
+        ),
+        new(
+            "lost_starts",
+            "Started again",
+            "",
+            got.iter().map(|g| f64::from(g.losses)).sum(),
+            Better::Lower,
+            "Requests on a machine that died: they start again on another, if their deadline allows.",
         ),
     ]
 }
@@ -402,6 +432,7 @@ pub(super) fn findings(
         value("above_96_percent"),
         value("static_above_96_percent"),
     );
+    let end = requests.arrival.last().copied().unwrap_or(0.0);
     let lost = got.iter().position(|g| g.reward == 0.0);
     Findings {
         timeline: Timeline {
@@ -411,7 +442,7 @@ pub(super) fn findings(
             axis: "time",
             unit: "s",
             step_name: "1 request",
-            moments: Vec::new(),
+            moments: (c.fault).moments(&format!("machine {}", c.fault.server), end),
         },
         charts: charts(c, requests, all, learned, rewards),
         tables: vec![("requests", table(requests, got))],

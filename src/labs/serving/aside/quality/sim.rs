@@ -59,6 +59,8 @@ pub(super) struct Got {
     pub(super) end: f64,
     /// Quality in time, otherwise 0.
     pub(super) reward: f64,
+    /// Machines that died with it.
+    pub(super) losses: u32,
     pub(super) seen: Seen,
 }
 
@@ -71,11 +73,85 @@ impl Got {
 
 /// A choice on its way to be learned from.
 struct Open {
+    request: usize,
     known: f64,
     situation: usize,
     size: usize,
     reward: f64,
     next: Option<usize>,
+}
+
+/// The servers, and what they do.
+struct Pool<'a> {
+    config: &'a QualityConfig,
+    requests: &'a Requests,
+    /// When each is free.
+    free: Vec<f64>,
+    /// Server of each request so far.
+    on: Vec<usize>,
+    got: Vec<Got>,
+    /// Requests in the system, and when they leave it.
+    inside: Vec<(usize, f64)>,
+    open: VecDeque<Open>,
+    /// Whether the fault is still to come.
+    fault_ahead: bool,
+}
+
+impl Pool<'_> {
+    /// Puts a request, at a moment, on the server that is free first; it leaves at its deadline if
+    /// it has not begun by then. When its reward is known.
+    fn put(&mut self, r: usize, now: f64) -> f64 {
+        let size = self.config.sizes()[usize::from(self.got[r].size)];
+        let server = (0..self.free.len())
+            .min_by(|&a, &b| self.free[a].total_cmp(&self.free[b]))
+            .unwrap_or(0);
+        let start = now.max(self.free[server]);
+        let deadline = self.requests.arrival[r] + self.config.deadline_secs;
+        self.on[r] = server;
+        let got = &mut self.got[r];
+        (got.start, got.end, got.reward) = (start, f64::NAN, 0.0);
+        if start >= deadline {
+            // It waits until its deadline, then leaves.
+            self.inside.push((r, deadline));
+            return deadline;
+        }
+        let failing = self.config.failing().contains(&server);
+        let fault = &self.config.fault;
+        let slower = if failing {
+            fault.factor(fault.server as usize, start)
+        } else {
+            1.0
+        };
+        got.end = start + self.requests.length[r] * size.secs * slower;
+        if got.end <= deadline {
+            got.reward = size.quality;
+        }
+        self.free[server] = got.end;
+        self.inside.push((r, got.end));
+        got.end.min(deadline)
+    }
+
+    /// A machine dies: who was on its servers starts again on others, at the end of their queues.
+    fn die(&mut self) {
+        self.fault_ahead = false;
+        let [from, to] = self.config.fault.span();
+        let failing = self.config.failing();
+        for server in failing.clone() {
+            self.free[server] = to;
+        }
+        let again: Vec<usize> = (0..self.got.len())
+            .filter(|r| failing.contains(&self.on[*r]) && self.got[*r].end > from)
+            .collect();
+        for r in again {
+            self.inside.retain(|i| i.0 != r);
+            self.got[r].losses += 1;
+            let known = self.put(r, from);
+            let reward = self.got[r].reward;
+            if let Some(open) = self.open.iter_mut().find(|o| o.request == r) {
+                (open.known, open.reward) = (known, reward);
+            }
+        }
+    }
 }
 
 /// Serves all requests under a rule.
@@ -84,26 +160,34 @@ pub(super) fn serve(
     requests: &Requests,
     policy: &mut Policy<'_>,
 ) -> Vec<Got> {
-    let sizes = config.sizes();
-    let mut free = vec![0.0_f64; config.servers.max(1) as usize];
-    let mut ends: Vec<f64> = Vec::new();
-    let mut open: VecDeque<Open> = VecDeque::new();
+    let mut pool = Pool {
+        config,
+        requests,
+        free: vec![0.0; config.servers.max(1) as usize],
+        on: Vec::new(),
+        got: Vec::new(),
+        inside: Vec::new(),
+        open: VecDeque::new(),
+        fault_ahead: config.fault.dies(),
+    };
     let (mut last, mut gap) = (0.0, 1.0 / config.rate);
-    let each = requests.arrival.iter().zip(&requests.length);
-    each.map(|(&now, &length)| {
-        ends.retain(|end| *end > now);
+    for (r, &now) in requests.arrival.iter().enumerate() {
+        if pool.fault_ahead && now >= config.fault.at_secs {
+            pool.die();
+        }
+        pool.inside.retain(|i| i.1 > now);
         gap += RECENT * (now - last - gap);
         last = now;
         let seen = Seen {
-            in_system: ends.len() as f64 / free.len() as f64,
+            in_system: pool.inside.len() as f64 / pool.free.len() as f64,
             rate: 1.0 / (gap * config.rate),
         };
         let situation = seen.situation();
-        if let Some(before) = open.back_mut() {
+        if let Some(before) = pool.open.back_mut() {
             before.next = Some(situation);
         }
         // Rewards are known when answers are complete, or their deadline is over.
-        open.retain(|o| match o.next {
+        pool.open.retain(|o| match o.next {
             Some(next) if o.known <= now => {
                 policy.learn(o.situation, o.size, o.reward, next);
                 false
@@ -111,45 +195,34 @@ pub(super) fn serve(
             _ => true,
         });
         let size = policy.pick(seen);
-        let server = (0..free.len())
-            .min_by(|&a, &b| free[a].total_cmp(&free[b]))
-            .unwrap_or(0);
-        let start = now.max(free[server]);
-        let deadline = now + config.deadline_secs;
-        let mut got = Got {
+        pool.on.push(0);
+        pool.got.push(Got {
             size: size as u8,
-            start,
+            start: f64::NAN,
             end: f64::NAN,
             reward: 0.0,
+            losses: 0,
             seen,
-        };
-        let mut known = deadline;
-        if start < deadline {
-            got.end = start + length * sizes[size].secs;
-            free[server] = got.end;
-            ends.push(got.end);
-            known = got.end.min(deadline);
-            if got.end <= deadline {
-                got.reward = sizes[size].quality;
-            }
-        } else {
-            // It waits until its deadline, then leaves.
-            ends.push(deadline);
-        }
-        open.push_back(Open {
+        });
+        let known = pool.put(r, now);
+        pool.open.push_back(Open {
+            request: r,
             known,
             situation,
             size,
-            reward: got.reward,
+            reward: pool.got[r].reward,
             next: None,
         });
-        got
-    })
-    .collect()
+    }
+    if pool.fault_ahead {
+        pool.die();
+    }
+    pool.got
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::fault::{Fault, ServerFault};
     use super::super::policy::Learned;
     use super::*;
 
@@ -175,6 +248,51 @@ mod tests {
             let running = got.iter().filter(|g| g.start <= at && at < g.end).count();
             assert!(running <= 3, "{running}");
         }
+    }
+
+    #[test]
+    fn who_is_on_a_machine_that_dies_starts_again_on_another() {
+        let config = QualityConfig {
+            requests: 600,
+            rate: 5.0,
+            busy_factor: 1.0,
+            fault: Fault {
+                what: ServerFault::Dies,
+                server: 1,
+                at_secs: 30.0,
+                secs: 40.0,
+                ..Fault::default()
+            },
+            ..QualityConfig::default()
+        };
+        let requests = requests(&config, 1, 0);
+        let got = serve(&config, &requests, &mut Policy::Always(1));
+        let losses: u32 = got.iter().map(|g| g.losses).sum();
+        assert!(losses > 0, "{losses}");
+        for (g, at) in got.iter().zip(&requests.arrival) {
+            assert!(
+                g.end.is_finite() || g.start - at >= config.deadline_secs,
+                "{g:?}"
+            );
+            assert!(g.losses == 0 || g.start >= 30.0, "{g:?}");
+        }
+        for at in got.iter().filter(|g| !g.dropped()).map(|g| g.start) {
+            let running = got.iter().filter(|g| g.start <= at && at < g.end).count();
+            let most = if (30.0..70.0).contains(&at) { 8 } else { 16 };
+            assert!(running <= most, "{running} at {at}");
+        }
+        let slow = QualityConfig {
+            fault: Fault {
+                what: ServerFault::Slows,
+                ..config.fault
+            },
+            ..config.clone()
+        };
+        let mean = |config: &QualityConfig| {
+            let got = serve(config, &requests, &mut Policy::Always(1));
+            got.iter().map(|g| g.reward).sum::<f64>()
+        };
+        assert!(mean(&slow) < mean(&QualityConfig::default()));
     }
 
     #[test]

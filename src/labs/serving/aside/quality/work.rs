@@ -1,7 +1,8 @@
 //! The computation in short steps: training, run by run, then every rule on the same requests.
 
 use super::super::AsideRun;
-use super::config::Choice;
+use super::super::fault::Fault;
+use super::config::{Choice, QualityConfig};
 use super::policy::{Learned, Policy, Training};
 use super::report::{self, Outcome};
 use super::sim::{Requests, requests, serve};
@@ -43,7 +44,12 @@ impl Job for Work {
             let training = Training::of(episode, c.episodes, rng);
             let requests = requests(c, seed, episode);
             let mut policy = Policy::Learned(&mut self.learned, Some(training));
-            let got = serve(c, &requests, &mut policy);
+            // Nobody trains for a fault.
+            let sound = QualityConfig {
+                fault: Fault::default(),
+                ..QualityConfig::clone(c)
+            };
+            let got = serve(&sound, &requests, &mut policy);
             let rewards: Vec<f64> = got.iter().map(|g| g.reward).collect();
             self.rewards.push(mean(&rewards));
             return Ok(Step::Working);

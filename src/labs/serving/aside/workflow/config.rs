@@ -1,5 +1,6 @@
 //! Config of the workflows.
 
+use super::super::fault::Fault;
 use crate::core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,8 @@ pub struct WorkflowConfig {
     pub sigma: f64,
     /// Deadline over the time of a query that nobody disturbs.
     pub deadline: f64,
+    /// What goes wrong with an instance.
+    pub fault: Fault,
 }
 
 impl Default for WorkflowConfig {
@@ -113,6 +116,11 @@ impl Default for WorkflowConfig {
             correction: 0.5,
             sigma: 0.4,
             deadline: 2.5,
+            fault: Fault {
+                at_secs: 150.0,
+                secs: 150.0,
+                ..Fault::default()
+            },
         }
     }
 }
@@ -176,6 +184,7 @@ impl WorkflowConfig {
                 "at least one instance of some kind",
             ));
         }
-        Ok(())
+        let instances = self.fast + self.usual + self.slow;
+        self.fault.check("workflow.fault.server", instances)
     }
 }

@@ -25,7 +25,8 @@ const TONES: [Tone; 7] = [
 ];
 const IN_TIME: u8 = 7;
 const LATE: u8 = 8;
-const ALPHA: u8 = 9;
+const LOST: u8 = 9;
+const OUT: u8 = 10;
 
 /// The same queries under another rule.
 pub(super) struct Rival {
@@ -56,7 +57,7 @@ fn board(c: &WorkflowConfig, queries: &[Query], sim: &Sim<'_>, end: f64) -> Boar
             let low = f32::from(call.slot) / slots;
             Bar {
                 lane: call.instance,
-                kind: call.phase,
+                kind: if call.lost { LOST } else { call.phase },
                 span: [call.start, call.end],
                 height: [low + 0.02 / slots, low + 0.94 / slots],
                 entity: call.query,
@@ -94,12 +95,31 @@ fn board(c: &WorkflowConfig, queries: &[Query], sim: &Sim<'_>, end: f64) -> Boar
         .collect();
     kinds.push(Kind::counted("in time", Tone::Good));
     kinds.push(Kind::counted("late", Tone::Bad));
+    if c.fault.any() {
+        let [from, to] = c.fault.span().map(|t| t.min(end));
+        let words = if c.fault.dies() { "dead" } else { "slow" };
+        kinds.push(Kind::counted("issued again", Tone::Bad));
+        kinds.push(Kind::named(words, Tone::Muted));
+        let first = sim.calls.iter().find(|call| call.end >= from);
+        let height = if c.fault.dies() {
+            [0.0, 1.0]
+        } else {
+            [0.97, 1.0]
+        };
+        bars.push(Bar {
+            lane: c.fault.server as u16,
+            kind: OUT,
+            span: [from, to],
+            height,
+            entity: first.map_or(0, |call| call.query),
+        });
+    }
     let mut levels = Vec::new();
     if tunes {
         kinds.push(Kind::named("α", Tone::Pale(0)));
         levels.push(Level {
             lane: instances + 1,
-            kind: ALPHA,
+            kind: kinds.len() as u8 - 1,
             points: sim.alphas.clone(),
             filled: true,
         });
@@ -139,10 +159,11 @@ fn story(c: &WorkflowConfig, queries: &[Query], sim: &Sim<'_>, q: usize) -> Stor
     facts.extend(own.iter().map(|call| {
         let phase = PHASES[usize::from(call.phase)].name;
         let name = names.get(usize::from(call.instance));
+        let ended = if call.lost { ", lost with it" } else { "" };
         Fact::new(
             phase,
             format!(
-                "{}: waited {:.1} s, ran {:.1} s",
+                "{}: waited {:.1} s, ran {:.1} s{ended}",
                 name.map_or("", String::as_str),
                 call.start - call.issued,
                 call.end - call.start
@@ -225,6 +246,14 @@ fn metrics(c: &WorkflowConfig, took: &[f64], sim: &Sim<'_>, end: f64) -> Vec<Met
             100.0 * busy / room,
             Better::Neither,
             "Time that calls ran, over the time that all instances could have run calls.",
+        ),
+        new(
+            "lost_starts",
+            "Issued again",
+            "",
+            sim.calls.iter().filter(|call| call.lost).count() as f64,
+            Better::Lower,
+            "Calls whose instance died: they are issued again elsewhere.",
         ),
     ]
 }
@@ -323,6 +352,12 @@ fn tables(queries: &[Query], sim: &Sim<'_>) -> Vec<(&'static str, Table)> {
     ]
 }
 
+/// Name of the instance with the fault.
+fn named(c: &WorkflowConfig) -> String {
+    let names = c.names().into_iter().nth(c.fault.server as usize);
+    names.unwrap_or_default()
+}
+
 /// Everything worth telling.
 pub(super) fn findings(
     config: &Config,
@@ -357,7 +392,7 @@ pub(super) fn findings(
             axis: "time",
             unit: "s",
             step_name: "1 event",
-            moments: Vec::new(),
+            moments: (c.fault).moments(&named(c), end),
         },
         charts: charts(c, sim, rivals),
         tables: tables(queries, sim),

@@ -1,5 +1,6 @@
 //! Calls on instances, event by event.
 
+use super::super::fault::Fault;
 use super::config::{CORRECTION, CallOrder, Dispatch, PHASES, WorkflowConfig};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
@@ -61,11 +62,14 @@ pub(super) struct Call {
     pub(super) slot: u16,
     pub(super) start: f64,
     pub(super) end: f64,
+    /// Whether its instance died before it was complete; it is issued again then.
+    pub(super) lost: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Instance {
     factor: f64,
+    alive: bool,
     /// Estimated work of those that wait or run, in seconds here.
     work: f64,
     waiting: Vec<u32>,
@@ -77,6 +81,8 @@ enum Event {
     Arrival(u32),
     End(u32),
     Tune,
+    Dies,
+    Back,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,6 +111,8 @@ pub(super) struct Sim<'a> {
     number: u64,
     now: f64,
     turn: usize,
+    /// Calls that found no instance, in order.
+    nowhere: Vec<Call>,
     instances: Vec<Instance>,
     pub(super) calls: Vec<Call>,
     /// Phase of each query, and calls of it that are still out.
@@ -120,6 +128,7 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
     let slots = vec![false; config.slots.max(1) as usize];
     let instances = config.factors().into_iter().map(|factor| Instance {
         factor,
+        alive: true,
         work: 0.0,
         waiting: Vec::new(),
         slots: slots.clone(),
@@ -131,6 +140,7 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
         number: 0,
         now: 0.0,
         turn: 0,
+        nowhere: Vec::new(),
         calls: Vec::new(),
         state: vec![(0, 0); queries.len()],
         done: vec![f64::NAN; queries.len()],
@@ -139,6 +149,11 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
     };
     for (q, query) in queries.iter().enumerate() {
         sim.push(query.arrival, Event::Arrival(q as u32));
+    }
+    if config.fault.dies() {
+        let [from, to] = config.fault.span();
+        sim.push(from, Event::Dies);
+        sim.push(to, Event::Back);
     }
     if config.tune && config.dispatch == Dispatch::Score {
         sim.push(config.window_secs, Event::Tune);
@@ -149,6 +164,8 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
             Event::Arrival(q) => sim.issue(q),
             Event::End(call) => sim.end(call),
             Event::Tune => sim.tune(),
+            Event::Dies => sim.die(),
+            Event::Back => sim.back(),
         }
     }
     sim
@@ -192,6 +209,7 @@ impl Sim<'_> {
                 slot: 0,
                 start: f64::NAN,
                 end: f64::NAN,
+                lost: false,
             })
             .collect();
         for call in issued {
@@ -200,14 +218,20 @@ impl Sim<'_> {
     }
 
     fn dispatch(&mut self, mut call: Call) {
+        let alive: Vec<usize> = (0..self.instances.len())
+            .filter(|i| self.instances[*i].alive)
+            .collect();
+        if alive.is_empty() {
+            return self.nowhere.push(call);
+        }
         let chosen = match self.config.dispatch {
             Dispatch::RoundRobin => {
                 self.turn += 1;
-                (self.turn - 1) % self.instances.len()
+                alive[(self.turn - 1) % alive.len()]
             }
             Dispatch::Score => {
                 let alpha = self.alphas.last().map_or(self.config.alpha, |a| a[1]);
-                best(&self.instances, alpha)
+                best(&self.instances, &alive, alpha)
             }
         };
         let number = self.calls.len() as u32;
@@ -243,7 +267,8 @@ impl Sim<'_> {
             };
             let Some(next) = next else { return };
             let number = self.instances[i].waiting.remove(next);
-            let factor = self.instances[i].factor;
+            let slower = self.config.fault.factor(i, self.now);
+            let factor = slower * self.instances[i].factor;
             self.instances[i].slots[slot] = true;
             let call = &mut self.calls[number as usize];
             call.slot = slot as u16;
@@ -256,6 +281,9 @@ impl Sim<'_> {
 
     fn end(&mut self, number: u32) {
         let call = self.calls[number as usize];
+        if call.lost {
+            return;
+        }
         let i = usize::from(call.instance);
         let instance = &mut self.instances[i];
         instance.slots[usize::from(call.slot)] = false;
@@ -267,6 +295,47 @@ impl Sim<'_> {
             self.issue(call.query);
         }
         self.start(i);
+    }
+
+    /// An instance dies: its calls are issued again, in the order in which they were.
+    fn die(&mut self) {
+        let i = self.config.fault.server as usize;
+        let instance = &mut self.instances[i];
+        instance.alive = false;
+        instance.work = 0.0;
+        instance.waiting.clear();
+        instance.slots.fill(false);
+        let mut again = Vec::new();
+        for call in &mut self.calls {
+            let open = !(call.end <= self.now || call.lost);
+            if usize::from(call.instance) == i && open {
+                again.push(Call {
+                    start: f64::NAN,
+                    end: f64::NAN,
+                    ..*call
+                });
+                // Those that waited have no time on the instance.
+                call.start = if call.start.is_nan() {
+                    self.now
+                } else {
+                    call.start
+                };
+                call.end = self.now;
+                call.lost = true;
+            }
+        }
+        for call in again {
+            self.dispatch(call);
+        }
+    }
+
+    /// It is back, empty.
+    fn back(&mut self) {
+        let i = self.config.fault.server as usize;
+        self.instances[i].alive = true;
+        for call in std::mem::take(&mut self.nowhere) {
+            self.dispatch(call);
+        }
     }
 
     /// Chooses the α that would have met most deadlines of the last window, the faster one of equals.
@@ -284,6 +353,7 @@ impl Sim<'_> {
                 let config = WorkflowConfig {
                     tune: false,
                     alpha,
+                    fault: Fault::default(),
                     ..self.config.clone()
                 };
                 let sim = serve(&config, &last);
@@ -305,14 +375,16 @@ impl Sim<'_> {
     }
 }
 
-/// The instance with the largest α·t(fastest)/t(e) − (1 − α)·W_e/W_largest; the first of equals.
-fn best(instances: &[Instance], alpha: f64) -> usize {
+/// The instance with the largest α·t(fastest)/t(e) − (1 − α)·W_e/W_largest among those that are
+/// alive; the first of equals.
+fn best(all: &[Instance], alive: &[usize], alpha: f64) -> usize {
+    let instances: Vec<&Instance> = alive.iter().map(|i| &all[*i]).collect();
     let fastest = instances
         .iter()
         .map(|i| i.factor)
         .fold(f64::INFINITY, f64::min);
     let most = instances.iter().map(|i| i.work).fold(0.0, f64::max);
-    let score = |i: &Instance| {
+    let score = |i: &&Instance| {
         let work = if most > 0.0 { i.work / most } else { 0.0 };
         alpha * fastest / i.factor - (1.0 - alpha) * work
     };
@@ -322,11 +394,12 @@ fn best(instances: &[Instance], alpha: f64) -> usize {
             found = i;
         }
     }
-    found
+    alive[found]
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::fault::ServerFault;
     use super::*;
 
     fn base() -> WorkflowConfig {
@@ -338,28 +411,70 @@ mod tests {
 
     #[test]
     fn every_call_runs_once_after_the_phase_before_and_slots_hold_one() {
-        for (dispatch, order) in [
-            (Dispatch::RoundRobin, CallOrder::Fcfs),
-            (Dispatch::Score, CallOrder::Urgency),
+        let fault = |what, server, at_secs, secs| Fault {
+            what,
+            server,
+            at_secs,
+            secs,
+            ..Fault::default()
+        };
+        for (dispatch, order, fault, only) in [
+            (
+                Dispatch::RoundRobin,
+                CallOrder::Fcfs,
+                Fault::default(),
+                false,
+            ),
+            (Dispatch::Score, CallOrder::Urgency, Fault::default(), false),
+            (
+                Dispatch::Score,
+                CallOrder::Urgency,
+                fault(ServerFault::Dies, 0, 50.0, 100.0),
+                false,
+            ),
+            (
+                Dispatch::RoundRobin,
+                CallOrder::Fcfs,
+                fault(ServerFault::Dies, 4, 20.0, 1e5),
+                false,
+            ),
+            (
+                Dispatch::Score,
+                CallOrder::Fcfs,
+                fault(ServerFault::Dies, 0, 30.0, 50.0),
+                true,
+            ),
+            (
+                Dispatch::Score,
+                CallOrder::Fcfs,
+                fault(ServerFault::Slows, 1, 30.0, 90.0),
+                false,
+            ),
         ] {
-            let config = WorkflowConfig {
+            let mut config = WorkflowConfig {
                 dispatch,
                 order,
                 tune: true,
+                fault,
                 ..base()
             };
+            if only {
+                (config.usual, config.slow) = (0, 0);
+            }
             let queries = queries(&config, 3);
             let sim = serve(&config, &queries);
             let calls: usize = queries.iter().flat_map(|q| &q.calls).map(Vec::len).sum();
-            assert_eq!(sim.calls.len(), calls);
+            assert_eq!(sim.calls.iter().filter(|c| !c.lost).count(), calls);
             assert!(sim.done.iter().all(|d| d.is_finite()));
             for (i, a) in sim.calls.iter().enumerate() {
-                assert!(a.start >= a.issued && a.end > a.start, "{a:?}");
+                assert!(a.start >= a.issued && (a.end > a.start || a.lost), "{a:?}");
+                assert!(!a.lost || config.fault.dies(), "{a:?}");
                 for b in &sim.calls[i + 1..] {
                     if a.query == b.query && a.phase < b.phase {
                         assert!(a.end <= b.issued, "{a:?} {b:?}");
                     }
-                    if (a.instance, a.slot) == (b.instance, b.slot) {
+                    let ran = a.end > a.start && b.end > b.start;
+                    if ran && (a.instance, a.slot) == (b.instance, b.slot) {
                         assert!(a.end <= b.start || b.end <= a.start, "{a:?} {b:?}");
                     }
                 }
@@ -396,15 +511,16 @@ mod tests {
     fn the_score_weighs_speed_against_work() {
         let of = |factor, work| Instance {
             factor,
+            alive: true,
             work,
             waiting: Vec::new(),
             slots: vec![false],
         };
         let two = [of(1.0, 0.0), of(0.5, 10.0)];
-        assert_eq!(best(&two, 0.0), 0, "work alone");
-        assert_eq!(best(&two, 1.0), 1, "speed alone");
+        assert_eq!(best(&two, &[0, 1], 0.0), 0, "work alone");
+        assert_eq!(best(&two, &[0, 1], 1.0), 1, "speed alone");
         // α·1/2 against α − (1 − α): the balance is at α = 2/3.
-        assert_eq!(best(&two, 0.66), 0);
-        assert_eq!(best(&two, 0.67), 1);
+        assert_eq!(best(&two, &[0, 1], 0.66), 0);
+        assert_eq!(best(&two, &[0, 1], 0.67), 1);
     }
 }

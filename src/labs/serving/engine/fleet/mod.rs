@@ -21,7 +21,7 @@ pub use faults::{Fault, FaultKind};
 pub use moves::{Move, MoveRule, Rebalance};
 pub(super) use power::Draw;
 pub use power::{Clocked, PowerCaps, PowerRow};
-pub use scaling::Scale;
+pub use scaling::{Scale, StartRule};
 use std::collections::VecDeque;
 
 /// What may happen to the instances of a run.

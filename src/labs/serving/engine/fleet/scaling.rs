@@ -1,19 +1,29 @@
 //! Instances that start when free memory per request is short on average, and stop when there is
-//! plenty (Llumnix, section 4.4.3).
+//! plenty (Llumnix, section 4.4.3); or that start when an arrival is foretold to end late (Block,
+//! arXiv 2508.03611).
 
 use super::super::event_loop::Engine;
 use super::super::events::Side;
 use super::super::sink::Sink;
 use super::Standing;
 
+/// When an instance starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StartRule {
+    /// When the mean of free blocks per request is below this, at a look over the instances.
+    Memory(f64),
+    /// When an arrival is foretold to end in so many seconds or more, wherever it goes.
+    Foretold(f64),
+}
+
 /// When instances start and stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
     /// Instances that are on at the start and always.
     pub least: u32,
-    /// Mean of free blocks per request below which one starts.
-    pub start_below: f64,
-    /// Mean above which one stops.
+    /// When one more starts.
+    pub start: StartRule,
+    /// Mean of free blocks per request above which one stops.
     pub stop_above: f64,
     /// Seconds between the decision and its first request.
     pub start_secs: f64,
@@ -42,16 +52,36 @@ impl Engine {
             })
             .sum();
         let mean = free / serving.len() as f64;
-        if serving.is_empty() || mean < scale.start_below {
-            if let Some(i) = all.clone().find(|i| standing(i) == Standing::Off) {
-                self.stand(i, Standing::Starting, sink);
-                self.plan(self.now + scale.start_secs, Side::Ready(i as u32));
-            }
+        let short = matches!(scale.start, StartRule::Memory(below) if mean < below);
+        if serving.is_empty() || short {
+            self.start_one(scale.start_secs, sink);
         } else if mean > scale.stop_above && serving.len() > scale.least as usize {
             let least = |i: &&usize| (self.replicas[**i].outstanding, std::cmp::Reverse(**i));
             if let Some(&i) = serving.iter().min_by_key(least) {
                 self.drain(i, sink);
             }
+        }
+    }
+
+    /// Starts an instance that is off, if there is one.
+    fn start_one(&mut self, secs: f64, sink: &mut dyn Sink) {
+        let mut all = 0..self.replicas.len();
+        if let Some(i) = all.find(|&i| self.standing(i) == Standing::Off) {
+            self.stand(i, Standing::Starting, sink);
+            self.plan(self.now + secs, Side::Ready(i as u32));
+        }
+    }
+
+    /// An arrival is foretold to end in so many seconds where that is soonest: where that is too
+    /// late an instance starts, unless one does already.
+    pub(in super::super) fn provision(&mut self, secs: f64, sink: &mut dyn Sink) {
+        let Some(scale) = self.fleet.as_ref().and_then(|f| f.plan.scale) else {
+            return;
+        };
+        let starting = |i| self.standing(i) == Standing::Starting;
+        let late = matches!(scale.start, StartRule::Foretold(most) if secs >= most);
+        if late && !(0..self.replicas.len()).any(starting) {
+            self.start_one(scale.start_secs, sink);
         }
     }
 
