@@ -68,13 +68,13 @@ fn switches(seed: u64) -> Config {
         output_max: 120,
         max_tokens_per_sequence: 320,
         max_tokens_in_batch: 700,
-        prefix_caching: seed % 3 == 0,
-        system_prompt: if seed % 3 == 0 { 40 } else { 0 },
+        prefix_caching: seed.is_multiple_of(3),
+        system_prompt: if seed.is_multiple_of(3) { 40 } else { 0 },
         class_prompt: 20 * (seed % 2),
         user_prompt: 16 * (seed % 3),
         users: 1 + seed % 4,
-        batch_share: if seed % 3 == 0 { 0.4 } else { 0.0 },
-        prediction_sigma: if seed % 2 == 0 { 0.0 } else { 1.0 },
+        batch_share: if seed.is_multiple_of(3) { 0.4 } else { 0.0 },
+        prediction_sigma: if seed.is_multiple_of(2) { 0.0 } else { 1.0 },
         preemptive: seed % 3 == 1,
         preemption: if seed % 4 < 3 {
             Preemption::Swap
@@ -95,8 +95,8 @@ fn switches(seed: u64) -> Config {
         time_limit_secs: 5000.0,
         switch_every: 1 + seed % 30,
         swap_group: 1 + seed % 5,
-        swap_beside: seed % 2 == 0,
-        swap_keeps: seed % 3 > 0,
+        swap_beside: seed.is_multiple_of(2),
+        swap_keeps: !seed.is_multiple_of(3),
         layer_groups: 1 + seed % 17,
         blend_order: [
             BlendOrder::DualScan,
