@@ -10,8 +10,8 @@ use schedlab::labs::routing::rules::families;
 use schedlab::labs::routing::rules::gate::{softmax, top_k};
 use schedlab::labs::routing::rules::matrix::Matrix;
 use schedlab::labs::routing::{
-    Batch, BatchRun, BufferOrder, CapacityRule, Config, DropOrder, Fate, Overflow, Router, Routing,
-    SecondChoice, Task, World,
+    Batch, BatchRun, BufferOrder, CapacityRule, Config, DropOrder, Entity, Fate, Overflow, Router,
+    Routing, SecondChoice, Study, Task, World,
 };
 use schedlab::labs::{DataKey, Lab as _, LabRun as _, Library, sniff};
 use std::collections::BTreeSet;
@@ -368,7 +368,7 @@ fn the_story_of_a_dropped_token_names_position_and_capacity() {
         .iter()
         .find(|p| p.fate == Fate::OverCapacity)
         .unwrap();
-    let id = schedlab::labs::routing::Entity::Token {
+    let id = Entity::Token {
         batch: 0,
         token: pair.token as usize,
     }
@@ -516,7 +516,7 @@ fn wrong_shapes_numbers_and_sizes_are_named() {
 }
 
 #[test]
-fn training_layers_and_queries_give_the_same_tables_again() {
+fn training_layers_queries_and_studies_give_the_same_tables_again() {
     let short = Config {
         train_steps: 12,
         ..Config::default()
@@ -537,6 +537,11 @@ fn training_layers_and_queries_give_the_same_tables_again() {
         Config {
             world: World::Layers,
             blocks: 2,
+            ..short.clone()
+        },
+        Config {
+            world: World::Studies,
+            study: Study::Heads,
             ..short
         },
     ] {
@@ -561,4 +566,28 @@ fn training_layers_and_queries_give_the_same_tables_again() {
         };
         assert_ne!(csv(&config), csv(&other), "{:?}", config.world);
     }
+}
+
+#[test]
+fn a_batch_of_65_536_tokens_is_routed_with_all_its_pairs() {
+    let config = Config {
+        tokens: 65_536,
+        batches: 1,
+        dim: 1,
+        k: 2,
+        ..Config::default()
+    };
+    let run = run(&config);
+    let batch = &run.batches()[0];
+    assert_eq!(batch.pairs.len(), 131_072);
+    assert_eq!(batch.demand.iter().sum::<u32>(), 131_072);
+    let mut turns: Vec<u32> = batch.pairs.iter().map(|p| p.arrives).collect();
+    turns.sort_unstable();
+    assert!(turns.iter().enumerate().all(|(i, &t)| t as usize == i));
+    let last = Entity::Token {
+        batch: 0,
+        token: 65_535,
+    };
+    assert_eq!(Entity::of(last.id()), last, "every token can be pointed at");
+    assert!(!run.variants().is_empty());
 }

@@ -197,3 +197,46 @@ fn the_heat_map_shows_what_became_of_every_pair() {
     h.run_steps(3);
     assert!(h.query_all_by_label_contains("places taken").count() > 1);
 }
+
+#[test]
+fn the_table_of_rules_says_what_every_switch_changes() {
+    let mut h = harness([820.0, 440.0], screen(overflow(), 1.0));
+    h.run_steps(2);
+    h.get_by_label("Rules").click();
+    h.run_steps(3);
+    for label in [
+        "Capacity formula",
+        "Buffer order",
+        "Who keeps a place",
+        "Equal scores",
+    ] {
+        assert!(h.query_by_label(label).is_some(), "no rows of {label}");
+    }
+    assert!(
+        h.query_all_by_label_contains("• ").count() > 4,
+        "the setup's own"
+    );
+}
+
+#[test]
+fn every_small_experiment_is_drawn_in_wide_and_narrow_pictures() {
+    for study in schedlab::labs::routing::Study::ALL {
+        for size in [[820.0, 440.0], [330.0, 300.0], [60.0, 40.0]] {
+            let config = Config {
+                world: schedlab::labs::routing::World::Studies,
+                study,
+                train_steps: 20,
+                ..Config::default()
+            };
+            let mut h = harness(size, screen(config, 0.5));
+            h.run_steps(2);
+            let image = h.render().expect("a software adapter renders");
+            let first = *image.get_pixel(0, image.height() - 1);
+            let painted = image.pixels().filter(|p| **p != first).count();
+            assert!(
+                painted > 300 || size[0] < 100.0,
+                "{study:?}: {painted} pixels"
+            );
+        }
+    }
+}

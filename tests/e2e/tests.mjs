@@ -549,7 +549,7 @@ export const WITH_WEBGPU = [
     },
   },
   {
-    name: "router dumps that are cut off or claim too much are refused with the reason, and the setup stays",
+    name: "router dumps that are cut off, claim too much or hold no numbers are refused with the reason, and the setup stays",
     async run({ open }) {
       const lab = await open("#routing");
       const before = await runs(lab, "routing");
@@ -563,6 +563,14 @@ export const WITH_WEBGPU = [
         assert.match(said, words, said);
         assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
       }
+      // A whole file whose numbers cannot be routed is refused when it is to be used.
+      values[5] = NaN;
+      await lab.drop("nan_logits.npy", npy("4, 4", values));
+      await lab.by("button", "Use in the routing lab").waitFor({ state: "attached" });
+      await lab.press("Use in the routing lab");
+      const said = await lab.message(/nan_logits\.npy, tensor/);
+      assert.match(said, /row 1: entry 1 is NaN; want finite numbers/, said);
+      assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
       return lab;
     },
   },

@@ -1,8 +1,9 @@
 //! Config of the lab.
 
 pub(super) use super::options::{
-    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
-    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task, TieBreak, World,
+    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, Graph, HashTable, LayerRule,
+    Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task,
+    TieBreak, World,
 };
 use super::rules::capacity;
 use crate::labs::DataKey;
@@ -60,6 +61,8 @@ pub struct Config {
     pub hash_table: HashTable,
     /// Temperature τ of the rule, where it has one.
     pub temperature: f64,
+    /// By what scores are averaged over a graph of tokens.
+    pub graph: Graph,
     /// Weight γ of the quadratic term of sparse transport.
     pub transport_gamma: f64,
     /// Ascent steps of sparse transport.
@@ -106,6 +109,24 @@ pub struct Config {
     pub token_kib: f64,
     /// Size of an expert's weights, in MiB.
     pub expert_mib: f64,
+    /// Chance that a predictor names an expert of the next token rightly.
+    pub accuracy: f64,
+    /// Tokens decoded together.
+    pub together: u64,
+    /// Measured time of a decoding step, in milliseconds.
+    pub step_ms: f64,
+    /// Layers of the model with experts.
+    pub model_layers: u64,
+    /// Weights of a layer beside its experts, in MiB.
+    pub other_mib: f64,
+    /// KV cache read by a step, in GiB.
+    pub kv_gib: f64,
+    /// Bits of a weight.
+    pub weight_bits: u64,
+    /// Peak bandwidth of a device, in GB/s.
+    pub bandwidth_gbs: f64,
+    /// Peak throughput of a device, in Tflop/s.
+    pub peak_tflops: f64,
     /// What is learnt.
     pub task: Task,
     /// Updates of the parameters.
@@ -194,6 +215,16 @@ pub struct Config {
     pub edited_word: u64,
     /// Rows of the table that are held nearby.
     pub rows_held: u64,
+    /// Servers of experts.
+    pub servers: u64,
+    /// Servers on which each expert is.
+    pub copies: u64,
+    /// Failures expected in a day, over all servers.
+    pub failures: f64,
+    /// Time of a layer's all-to-all over that of its experts.
+    pub traffic: f64,
+    /// Time that a task on the link between nodes takes to start, in milliseconds.
+    pub startup_ms: f64,
 }
 
 impl Default for Config {
@@ -221,6 +252,7 @@ impl Default for Config {
             topk_group: 2,
             hash_table: HashTable::Random,
             temperature: 1.0,
+            graph: Graph::Similarity,
             transport_gamma: 1.0,
             transport_steps: 20,
             entropy_threshold: 0.9,
@@ -244,6 +276,15 @@ impl Default for Config {
             spare_slots: 0,
             token_kib: 14.0,
             expert_mib: 84.0,
+            accuracy: 0.85,
+            together: 8,
+            step_ms: 10.0,
+            model_layers: 58,
+            other_mib: 356.0,
+            kv_gib: 1.0,
+            weight_bits: 16,
+            bandwidth_gbs: 3350.0,
+            peak_tflops: 989.0,
             task: Task::Digits,
             train_steps: 500,
             train_batch: 128,
@@ -288,6 +329,11 @@ impl Default for Config {
             embedding_noise: 0.2,
             edited_word: 10,
             rows_held: 64,
+            servers: 64,
+            copies: 2,
+            failures: 4.0,
+            traffic: 1.0,
+            startup_ms: 0.3,
         }
     }
 }

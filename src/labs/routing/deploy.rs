@@ -4,7 +4,9 @@
 use super::config::Config;
 use super::route::{Batch, Pair};
 use super::rules::placement::{self, Cluster};
+use super::rules::prefetch::{self, Traffic};
 use super::rules::{cache, losses};
+use crate::core::rng::{Stream, StreamId};
 
 /// What the system sees.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,21 +28,33 @@ pub(super) struct Deployment {
     pub(super) copies: f64,
     /// Cache sizes compared, in experts.
     pub(super) sizes: Vec<usize>,
-    /// Hits of each policy by size.
-    pub(super) hits: [Vec<usize>; 4],
+    /// What each policy does with the reads, by size.
+    pub(super) traffic: [Vec<Traffic>; 6],
     /// Expert reads replayed.
     pub(super) reads: usize,
     /// Tokens whose reads these are.
     pub(super) tokens: usize,
+    /// Distinct experts of a micro-batch: tokens in their order, and regrouped by their experts.
+    pub(super) distinct: [f64; 2],
 }
 
-/// Names of the cache policies, in the order of the hits.
-pub(super) const POLICIES: [&str; 4] = [
+/// Names of the cache policies, in the order of their traffic.
+pub(super) const POLICIES: [&str; 6] = [
     "least recently used",
     "least often used",
     "best fixed set (oracle)",
     "farthest next use (Belady, oracle)",
+    "predicted path (ExpertFlow)",
+    "fixed, over all devices by load",
 ];
+
+/// Tokens of a micro-batch whose distinct experts are counted.
+pub(super) const MICRO: usize = 8;
+
+/// Random numbers of the predictor.
+pub(super) fn predictor(config: &Config) -> Stream {
+    Stream::new(config.seed, StreamId::Predictions).replicate(131)
+}
 
 /// Reads replayed at most.
 const READS: usize = 8192;
@@ -49,7 +63,11 @@ const READS: usize = 8192;
 pub(super) struct DeployWork {
     out: Deployment,
     reads: Vec<cache::Key>,
-    started: bool,
+    /// Reads of each token.
+    rows: Vec<Vec<usize>>,
+    /// Load of each expert in the first batch, from which a placement is made.
+    expected: Vec<f64>,
+    stage: usize,
 }
 
 impl DeployWork {
@@ -57,27 +75,56 @@ impl DeployWork {
         Self {
             out: Deployment::default(),
             reads: Vec::new(),
-            started: false,
+            rows: Vec::new(),
+            expected: Vec::new(),
+            stage: 0,
         }
     }
 
     /// One slice of work; the deployment when it is done.
     pub(super) fn step(&mut self, config: &Config, batches: &[Batch]) -> Option<Deployment> {
-        if !self.started {
-            self.started = true;
-            self.devices(config, batches);
-            self.trace(config, batches);
-            return None;
-        }
-        let [lru, ..] = &self.out.hits;
-        let Some(&size) = self.out.sizes.get(lru.len()) else {
-            return Some(self.out.clone());
-        };
-        let policies = [cache::lru, cache::lfu, cache::static_top, cache::belady];
-        for (hits, policy) in self.out.hits.iter_mut().zip(policies) {
-            hits.push(policy(&self.reads, size));
+        self.stage += 1;
+        match self.stage {
+            1 => self.devices(config, batches),
+            2 => self.trace(config, batches),
+            _ => return self.caches(config).then(|| self.out.clone()),
         }
         None
+    }
+
+    /// All policies at the next size of the cache; `true` when there is none left.
+    fn caches(&mut self, config: &Config) -> bool {
+        let [lru, ..] = &self.out.traffic;
+        let Some(&size) = self.out.sizes.get(lru.len()) else {
+            return true;
+        };
+        let (experts, devices) = (config.experts as usize, config.devices as usize);
+        let on_demand = |policy: fn(&[cache::Key], usize) -> usize| {
+            let hits = policy(&self.reads, size);
+            Traffic {
+                hits,
+                moved: self.reads.len() - hits,
+                elsewhere: 0,
+            }
+        };
+        let all = [
+            on_demand(cache::lru),
+            on_demand(cache::lfu),
+            on_demand(cache::static_top),
+            on_demand(cache::belady),
+            prefetch::predictive(
+                &self.rows,
+                experts,
+                size,
+                config.accuracy,
+                &mut predictor(config),
+            ),
+            prefetch::placed(&self.rows, &self.expected, devices, size),
+        ];
+        for (to, traffic) in self.out.traffic.iter_mut().zip(all) {
+            to.push(traffic);
+        }
+        false
     }
 
     fn devices(&mut self, config: &Config, batches: &[Batch]) {
@@ -140,10 +187,18 @@ impl DeployWork {
                     break 'all;
                 }
                 row.sort_unstable();
-                self.reads.extend(row.into_iter().map(|e| (0, e as i64)));
+                self.reads.extend(row.iter().map(|&e| (0, e as i64)));
+                self.rows.push(row);
                 self.out.tokens += 1;
             }
         }
+        let first = batches.first().map_or(&[][..], |b| &b.carried);
+        self.expected = first.iter().map(|&c| f64::from(c)).collect();
+        self.expected.resize(experts, 0.0);
+        self.out.distinct = [
+            prefetch::distinct(&self.rows, MICRO),
+            prefetch::distinct(&prefetch::regrouped(&self.rows), MICRO),
+        ];
         self.out.reads = self.reads.len();
         self.out.sizes = (1..=8).map(|i| (i * experts).div_ceil(8)).collect();
         self.out.sizes.dedup();
@@ -180,7 +235,8 @@ fn failure(copies: &[(usize, usize)], loads: &[f64], devices: usize, dead: usize
     }
 }
 
-fn kept_by_token(b: &Batch) -> Vec<Vec<usize>> {
+/// Experts that keep each token.
+pub(super) fn kept_by_token(b: &Batch) -> Vec<Vec<usize>> {
     (0..b.clusters.len())
         .map(|t| {
             let kept = b.of_token(t).iter().filter(|p| Pair::kept(p));

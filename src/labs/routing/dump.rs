@@ -405,6 +405,33 @@ mod tests {
     }
 
     #[test]
+    fn shapes_that_hold_no_routing_are_refused_with_what_was_found() {
+        for (shape, values, found) in [
+            (&[0, 8][..], Vec::new(), "found x 0 × 8"),
+            (&[4, 0], Vec::new(), "found x 4 × 0"),
+            (&[2, 0, 4], Vec::new(), "found x 2 × 0 × 4"),
+            (&[2, 2, 2, 2], vec![0.5; 16], "found x 2 × 2 × 2 × 2"),
+            (&[1, 600], vec![0.5; 600], "found x 1 × 600"),
+        ] {
+            let error = layers("f.npy", &tensor("x", shape, values)).unwrap_err();
+            let words = error.to_string();
+            assert!(words.contains(found), "{words}");
+            assert!(words.contains("tokens × experts"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_with_its_layer_counted_in_rows() {
+        let mut values = vec![0.5; 12];
+        values[9] = f32::INFINITY;
+        let error = layers("f.npy", &tensor("x", &[3, 2, 2], values)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "f.npy, tensor \"x\", row 4: entry 1 is inf; want finite numbers"
+        );
+    }
+
+    #[test]
     fn rows_of_a_trace_become_tokens_where_the_layer_falls() {
         let text = "layer,expert\n0,3\n0,1\n1,2\n1,0\n0,5\n0,4\n1,1\n1,6\n";
         let all = layers("t.csv", &read_table("t.csv", text).unwrap()).unwrap();

@@ -1,7 +1,8 @@
 //! What a config is called in legends.
 
 use super::config::{
-    Config, DropOrder, Estimate, LayerRule, Overflow, QueryRule, Router, Score, Study, Task, World,
+    Config, DropOrder, Estimate, Graph, LayerRule, Overflow, QueryRule, Router, Score, Study, Task,
+    World,
 };
 
 /// Short name of what a config runs.
@@ -21,6 +22,8 @@ fn studies(config: &Config) -> String {
         Study::Heads => format!("{} adapters in {} blocks", config.stock, config.heads),
         Study::Rewire => format!("Rewiring every {} items", config.interval),
         Study::Manifold => format!("RoMA, {} neighbours", config.neighbours),
+        Study::Service => format!("{} servers, {} per expert", config.servers, config.copies),
+        Study::Pipeline => format!("FSMoE, traffic {}", config.traffic),
         Study::Lookup => format!("STEM, word {} edited", config.edited_word),
     }
 }
@@ -73,7 +76,13 @@ fn batches(config: &Config) -> String {
         Router::Dynmole => format!("DynMoLE, threshold {}", config.entropy_threshold),
         Router::Blockffn => "BlockFFN".to_owned(),
         Router::SoftMoe => format!("Soft MoE, {} slots", config.slots()),
-        Router::TokenGraph => format!("Token graph top-{}, τ {}", config.k, config.temperature),
+        Router::TokenGraph => {
+            let graph = match config.graph {
+                Graph::Similarity => "Token graph",
+                Graph::Attention => "Attention graph",
+            };
+            format!("{graph} top-{}, τ {}", config.k, config.temperature)
+        }
         Router::Recorded => "As recorded".to_owned(),
     };
     let name = match &config.data {

@@ -34,6 +34,8 @@ pub mod systems;
 mod tell;
 mod touched;
 mod training;
+mod utilise;
+mod variants;
 #[cfg(feature = "app")]
 mod view;
 mod world;
@@ -44,14 +46,16 @@ pub use gpu::{Pipeline, Sizes};
 pub use layers::{LayerRun, Policy};
 pub use model::{BatchRun, Entity, Scene};
 pub use options::{
-    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, HashTable, LayerRule, Overflow,
-    Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task, TieBreak, World,
+    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, Graph, HashTable, LayerRule,
+    Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task,
+    TieBreak, World,
 };
 pub use queries::QueryRun;
 pub use route::{Batch, BatchStats, Fate, Pair};
 pub use studies::StudyRun;
 pub use systems::EXHIBITS;
 pub use training::{Snapshot, TrainRun};
+pub use variants::Variant;
 pub use world::Run;
 
 use super::{DataKey, Dataset, Exhibit, Lab, LabInfo, LabKind, Library, Preset};

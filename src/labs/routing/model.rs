@@ -13,6 +13,8 @@ use super::rules::bias;
 use super::rules::load::{Floor, FloorWork};
 use super::rules::matrix::Matrix;
 use super::system_charts::{deployment_charts, frontier_chart};
+use super::utilise::step_chart;
+use super::variants::{self, Variant, VariantsWork};
 use crate::core::{Chart, EntityId, Error, Job, Moment, MomentKind, Result, Step, Timeline, num};
 use crate::labs::{DataKey, Dataset, Library};
 use std::sync::Arc;
@@ -33,6 +35,7 @@ struct Inner {
     peak: u32,
     charts: Vec<Chart>,
     deployment: Option<Deployment>,
+    variants: Vec<Variant>,
 }
 
 /// Offset of expert ids among entity ids.
@@ -122,6 +125,16 @@ impl BatchRun {
     /// The batches on a system; claims do without.
     pub(super) fn deployment(&self) -> Option<&Deployment> {
         self.inner.deployment.as_ref()
+    }
+
+    /// What every switch changes on the first tokens; claims do without.
+    pub fn variants(&self) -> &[Variant] {
+        &self.inner.variants
+    }
+
+    /// Tokens on which switches are compared.
+    pub fn compared_tokens(&self) -> u64 {
+        self.inner.config.tokens.min(variants::TOKENS)
     }
 
     pub(super) fn timeline_ref(&self) -> &Timeline {
@@ -236,6 +249,8 @@ enum After {
     Frontier(Box<FrontierWork>),
     /// The system.
     Deploy(Option<Frontier>, Box<DeployWork>),
+    /// The switches, one by one.
+    Variants(Option<Frontier>, Box<Deployment>, Box<VariantsWork>),
 }
 
 impl Work {
@@ -355,7 +370,7 @@ impl Work {
     pub(super) fn conclude(&mut self) -> Option<BatchRun> {
         let (config, batches) = (&self.config, &self.batches);
         match &mut self.after {
-            After::Nothing => return self.finish(None, None),
+            After::Nothing => return self.finish(None, None, Vec::new()),
             After::Wanted => {
                 let tokens = frontier::tokens(config.tokens as usize, config.experts as usize);
                 self.after = if config.router == Router::Recorded {
@@ -372,8 +387,17 @@ impl Work {
             }
             After::Deploy(frontier, work) => {
                 if let Some(deployment) = work.step(config, batches) {
+                    let clusters = batches.first().map(|b| Arc::clone(&b.clusters));
+                    let work = VariantsWork::new(config, &clusters.unwrap_or_default());
+                    let deployment = Box::new(deployment);
+                    self.after = After::Variants(frontier.take(), deployment, Box::new(work));
+                }
+            }
+            After::Variants(frontier, deployment, work) => {
+                if let Some(variants) = work.step(&self.population) {
                     let frontier = frontier.take();
-                    return self.finish(frontier, Some(deployment));
+                    let deployment = std::mem::take(&mut **deployment);
+                    return self.finish(frontier, Some(deployment), variants);
                 }
             }
         }
@@ -401,6 +425,7 @@ impl Work {
         &mut self,
         frontier: Option<Frontier>,
         deployment: Option<Deployment>,
+        variants: Vec<Variant>,
     ) -> Option<BatchRun> {
         let floor = self.floor.clone()?;
         let batches = std::mem::take(&mut self.batches);
@@ -409,6 +434,9 @@ impl Work {
             .extend(frontier.map(|f| frontier_chart(&self.config, &self.population, &batches, &f)));
         if let Some(d) = &deployment {
             charts.extend(deployment_charts(&self.config, d));
+            if self.config.router != Router::SoftMoe {
+                charts.push(step_chart(&self.config, &batches));
+            }
         }
         Some(BatchRun {
             inner: Arc::new(Inner {
@@ -424,6 +452,7 @@ impl Work {
                 floor,
                 charts,
                 deployment,
+                variants,
             }),
         })
     }

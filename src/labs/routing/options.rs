@@ -238,6 +238,17 @@ pub enum BiasRule {
     Proportional,
 }
 
+/// By what a token's scores are averaged over other tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Graph {
+    /// By the similarity of the tokens.
+    #[default]
+    Similarity,
+    /// By the attention that the token pays to those before it, averaged over heads.
+    Attention,
+}
+
 /// Which of several equal scores is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -297,7 +308,7 @@ impl World {
         "experts in training",
         "layers of a network",
         "queries to models",
-        "adapters, repairs, lookups",
+        "adapters, repairs, services",
     ];
 }
 
@@ -316,16 +327,22 @@ pub enum Study {
     Manifold,
     /// A row for every token id in place of a projection (STEM).
     Lookup,
+    /// Experts as services with copies, failures and scaling (Expert-as-a-Service).
+    Service,
+    /// Chunks that overlap on three resources (FSMoE).
+    Pipeline,
 }
 
 impl Study {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Glider,
         Self::Heads,
         Self::Rewire,
         Self::Manifold,
         Self::Lookup,
+        Self::Service,
+        Self::Pipeline,
     ];
 
     /// Names in the menu, in the same order.
@@ -335,6 +352,8 @@ impl Study {
         "rewiring on the fly",
         "RoMA: routing of neighbours",
         "STEM: rows by token id",
+        "experts as services",
+        "FSMoE: pipeline of a layer",
     ];
 }
 

@@ -3,6 +3,7 @@
 use super::config::{BufferOrder, Config, DropOrder, Overflow};
 use super::route::{Fate, Pair};
 use super::rules::matrix::Matrix;
+use super::rules::permute::permutation;
 use super::rules::{capacity, choice};
 use crate::core::rng::{Stream, StreamId};
 use std::cmp::Reverse;
@@ -17,34 +18,46 @@ pub(super) struct Table {
 
 /// Numbers the pairs in the order in which they ask for places.
 pub(super) fn arrive(config: &Config, table: &mut Table) {
-    let rank = ranks_of_tokens(config, table);
     let pairs = &mut table.pairs;
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    if config.router.fills_experts() {
+    let order: Vec<usize> = if config.router.fills_experts() {
         // The experts take turns, each with its best token left.
         let place = places_by_score(pairs, table.experts, |p| p.gate);
+        let mut order: Vec<usize> = (0..pairs.len()).collect();
         order.sort_by_key(|&i| (place[i], pairs[i].expert));
-    } else if config.buffer_order == BufferOrder::TokenMajor {
-        order.sort_by_key(|&i| (pairs[i].token, pairs[i].choice));
+        order
     } else {
-        order.sort_by_key(|&i| (pairs[i].choice, rank[pairs[i].token as usize]));
-    }
+        // The pairs stand by token, then choice: token by token already.
+        let mut order: Vec<usize> = (0..pairs.len()).collect();
+        if config.buffer_order == BufferOrder::Prioritised {
+            let rank = ranks_by_gate(pairs, table.tokens);
+            order = bucketed(&order, table.tokens, |i| rank[pairs[i].token as usize]);
+        }
+        if config.buffer_order != BufferOrder::TokenMajor {
+            order = bucketed(&order, 256, |i| usize::from(pairs[i].choice));
+        }
+        order
+    };
     for (turn, i) in order.into_iter().enumerate() {
         pairs[i].arrives = turn as u32;
     }
 }
 
-/// Place of each token in the buffer: by index, or by descending first gate.
-fn ranks_of_tokens(config: &Config, table: &Table) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..table.tokens).collect();
-    if config.buffer_order == BufferOrder::Prioritised {
-        let mut first = vec![0.0; table.tokens];
-        for p in table.pairs.iter().filter(|p| p.choice == 0) {
-            first[p.token as usize] = p.gate;
-        }
-        order.sort_by(|&a, &b| first[b].total_cmp(&first[a]).then(a.cmp(&b)));
+/// A list sorted by a small whole number below `buckets`; equal ones keep their order.
+fn bucketed(list: &[usize], buckets: usize, key: impl Fn(usize) -> usize) -> Vec<usize> {
+    let keys: Vec<usize> = list.iter().map(|&i| key(i)).collect();
+    let order = permutation(&keys, buckets).order;
+    order.into_iter().map(|at| list[at]).collect()
+}
+
+/// Place of each token in the buffer by descending first gate, ties to the lower token.
+fn ranks_by_gate(pairs: &[Pair], tokens: usize) -> Vec<usize> {
+    let mut first = vec![0.0_f64; tokens];
+    for p in pairs.iter().filter(|p| p.choice == 0) {
+        first[p.token as usize] = p.gate;
     }
-    let mut rank = vec![0; table.tokens];
+    let mut order: Vec<usize> = (0..tokens).collect();
+    order.sort_by(|&a, &b| first[b].total_cmp(&first[a]).then(a.cmp(&b)));
+    let mut rank = vec![0; tokens];
     for (i, t) in order.into_iter().enumerate() {
         rank[t] = i;
     }
@@ -99,11 +112,13 @@ pub(super) fn fill(config: &Config, batch: usize, table: &mut Table) {
     }
 }
 
+/// The pairs that are sent, by their turns: these are the numbers from 0 on, each once.
 fn arrival_order(pairs: &[Pair]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..pairs.len())
-        .filter(|&i| pairs[i].fate != Fate::NotSent)
-        .collect();
-    order.sort_by_key(|&i| pairs[i].arrives);
+    let mut order = vec![0; pairs.len()];
+    for (i, pair) in pairs.iter().enumerate() {
+        order[pair.arrives as usize] = i;
+    }
+    order.retain(|&i| pairs[i].fate != Fate::NotSent);
     order
 }
 

@@ -1,13 +1,14 @@
 //! Routers that look at the whole batch before they choose, in short steps.
 
-use super::config::{Config, Router};
+use super::config::{Config, Graph, Router};
 use super::rules::assignment::Assigner;
 use super::rules::choice::expert_choice;
-use super::rules::gate;
-use super::rules::matrix::{Matrix, dot};
+use super::rules::matrix::Matrix;
 use super::rules::sinkhorn::{LogDomain, sum_error};
 use super::rules::sparse_ot::{Adam, Ascent, Problem};
+use super::rules::{gate, graph};
 use crate::core::num;
+use crate::core::rng::{Stream, StreamId};
 
 /// One chosen expert of a token.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +46,8 @@ pub(super) enum Solver {
         p: Matrix,
         /// Rows done.
         mixed: Matrix,
+        /// The tokens as heads of attention see them; none where similarity decides.
+        heads: Option<Vec<Matrix>>,
     },
 }
 
@@ -83,6 +86,7 @@ impl Solver {
             Router::TokenGraph => Self::Graph {
                 p: logits.softmax_rows(),
                 mixed: Matrix::zeros(0, logits.cols),
+                heads: None,
             },
             _ => Self::Direct,
         }
@@ -106,10 +110,17 @@ impl Solver {
                 (0..slice).any(|_| work.step())
             }
             Self::Transport(problem, ascent) => ascent.step(problem),
-            Self::Graph { p, mixed } => {
+            Self::Graph { p, mixed, heads } => {
+                if config.graph == Graph::Attention && heads.is_none() {
+                    *heads = Some(self::heads(config, x));
+                    return false;
+                }
                 let slice = (100_000 / (logits.rows * (x.cols + logits.cols)).max(1)).max(1);
                 for t in mixed.rows..logits.rows.min(mixed.rows + slice) {
-                    let row = mix(t, x, p, config.temperature);
+                    let row = match heads {
+                        Some(heads) => graph::by_attention(t, heads, p, config.temperature),
+                        None => graph::by_similarity(t, x, p, config.temperature),
+                    };
                     mixed.data.extend(row);
                     mixed.rows += 1;
                 }
@@ -196,20 +207,21 @@ fn listed(picks: &[usize], scores: &[f64], weights: &[f64]) -> Vec<Choice> {
     .collect()
 }
 
-/// A token's scores averaged over the tokens by similarity: Σ_u S_tu p_u, S the softmax of
-/// x_t·x_u / τ over u.
-pub(super) fn mix(t: usize, x: &Matrix, p: &Matrix, tau: f64) -> Vec<f64> {
-    let similar: Vec<f64> = (0..x.rows).map(|u| dot(x.row(t), x.row(u)) / tau).collect();
-    let mut out = vec![0.0; p.cols];
-    for (u, s) in gate::softmax(&similar).into_iter().enumerate() {
-        // Weights this small cannot change a score.
-        if s > 1e-18 {
-            for (o, v) in out.iter_mut().zip(p.row(u)) {
-                *o += s * v;
-            }
-        }
-    }
-    out
+/// Heads of the attention by which scores are averaged.
+const HEADS: usize = 4;
+
+/// The tokens as each head sees them: projected by a random matrix, for query and key alike, so that
+/// a head attends to what resembles the token in its own directions.
+pub(super) fn heads(config: &Config, x: &Matrix) -> Vec<Matrix> {
+    let width = x.cols.div_ceil(HEADS);
+    let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(130);
+    let scale = 1.0 / (x.cols as f64).sqrt();
+    (0..HEADS)
+        .map(|_| {
+            let projection = Matrix::from_fn(width, x.cols, |_, _| scale * draw.normal());
+            x.times_transposed(&projection)
+        })
+        .collect()
 }
 
 /// Every expert takes its best tokens; ties to the lower token.

@@ -1,6 +1,8 @@
 //! The story of a token or an expert: what the inspector shows.
 
-use super::config::{BufferOrder, Config, DropOrder, Overflow, Router, SecondChoice, TieBreak};
+use super::config::{
+    BufferOrder, Config, DropOrder, Graph, Overflow, Router, SecondChoice, TieBreak,
+};
 use super::gates::{Gated, dynmole};
 use super::model::BatchRun;
 use super::route::{Batch, Fate, Pair};
@@ -168,7 +170,11 @@ fn choice_words(config: &Config, batch: &Batch, gated: &Gated) -> String {
         }
         Router::Recorded => format!("the file names {list}"),
         Router::TokenGraph => {
-            format!("chosen by scores averaged over similar tokens; {alone}")
+            let over = match config.graph {
+                Graph::Similarity => "similar tokens",
+                Graph::Attention => "the tokens it attends to",
+            };
+            format!("chosen by scores averaged over {over}; {alone}")
         }
         Router::Hash => format!("the table sends this id to expert {list}, whatever the scores"),
         Router::Dynmole => {

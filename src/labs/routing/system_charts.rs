@@ -5,6 +5,7 @@ use super::deploy::{Deployment, POLICIES};
 use super::frontier::Frontier;
 use super::population::Population;
 use super::route::Batch;
+use super::rules::prefetch::Traffic;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 
 /// Value against balance of several rules on the same tokens.
@@ -127,16 +128,16 @@ fn failure_chart(d: &Deployment) -> Chart {
     }
 }
 
-fn by_size(d: &Deployment, get: impl Fn(usize) -> f64) -> Vec<Series> {
+fn by_size(d: &Deployment, get: impl Fn(&Traffic) -> f64) -> Vec<Series> {
     POLICIES
         .iter()
-        .zip(&d.hits)
-        .map(|(name, hits)| {
+        .zip(&d.traffic)
+        .map(|(name, traffic)| {
             let points: Vec<[f64; 2]> = d
                 .sizes
                 .iter()
-                .zip(hits)
-                .map(|(&size, &hit)| [size as f64, get(hit)])
+                .zip(traffic)
+                .map(|(&size, t)| [size as f64, get(t)])
                 .collect();
             Series::line(*name, points)
         })
@@ -147,24 +148,27 @@ fn hit_chart(d: &Deployment) -> Chart {
     Chart {
         id: "cache_hits",
         title: "Expert cache: hits",
-        doc: "A device that holds only some of the layer's experts and runs the tokens one by one: share of expert reads found in the cache, by its size and policy. Oracles know the whole trace.",
-        x: Axis::linear("experts held", ""),
+        doc: "A device that holds only some of the layer's experts and runs the tokens one by one: share of expert reads found in fast memory, by the experts it holds and by policy. Oracles know the whole trace; the predictor names the next token's experts with its accuracy; the last policy fills the memories of all devices once by the first batch's load, and counts a hit on any of them.",
+        x: Axis::linear("experts held by a device", ""),
         y: Axis::zero_based("hits", "%"),
-        series: by_size(d, |hit| 100.0 * hit as f64 / d.reads as f64),
+        series: by_size(d, |t| 100.0 * t.hits as f64 / d.reads as f64),
         marks: Vec::new(),
         on_timeline: false,
     }
 }
 
 fn transfer_chart(config: &Config, d: &Deployment) -> Chart {
-    let gib = config.expert_mib / 1024.0 / d.tokens.max(1) as f64;
+    let per_token = 1.0 / d.tokens.max(1) as f64;
+    let expert = config.expert_mib / 1024.0 * per_token;
+    // There and back.
+    let token = 2.0 * config.token_kib / (1024.0 * 1024.0) * per_token;
     Chart {
         id: "cache_bytes",
         title: "Expert cache: bytes",
-        doc: "The same caches in bytes moved per token: every miss brings in one expert. A hit rate that looks high can still mean gigabytes per token. The fixed set's first load is not counted.",
-        x: Axis::linear("experts held", ""),
+        doc: "The same in bytes moved per token: every miss and every expert fetched ahead, wrongly or not, brings in one expert; a read served by another device moves the token there and back. A hit rate that looks high can still mean gigabytes per token. First fillings of fixed sets are not counted.",
+        x: Axis::linear("experts held by a device", ""),
         y: Axis::zero_based("moved", "GiB per token"),
-        series: by_size(d, |hit| (d.reads - hit) as f64 * gib),
+        series: by_size(d, |t| t.moved as f64 * expert + t.elsewhere as f64 * token),
         marks: Vec::new(),
         on_timeline: false,
     }

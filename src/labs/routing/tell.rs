@@ -5,6 +5,8 @@ use super::model::{BatchRun, Entity};
 use super::route::{Batch, BatchStats, Fate, Pair};
 use super::rules::load;
 use super::story::{expert_story, token_story};
+use super::utilise;
+use super::variants;
 use crate::core::{Better, Chart, EntityId, Metric, Story, Table, Timeline, num, stats};
 use crate::labs::LabRun;
 
@@ -110,6 +112,22 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
             Better::Lower,
             "The same when a token travels once to every device that needs it.",
         ),
+        Metric::new(
+            "micro_batch_experts",
+            "Experts per 8 tokens",
+            "",
+            get(&|d| d.distinct[0]),
+            Better::Lower,
+            "Distinct experts that 8 consecutive tokens read, mean.",
+        ),
+        Metric::new(
+            "micro_batch_regrouped",
+            "Experts per 8 tokens, regrouped",
+            "",
+            get(&|d| d.distinct[1]),
+            Better::Lower,
+            "The same when tokens of the same experts stand together (ExpertFlow's regrouping, with the path known).",
+        ),
     ]
 }
 
@@ -119,6 +137,9 @@ fn metrics(run: &BatchRun) -> Vec<Metric> {
         out.push(ties(run.batches()));
     }
     out.extend(system_metrics(run));
+    if run.deployment().is_some() && run.config().router != Router::SoftMoe {
+        out.extend(utilise::metrics(run));
+    }
     out
 }
 
@@ -419,6 +440,7 @@ impl LabRun for BatchRun {
             ("tokens", token_table(self)),
             ("experts", expert_table(self)),
             ("batches", batch_table(self)),
+            ("rules", variants::table(self.variants())),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use super::panels::frame::Frame;
 use super::panels::heat::Heat;
-use super::panels::{bins, layers, links, queries, sheet, tokens, training};
+use super::panels::{bins, layers, links, queries, rules, sheet, tokens, training};
 use super::{BatchRun, Config, Entity, Routing, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
@@ -12,13 +12,24 @@ use egui::{Align2, FontId, Rect, Sense, pos2, vec2};
 /// How the run is looked at.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// Whether the heat map is shown in place of the flow.
-    heat_map: bool,
+    shown: Shown,
     heat: Heat,
 }
 
-/// Room of the two buttons that choose the picture.
-const BUTTONS: f32 = 130.0;
+/// The pictures of a run of batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Shown {
+    /// Tokens streaming to experts.
+    #[default]
+    Flow,
+    /// Tokens × experts.
+    HeatMap,
+    /// What every switch changes.
+    Rules,
+}
+
+/// Room of the buttons that choose the picture.
+const BUTTONS: f32 = 180.0;
 
 /// Height of the line of words above the picture.
 const HEADER: f32 = 20.0;
@@ -44,7 +55,7 @@ impl LabView for Routing {
         if rect.width() < 60.0 || rect.height() < 60.0 {
             return;
         }
-        let sense = if view.heat_map {
+        let sense = if view.shown == Shown::HeatMap {
             Sense::click_and_drag()
         } else {
             Sense::click()
@@ -65,9 +76,10 @@ impl LabView for Routing {
         if rect.width() > 2.0 * BUTTONS {
             choose_picture(view, rect, ui);
         }
-        if view.heat_map {
-            heat_map(run, view, body, &response, stage, ui);
-            return;
+        match view.shown {
+            Shown::Flow => {}
+            Shown::HeatMap => return heat_map(run, view, body, &response, stage, ui),
+            Shown::Rules => return rules::draw(run, body, stage.palette, ui),
         }
         bins::draw(&frame, &painter);
         links::draw(&frame, stage.reduce_motion, &painter);
@@ -121,7 +133,7 @@ fn run_words(run: &BatchRun, at: f64) -> String {
     )
 }
 
-/// Two buttons in the corner: the flow, or tokens × experts.
+/// Buttons in the corner: the flow, tokens × experts, or what the switches change.
 fn choose_picture(view: &mut View, rect: Rect, ui: &mut egui::Ui) {
     let corner = Rect::from_min_size(
         pos2(rect.right() - BUTTONS, rect.top()),
@@ -132,12 +144,13 @@ fn choose_picture(view: &mut View, rect: Rect, ui: &mut egui::Ui) {
             .max_rect(corner)
             .layout(egui::Layout::right_to_left(egui::Align::Center)),
     );
-    for (heat_map, name) in [(true, "Heat map"), (false, "Flow")] {
-        if row
-            .selectable_label(view.heat_map == heat_map, name)
-            .clicked()
-        {
-            view.heat_map = heat_map;
+    for (shown, name) in [
+        (Shown::Rules, "Rules"),
+        (Shown::HeatMap, "Heat map"),
+        (Shown::Flow, "Flow"),
+    ] {
+        if row.selectable_label(view.shown == shown, name).clicked() {
+            view.shown = shown;
         }
     }
 }

@@ -6,6 +6,7 @@ pub(super) mod heat;
 pub(super) mod layers;
 pub(super) mod links;
 pub(super) mod queries;
+pub(super) mod rules;
 pub(super) mod sheet;
 pub(super) mod tokens;
 pub(super) mod training;

@@ -155,9 +155,12 @@ fn names(sheet: &Sheet, scene: &Scene, map: &Map, palette: &Palette, painter: &P
     let width = map.body.width() / map.columns.max(1) as f32;
     let every = (COLUMN / width.max(0.1)).ceil().max(1.0) as usize;
     for (c, name) in sheet.columns.iter().enumerate().step_by(every) {
-        let cell = map.cell(0, c);
-        let at = pos2(cell.left(), map.body.bottom() + 3.0);
-        painter.text(at, Align2::LEFT_TOP, name, font.clone(), palette.muted);
+        let at = pos2(map.cell(0, c).left(), map.body.bottom() + 3.0);
+        let name = painter.layout_no_wrap(name.clone(), font.clone(), palette.muted);
+        // What stands beside the columns has a name of its own.
+        if at.x + name.size().x <= map.body.right() + 4.0 {
+            painter.galley(at, name, palette.muted);
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Parameters of routers, capacity, tokens and system, some of which training shares.
 
 use super::super::config::{
-    BiasRule, BufferOrder, CapacityRule, Config, DropOrder, HashTable, Overflow, Precision,
+    BiasRule, BufferOrder, CapacityRule, Config, DropOrder, Graph, HashTable, Overflow, Precision,
     Renormalise, Router, SecondChoice, Task, TieBreak,
 };
 use super::{index_of, nth, routes, trains};
@@ -63,6 +63,16 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .group("Router")
     .when(|c| routes(c) && c.router == Router::Hash)
     .doc("How token ids are spread over the experts: at random, or the most frequent ids first, each to the expert with the least expected load."),
+    Param::choice(
+        "graph",
+        "Graph of tokens",
+        &["similarity", "attention"],
+        |c: &Config| index_of(&[Graph::Similarity, Graph::Attention], &c.graph),
+        |c, v| c.graph = nth(&[Graph::Similarity, Graph::Attention], v),
+    )
+    .group("Router")
+    .when(|c| routes(c) && c.router == Router::TokenGraph)
+    .doc("By what a token's scores are averaged over others: similarity, softmax of x·x' / τ over the whole batch; or causal attention to the tokens before it, four heads averaged, each a random projection of a quarter of the width, softmax of h·h' / (√d τ)."),
     Param::choice(
         "tie_break",
         "Equal scores",
@@ -264,7 +274,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .group("Capacity")
     .when(|c| routes(c) && c.limited && !c.router.fills_experts())
     .doc("Pairs over the capacity are dropped; or go, surest first, to their best expert with room; or are dropped while every idle place takes the best token it can get."),
-    Param::int("tokens", "Tokens per batch", [1, 16_384], |c: &Config| c.tokens, |c, v| c.tokens = v)
+    Param::int("tokens", "Tokens per batch", [1, 65_536], |c: &Config| c.tokens, |c, v| c.tokens = v)
         .log()
         .unit("tokens")
         .group("Tokens")

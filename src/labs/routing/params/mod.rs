@@ -4,6 +4,7 @@ mod batches;
 mod layers;
 mod queries;
 mod studies;
+mod system;
 mod training;
 
 use super::config::{Config, World};
@@ -19,6 +20,7 @@ pub(super) static PARAMS: LazyLock<Vec<Param<Config>>> = LazyLock::new(|| {
         queries::PARAMS,
         studies::PARAMS,
         batches::PARAMS,
+        system::PARAMS,
     ]
     .concat()
 });
@@ -31,7 +33,7 @@ const WORLD: Param<Config> = Param::choice(
     |c, v| c.world = nth(&World::ALL, v),
 )
 .group("World")
-.doc("Batches of tokens under a fixed router; a small mixture of experts in training; a small residual network whose layers can be skipped, repeated or left early; queries that one of several models answers; or small experiments: adapters by task, routers put right after training, lookup in place of routing.");
+.doc("Batches of tokens under a fixed router; a small mixture of experts in training; a small residual network whose layers can be skipped, repeated or left early; queries that one of several models answers; or small experiments: adapters by task, routers put right after training, lookup in place of routing, systems that run experts.");
 
 fn index_of<T: PartialEq>(all: &[T], value: &T) -> usize {
     all.iter().position(|v| v == value).unwrap_or(0)

@@ -12,6 +12,8 @@ const fn shows(study: Study) -> fn(&Config) -> bool {
         Study::Rewire => |c| studies(c) && matches!(c.study, Study::Rewire),
         Study::Manifold => |c| studies(c) && matches!(c.study, Study::Manifold),
         Study::Lookup => |c| studies(c) && matches!(c.study, Study::Lookup),
+        Study::Service => |c| studies(c) && matches!(c.study, Study::Service),
+        Study::Pipeline => |c| studies(c) && matches!(c.study, Study::Pipeline),
     }
 }
 
@@ -126,4 +128,32 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Study")
         .when(shows(Study::Lookup))
         .doc("Rows of the table in a cache of the least recently used."),
+    Param::int("servers", "Servers", [2, 128], |c: &Config| c.servers, |c, v| c.servers = v)
+        .log()
+        .group("Study")
+        .when(shows(Study::Service))
+        .doc("Servers M, each the first home of four experts."),
+    Param::int("copies", "Servers per expert", [1, 4], |c: &Config| c.copies, |c, v| c.copies = v)
+        .group("Study")
+        .when(shows(Study::Service))
+        .doc("Servers on which each expert is: its home and random others."),
+    Param::float("failures", "Failures per day", [0.0, 50.0], |c: &Config| c.failures, |c, v| c.failures = v)
+        .group("Study")
+        .when(shows(Study::Service))
+        .doc("Failures expected in a day over all servers; each is repaired within an hour."),
+    Param::float("traffic", "Traffic over computation", [0.05, 10.0], |c: &Config| c.traffic, |c, v| {
+        c.traffic = v;
+    })
+    .log()
+    .unit("×")
+    .group("Study")
+    .when(shows(Study::Pipeline))
+    .doc("Time of the all-to-all between nodes over that of the experts (10 ms); the links within a node take half as long, the AllReduce of the gradients too."),
+    Param::float("startup_ms", "Start-up", [0.0, 5.0], |c: &Config| c.startup_ms, |c, v| {
+        c.startup_ms = v;
+    })
+    .unit("ms")
+    .group("Study")
+    .when(shows(Study::Pipeline))
+    .doc("Time that every task between nodes takes whatever its size; half of it within a node, a fifth for the experts. It is what chunks cost."),
 ];

@@ -1,5 +1,5 @@
 //! Small experiments beside the four worlds: routing of adapters by task, routers that are put right
-//! after training, and lookup in place of routing. Each has the equations of its paper on a problem
+//! after training, lookup in place of routing, and the systems that run experts. Each has the equations of its paper on a problem
 //! small enough that the right answer is known.
 
 mod draw;
@@ -7,8 +7,10 @@ mod glider;
 mod heads;
 mod lookup;
 mod manifold;
+mod pipeline;
 mod rewire;
 mod run;
+mod service;
 mod sheet;
 mod work;
 

@@ -1,11 +1,12 @@
 //! Graph of tokens (arXiv 2505.00792): similar tokens share their routing scores.
 
 use super::super::claims::{Experiment, Measured, Plan};
-use super::super::config::{Config, Router};
+use super::super::config::{Config, Graph, Router};
 use super::super::model::BatchRun;
 use super::super::rules::gate;
+use super::super::rules::graph;
 use super::super::rules::matrix::Matrix;
-use super::super::solve::mix;
+use super::super::solve::heads;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -38,7 +39,7 @@ pub(super) static GRAPH_OF_TOKENS: Exhibit = Exhibit {
     }),
 };
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config {
         router: Router::TokenGraph,
         limited: false,
@@ -95,8 +96,12 @@ fn probabilities(run: &BatchRun, noise: usize) -> [Matrix; 2] {
     };
     let x = rows(&|t, c| population.embedding(noise, t, c));
     let plain = rows(&|t, c| gate::softmax(&population.logits(noise, t, c)));
+    let heads = (config.graph == Graph::Attention).then(|| heads(config, &x));
     let mixed: Vec<f64> = (0..x.rows)
-        .flat_map(|t| mix(t, &x, &plain, config.temperature))
+        .flat_map(|t| match &heads {
+            Some(heads) => graph::by_attention(t, heads, &plain, config.temperature),
+            None => graph::by_similarity(t, &x, &plain, config.temperature),
+        })
         .collect();
     let averaged = Matrix {
         data: mixed,
@@ -105,7 +110,7 @@ fn probabilities(run: &BatchRun, noise: usize) -> [Matrix; 2] {
     [plain, averaged]
 }
 
-fn measure(runs: &[BatchRun]) -> [f64; 2] {
+pub(super) fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let Some(run) = runs.first() else {
         return [f64::NAN; 2];
     };
@@ -122,7 +127,7 @@ fn measure(runs: &[BatchRun]) -> [f64; 2] {
     ]
 }
 
-fn judge(m: &Measured) -> (Verdict, String) {
+pub(super) fn judge(m: &Measured) -> (Verdict, String) {
     let rise = m.side_mean();
     let verdict = match (m.interval[1] < 1.0, rise < 0.0) {
         (true, true) => Verdict::Reproduced,

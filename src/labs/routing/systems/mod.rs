@@ -8,7 +8,10 @@ mod dr_llm;
 mod duo_llm;
 mod dynmole;
 mod expert_choice;
+mod expert_flow;
+mod expert_service;
 mod first;
+mod fsmoe;
 mod ftp;
 mod granite;
 mod graph_of_tokens;
@@ -29,6 +32,7 @@ mod x_moe;
 
 mod aptp;
 mod arbitrage;
+mod attention_aware;
 mod auxiliary_loss;
 mod carrot;
 mod ebjr;
@@ -45,7 +49,7 @@ mod shift_add_vit;
 mod stem;
 mod tcandon;
 mod tryage;
-use super::config::{BufferOrder, Config, LayerRule, QueryRule, Router, Study, Task, World};
+use super::config::{BufferOrder, Config, Graph, LayerRule, QueryRule, Router, Study, Task, World};
 use crate::labs::Exhibit;
 
 /// The registry: adding a system is a new file and one line here.
@@ -61,6 +65,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &deepseek_v3::DEEPSEEK_V3,
     &capacity_aware::CAPACITY_AWARE,
     &moe_cap::MOE_CAP,
+    &expert_flow::EXPERT_FLOW,
     &s_base::S_BASE,
     &base_layers::BASE_LAYERS,
     &sparse_transport::SPARSE_TRANSPORT,
@@ -70,6 +75,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &dynmole::DYNMOLE,
     &blockffn::BLOCKFFN,
     &graph_of_tokens::GRAPH_OF_TOKENS,
+    &attention_aware::ATTENTION_AWARE,
     &auxiliary_loss::AUXILIARY_LOSS,
     &loss_free_training::LOSS_FREE_TRAINING,
     &erc::ERC,
@@ -94,6 +100,8 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &rewiring::REWIRING,
     &roma::ROMA,
     &stem::STEM,
+    &expert_service::EXPERT_SERVICE,
+    &fsmoe::FSMOE,
 ];
 
 /// Key of the system a config runs, if it is one of the registry's.
@@ -114,6 +122,8 @@ fn study_id(config: &Config) -> &'static str {
         Study::Rewire => "rewiring-experts",
         Study::Manifold => "roma",
         Study::Lookup => "stem",
+        Study::Service => "expert-as-a-service",
+        Study::Pipeline => "fsmoe",
     }
 }
 
@@ -193,6 +203,7 @@ fn batch_id(config: &Config) -> Option<&'static str> {
         Router::Dynmole => "dynmole",
         Router::Blockffn => "blockffn",
         Router::SoftMoe => "soft-moe",
+        Router::TokenGraph if config.graph == Graph::Attention => "attention-aware-routing",
         Router::TokenGraph => "graph-of-tokens",
         Router::Recorded => return None,
     })

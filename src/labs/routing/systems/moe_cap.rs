@@ -20,8 +20,8 @@ pub(super) static MOE_CAP: Exhibit = Exhibit {
         arxiv: "2412.07067",
     },
     basis: Basis::Code,
-    deviations: "Only the routing part is shown: the number of experts touched. The utilisations themselves, in bytes and flops per second, are in the reference values; the radar of cost, accuracy and performance needs systems to compare.",
-    equation: "S-MBU = (L (A P_expert + P_attention) + KV) bytes / (step time · GPUs · peak bandwidth); A = distinct experts touched per layer, E (1 - (1 - k/E)^B) for independent uniform tokens",
+    deviations: "Consecutive tokens of the routed batches stand for the requests of a step. Step time, layers and devices are yours to give (System); the other weights of a layer and the KV cache are single numbers, attention scores are left out of the operations. The radar of cost, accuracy and performance needs systems to compare.",
+    equation: "S-MBU = (L (A P_expert + P_attention) + KV) bytes / (step time · GPUs · peak bandwidth); A = distinct experts touched per layer, E (1 - (1 - k/E)^B) for independent uniform tokens; S-MFU = L (P_attention + k P_expert) 2 tokens/s / peak throughput",
     symbols: &[
         ("A", "experts touched by the tokens of a step"),
         ("B", "tokens decoded together"),
@@ -46,6 +46,8 @@ fn config() -> Config {
         limited: false,
         correlation: 0.6,
         clusters: 12,
+        together: TOGETHER as u64,
+        step_ms: 20.0,
         batches: 8,
         ..Config::default()
     }

@@ -19,7 +19,7 @@ pub(super) static MULTI_HEAD_ADAPTERS: Exhibit = Exhibit {
         arxiv: "2211.03831",
     },
     basis: Basis::AbstractOnly,
-    deviations: "Adapters are the coefficients of linear regressions (32, four blocks that tasks put together from three prototypes each), 16 tasks with 48 noisy samples. Softmax of the routing matrix; Adam with rate 0.02 on all. One head has more adapters, so that both have as many parameters, routing included. New tasks: 16 samples, 150 updates.",
+    deviations: "Adapters are the coefficients of linear regressions (32, four blocks that tasks put together from three prototypes each), 16 tasks with 48 noisy samples. Softmax of the routing matrix; Adam with rate 0.02 on all. One head has more adapters, so that both have as many parameters, routing included. New tasks: 16 samples, 150 updates. The cosines of the gradients are shown, not judged.",
     equation: "A_task,h = Σ_s softmax_s(Z_task,s,h) A_s,h; MHR-z trains Z alone; MHR-μ starts from (1/S) Σ_s A_s",
     symbols: &[
         ("A_s,h", "block h of adapter s"),
@@ -28,7 +28,7 @@ pub(super) static MULTI_HEAD_ADAPTERS: Exhibit = Exhibit {
     ],
     setup,
     claim: Some(Claim {
-        statement: "Combining subsets of adapter parameters outperforms one routing per adapter under a comparable parameter budget, aligns the gradients of tasks, and after training an average of the adapters adapts as well as routing.",
+        statement: "Combining subsets of adapter parameters outperforms one routing per adapter under a comparable parameter budget, and after training an average of the adapters adapts as well as routing.",
         experiment: "Mean error over the trained tasks, four blocks over one block with as many parameters; and the error on new tasks from 16 samples, averaged adapter over all trained.",
         start,
     }),

@@ -1,0 +1,76 @@
+//! Parameters of the system that runs the experts: how it is predicted and measured.
+
+use super::super::config::Config;
+use super::routes;
+use crate::core::Param;
+
+pub(super) static PARAMS: &[Param<Config>] = &[
+    Param::float("accuracy", "Accuracy of the predictor", [0.0, 1.0], |c: &Config| c.accuracy, |c, v| {
+        c.accuracy = v;
+    })
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Chance that each expert of the next token is named rightly before it runs; else a random other one is fetched (predictive cache)."),
+    Param::int("together", "Tokens decoded together", [1, 256], |c: &Config| c.together, |c, v| {
+        c.together = v;
+    })
+    .log()
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Consecutive tokens that stand for the requests of one decoding step."),
+    Param::float("step_ms", "Time of a step", [0.01, 10_000.0], |c: &Config| c.step_ms, |c, v| {
+        c.step_ms = v;
+    })
+    .log()
+    .unit("ms")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Time of a decoding step as you measured it: utilisation is what it implies."),
+    Param::int("model_layers", "Layers", [1, 200], |c: &Config| c.model_layers, |c, v| c.model_layers = v)
+        .group("System")
+        .advanced()
+        .when(routes)
+        .doc("Layers with experts; each is taken to touch as many as the one that is routed here."),
+    Param::float("other_mib", "Other weights of a layer", [0.0, 4096.0], |c: &Config| c.other_mib, |c, v| {
+        c.other_mib = v;
+    })
+    .unit("MiB")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Attention and shared experts of a layer, read by every step: about 187 million parameters of 16 bits are 356 MiB."),
+    Param::float("kv_gib", "KV cache of a step", [0.0, 1024.0], |c: &Config| c.kv_gib, |c, v| c.kv_gib = v)
+        .unit("GiB")
+        .group("System")
+        .advanced()
+        .when(routes)
+        .doc("Keys and values that the requests of a step read, over all layers."),
+    Param::int("weight_bits", "Bits of a weight", [2, 32], |c: &Config| c.weight_bits, |c, v| {
+        c.weight_bits = v;
+    })
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("From bytes to parameters, for operations."),
+    Param::float("bandwidth_gbs", "Peak bandwidth", [1.0, 100_000.0], |c: &Config| c.bandwidth_gbs, |c, v| {
+        c.bandwidth_gbs = v;
+    })
+    .log()
+    .unit("GB/s")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Of the memory of one device; 3,350 GB/s for an H100."),
+    Param::float("peak_tflops", "Peak throughput", [0.1, 100_000.0], |c: &Config| c.peak_tflops, |c, v| {
+        c.peak_tflops = v;
+    })
+    .log()
+    .unit("Tflop/s")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Of one device without sparsity; 989 for an H100 in 16 bits."),
+];
