@@ -392,7 +392,7 @@ impl Slices for Manifold {
                     .flat_map(|l| (0..TASKS).map(move |e| format!("{l}: expert {e}")))
                     .collect(),
                 group: TASKS,
-                value: "right first",
+                value: "right",
                 unit: "%",
                 scenes: std::mem::take(&mut self.scenes),
             },

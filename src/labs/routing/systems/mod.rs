@@ -184,6 +184,8 @@ fn batch_id(config: &Config) -> Option<&'static str> {
     Some(match config.router {
         _ if config.has_second_chance() => "capacity-aware-inference",
         Router::Mixtral if config.correlation > 0.0 && !config.limited => "moe-cap",
+        // More experts than a device would hold, none of them full: a question for its cache.
+        Router::Mixtral if !config.limited && config.experts >= 32 => "expertflow",
         Router::Mixtral => "mixtral",
         Router::Granite => "granite-moe",
         Router::Switch if config.limited && config.buffer_order == BufferOrder::TokenMajor => {
