@@ -222,6 +222,8 @@ impl Mlp {
         } = work;
         let params: &[f32] = if mask.is_some() { masked } else { &self.params };
         let batch = delta.len() / self.sizes[self.layers()];
+        #[cfg(test)]
+        count_products(2, batch, self.params.len());
         grad.fill(0.0);
         for layer in (0..self.layers()).rev() {
             let (fan_in, fan_out) = (self.sizes[layer], self.sizes[layer + 1]);
@@ -276,6 +278,8 @@ impl Mlp {
             &self.params
         };
         let batch = x.len() / self.sizes[0];
+        #[cfg(test)]
+        count_products(1, batch, self.params.len());
         work.outputs.resize_with(self.layers(), Vec::new);
         for layer in 0..self.layers() {
             let (fan_in, fan_out) = (self.sizes[layer], self.sizes[layer + 1]);
@@ -298,6 +302,23 @@ impl Mlp {
             }
         }
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static PRODUCTS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Products of a weight and a number that networks of this thread have done (those that zeros save
+/// included): tests measure work by it.
+#[cfg(test)]
+pub(crate) fn products_done() -> u64 {
+    PRODUCTS.get()
+}
+
+#[cfg(test)]
+fn count_products(passes: usize, batch: usize, params: usize) {
+    PRODUCTS.set(PRODUCTS.get() + (passes * batch * params) as u64);
 }
 
 /// Σ aᵢ bᵢ in eight interleaved partial sums: a fixed order that the compiler can vectorise.

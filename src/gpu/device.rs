@@ -201,6 +201,30 @@ impl Gpu {
         self.poll()
     }
 
+    /// Has each of these submissions noticed when it is done instead of when a screen looks next, so
+    /// that what they read back is stamped with its time. Not in the page, where the browser says so
+    /// by itself.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[expect(clippy::disallowed_methods, reason = "not built for the page")]
+    pub(super) fn watch(&self, submissions: Vec<wgpu::SubmissionIndex>) {
+        let gpu = self.clone();
+        std::thread::spawn(move || {
+            for number in submissions {
+                let wait = PollType::Wait {
+                    submission_index: Some(number),
+                    timeout: None,
+                };
+                if gpu.lost() || gpu.0.device.poll(wait).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// The browser notices by itself.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn watch(&self, _submissions: Vec<wgpu::SubmissionIndex>) {}
+
     /// Milliseconds on a clock, to pace dispatches with a [`super::Slicer`]; never part of a result.
     pub fn now_ms(&self) -> f64 {
         super::clock::now_ms()

@@ -235,15 +235,20 @@ impl Batch {
     /// # Errors
     /// When the device refuses the first dispatch of a kernel, or is lost.
     pub fn submit(self) -> Result<()> {
+        self.submit_numbered().map(|_| ())
+    }
+
+    /// [`Batch::submit`]; the number says which submission this is, for [`Gpu::watch`].
+    pub(super) fn submit_numbered(self) -> Result<wgpu::SubmissionIndex> {
         if self.gpu.lost() {
             return Err(Error::Gpu("the device was lost".to_owned()));
         }
         let (gpu, encoder) = (&self.gpu, self.encoder);
         if self.first_use.is_empty() {
-            gpu.queue().submit([encoder.finish()]);
-            return Ok(());
+            return Ok(gpu.queue().submit([encoder.finish()]));
         }
-        gpu.faults()
+        let number = gpu
+            .faults()
             .scoped(gpu.device(), self.label, || {
                 gpu.queue().submit([encoder.finish()])
             })
@@ -251,6 +256,6 @@ impl Batch {
         for compiled in &self.first_use {
             compiled.proven.store(true, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(number)
     }
 }

@@ -3,7 +3,9 @@
 //!
 //! A time is that of one product among many in one batch: the time of twice the products minus that
 //! of the products, over their number, so that handing over and reading back drop out. What these
-//! cost is measured beside.
+//! cost is measured beside. All batches of a measurement are handed over at once, after one more
+//! product: a batch lasts from the arrival of the one before it to its own, whatever the device drew
+//! before and however rarely a screen looks.
 
 use super::clock::now_ms;
 use super::device::Gpu;
@@ -13,12 +15,13 @@ use super::kernels::{
 };
 use super::readback::Readback;
 use crate::core::{Error, Result};
+use std::collections::VecDeque;
 use wgpu::Buffer;
 
 /// A batch lasts at least this long, in milliseconds.
 const WANTED_MS: f64 = 12.0;
 /// Most products in a batch.
-const MOST: u32 = 4096;
+const MOST: u32 = 512;
 /// Pairs of a shorter and a longer batch; the median counts.
 const PAIRS: usize = 3;
 
@@ -31,6 +34,8 @@ pub struct ProductTimes {
     pub csr: f64,
     /// Handing one dense product over and reading its result back, upload of the matrix excluded.
     pub round_trip: f64,
+    /// How many products lasted long enough, of either form: a start for the next matrix.
+    pub counts: [u32; 2],
 }
 
 /// A pruned matrix in both forms; columns a multiple of four.
@@ -55,14 +60,10 @@ enum Job {
 
 /// What is under way.
 enum Stage {
-    /// The first product, whose result is checked.
-    Check,
-    /// The round trip of one product.
-    Trip,
-    /// Finding how many products last long enough.
+    /// Finding how many products last long enough. The first one is checked.
     Grow(u32),
-    /// So many products, then twice as many; times of both so far.
-    Measure(u32, Vec<f64>),
+    /// So many products, then twice as many, again and again.
+    Measure(u32),
 }
 
 /// The measurement of one matrix. Poll it once a frame.
@@ -74,18 +75,21 @@ pub struct Products {
     terms: Vec<usize>,
     current: usize,
     stage: Stage,
-    ticket: Option<Readback<f32>>,
+    /// Batches under way, and when those before them arrived.
+    tickets: VecDeque<Readback<f32>>,
+    arrived: Vec<f64>,
     since: f64,
-    trips: Vec<f64>,
+    trip: f64,
     found: [f64; 2],
+    counts: [u32; 2],
 }
 
 impl Products {
-    /// Uploads the matrix.
+    /// Uploads the matrix; `counts` products of either form may last long enough.
     ///
     /// # Errors
     /// When it is larger than the device allows, or the device refuses a kernel.
-    pub fn new(gpu: &Gpu, matrix: ProductMatrix<'_>) -> Result<Self> {
+    pub fn new(gpu: &Gpu, matrix: ProductMatrix<'_>, counts: [u32; 2]) -> Result<Self> {
         let rows = matrix.starts.len().saturating_sub(1);
         let y = gpu.empty::<f32>("y", rows)?;
         let x = gpu.storage("x", matrix.x)?;
@@ -96,6 +100,7 @@ impl Products {
         let columns = gpu.storage("columns", matrix.columns)?;
         let values = gpu.storage("values", matrix.values)?;
         let csr = [&starts, &columns, &values, &x, &y];
+        let counts = counts.map(|n| n.clamp(1, MOST));
         Ok(Self {
             jobs: [
                 Job::Dense(Dispatch::new(
@@ -111,28 +116,36 @@ impl Products {
             // Zeros add nothing, but the dense sum has a term for each of them.
             terms: vec![matrix.x.len(); rows],
             current: 0,
-            stage: Stage::Check,
-            ticket: None,
+            stage: Stage::Grow(counts[0]),
+            tickets: VecDeque::new(),
+            arrived: Vec::new(),
             since: 0.0,
-            trips: Vec::new(),
+            trip: f64::NAN,
             found: [f64::NAN; 2],
+            counts,
         })
     }
 
-    /// Submits so many products; reads back all results, or one of them.
-    fn submit(&mut self, gpu: &Gpu, times: u32, all: bool) -> Result<()> {
-        let mut batch = gpu.batch("products");
-        for _ in 0..times {
-            match &self.jobs[self.current] {
-                Job::Dense(job) => batch.add(job),
-                Job::Csr(job) => batch.add(job),
-            };
-        }
-        let count = if all { self.want.len() } else { 1 };
-        let ticket = batch.read(&self.y, 0..count.min(self.want.len()))?;
+    /// Submits one product and then batches of so many; reads back all results of the first, and one
+    /// of each batch.
+    fn submit(&mut self, gpu: &Gpu, batches: &[u32]) -> Result<()> {
+        self.arrived.clear();
         self.since = now_ms();
-        batch.submit()?;
-        self.ticket = Some(ticket);
+        let mut numbers = Vec::with_capacity(batches.len() + 1);
+        for (i, &times) in std::iter::once(&1).chain(batches).enumerate() {
+            let mut batch = gpu.batch("products");
+            for _ in 0..times {
+                match &self.jobs[self.current] {
+                    Job::Dense(job) => batch.add(job),
+                    Job::Csr(job) => batch.add(job),
+                };
+            }
+            let count = if i == 0 { self.want.len() } else { 1 };
+            let ticket = batch.read(&self.y, 0..count.min(self.want.len()))?;
+            numbers.push(batch.submit_numbered()?);
+            self.tickets.push_back(ticket);
+        }
+        gpu.watch(numbers);
         Ok(())
     }
 
@@ -141,62 +154,60 @@ impl Products {
     /// # Errors
     /// When the device fails, or a product is not that of the CPU.
     pub fn poll(&mut self, gpu: &Gpu) -> Result<Option<ProductTimes>> {
-        let Some(ticket) = &mut self.ticket else {
-            self.submit(gpu, 1, true)?;
-            return Ok(None);
-        };
-        let Some(came) = ticket.poll_stamped() else {
-            return Ok(None);
-        };
-        let (values, at) = came?;
-        let spent = at - self.since;
-        match std::mem::replace(&mut self.stage, Stage::Check) {
-            Stage::Check => {
+        while let Some(ticket) = self.tickets.front_mut() {
+            let Some(came) = ticket.poll_stamped() else {
+                return Ok(None);
+            };
+            let (values, at) = came?;
+            if self.arrived.is_empty() {
                 self.check(&values)?;
-                self.stage = Stage::Trip;
-                self.submit(gpu, 1, true)?;
             }
-            Stage::Trip => {
-                if self.current == 0 {
-                    self.trips.push(spent);
+            self.arrived.push(at);
+            self.tickets.pop_front();
+        }
+        let times: Vec<f64> = self.arrived.windows(2).map(|w| w[1] - w[0]).collect();
+        let of_pairs = |n: u32| [n, 2 * n].repeat(PAIRS);
+        match (&self.stage, times.as_slice()) {
+            (Stage::Grow(n), []) => {
+                let n = *n;
+                self.submit(gpu, &[n])?;
+            }
+            (Stage::Grow(n), [spent, ..]) => {
+                let n = *n;
+                if self.current == 0 && self.trip.is_nan() {
+                    self.trip = self.arrived[0] - self.since;
                 }
-                self.stage = if self.trips.len() < PAIRS {
-                    Stage::Trip
+                if *spent < WANTED_MS && n < MOST {
+                    // Straight to about as many as last long enough.
+                    let guess = f64::from(n) * WANTED_MS / spent.max(0.05);
+                    let next = (guess.ceil() as u32).clamp(2 * n, 16 * n).min(MOST);
+                    self.stage = Stage::Grow(next);
+                    self.submit(gpu, &[next])?;
                 } else {
-                    Stage::Grow(1)
-                };
-                self.submit(gpu, 1, true)?;
-            }
-            Stage::Grow(n) if spent < WANTED_MS && n < MOST => {
-                // Straight to about as many as last long enough.
-                let guess = f64::from(n) * WANTED_MS / spent.max(0.05);
-                let next = (guess.ceil() as u32).clamp(2 * n, 16 * n).min(MOST);
-                self.stage = Stage::Grow(next);
-                self.submit(gpu, next, false)?;
-            }
-            Stage::Grow(n) => {
-                self.stage = Stage::Measure(n, Vec::new());
-                self.submit(gpu, n, false)?;
-            }
-            Stage::Measure(n, mut times) => {
-                times.push(spent);
-                if times.len() < 2 * PAIRS {
-                    let longer = times.len() % 2 == 1;
-                    self.stage = Stage::Measure(n, times);
-                    self.submit(gpu, if longer { 2 * n } else { n }, false)?;
-                    return Ok(None);
+                    self.stage = Stage::Measure(n);
+                    self.submit(gpu, &of_pairs(n))?;
                 }
-                self.found[self.current] = per_product(&times, n);
-                if self.current == 1 {
+            }
+            (Stage::Measure(n), times) => {
+                let (n, current) = (*n, self.current);
+                let whole = self.arrived.last().map_or(0.0, |last| last - self.since);
+                let whole = whole / f64::from(1 + 3 * PAIRS as u32 * n);
+                let found = per_product(times, n);
+                // A page that was busy notices all batches at once.
+                self.found[current] = if found > 0.0 { found } else { whole };
+                self.counts[current] = n;
+                if current == 1 {
                     let [dense, csr] = self.found;
                     return Ok(Some(ProductTimes {
                         dense,
                         csr,
-                        round_trip: median(&self.trips),
+                        round_trip: self.trip,
+                        counts: self.counts,
                     }));
                 }
-                (self.current, self.stage) = (1, Stage::Check);
-                self.submit(gpu, 1, true)?;
+                self.current = 1;
+                self.stage = Stage::Grow(self.counts[1]);
+                self.submit(gpu, &[self.counts[1]])?;
             }
         }
         Ok(None)

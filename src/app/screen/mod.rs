@@ -262,8 +262,9 @@ fn done_of((done, wanted): (usize, usize)) -> Value {
 /// Work per frame while something moves, in seconds: leaves room for drawing at 60 frames a second.
 const FRAME_BUDGET_SECS: f64 = 0.006;
 
-/// Work per frame while the user waits for a first result and nothing moves.
-const WAIT_BUDGET_SECS: f64 = 0.04;
+/// Work per frame while the user waits for a first result and nothing moves; the larger one where
+/// frames are long anyway, because they are drawn in software.
+const WAIT_BUDGET_SECS: [f64; 2] = [0.04, 0.1];
 
 impl<L: LabView + GpuLab> Screen for LabScreen<L> {
     fn work(&mut self, env: &mut Env<'_>) -> bool {
@@ -276,7 +277,8 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         let mut extra_busy = false;
         let waiting = self.slots.iter().any(|s| s.run.is_none() || s.is_preview);
         let least = if waiting {
-            WAIT_BUDGET_SECS
+            let [least, most] = WAIT_BUDGET_SECS;
+            (0.5 * env.frame_secs).clamp(least, most)
         } else {
             FRAME_BUDGET_SECS
         };

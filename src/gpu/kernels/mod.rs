@@ -6,6 +6,7 @@ mod csr_times;
 mod denoise;
 mod dense_times;
 mod image_denoise;
+mod mlp_prune;
 mod mlp_train;
 mod normals;
 mod philox_words;
@@ -18,6 +19,7 @@ mod route_topk;
 mod select_mask;
 mod select_scan;
 mod select_ties;
+mod tensor_stats;
 
 pub use axpb::{Axpb, AxpbParams, axpb_cpu};
 pub use csr_times::{CsrTimes, CsrTimesParams, csr_times_cpu};
@@ -27,6 +29,7 @@ pub use image_denoise::{
     IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
     image_denoise_cpu, image_points,
 };
+pub use mlp_prune::{MLP_KEEP, MLP_WEIGHTS, MlpPrune, MlpPruneParams, mlp_prune_cpu};
 pub use mlp_train::{
     MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpRule, MlpState, MlpTrain,
     MlpTrainParams, mlp_train_cpu,
@@ -42,6 +45,7 @@ pub use route_topk::{RouteTopk, TopkOut, TopkParams, route_topk_cpu};
 pub use select_mask::{SelectMask, select_mask_cpu};
 pub use select_scan::{ScanParams, SelectScan, select_scan_cpu};
 pub use select_ties::{SelectTies, TILE, TileParams, select_ties_cpu};
+pub use tensor_stats::{StatsParams, TensorStats, tensor_stats_cpu};
 
 use super::twin::Listed;
 
@@ -53,6 +57,7 @@ pub static ALL: &[Listed] = &[
     Listed::of::<Denoise>(),
     Listed::of::<ImageDenoise>(),
     Listed::of::<MlpTrain>(),
+    Listed::of::<MlpPrune>(),
     Listed::of::<RadixHistogram>(),
     Listed::of::<RadixChoose>(),
     Listed::of::<SelectTies>(),
@@ -64,4 +69,5 @@ pub static ALL: &[Listed] = &[
     Listed::of::<RoutePositions>(),
     Listed::of::<DenseTimes>(),
     Listed::of::<CsrTimes>(),
+    Listed::of::<TensorStats>(),
 ];

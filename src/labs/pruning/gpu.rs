@@ -3,6 +3,10 @@
 //! CPU; scores of LAMP and densities of ERK too, which say how many weights of each layer go.
 
 #[cfg(feature = "app")]
+mod many;
+#[cfg(feature = "app")]
+mod stats;
+#[cfg(feature = "app")]
 mod timing;
 
 use super::config::{Method, Regime};
@@ -16,6 +20,10 @@ use crate::core::{Job as _, Result, Step};
 use crate::gpu::kernels::SelectState;
 use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selecting, Selector};
 use crate::labs::{Lab as _, Library};
+#[cfg(feature = "app")]
+pub(super) use many::ManyOnDevice;
+#[cfg(feature = "app")]
+pub(super) use stats::StatsOnDevice;
 use std::collections::VecDeque;
 #[cfg(feature = "app")]
 pub(super) use timing::DeviceTiming;
@@ -27,8 +35,10 @@ use {
     serde_json::Value,
 };
 
-/// Selections under way at once; each holds one mask on its way back.
-const IN_FLIGHT: usize = 8;
+/// Selections under way at once: as many as hold so many bytes of masks on their way back, within
+/// bounds. A screen looks once a frame, so few at a time would make small networks wait.
+const IN_FLIGHT_BYTES: usize = 1 << 20;
+const IN_FLIGHT: [usize; 2] = [8, 128];
 
 impl GpuLab for Pruning {
     fn start_gpu(
@@ -71,6 +81,8 @@ impl GpuLab for Pruning {
 struct Sweep {
     keys: Vec<u32>,
     selector: Option<Selector>,
+    /// Most selections under way at once.
+    in_flight: usize,
     ks: Vec<u64>,
     submitted: usize,
     tickets: VecDeque<Selecting>,
@@ -86,6 +98,7 @@ impl Sweep {
         Self {
             keys: Vec::with_capacity(n),
             selector: None,
+            in_flight: (IN_FLIGHT_BYTES / n.div_ceil(8).max(1)).clamp(IN_FLIGHT[0], IN_FLIGHT[1]),
             ks: ks.to_vec(),
             submitted: 0,
             tickets: VecDeque::new(),
@@ -109,7 +122,7 @@ impl Sweep {
             }
             return Ok(());
         };
-        while self.tickets.len() < IN_FLIGHT
+        while self.tickets.len() < self.in_flight
             && let Some(&k) = self.ks.get(self.submitted)
         {
             self.tickets.push_back(selector.submit(gpu, k)?);

@@ -4,19 +4,25 @@ use super::network::{self, EVAL_PARTS, Recipe, Training};
 use super::plan::{Plan, Rule};
 use crate::core::Result;
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// What a judgement depends on: the network, and how it is pruned.
 pub(super) type Case = (Recipe, Rule);
 
-/// By the bits of the sparsity in per cent.
-type Judged = BTreeMap<u64, Evaluation>;
+/// What is known of a case, by the bits of the sparsity in per cent.
+#[derive(Default)]
+struct Judged {
+    done: BTreeMap<u64, Evaluation>,
+    /// Sparsities that a judge has begun with.
+    begun: BTreeSet<u64>,
+}
 
 /// Sweeps remembered, so that another sparsity of the same sweep is judged alone.
 const REMEMBERED: usize = 24;
 
-/// Judgements made before. They are functions of their case, so remembering changes no result.
+/// Judgements made before or under way. They are functions of their case, so remembering changes no
+/// result; judges of one case that are at work at once share it between them.
 fn memory() -> &'static Mutex<Vec<(Case, Judged)>> {
     static MEMORY: OnceLock<Mutex<Vec<(Case, Judged)>>> = OnceLock::new();
     MEMORY.get_or_init(Mutex::default)
@@ -64,20 +70,43 @@ impl Judge {
         judge
     }
 
-    /// Remembers what it finds, and uses what was found before. `steps` are sparsities in per cent.
+    /// Remembers what it finds, and uses what others found. `steps` are sparsities in per cent.
     pub(super) fn of(mut self, case: Case, steps: &[f64]) -> Self {
-        if let Ok(memory) = memory().lock()
-            && let Some((_, known)) = memory.iter().find(|(c, _)| *c == case)
+        if let Ok(mut memory) = memory().lock()
+            && !memory.iter().any(|(c, _)| *c == case)
+        {
+            memory.insert(0, (case.clone(), Judged::default()));
+            memory.truncate(REMEMBERED);
+        }
+        self.case = Some((case, steps.to_vec()));
+        self.next();
+        self
+    }
+
+    /// Takes what others of this case found and goes to a step that none of them has begun with; to
+    /// one of theirs where there is no other, for they may have been given up.
+    fn next(&mut self) {
+        if let Some((case, steps)) = &self.case
+            && let Ok(mut memory) = memory().lock()
+            && let Some((_, known)) = memory.iter_mut().find(|(c, _)| c == case)
         {
             for (done, s) in self.done.iter_mut().zip(steps) {
-                *done = known.get(&s.to_bits()).copied();
+                if done.is_none() {
+                    *done = known.done.get(&s.to_bits()).copied();
+                }
+            }
+            self.queue.retain(|&s| self.done[s].is_none());
+            self.judged = self.done.iter().flatten().count();
+            let free = |&s: &usize| !known.begun.contains(&steps[s].to_bits());
+            if let Some(at) = self.queue.iter().rposition(free) {
+                let step = self.queue.remove(at);
+                self.queue.push(step);
+            }
+            if let Some(&step) = self.queue.last() {
+                known.begun.insert(steps[step].to_bits());
             }
         }
-        self.queue.retain(|&s| self.done[s].is_none());
-        self.judged = self.done.iter().flatten().count();
-        self.case = Some((case, steps.to_vec()));
         self.prune();
-        self
     }
 
     /// Trains the pruned network by this recipe before every judgement.
@@ -145,28 +174,21 @@ impl Judge {
         self.part += 1;
         if self.part == EVAL_PARTS {
             self.done[step] = Some(self.total);
+            self.remember(step, self.total);
             (self.part, self.total) = (0, EMPTY);
             self.judged += 1;
             self.queue.pop();
-            self.prune();
-        }
-        if self.queue.is_empty() {
-            self.remember();
+            self.next();
         }
         Ok(self.queue.is_empty())
     }
 
-    fn remember(&mut self) {
-        let (Some((case, steps)), Ok(mut memory)) = (self.case.take(), memory().lock()) else {
-            return;
-        };
-        let found = steps.iter().zip(&self.done);
-        let found = found.filter_map(|(s, e)| e.map(|e| (s.to_bits(), e)));
-        if let Some((_, known)) = memory.iter_mut().find(|(c, _)| *c == case) {
-            known.extend(found);
-        } else {
-            memory.insert(0, (case, found.collect()));
-            memory.truncate(REMEMBERED);
+    fn remember(&self, step: usize, found: Evaluation) {
+        if let Some((case, steps)) = &self.case
+            && let Ok(mut memory) = memory().lock()
+            && let Some((_, known)) = memory.iter_mut().find(|(c, _)| c == case)
+        {
+            known.done.insert(steps[step].to_bits(), found);
         }
     }
 }

@@ -11,6 +11,7 @@ mod gpu;
 pub mod header;
 mod judge;
 mod kinds;
+pub mod many;
 pub mod mask;
 pub mod measure;
 mod model;
@@ -31,7 +32,10 @@ pub mod rewrite;
 pub mod schedule;
 pub mod score;
 pub mod select;
+#[cfg(test)]
+mod short_steps;
 pub mod sparse;
+pub mod statistics;
 pub mod systems;
 mod tally;
 mod training;

@@ -8,7 +8,7 @@ use crate::core::digits::{Samples, digits};
 use crate::core::mlp::{Evaluation, Mlp, Optimizer, OptimizerState, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, num};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 /// What determines a trained network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub const BATCH: usize = 64;
 pub const MOMENTUM: f32 = 0.9;
 /// Weight decay, added to the gradient.
 pub const DECAY: f32 = 1e-4;
-const PEAK_RATE: f64 = 0.1;
+/// Learning rate at the start.
+pub const PEAK_RATE: f64 = 0.1;
 const RULE: Optimizer = Optimizer::Sgd {
     momentum: MOMENTUM,
     weight_decay: DECAY,
@@ -91,6 +92,8 @@ fn test_images(exam: Exam) -> &'static Samples {
 pub struct Batches {
     seed: u64,
     images: &'static Samples,
+    /// Images in a batch.
+    size: usize,
     order: Vec<usize>,
     /// Epochs shuffled so far.
     epochs: u64,
@@ -102,8 +105,17 @@ impl Batches {
         Self {
             seed,
             images: &data().0,
+            size: BATCH,
             order: (0..data().0.len()).collect(),
             epochs: 0,
+        }
+    }
+
+    /// Batches of so many images.
+    pub fn of_size(seed: u64, size: usize) -> Self {
+        Self {
+            size,
+            ..Self::new(seed)
         }
     }
 
@@ -118,6 +130,7 @@ impl Batches {
         Self {
             seed,
             images,
+            size: BATCH,
             order,
             epochs: 0,
         }
@@ -139,7 +152,7 @@ impl Batches {
     /// Images and labels of the batch of a step; steps are asked for in ascending order.
     pub fn at(&mut self, step: u64) -> (Vec<f32>, Vec<u8>) {
         let train = self.images;
-        let size = BATCH.min(self.order.len());
+        let size = self.size.min(self.order.len());
         let batches = (self.order.len() / size.max(1)).max(1) as u64;
         let (epoch, batch) = (step / batches, (step % batches) as usize);
         while self.epochs <= epoch {
@@ -174,36 +187,20 @@ fn memory() -> &'static Mutex<Memory> {
     MEMORY.get_or_init(Mutex::default)
 }
 
-/// A training in steps.
+/// A network in training.
 #[derive(Debug)]
-pub struct Training {
-    recipe: Recipe,
+struct UnderWay {
     net: Mlp,
     state: OptimizerState,
     grad: Vec<f32>,
     work: Workspace,
     batches: Batches,
     step: u64,
-    known: Option<Arc<Mlp>>,
-    /// 1 for parameters that are trained, in their layout.
-    mask: Option<Vec<f32>>,
 }
 
-impl Training {
-    /// Starts a training (or finds its result).
-    ///
-    /// # Errors
-    /// Layer sizes that make no network.
-    pub fn new(recipe: Recipe) -> Result<Self> {
-        let known = memory().lock().ok().and_then(|m| {
-            m.iter()
-                .find(|(r, _)| *r == recipe)
-                .map(|(_, net)| net.clone())
-        });
-        let net = Mlp::new(
-            &recipe.sizes,
-            &mut Stream::new(recipe.seed, StreamId::Weights),
-        )?;
+impl UnderWay {
+    fn new(recipe: &Recipe) -> Result<Self> {
+        let net = start_of(recipe)?;
         let n = net.params().len();
         Ok(Self {
             state: RULE.state(n),
@@ -212,7 +209,82 @@ impl Training {
             batches: Batches::new(recipe.seed),
             step: 0,
             net,
+        })
+    }
+
+    /// One optimizer step.
+    fn update(&mut self, steps: u64, mask: Option<&[f32]>) {
+        let (x, y) = self.batches.at(self.step);
+        let rate = PEAK_RATE * falling(self.step as f64 / steps.max(1) as f64);
+        self.net
+            .gradient(&x, &y, mask, &mut self.grad, &mut self.work);
+        RULE.update(
+            &mut self.state,
+            self.net.params_mut(),
+            &self.grad,
+            rate as f32,
+        );
+        self.step += 1;
+    }
+}
+
+/// The network that a training starts from.
+///
+/// # Errors
+/// Layer sizes that make no network.
+pub fn start_of(recipe: &Recipe) -> Result<Mlp> {
+    let mut draws = Stream::new(recipe.seed, StreamId::Weights);
+    Mlp::new(&recipe.sizes, &mut draws)
+}
+
+type Shared = Arc<Mutex<UnderWay>>;
+/// Who is at work on what.
+type Register = Vec<(Recipe, Weak<Mutex<UnderWay>>)>;
+
+/// Trainings under way: who asks for the same network meanwhile joins in.
+fn under_way() -> &'static Mutex<Register> {
+    static UNDER_WAY: OnceLock<Mutex<Register>> = OnceLock::new();
+    UNDER_WAY.get_or_init(Mutex::default)
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A training in steps. Those of the same network that are under way at once are one: each step
+/// moves all of them on.
+#[derive(Debug)]
+pub struct Training {
+    recipe: Recipe,
+    shared: Shared,
+    known: Option<Arc<Mlp>>,
+    /// 1 for parameters that are trained, in their layout.
+    mask: Option<Vec<f32>>,
+}
+
+impl Training {
+    /// Starts a training (or joins one, or finds its result).
+    ///
+    /// # Errors
+    /// Layer sizes that make no network.
+    pub fn new(recipe: Recipe) -> Result<Self> {
+        let known = lock(memory())
+            .iter()
+            .find(|(r, _)| *r == recipe)
+            .map(|(_, net)| net.clone());
+        let mut all = lock(under_way());
+        all.retain(|(_, training)| training.strong_count() > 0);
+        let found = all.iter().find(|(r, _)| *r == recipe);
+        let shared = if let Some(shared) = found.and_then(|(_, training)| training.upgrade()) {
+            shared
+        } else {
+            let shared = Arc::new(Mutex::new(UnderWay::new(&recipe)?));
+            all.push((recipe.clone(), Arc::downgrade(&shared)));
+            shared
+        };
+        Ok(Self {
             recipe,
+            shared,
             known,
             mask: None,
         })
@@ -224,8 +296,7 @@ impl Training {
     /// # Errors
     /// Layer sizes that make no network.
     pub fn pruned(recipe: Recipe, kept: impl Fn(usize, usize) -> bool) -> Result<Self> {
-        let mut training = Self::new(recipe)?;
-        training.known = None;
+        let mut training = UnderWay::new(&recipe)?;
         let mut mask = vec![1.0; training.net.params().len()];
         for l in 0..training.net.layers() {
             let range = training.net.weight_range(l);
@@ -236,23 +307,27 @@ impl Training {
         for (w, m) in training.net.params_mut().iter_mut().zip(&mask) {
             *w *= m;
         }
-        training.mask = Some(mask);
-        Ok(training)
+        Ok(Self {
+            recipe,
+            shared: Arc::new(Mutex::new(training)),
+            known: None,
+            mask: Some(mask),
+        })
     }
 
     /// Share done, 0 to 1.
     pub fn progress(&self) -> f64 {
-        self.step as f64 / self.recipe.steps.max(1) as f64
+        self.steps_done() as f64 / self.recipe.steps.max(1) as f64
     }
 
     /// Optimizer steps done.
     pub fn steps_done(&self) -> u64 {
-        self.step
+        lock(&self.shared).step
     }
 
     /// The network as it is now.
-    pub fn network(&self) -> &Mlp {
-        &self.net
+    pub fn network(&self) -> Mlp {
+        lock(&self.shared).net.clone()
     }
 
     /// One optimizer step; the network once it is trained.
@@ -260,28 +335,20 @@ impl Training {
         if let Some(net) = &self.known {
             return Some(net.clone());
         }
-        if self.step >= self.recipe.steps {
-            let net = Arc::new(self.net.clone());
-            if self.mask.is_none()
-                && let Ok(mut memory) = memory().lock()
-            {
+        let mut training = lock(&self.shared);
+        if training.step < self.recipe.steps {
+            training.update(self.recipe.steps, self.mask.as_deref());
+            return None;
+        }
+        let net = Arc::new(training.net.clone());
+        if self.mask.is_none() {
+            let mut memory = lock(memory());
+            if !memory.iter().any(|(r, _)| *r == self.recipe) {
                 memory.insert(0, (self.recipe.clone(), net.clone()));
                 memory.truncate(REMEMBERED);
             }
-            return Some(net);
         }
-        let (x, y) = self.batches.at(self.step);
-        let rate = PEAK_RATE * falling(self.progress());
-        self.net
-            .gradient(&x, &y, self.mask.as_deref(), &mut self.grad, &mut self.work);
-        RULE.update(
-            &mut self.state,
-            self.net.params_mut(),
-            &self.grad,
-            rate as f32,
-        );
-        self.step += 1;
-        None
+        Some(net)
     }
 }
 

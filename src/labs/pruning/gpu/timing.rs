@@ -21,6 +21,8 @@ pub(in super::super) struct DeviceTiming {
     pub(in super::super) timed: Vec<Timed>,
     /// Milliseconds of handing one product over and reading it back, by density.
     trips: Vec<f64>,
+    /// Products that lasted long enough at the density before.
+    counts: [u32; 2],
 }
 
 impl DeviceTiming {
@@ -32,6 +34,7 @@ impl DeviceTiming {
             stage: Stage::Build(Box::new(Build::new([side; 2], DENSITIES[0], luck))),
             timed: Vec::new(),
             trips: Vec::new(),
+            counts: [1; 2],
             side,
         }
     }
@@ -88,7 +91,7 @@ impl DeviceTiming {
                     values,
                     x: &self.x,
                 };
-                self.stage = Stage::Run(Box::new(Products::new(gpu, matrix)?));
+                self.stage = Stage::Run(Box::new(Products::new(gpu, matrix, self.counts)?));
             }
             Stage::Run(products) => {
                 if let Some(times) = products.poll(gpu)? {
@@ -100,6 +103,7 @@ impl DeviceTiming {
                         two_four: None,
                     });
                     self.trips.push(times.round_trip);
+                    self.counts = times.counts;
                     if let Some(&next) = DENSITIES.get(self.timed.len()) {
                         // Every density draws from a place of its own.
                         let luck = Stream::new(1, StreamId::Weights).step(self.timed.len() as u32);
@@ -109,5 +113,39 @@ impl DeviceTiming {
             }
         }
         Ok(self.timed.len() == DENSITIES.len())
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_measurement_ends_with_every_density() {
+        let gpu = match Gpu::headless() {
+            Ok(gpu) => gpu,
+            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
+                println!("SKIPPED: {error}");
+                return;
+            }
+            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
+        };
+        let mut timing = DeviceTiming::new(64);
+        let mut looks = 0;
+        loop {
+            while timing.step() {}
+            gpu.wait().expect("a device");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            looks += 1;
+            assert!(looks < 2000, "it does not end: {}", timing.progress());
+            if timing.poll(&gpu).expect("products like the CPU's") {
+                break;
+            }
+        }
+        assert_eq!(timing.timed.len(), DENSITIES.len());
+        for t in &timing.timed {
+            assert!(t.dense > 0.0 && t.csr > 0.0, "{t:?}");
+        }
+        assert!(timing.trip_ms() > 0.0);
     }
 }

@@ -3,13 +3,13 @@
 
 mod source;
 
-pub(super) use source::{check, layers_of};
+pub(super) use source::{check, layers_of, opened};
 
 use super::config::{Config, Granularity, Method, Source};
 use super::judge::{Judge, coarse_to_fine};
 use super::mask::Mask;
 use super::measure::{Bytes, Left, Overlap, Planes, effective, overlap};
-use super::network::{Recipe, Training};
+use super::network::{Recipe, Training, start_of};
 use super::packing::Packed;
 use super::plan::{Known, Layer, Plan, Planner, Rule, group_steps};
 use super::results::{Point, Results, Rival, Run};
@@ -18,7 +18,7 @@ use super::tally::{Histogram, Strip, Tally};
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::{Error, Job, Result, Step};
 use crate::labs::Library;
-use source::{imported, opened};
+use source::imported;
 use std::sync::Arc;
 
 /// Sparsities of the sweep in per cent: finer where it gets interesting, and the chosen one.
@@ -90,11 +90,13 @@ pub(super) struct Work {
     buffers: Workspace,
     /// Only what a first look needs: two points judged, no paths, no other methods.
     brief: bool,
+    /// First looks taken so far.
+    sketches: u64,
     preview: Option<Run>,
 }
 
 /// First looks at a network while it is trained.
-const SKETCHES: u64 = 10;
+const SKETCHES: u64 = 5;
 /// Sparsities at which a network pruned before training is trained, in per cent.
 const TRAINED_AT: [f64; 9] = [0.0, 90.0, 98.0, 50.0, 95.0, 80.0, 99.0, 70.0, 99.5];
 /// Judged points at which the sweep is shown although it is not finished.
@@ -110,15 +112,14 @@ impl Work {
                     steps: config.train_steps,
                     seed: config.seed,
                 };
-                let training = Training::new(recipe.clone())?;
-                work.recipe = Some(recipe);
+                work.recipe = Some(recipe.clone());
                 work.phase = if config.method.at_init() {
-                    let net = Arc::new(training.network().clone());
+                    let net = Arc::new(start_of(&recipe)?);
                     work.layers = layers_of(&net).into();
                     work.net = Some(net);
                     work.scoring()
                 } else {
-                    Phase::Train(training)
+                    Phase::Train(Training::new(recipe)?)
                 };
             }
             Source::Imported => {
@@ -157,6 +158,7 @@ impl Work {
             phase: Phase::Finish,
             buffers: Workspace::default(),
             brief: false,
+            sketches: 0,
             preview: None,
         }
     }
@@ -399,8 +401,9 @@ impl Work {
             return Phase::Train(training);
         }
         let every = self.config.train_steps.div_ceil(SKETCHES).max(1);
-        if training.steps_done() % every == 1 {
-            let sketch = Self::sketch(&self.config, training.network());
+        if training.steps_done() > self.sketches * every {
+            self.sketches += 1;
+            let sketch = Self::sketch(&self.config, &training.network());
             return Phase::Sketch(training, Box::new(sketch));
         }
         Phase::Train(training)

@@ -154,7 +154,7 @@ pub(in super::super) fn layers_of(net: &Mlp) -> Vec<Layer> {
 }
 
 /// The opened file.
-pub(super) fn opened<'a>(config: &Config, data: &'a Library) -> Result<&'a Checkpoint> {
+pub(in super::super) fn opened<'a>(config: &Config, data: &'a Library) -> Result<&'a Checkpoint> {
     let Some(key) = &config.file else {
         return Err(Error::MissingData {
             name: "a .safetensors or .npy file".to_owned(),

@@ -5,5 +5,7 @@ pub(super) mod film;
 pub(super) mod grid;
 pub(super) mod histogram;
 pub(super) mod images;
+mod seeds;
 pub(super) mod speed;
 pub(super) mod strips;
+mod tensors;

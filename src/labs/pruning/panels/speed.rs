@@ -1,8 +1,11 @@
-//! The tab *Timing*: products with pruned matrices in the storage formats, timed on this machine.
+//! The tab *Measure*: products with pruned matrices in the storage formats, timed on this machine, and
+//! schedules over many seeds.
 
 use super::super::Config;
 use super::super::gpu::DeviceTiming;
 use super::super::sparse::{Timed, Timing, pays_below};
+use super::seeds::Schedules;
+use super::tensors::Tensors;
 use crate::core::{Axis, Chart, Mark, Result, Series, SeriesKind};
 use crate::gpu::Gpu;
 use crate::labs::Library;
@@ -16,7 +19,7 @@ const SIDES: [usize; 4] = [256, 512, 1024, 2048];
 
 /// The tab.
 pub(crate) fn tab() -> ExtraTab<Config> {
-    ("Timing", Box::new(Speed::default()))
+    ("Measure", Box::new(Speed::default()))
 }
 
 struct Speed {
@@ -29,6 +32,8 @@ struct Speed {
     on_device: Option<DeviceTiming>,
     /// The last measurement there.
     found_there: Option<There>,
+    schedules: Schedules,
+    tensors: Tensors,
 }
 
 /// What was measured on a device.
@@ -47,14 +52,19 @@ impl Default for Speed {
             device: None,
             on_device: None,
             found_there: None,
+            schedules: Schedules::default(),
+            tensors: Tensors::default(),
         }
     }
 }
 
 impl Extra<Config> for Speed {
-    fn ui(&mut self, _setups: &[Config], _data: &Library, ui: &mut Ui) {
+    fn ui(&mut self, setups: &[Config], data: &Library, ui: &mut Ui) {
         let palette = Palette::of(ui.ctx());
         let note = |text: &str| RichText::new(text).small().color(palette.muted);
+        self.tensors
+            .ui(setups.first(), data, self.device.as_deref(), ui);
+        ui.label(RichText::new("Products with pruned matrices").strong());
         ui.label(note("Fewer weights are not yet fewer milliseconds. Here a random matrix times a vector is timed at twelve densities in this app's own code: on one thread of this machine with all its weights, as compressed sparse rows (CSR), as a bitmap with values and as 2:4; on the graphics device with all its weights and as CSR."));
         ui.add_space(4.0);
         ui.horizontal_wrapped(|ui| {
@@ -101,6 +111,9 @@ impl Extra<Config> for Speed {
             let name = self.device.as_deref().unwrap_or("the device");
             device_ui(name, there, palette, ui);
         }
+        ui.add_space(10.0);
+        self.schedules
+            .ui(setups.first(), self.device.as_deref(), ui);
     }
 
     fn step(&mut self) -> Result<bool> {
@@ -108,7 +121,7 @@ impl Extra<Config> for Speed {
             return Ok(there.step());
         }
         let Some(timing) = &mut self.timing else {
-            return Ok(false);
+            return Ok(self.tensors.step() || self.schedules.step()?);
         };
         if timing.step() {
             self.found = Some((timing.side(), std::mem::take(&mut timing.timed)));
@@ -123,7 +136,7 @@ impl Extra<Config> for Speed {
             self.device = Some(device.name().to_owned());
         }
         let Some(there) = &mut self.on_device else {
-            return Ok(false);
+            return Ok(self.tensors.poll(device)? || self.schedules.poll(device)?);
         };
         match there.poll(device) {
             Ok(false) => Ok(true),

@@ -6,7 +6,7 @@ use crate::labs::Effort;
 use crate::labs::pruning::config::{Config, Granularity, Method};
 use crate::labs::pruning::judge::Judge;
 use crate::labs::pruning::model::layers_of;
-use crate::labs::pruning::network::{Recipe, Training};
+use crate::labs::pruning::network::{self, Recipe, Training};
 use crate::labs::pruning::plan::{Rule, plan};
 use crate::labs::pruning::score::known;
 use std::sync::Arc;
@@ -240,12 +240,12 @@ impl Job for Contest {
         let entrant = self.entrants[turn].clone();
         match self.phase.take() {
             None => {
-                let training = Training::new(self.recipe(seed))?;
+                let recipe = self.recipe(seed);
                 self.phase = Some(if entrant.at_init {
-                    let net = Arc::new(training.network().clone());
+                    let net = Arc::new(network::start_of(&recipe)?);
                     Phase::Judge(self.judge(&entrant, &net, seed))
                 } else {
-                    Phase::Train(training)
+                    Phase::Train(Training::new(recipe)?)
                 });
             }
             Some(Phase::Train(mut training)) => {
