@@ -6,7 +6,7 @@ use super::super::many::{Comparing, Comparison, Spread};
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::Gpu;
 use crate::ui::theme::Palette;
-use egui::{Grid, ProgressBar, RichText, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Grid, ProgressBar, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
 
 /// The schedule that the others are compared with.
 const RIVAL: &str = "cubic";
@@ -72,7 +72,7 @@ impl Schedules {
         }
         if let Some((words, spreads)) = &self.found {
             ui.label(RichText::new(words).small());
-            table_ui(spreads, palette, ui);
+            ScrollArea::horizontal().show(ui, |ui| table_ui(spreads, palette, ui));
         }
     }
 
@@ -136,7 +136,7 @@ fn table_ui(spreads: &[Spread], palette: &Palette, ui: &mut Ui) {
                 let words = match rival.filter(|r| r.name != spread.name) {
                     Some(rival) => {
                         let (gain, [least, most]) = spread.beyond(rival);
-                        format!("{gain:+.2} ({least:+.2} to {most:+.2}) points")
+                        format!("{gain:+.2} ({least:+.2} to {most:+.2}) points").replace('-', "−")
                     }
                     None => String::new(),
                 };

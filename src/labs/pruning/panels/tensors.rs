@@ -113,7 +113,7 @@ impl Tensors {
             self.on
         );
         ui.label(RichText::new(words).small().color(palette.muted));
-        ScrollArea::horizontal().show(ui, |ui| {
+        ScrollArea::horizontal().id_salt("tensors").show(ui, |ui| {
             Grid::new("tensors")
                 .striped(true)
                 .spacing([10.0, 3.0])
