@@ -123,7 +123,7 @@ impl Lab for Serving {
             "pd-serve"
         } else if config.pools().is_some() {
             "distserve"
-        } else if config.migrates() || config.scales() {
+        } else if config.migrates() || (config.scales() && !config.provisions()) {
             "llumnix"
         } else if config.replicas > 1 && !router.is_empty() {
             router

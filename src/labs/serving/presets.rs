@@ -153,6 +153,7 @@ fn provisioning() -> Config {
         prediction_sigma: 0.25,
         scaling: true,
         scale_by: ScaleBy::Prediction,
+        scale_over_secs: 6.0,
         scale_down_above: 200.0,
         start_secs: 5.0,
         prompt_median: 300.0,

@@ -20,7 +20,7 @@ pub(super) static BLOCK: Exhibit = Exhibit {
         arxiv: "2508.03611",
     },
     basis: Basis::Code,
-    deviations: "Every instance is asked (the paper can ask a sample), the copy is run until the new request ends, and asking takes no simulated time. Ties go to the first instance. Where instances start by predicted ends, one starts at a time, from standby; they stop by free memory, which is ours.",
+    deviations: "Every instance is asked (the paper can ask a sample), the copy is run until the new request ends, and asking takes no simulated time. Ties go to the first instance. Where instances start by predicted ends, one starts at a time, from standby; they stop by the free memory of all together, which is ours.",
     equation: "instance = argmin over i of (end of the request in a copy of i, run on with lengths D·e^(σ·N(0,1)) and no further arrivals); start one more where min over i of (end) − now ≥ θ",
     symbols: &[
         ("D", "true output length"),
@@ -123,6 +123,12 @@ mod tests {
             let cause = log.foretold.iter().find(|f| f[0] == *at);
             assert!(cause.is_some_and(|f| f[1] >= over), "{at} {cause:?}");
         }
+        let drained = log.incidents.iter().find(|i| i.what == Turn::Drains);
+        let ready = log.incidents.iter().find(|i| i.what == Turn::Ready);
+        let used = ready
+            .zip(drained)
+            .is_none_or(|(up, down)| down.at > up.at + 2.0);
+        assert!(used, "{:?}", log.incidents);
         // The first that is late starts one.
         let late = log.foretold.iter().find(|f| f[1] >= over);
         assert_eq!(late.map(|f| f[0]), starts.first().copied());

@@ -15,7 +15,7 @@ use crate::labs::serving::config::Config;
 /// Times to the first token that the lowest lane shows, on a logarithmic scale.
 const SHOWN: [f64; 2] = [0.02, 200.0];
 /// Kinds on the board.
-const KINDS: [(&str, Tone, bool); 11] = [
+const KINDS: [(&str, Tone, bool); 9] = [
     ("memory held", Tone::Pale(0), false),
     ("container", Tone::Series(4), false),
     ("libraries", Tone::Series(5), false),
@@ -25,11 +25,8 @@ const KINDS: [(&str, Tone, bool); 11] = [
     ("batch", Tone::Series(0), false),
     ("in time", Tone::Good, true),
     ("late", Tone::Bad, true),
-    ("dead", Tone::Muted, false),
-    ("slow", Tone::Muted, false),
 ];
-const DEAD: u8 = 9;
-const SLOW: u8 = 10;
+const OUT: u8 = 9;
 
 fn kind(what: Activity) -> u8 {
     match what {
@@ -104,12 +101,22 @@ fn board(c: &FunctionsConfig, requests: &Requests, sim: &Sim) -> Board {
             entity: span.request,
         });
     }
+    let mut kinds: Vec<Kind> = KINDS
+        .iter()
+        .map(|&(name, tone, counted)| Kind {
+            name,
+            tone,
+            counted,
+        })
+        .collect();
     if c.fault.any() && c.fault.span()[0] < end {
+        let words = if c.fault.dies() { "dead" } else { "slow" };
+        kinds.push(Kind::named(words, Tone::Muted));
         let [from, to] = c.fault.span();
         let after = requests.arrival.partition_point(|at| *at < from);
         bars.push(Bar {
             lane: c.fault.server as u16,
-            kind: if c.fault.dies() { DEAD } else { SLOW },
+            kind: OUT,
             span: [from, to.min(end)],
             height: if c.fault.dies() {
                 [0.0, 1.0]
@@ -132,19 +139,7 @@ fn board(c: &FunctionsConfig, requests: &Requests, sim: &Sim) -> Board {
     Board {
         name: "Memory of the GPUs and starts of functions",
         caption: "height: place in the memory of the GPU".to_owned(),
-        kinds: KINDS
-            .iter()
-            .take(if c.fault.any() {
-                KINDS.len()
-            } else {
-                DEAD.into()
-            })
-            .map(|&(name, tone, counted)| Kind {
-                name,
-                tone,
-                counted,
-            })
-            .collect(),
+        kinds,
         lanes,
         bars,
         dots: dots.collect(),

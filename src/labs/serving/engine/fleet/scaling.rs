@@ -23,7 +23,8 @@ pub struct Scale {
     pub least: u32,
     /// When one more starts.
     pub start: StartRule,
-    /// Mean of free blocks per request above which one stops.
+    /// Free blocks per request above which one stops: the mean over the instances, or under
+    /// [`StartRule::Foretold`] that of all together.
     pub stop_above: f64,
     /// Seconds between the decision and its first request.
     pub start_secs: f64,
@@ -43,15 +44,23 @@ impl Engine {
         let serving: Vec<usize> = (all.clone())
             .filter(|i| standing(i) == Standing::Serving)
             .collect();
-        let free: f64 = (serving.iter())
-            .map(|&i| {
-                let place = &self.replicas[i];
-                let waiting = place.waiting_blocks(&self.requests, &self.limits, usize::MAX);
-                let free = place.virtually_free(&self.limits) - waiting as f64;
-                free / f64::from(place.outstanding.max(1))
-            })
-            .sum();
-        let mean = free / serving.len() as f64;
+        let each = serving.iter().map(|&i| {
+            let place = &self.replicas[i];
+            let waiting = place.waiting_blocks(&self.requests, &self.limits, usize::MAX);
+            let free = place.virtually_free(&self.limits) - waiting as f64;
+            (free, f64::from(place.outstanding))
+        });
+        let mean = match scale.start {
+            StartRule::Memory(_) => {
+                each.map(|(free, n)| free / n.max(1.0)).sum::<f64>() / serving.len() as f64
+            }
+            // Nobody moves to a new instance: one that is still empty does not mean that all have
+            // room.
+            StartRule::Foretold(_) => {
+                let [free, n] = each.fold([0.0; 2], |sum, own| [sum[0] + own.0, sum[1] + own.1]);
+                free / n.max(1.0)
+            }
+        };
         let short = matches!(scale.start, StartRule::Memory(below) if mean < below);
         if serving.is_empty() || short {
             self.start_one(scale.start_secs, sink);
