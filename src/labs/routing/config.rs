@@ -215,12 +215,6 @@ pub struct Config {
     pub edited_word: u64,
     /// Rows of the table that are held nearby.
     pub rows_held: u64,
-    /// Servers of experts.
-    pub servers: u64,
-    /// Servers on which each expert is.
-    pub copies: u64,
-    /// Failures expected in a day, over all servers.
-    pub failures: f64,
     /// Time of a layer's all-to-all over that of its experts.
     pub traffic: f64,
     /// Time that a task on the link between nodes takes to start, in milliseconds.
@@ -329,9 +323,6 @@ impl Default for Config {
             embedding_noise: 0.2,
             edited_word: 10,
             rows_held: 64,
-            servers: 64,
-            copies: 2,
-            failures: 4.0,
             traffic: 1.0,
             startup_ms: 0.3,
         }

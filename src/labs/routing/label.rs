@@ -22,7 +22,6 @@ fn studies(config: &Config) -> String {
         Study::Heads => format!("{} adapters in {} blocks", config.stock, config.heads),
         Study::Rewire => format!("Rewiring every {} items", config.interval),
         Study::Manifold => format!("RoMA, {} neighbours", config.neighbours),
-        Study::Service => format!("{} servers, {} per expert", config.servers, config.copies),
         Study::Pipeline => format!("FSMoE, traffic {}", config.traffic),
         Study::Lookup => format!("STEM, word {} edited", config.edited_word),
     }

@@ -308,7 +308,7 @@ impl World {
         "experts in training",
         "layers of a network",
         "queries to models",
-        "adapters, repairs, services",
+        "adapters, repairs, pipelines",
     ];
 }
 
@@ -327,21 +327,18 @@ pub enum Study {
     Manifold,
     /// A row for every token id in place of a projection (STEM).
     Lookup,
-    /// Experts as services with copies, failures and scaling (Expert-as-a-Service).
-    Service,
     /// Chunks that overlap on three resources (FSMoE).
     Pipeline,
 }
 
 impl Study {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::Glider,
         Self::Heads,
         Self::Rewire,
         Self::Manifold,
         Self::Lookup,
-        Self::Service,
         Self::Pipeline,
     ];
 
@@ -352,7 +349,6 @@ impl Study {
         "rewiring on the fly",
         "RoMA: routing of neighbours",
         "STEM: rows by token id",
-        "experts as services",
         "FSMoE: pipeline of a layer",
     ];
 }

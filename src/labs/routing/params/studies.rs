@@ -12,7 +12,6 @@ const fn shows(study: Study) -> fn(&Config) -> bool {
         Study::Rewire => |c| studies(c) && matches!(c.study, Study::Rewire),
         Study::Manifold => |c| studies(c) && matches!(c.study, Study::Manifold),
         Study::Lookup => |c| studies(c) && matches!(c.study, Study::Lookup),
-        Study::Service => |c| studies(c) && matches!(c.study, Study::Service),
         Study::Pipeline => |c| studies(c) && matches!(c.study, Study::Pipeline),
     }
 }
@@ -128,19 +127,6 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Study")
         .when(shows(Study::Lookup))
         .doc("Rows of the table in a cache of the least recently used."),
-    Param::int("servers", "Servers", [2, 128], |c: &Config| c.servers, |c, v| c.servers = v)
-        .log()
-        .group("Study")
-        .when(shows(Study::Service))
-        .doc("Servers M, each the first home of four experts."),
-    Param::int("copies", "Servers per expert", [1, 4], |c: &Config| c.copies, |c, v| c.copies = v)
-        .group("Study")
-        .when(shows(Study::Service))
-        .doc("Servers on which each expert is: its home and random others."),
-    Param::float("failures", "Failures per day", [0.0, 50.0], |c: &Config| c.failures, |c, v| c.failures = v)
-        .group("Study")
-        .when(shows(Study::Service))
-        .doc("Failures expected in a day over all servers; each is repaired within an hour."),
     Param::float("traffic", "Traffic over computation", [0.05, 10.0], |c: &Config| c.traffic, |c, v| {
         c.traffic = v;
     })

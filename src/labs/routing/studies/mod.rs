@@ -10,7 +10,6 @@ mod manifold;
 mod pipeline;
 mod rewire;
 mod run;
-mod service;
 mod sheet;
 mod work;
 

@@ -17,7 +17,7 @@ const LAYERS: usize = 200;
 /// Parts of the time drawn.
 const BINS: usize = 40;
 /// The resources: between nodes, within a node, experts.
-const RESOURCES: [&str; 3] = ["between nodes", "within a node", "experts"];
+const RESOURCES: [&str; 3] = ["inter-node", "intra-node", "experts"];
 /// Resources of the tasks of a chunk, in their order.
 const TASKS: [usize; 5] = [0, 1, 2, 1, 0];
 
@@ -147,7 +147,7 @@ impl Pipeline {
             });
             let total: f64 = own().map(|b| b.2 - b.1).sum();
             Row {
-                name: format!("{} {}", ["fwd,", "bwd,"][way], RESOURCES[resource]),
+                name: format!("{} {}", ["fwd", "bwd"][way], RESOURCES[resource]),
                 cells: cells.collect(),
                 right: Vec::new(),
                 value: 100.0 * total / end,

@@ -8,7 +8,6 @@ use super::manifold::Manifold;
 use super::pipeline::Pipeline;
 use super::rewire::Rewire;
 use super::run::{Findings, StudyRun};
-use super::service::Service;
 use crate::core::{Job, Result, Step};
 
 /// A study that is done slice by slice.
@@ -39,7 +38,6 @@ impl Work {
                 Study::Rewire => Box::new(Rewire::new(config)),
                 Study::Manifold => Box::new(Manifold::new(config)),
                 Study::Lookup => Box::new(Lookup::new(config)),
-                Study::Service => Box::new(Service::new(config)),
                 Study::Pipeline => Box::new(Pipeline::new(config)),
             },
             config: config.clone(),

@@ -9,7 +9,6 @@ mod duo_llm;
 mod dynmole;
 mod expert_choice;
 mod expert_flow;
-mod expert_service;
 mod first;
 mod fsmoe;
 mod ftp;
@@ -100,7 +99,6 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &rewiring::REWIRING,
     &roma::ROMA,
     &stem::STEM,
-    &expert_service::EXPERT_SERVICE,
     &fsmoe::FSMOE,
 ];
 
@@ -122,7 +120,6 @@ fn study_id(config: &Config) -> &'static str {
         Study::Rewire => "rewiring-experts",
         Study::Manifold => "roma",
         Study::Lookup => "stem",
-        Study::Service => "expert-as-a-service",
         Study::Pipeline => "fsmoe",
     }
 }
