@@ -63,11 +63,24 @@ pub fn looks_like(bytes: &[u8]) -> bool {
     bytes.starts_with(&SIGNATURE)
 }
 
+/// First column and row, and their steps, of the seven passes of an interlaced file (Adam7).
+const PASSES: [[usize; 4]; 7] = [
+    [0, 0, 8, 8],
+    [4, 0, 8, 8],
+    [0, 4, 4, 8],
+    [2, 0, 4, 4],
+    [0, 2, 2, 4],
+    [1, 0, 2, 2],
+    [0, 1, 1, 2],
+];
+
+#[derive(Clone, Copy)]
 struct Head {
     width: usize,
     height: usize,
     depth: usize,
     colour: u8,
+    interlaced: bool,
 }
 
 impl Head {
@@ -82,6 +95,7 @@ impl Head {
             height: word(4),
             depth: usize::from(byte(8)),
             colour: byte(9),
+            interlaced: byte(12) != 0,
         };
         let pixels = head.width.saturating_mul(head.height);
         let depths: &[usize] = match head.colour {
@@ -99,12 +113,12 @@ impl Head {
                 ),
             ));
         }
-        if !depths.contains(&head.depth) || byte(12) != 0 {
+        if !depths.contains(&head.depth) || byte(12) > 1 {
             return Err(Error::Unsupported(format!(
-                "a PNG of colour type {}, {} bits{} (save it without interlacing)",
+                "a PNG of colour type {}, {} bits, interlace method {}",
                 head.colour,
                 head.depth,
-                if byte(12) == 0 { "" } else { ", interlaced" }
+                byte(12)
             )));
         }
         Ok(head)
@@ -122,10 +136,35 @@ impl Head {
     fn stride(&self) -> usize {
         (self.width * self.channels() * self.depth).div_ceil(8)
     }
+
+    /// Bytes of the rows with the filter before each.
+    fn bytes(&self) -> usize {
+        (self.stride() + 1) * self.height
+    }
+
+    /// The pictures whose pixels stand one after the other, each with the columns and rows of the
+    /// whole that it fills: first and step.
+    fn parts(&self) -> Vec<(Self, [usize; 4])> {
+        if !self.interlaced {
+            return vec![(*self, [0, 0, 1, 1])];
+        }
+        let part = |at: [usize; 4]| {
+            let size = |whole: usize, first: usize, step: usize| {
+                whole.saturating_sub(first).div_ceil(step)
+            };
+            let part = Self {
+                width: size(self.width, at[0], at[2]),
+                height: size(self.height, at[1], at[3]),
+                ..*self
+            };
+            (part, at)
+        };
+        let parts = PASSES.into_iter().map(part);
+        parts.filter(|(p, _)| p.width * p.height > 0).collect()
+    }
 }
 
-/// Reads a PNG file (ISO/IEC 15948, not interlaced) as grey values by Rec. 709 luma, transparent
-/// parts on white.
+/// Reads a PNG file (ISO/IEC 15948) as grey values by Rec. 709 luma, transparent parts on white.
 ///
 /// # Errors
 /// What is broken, or a form that is not read.
@@ -151,14 +190,32 @@ pub fn decode(bytes: &[u8]) -> Result<Grey> {
         rest = after.get(length + 4..).unwrap_or_default();
     }
     let head = head.ok_or_else(|| broken("has no header"))?;
-    let whole = (head.stride() + 1) * head.height;
+    let parts = head.parts();
+    let whole = parts.iter().map(|(part, _)| part.bytes()).sum();
     let raw = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(&packed, whole)
         .map_err(|e| broken(&format!("its pixels do not unpack: {e}")))?;
     if raw.len() != whole {
         return Err(broken("has too few pixels"));
     }
-    let rows = unfiltered(&raw, &head).ok_or_else(|| broken("has an unknown filter"))?;
-    Ok(grey(&rows, &head, &palette))
+    let mut values = vec![0.0; head.width * head.height];
+    let mut raw = &raw[..];
+    for (part, [left, top, across, down]) in &parts {
+        let (own, rest) = raw.split_at(part.bytes());
+        raw = rest;
+        let rows = unfiltered(own, part).ok_or_else(|| broken("has an unknown filter"))?;
+        for (i, v) in grey(&rows, part, &palette).into_iter().enumerate() {
+            let [x, y] = [
+                left + across * (i % part.width),
+                top + down * (i / part.width),
+            ];
+            values[y * head.width + x] = v;
+        }
+    }
+    Ok(Grey {
+        width: head.width,
+        height: head.height,
+        values,
+    })
 }
 
 /// Undoes the filters, row by row.
@@ -202,7 +259,7 @@ fn paeth(left: u8, up: u8, corner: u8) -> u8 {
     }
 }
 
-fn grey(rows: &[u8], head: &Head, palette: &[u8]) -> Grey {
+fn grey(rows: &[u8], head: &Head, palette: &[u8]) -> Vec<f64> {
     let channels = head.channels();
     let most = f64::from((1_u32 << head.depth) - 1);
     let sample = |row: &[u8], i: usize| -> f64 {
@@ -233,11 +290,7 @@ fn grey(rows: &[u8], head: &Head, palette: &[u8]) -> Grey {
             });
         }
     }
-    Grey {
-        width: head.width,
-        height: head.height,
-        values,
-    }
+    values
 }
 
 #[cfg(test)]
@@ -270,8 +323,12 @@ mod tests {
 
     /// A file of grey pixels with the given filter bytes and depth.
     fn filtered(width: u32, depth: u8, rows: &[&[u8]]) -> Vec<u8> {
-        let mut head = [width.to_be_bytes(), (rows.len() as u32).to_be_bytes()].concat();
-        head.extend([depth, 0, 0, 0, 0]);
+        file(width, rows.len() as u32, depth, 0, rows)
+    }
+
+    fn file(width: u32, height: u32, depth: u8, interlace: u8, rows: &[&[u8]]) -> Vec<u8> {
+        let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
+        head.extend([depth, 0, 0, 0, interlace]);
         let mut out = SIGNATURE.to_vec();
         chunk(&mut out, *b"IHDR", &head);
         let packed = miniz_oxide::deflate::compress_to_vec_zlib(&rows.concat(), 6);
@@ -311,12 +368,31 @@ mod tests {
             assert!(decode(&whole[..end]).is_err(), "cut at {end}");
         }
         let mut interlaced = whole;
-        interlaced[28] = 1;
+        interlaced[28] = 2;
         assert!(
             decode(&interlaced)
                 .unwrap_err()
                 .to_string()
-                .contains("interlaced")
+                .contains("interlace method 2")
         );
+    }
+
+    #[test]
+    fn the_seven_passes_of_an_interlaced_file_make_one_picture() {
+        // Pixel (x, y) of 9 × 3 is 10 y + x; the third pass is empty, as there is no row 4.
+        let passes: [&[&[u8]]; 6] = [
+            &[&[0, 0, 8]],
+            &[&[0, 4]],
+            &[&[0, 2, 6]],
+            &[&[0, 20, 22, 24, 26, 28]],
+            &[&[0, 1, 3, 5, 7], &[0, 21, 23, 25, 27]],
+            &[&[0, 10, 11, 12, 13, 14, 15, 16, 17, 18]],
+        ];
+        let got = decode(&file(9, 3, 8, 1, &passes.concat())).unwrap();
+        let want: Vec<f64> = (0..27).map(|i| f64::from(10 * (i / 9) + i % 9)).collect();
+        for (g, w) in got.values.iter().zip(&want) {
+            assert!((g * 255.0 - w).abs() < 1e-9, "{:?}", got.values);
+        }
+        assert!(decode(&file(9, 3, 8, 1, &passes[..5].concat())).is_err());
     }
 }

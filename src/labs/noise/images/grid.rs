@@ -35,7 +35,7 @@ pub struct Row {
 pub struct Cell {
     /// Power log-SNR there.
     pub log_snr: f64,
-    /// Pixels, scaled so that noise never grows beyond the spread of the data.
+    /// Pixels, scaled so that noise never grows beyond the contrast of the set.
     pub pixels: Arc<[f32]>,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn rows(
     config: &Config,
     levels: &[f64],
     image: &[f64],
-    spread: f64,
+    contrast: f64,
 ) -> Result<Vec<Row>> {
     let stream = Stream::new(config.seed, StreamId::Noise).replicate(29);
     let noise: Vec<f64> = (0..image.len() as u64)
@@ -81,7 +81,7 @@ pub(super) fn rows(
         .map(|c| {
             let cell = |t: &f64| {
                 let s = level_at(&c, levels, *t)?;
-                let scale = spread / (spread * spread + s * s).sqrt();
+                let scale = contrast / (contrast * contrast + s * s).sqrt();
                 Ok(Cell {
                     log_snr: -2.0 * num::ln(s),
                     pixels: image

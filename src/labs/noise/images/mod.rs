@@ -188,6 +188,18 @@ impl ImageSet {
         (variance / self.rows.len() as f64 + self.width).sqrt()
     }
 
+    /// Root mean square distance of a pixel from the mean grey of the whole set: what noise is
+    /// shown against. A single picture has contrast but no [`Self::spread`]. At least one step of
+    /// eight-bit grey, so that an even picture can be shown, too.
+    pub fn contrast(&self) -> f64 {
+        let count = self.rows.len() as f64;
+        let mean = num::sum(self.rows.iter().copied()) / count;
+        let squares = self.rows.iter().map(|v| (v - mean) * (v - mean));
+        (num::sum(squares) / count + self.width)
+            .sqrt()
+            .max(1.0 / 128.0)
+    }
+
     /// Posterior mean of the clean image at `x = y + s eps` into `out`.
     pub fn denoise(&self, x: &[f64], s: f64, out: &mut [f64]) -> Belief {
         let total = self.width + s * s;
@@ -296,6 +308,23 @@ mod tests {
                 .zip(set.image(3))
                 .all(|(a, b)| (a - b).abs() < 1e-9)
         );
+    }
+
+    #[test]
+    fn a_single_picture_is_seen_at_the_end_as_it_is() {
+        let config = Config {
+            world: World::Images,
+            training_images: 1,
+            bandwidth: 0.0,
+            steps: 4,
+            ..Config::default()
+        };
+        let work = Work::new(&config, &Library::default()).unwrap();
+        assert_eq!((work.set.len(), work.set.spread()), (1, 0.0));
+        let seen = work.seen(work.set.image(0), 0.0);
+        for (a, b) in seen.iter().zip(work.set.image(0)) {
+            assert!((f64::from(*a) - b).abs() < 1e-6, "{a} {b}");
+        }
     }
 
     #[test]

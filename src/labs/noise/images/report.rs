@@ -14,7 +14,7 @@ pub(super) fn build(
     config: &Config,
     set: &Arc<ImageSet>,
     levels: &Arc<[f64]>,
-    spread: f64,
+    contrast: f64,
     images: Vec<Image>,
 ) -> Result<ImageRun> {
     let steps = levels.len() - 1;
@@ -29,10 +29,10 @@ pub(super) fn build(
     }
     let charts = [
         effective_chart(&effective, set.len()),
-        level_chart(levels, spread),
+        level_chart(levels, set.spread()),
     ];
     Ok(ImageRun {
-        grid: grid::rows(config, levels, set.image(0), spread)?.into(),
+        grid: grid::rows(config, levels, set.image(0), contrast)?.into(),
         config: config.clone(),
         set: set.clone(),
         levels: levels.clone(),

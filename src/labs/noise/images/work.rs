@@ -16,7 +16,7 @@ pub(in crate::labs::noise) struct Work {
     config: Config,
     pub(super) set: Arc<ImageSet>,
     pub(super) levels: Arc<[f64]>,
-    spread: f64,
+    contrast: f64,
     current: Option<(Solver, Image)>,
     images: Vec<Image>,
 }
@@ -26,7 +26,7 @@ impl Work {
         let set = Arc::new(ImageSet::of(config, data)?);
         Ok(Self {
             levels: schedule::levels(config)?.into(),
-            spread: set.spread(),
+            contrast: set.contrast(),
             set,
             config: config.clone(),
             current: None,
@@ -62,12 +62,12 @@ impl Work {
 
     /// The run, from its samples.
     pub(super) fn report(&self, images: Vec<Image>) -> Result<ImageRun> {
-        report::build(&self.config, &self.set, &self.levels, self.spread, images)
+        report::build(&self.config, &self.set, &self.levels, self.contrast, images)
     }
 
-    /// Pixels as they are shown: the noise never grows beyond the spread of the data.
+    /// Pixels as they are shown: the noise never grows beyond the contrast of the set.
     pub(super) fn seen(&self, x: &[f64], level: f64) -> Arc<[f32]> {
-        let scale = self.spread / (self.spread * self.spread + level * level).sqrt();
+        let scale = self.contrast / (self.contrast * self.contrast + level * level).sqrt();
         x.iter().map(|v| (scale * v) as f32).collect()
     }
 }

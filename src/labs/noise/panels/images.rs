@@ -88,24 +88,24 @@ pub(crate) fn show(
 fn words(run: &ImageRun, step: usize, estimates: bool) -> [String; 2] {
     let level = run.levels.get(step).copied().unwrap_or(0.0);
     let what = if estimates {
-        "what the denoiser makes of each sample"
+        "the denoiser's estimates"
     } else {
         "samples"
     };
     [
         format!(
-            "Step {step} of {}: s = {level:.3}, {what}",
+            "Step {step} of {}, s = {level:.3}: {what}",
             run.levels.len() - 1
         ),
         if run.config.bandwidth == 0.0 {
             format!(
-                "the exact denoiser memorises: {:.0} % end on one of {} training images",
+                "memorised: {:.0} % end on one of {} training images",
                 100.0 * run.memorised(),
                 run.set.len()
             )
         } else {
             format!(
-                "{:.0} % end on one of {} training images; mean distance {:.3} per pixel",
+                "{:.0} % end on one of {} training images, {:.3} per pixel away",
                 100.0 * run.memorised(),
                 run.set.len(),
                 run.distance()
