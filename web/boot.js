@@ -208,6 +208,24 @@
     });
   }
 
+  // The shortest module with a vector instruction, as browsers since 2021 to 2023 accept it.
+  const VECTORS = [
+    0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15,
+    253, 98, 11,
+  ];
+
+  function tooOld() {
+    stopLoading();
+    notice({
+      title: "Schedlab needs a newer browser",
+      text:
+        "This one does not run WebAssembly with vector instructions. Chrome and Edge have them since version 91, Firefox since 89, Safari since 16.4. " +
+        "The same program also runs natively: cargo run --release.",
+      report: `browser: ${navigator.userAgent}`,
+      actions: [["Try again", reload]],
+    });
+  }
+
   async function pickBackend() {
     if (query.get("backend") !== "gl" && navigator.gpu) {
       try {
@@ -343,6 +361,7 @@
   });
 
   addEventListener("DOMContentLoaded", async () => {
+    if (!globalThis.WebAssembly?.validate(new Uint8Array(VECTORS))) return tooOld();
     backend = await pickBackend();
     if (backend === "none") return noGraphics("no adapter for WebGPU, no WebGL2 context");
     try {

@@ -940,4 +940,19 @@ export const WITHOUT_GPU = [
       return lab;
     },
   },
+  {
+    name: "a browser without vector instructions is told which ones have them",
+    async run({ openRaw }) {
+      const lab = await openRaw("");
+      await lab.page.addInitScript(() => {
+        WebAssembly.validate = () => false;
+      });
+      await lab.page.reload();
+      const notice = lab.page.locator("#notice");
+      await notice.getByText("needs a newer browser").waitFor({ timeout: 60_000 });
+      assert.match(await notice.innerText(), /Safari since 16\.4/, "what can be done");
+      assert.equal(await lab.snapshot(), null, "nothing runs");
+      return lab;
+    },
+  },
 ];

@@ -98,7 +98,7 @@ fn peaked(c: &Config) -> bool {
 /// The parameters, in the order of the panel.
 pub(super) static PARAMS: &[Param<Config>] = &[
     choice!("world", "World", &["points in the plane", "masked tokens", "small images", "Gaussian fields"], world, WORLDS)
-        .group("World")
+        .group("Experiment")
         .doc("Points in the plane, small images or Gaussian fields at three sides, denoised along a schedule, or discrete tokens, revealed in an order."),
     choice!("schedule", "Schedule", &[
         "EDM (Karras)", "exponential", "polyexponential", "tangent (KL optimal)", "beta in sigma",

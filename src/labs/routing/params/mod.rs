@@ -32,7 +32,7 @@ const WORLD: Param<Config> = Param::choice(
     |c: &Config| index_of(&World::ALL, &c.world),
     |c, v| c.world = nth(&World::ALL, v),
 )
-.group("World")
+.group("Experiment")
 .doc("Batches of tokens under a fixed router; a small mixture of experts in training; a small residual network whose layers can be skipped, repeated or left early; queries that one of several models answers; or small experiments: adapters by task, routers put right after training, lookup in place of routing, systems that run experts.");
 
 fn index_of<T: PartialEq>(all: &[T], value: &T) -> usize {

@@ -168,7 +168,7 @@ const WORLD: Param<Config> = Param::choice(
     },
 )
 .doc("What is simulated: servers of a language model, or one of the experiments beside them.")
-.group("World");
+.group("Experiment");
 
 const EXPERT_FAULT: &[Param<Config>] = part_fault!(experts, "an expert server");
 const WORKFLOW_FAULT: &[Param<Config>] = part_fault!(workflow, "an instance");
