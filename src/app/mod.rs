@@ -351,6 +351,11 @@ impl App {
         self.embedded = true;
     }
 
+    /// Keeps kernels on the CPU, as the setting does: the same bits on every machine.
+    pub fn stay_on_cpu(&mut self) {
+        self.kernels.set_wish(prefs::KernelChoice::Cpu);
+    }
+
     /// Moves the playhead to a share (0 to 1) of the run.
     pub fn seek_share(&mut self, share: f64) {
         if let Some(screen) = self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
