@@ -32,6 +32,7 @@ pub(in crate::labs::lr) struct Standing {
 
 impl Standing {
     /// Whether the runs tell it from the best one.
+    #[cfg(feature = "app")]
     pub(in crate::labs::lr) fn is_separated(&self) -> bool {
         self.gap_interval.is_none_or(|[low, _]| low > 0.0)
     }

@@ -166,6 +166,7 @@ impl Lane {
     }
 
     /// One update at a rate known beforehand; nothing more after a loss that is not finite.
+    #[cfg(feature = "gpu")]
     pub(super) fn go_on(&mut self, config: &Config) {
         if self.curve.diverged.is_none() {
             self.advance(config, &[]);

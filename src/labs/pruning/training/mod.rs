@@ -21,5 +21,7 @@ pub(super) use course::{Course, Event, Leg, schedule_of};
 pub(super) use exam::{Judged, Judging};
 pub(super) use film::Filming;
 pub use film::{Ended, Film, Frame};
-pub(super) use images::{bins as margin_bins, table as image_table};
+#[cfg(feature = "app")]
+pub(super) use images::bins as margin_bins;
+pub(super) use images::table as image_table;
 pub(super) use report::{class_gap, metrics, summary, table, timeline, why};

@@ -14,5 +14,6 @@ mod sheet;
 mod work;
 
 pub use run::StudyRun;
+#[cfg(feature = "app")]
 pub(super) use sheet::{Row, Scene, Sheet};
 pub(super) use work::Work;
