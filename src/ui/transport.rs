@@ -420,10 +420,12 @@ fn position_words(timeline: &Timeline, at: f64) -> String {
 /// The position as an editable number, its end and what a step is.
 fn readout_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline) {
     let mut at = transport.playhead;
-    let counted = timeline.unit.is_empty();
+    // Steps closer than one apart are a share or a weight and need their decimals.
+    let range = timeline.end() - timeline.start();
+    let counted = timeline.unit.is_empty() && range + 1.0 >= timeline.steps.len() as f64;
     let drag = egui::DragValue::new(&mut at)
         .range(timeline.start()..=timeline.end())
-        .speed((timeline.end() - timeline.start()) / 500.0)
+        .speed(range / 500.0)
         .custom_formatter(move |v, _| {
             if counted {
                 format!("{v:.0}")
@@ -451,8 +453,12 @@ fn readout_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline) {
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.label(RichText::new(end).small());
-        ui.label(RichText::new(timeline.axis).small().weak())
-            .on_hover_text(format!("One step is {}", timeline.step_name));
+        let axis = RichText::new(timeline.axis).small().weak();
+        ui.add(egui::Label::new(axis).truncate())
+            .on_hover_text(format!(
+                "{}: one step is {}",
+                timeline.axis, timeline.step_name
+            ));
     });
 }
 

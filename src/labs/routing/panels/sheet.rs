@@ -154,11 +154,14 @@ fn names(sheet: &Sheet, scene: &Scene, map: &Map, palette: &Palette, painter: &P
     }
     let width = map.body.width() / map.columns.max(1) as f32;
     let every = (COLUMN / width.max(0.1)).ceil().max(1.0) as usize;
+    let mut taken = f32::NEG_INFINITY;
     for (c, name) in sheet.columns.iter().enumerate().step_by(every) {
         let at = pos2(map.cell(0, c).left(), map.body.bottom() + 3.0);
         let name = painter.layout_no_wrap(name.clone(), font.clone(), palette.muted);
         // What stands beside the columns has a name of its own.
-        if at.x + name.size().x <= map.body.right() + 4.0 {
+        let right = at.x + name.size().x;
+        if at.x >= taken && right <= map.body.right() + 4.0 {
+            taken = right + 6.0;
             painter.galley(at, name, palette.muted);
         }
     }
