@@ -19,19 +19,55 @@ const COARSE: usize = 16;
 /// Squared 2-Wasserstein distance between two equally large samples projected on the direction
 /// with angle `angle`.
 pub fn projected(a: &[f64], b: &[f64], angle: f64) -> f64 {
-    let (c, s) = (num::cos(angle), num::sin(angle));
-    let project = |points: &[f64]| {
-        let mut v: Vec<f64> = points
-            .chunks_exact(2)
-            .map(|p| c * p[0] + s * p[1])
-            .collect();
-        v.sort_unstable_by(f64::total_cmp);
-        v
-    };
-    let (a, b) = (project(a), project(b));
-    let n = a.len().min(b.len()).max(1);
-    num::sum(a.iter().zip(&b).map(|(x, y)| (x - y) * (x - y))) / n as f64
+    transport(&projection(a, angle), &projection(b, angle))
 }
+
+/// Points on a direction, sorted.
+fn projection(points: &[f64], angle: f64) -> Vec<f64> {
+    let (c, s) = (num::cos(angle), num::sin(angle));
+    let mut v: Vec<f64> = points
+        .chunks_exact(2)
+        .map(|p| c * p[0] + s * p[1])
+        .collect();
+    v.sort_unstable_by(f64::total_cmp);
+    v
+}
+
+/// Squared 2-Wasserstein distance of two sorted samples of one size.
+fn transport(a: &[f64], b: &[f64]) -> f64 {
+    let n = a.len().min(b.len()).max(1);
+    num::sum(a.iter().zip(b).map(|(x, y)| (x - y) * (x - y))) / n as f64
+}
+
+/// Energy distance of two sorted samples on the line: twice the integral of the squared difference
+/// of their distribution functions (Székely, Rizzo: "Energy statistics", 2013).
+fn energy(a: &[f64], b: &[f64]) -> f64 {
+    let (mut i, mut j, mut total) = (0, 0, 0.0);
+    let share = |i: usize, n: usize| i as f64 / n.max(1) as f64;
+    let mut from = f64::NAN;
+    loop {
+        let (next, of_a) = match (a.get(i), b.get(j)) {
+            (Some(x), Some(y)) if x.total_cmp(y).is_le() => (*x, true),
+            (_, Some(y)) => (*y, false),
+            (Some(x), None) => (*x, true),
+            (None, None) => return 2.0 * total,
+        };
+        if i + j > 0 {
+            let gap = share(i, a.len()) - share(j, b.len());
+            total += gap * gap * (next - from);
+        }
+        from = next;
+        if of_a {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+}
+
+/// In the plane the mean over directions of |u . x| is 2 |x| / pi, so energy distances of the
+/// projections are averaged and multiplied by this.
+const PLANE: f64 = PI / 2.0;
 
 /// Sliced 2-Wasserstein distance of two equally large samples over `directions` fixed angles.
 pub fn sliced(a: &[f64], b: &[f64], directions: usize) -> f64 {
@@ -61,6 +97,8 @@ pub(super) struct Truth {
     part: usize,
     total: f64,
     floor: f64,
+    /// Sums of the energy distances: of the particles and of the fresh draws.
+    energies: [f64; 2],
 }
 
 impl Truth {
@@ -80,6 +118,7 @@ impl Truth {
             part: 0,
             total: 0.0,
             floor: 0.0,
+            energies: [0.0; 2],
         }
     }
 
@@ -122,10 +161,14 @@ impl Truth {
         let angle = angle(self.direction, FINE);
         if self.part == 0 {
             let ends = &ends[..ends.len().min(2 * self.points)];
-            self.total += projected(ends, &self.draws[0], angle);
+            let (ends, truth) = (projection(ends, angle), projection(&self.draws[0], angle));
+            self.total += transport(&ends, &truth);
+            self.energies[0] += energy(&ends, &truth);
         } else {
-            let fresh = &self.draws[self.part];
-            self.floor += projected(fresh, &self.draws[0], angle) / f64::from(FRESH);
+            let fresh = projection(&self.draws[self.part], angle);
+            let truth = projection(&self.draws[0], angle);
+            self.floor += transport(&fresh, &truth) / f64::from(FRESH);
+            self.energies[1] += energy(&fresh, &truth) / f64::from(FRESH);
         }
         self.part += 1;
         if self.part > FRESH as usize {
@@ -133,6 +176,12 @@ impl Truth {
             self.direction += 1;
         }
         true
+    }
+
+    /// The energy distance and its floor, data units.
+    pub(super) fn energy(&self) -> [f64; 2] {
+        let directions = self.direction.max(1) as f64;
+        self.energies.map(|sum| PLANE * sum / directions)
     }
 
     /// The final distance and its floor, data units.
@@ -145,6 +194,31 @@ impl Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn projections_give_the_energy_distance_of_the_plane() {
+        let mut stream = Stream::new(5, StreamId::Test);
+        let a: Vec<f64> = (0..60).map(|_| f64::from(stream.normal_f32())).collect();
+        let b: Vec<f64> = (0..60)
+            .map(|i| 0.7 * f64::from(stream.normal_f32()) + f64::from(u8::from(i % 2 == 0)))
+            .collect();
+        let mean = |a: &[f64], b: &[f64]| {
+            let pairs = a.chunks_exact(2).flat_map(|x| {
+                b.chunks_exact(2)
+                    .map(|y| ((x[0] - y[0]) * (x[0] - y[0]) + (x[1] - y[1]) * (x[1] - y[1])).sqrt())
+            });
+            num::sum(pairs) / 900.0
+        };
+        let want = 2.0 * mean(&a, &b) - mean(&a, &a) - mean(&b, &b);
+        let sum = num::sum((0..FINE).map(|k| {
+            let angle = angle(k, FINE);
+            energy(&projection(&a, angle), &projection(&b, angle))
+        }));
+        let got = PLANE * sum / FINE as f64;
+        assert!((got - want).abs() < 1e-3 * want, "{got} {want}");
+        assert_eq!(energy(&[1.0, 2.0], &[1.0, 2.0]), 0.0);
+        assert_eq!(energy(&[0.0], &[3.0]), 6.0);
+    }
 
     #[test]
     fn a_shifted_cloud_is_its_shift_over_root_two_away() {

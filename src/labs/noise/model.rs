@@ -30,6 +30,7 @@ const MEASURED: usize = 2000;
 enum Stage {
     Solve,
     Flow,
+    Local,
     Densities,
     Scores,
     End,
@@ -106,6 +107,7 @@ pub(super) struct Work {
     ends: Vec<f64>,
     endings: report::Endings,
     exact: flow::Reference,
+    local: flow::Local,
     densities: Vec<Arc<[f32]>>,
     half_width: f64,
     truth: distance::Truth,
@@ -132,6 +134,7 @@ impl Work {
             ends: Vec::with_capacity(2 * n),
             endings: report::Endings::default(),
             exact: flow::Reference::new(PAIRED.min(n)),
+            local: flow::Local::default(),
             densities: Vec::new(),
             half_width: report::half_width(&problem),
             truth: distance::Truth::new(&problem, n.min(MEASURED)),
@@ -265,6 +268,7 @@ impl Work {
             } else {
                 f64::NAN
             },
+            local: self.local.before(index),
         });
     }
 
@@ -313,7 +317,15 @@ impl Job for Work {
                 }
             }
             Stage::Flow => {
-                if self.problem.stochastic() || !self.exact.advance(&self.problem) {
+                if self.problem.stochastic() {
+                    self.stage = Stage::Densities;
+                } else if !self.exact.advance(&self.problem) {
+                    self.stage = Stage::Local;
+                }
+            }
+            Stage::Local => {
+                let (problem, frames) = (&self.problem, &self.frames);
+                if !self.pictures || !self.local.advance(problem, frames, PAIRED) {
                     self.stage = Stage::Densities;
                 }
             }

@@ -51,6 +51,7 @@ pub(super) fn build(parts: Parts<'_>) -> Result<PlaneRun> {
     let problem = &parts.problem;
     let (owner, modes, mut headline) = parts.endings.headline(problem, &parts.ends);
     (headline.sliced, headline.floor) = parts.truth.result();
+    [headline.energy, headline.energy_floor] = parts.truth.energy();
     headline.calls = parts.calls;
     headline.paired = parts.scores.last().map_or(f64::NAN, |s| s.paired);
     let timeline = timeline(problem, &parts.scores);
@@ -141,6 +142,8 @@ impl Endings {
         let headline = Headline {
             sliced: f64::NAN,
             floor: f64::NAN,
+            energy: f64::NAN,
+            energy_floor: f64::NAN,
             paired: f64::NAN,
             round_trip: round_trip(problem, ends),
             calls: 0,
@@ -230,6 +233,7 @@ fn step_table(problem: &Problem, scores: &[Scores]) -> Table {
         "log_snr",
         "sliced_w2",
         "paired_rmse",
+        "step_error",
     ];
     let rows = scores
         .iter()
@@ -250,6 +254,7 @@ fn step_table(problem: &Problem, scores: &[Scores]) -> Table {
                 finite(-2.0 * num::ln(s)),
                 score.sliced,
                 score.paired,
+                score.local,
             ]
         })
         .collect();
@@ -268,6 +273,7 @@ fn charts(problem: &Problem, scores: &[Scores], modes: &[Mode], floor: f64) -> R
         curve_chart(problem)?,
         step_chart(problem, &at),
     ];
+    out.extend(local_chart(scores, &at));
     out.extend(weight_chart(problem));
     out.push(mode_chart(modes));
     Ok(out)
@@ -386,6 +392,24 @@ fn step_chart(problem: &Problem, at: &dyn Fn(usize) -> f64) -> Chart {
         marks,
         on_timeline: true,
     }
+}
+
+/// What every step does wrong by itself; nothing for samplers that add noise.
+fn local_chart(scores: &[Scores], at: &dyn Fn(usize) -> f64) -> Option<Chart> {
+    let bars: Vec<[f64; 2]> = (scores.iter().enumerate())
+        .filter(|(_, score)| score.local.is_finite())
+        .map(|(k, score)| [at(k), score.local])
+        .collect();
+    (!bars.is_empty()).then(|| Chart {
+        id: "step_errors",
+        title: "Error of each step",
+        doc: "From where the first 128 particles stand, the exact flow over one step against where the sampler goes (root mean square, as in the picture). Errors made early are carried on by the flow, which the distance shows.",
+        x: Axis::linear("step", ""),
+        y: Axis::zero_based("error of the step", "data units"),
+        series: vec![Series::new("error of the step", SeriesKind::Bars, bars)],
+        marks: Vec::new(),
+        on_timeline: true,
+    })
 }
 
 /// What the fitted steps make of the noise estimates so far, if there are any.

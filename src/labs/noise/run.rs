@@ -24,6 +24,9 @@ pub struct Scores {
     pub sliced: f64,
     /// Root mean square distance to the exact flow; NaN for a sampler that adds noise.
     pub paired: f64,
+    /// Root mean square distance of the step that ends here from the exact flow over that step; NaN
+    /// at the start and for a sampler that adds noise.
+    pub local: f64,
 }
 
 /// One mode of the data.
@@ -46,6 +49,10 @@ pub struct Headline {
     pub sliced: f64,
     /// What a fresh draw of the truth scores.
     pub floor: f64,
+    /// Energy distance at the end.
+    pub energy: f64,
+    /// The energy distance of a fresh draw of the truth.
+    pub energy_floor: f64,
     /// Paired error at the end.
     pub paired: f64,
     /// Root mean square distance from where the particles began, for an inversion and back; NaN
@@ -161,6 +168,22 @@ impl LabRun for PlaneRun {
                 h.floor,
                 Better::Neither,
                 "The same distance for an independent draw of the truth: nothing below it can be told from perfect.",
+            ),
+            Metric::new(
+                "energy_distance",
+                "Energy distance",
+                "data units",
+                h.energy,
+                Better::Lower,
+                "2 E|x - y| - E|x - x'| - E|y - y'| between the same particles and the same draw, from 128 directions: in the plane it is pi / 2 times the mean over directions of twice the integral of the squared difference of the distribution functions.",
+            ),
+            Metric::new(
+                "energy_floor",
+                "Energy distance of a fresh draw",
+                "data units",
+                h.energy_floor,
+                Better::Neither,
+                "The same for an independent draw of the truth.",
             ),
             Metric::new(
                 "paired_rmse",
