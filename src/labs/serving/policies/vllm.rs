@@ -59,12 +59,13 @@ impl Policy for Vllm {
             return Beside::Formed;
         }
         desk.sort_held(requests);
-        let in_order = match (desk.cohort.last(), desk.held.front()) {
-            (Some(last), Some(&next)) => {
-                requests.arrival[last as usize] <= requests.arrival[next as usize]
-            }
-            _ => true,
-        };
+        // Whoever runs beside the cohort joins it at its end, from the host as well as held.
+        let back = desk.swapped.front().map(|s| s.request);
+        let in_order = desk.cohort.last().is_none_or(|last| {
+            let after =
+                |next: u32| requests.arrival[last as usize] <= requests.arrival[next as usize];
+            desk.held.front().copied().is_none_or(after) && back.is_none_or(after)
+        });
         let due = desk.cohort.blocks_due();
         // The plain rules want a block free at the turn of each, needed or not.
         if !in_order
