@@ -223,6 +223,7 @@ impl Gpu {
 
     /// The browser notices by itself.
     #[cfg(target_arch = "wasm32")]
+    #[expect(clippy::unused_self, reason = "called as it is natively")]
     pub(super) fn watch(&self, _submissions: Vec<wgpu::SubmissionIndex>) {}
 
     /// Milliseconds on a clock, to pace dispatches with a [`super::Slicer`]; never part of a result.

@@ -42,13 +42,13 @@ impl Flow {
         }
         if target == 0.0 {
             let mut clean = vec![0.0; self.points.len()];
-            self.denoise(problem, &self.points, self.ln_level, &mut clean);
+            Self::denoise(problem, &self.points, self.ln_level, &mut clean);
             self.points = clean;
         }
         true
     }
 
-    fn denoise(&self, problem: &Problem, x: &[f64], ln_level: f64, out: &mut [f64]) {
+    fn denoise(problem: &Problem, x: &[f64], ln_level: f64, out: &mut [f64]) {
         let mut model = Exact {
             problem,
             particles: 0..x.len() / 2,
@@ -59,7 +59,7 @@ impl Flow {
     fn runge_kutta(&mut self, problem: &Problem, h: f64) {
         let slope = |x: &[f64], ln: f64| {
             let mut d = vec![0.0; x.len()];
-            self.denoise(problem, x, ln, &mut d);
+            Self::denoise(problem, x, ln, &mut d);
             for (d, x) in d.iter_mut().zip(x) {
                 *d = x - *d;
             }
