@@ -61,7 +61,7 @@ fn schedules_are_trained_over_seeds_and_compared() {
     assert!(h.query_by_label("Tensors of the file").is_none());
     h.get_by_label("Train on one CPU thread").click();
     h.run_steps(2);
-    assert!(h.query_by_label("Stop").is_some(), "it can be stopped");
+    assert!(h.query_by_label("Cancel").is_some(), "it can be stopped");
     finish(&mut h);
     let said = h.query_all_by_label_contains("steps, seeds").count();
     assert_eq!(said, 1, "what was compared");

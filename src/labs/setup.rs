@@ -84,7 +84,8 @@ conversions!(
 );
 
 /// A setup as it is written. Configs pass through a JSON value, so that each is compiled for one
-/// source and one target instead of every kind of text and writer: a fifth of a megabyte of the page.
+/// source and one target instead of every kind of text and writer, which made the page's module
+/// larger.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {

@@ -3,10 +3,11 @@
 use super::super::Config;
 use super::super::gpu::ManyOnDevice;
 use super::super::many::{Comparing, Comparison, Spread};
+use super::under_way_ui;
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::Gpu;
 use crate::ui::theme::Palette;
-use egui::{Grid, ProgressBar, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Grid, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
 
 /// The schedule that the others are compared with.
 const RIVAL: &str = "cubic";
@@ -34,17 +35,9 @@ impl Schedules {
             (None, None) => None,
         };
         if let Some(done) = done {
-            ui.horizontal(|ui| {
-                let width = (ui.available_width() - 80.0).max(60.0);
-                ui.add(
-                    ProgressBar::new(done as f32)
-                        .desired_width(width)
-                        .show_percentage(),
-                );
-                if ui.button("Stop").clicked() {
-                    (self.job, self.on_device) = (None, None);
-                }
-            });
+            if under_way_ui(ui, done) {
+                (self.job, self.on_device) = (None, None);
+            }
         } else if let Some(config) = front {
             ui.horizontal_wrapped(|ui| {
                 let begin = |asked: &mut String, on: &str| {

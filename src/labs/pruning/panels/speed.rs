@@ -6,13 +6,14 @@ use super::super::gpu::DeviceTiming;
 use super::super::sparse::{Timed, Timing, pays_below};
 use super::seeds::Schedules;
 use super::tensors::Tensors;
+use super::under_way_ui;
 use crate::core::{Axis, Chart, Mark, Result, Series, SeriesKind};
 use crate::gpu::Gpu;
 use crate::labs::Library;
 use crate::ui::chart::{Layer, Link, chart_ui};
 use crate::ui::theme::Palette;
 use crate::ui::{Extra, ExtraTab, seconds};
-use egui::{Grid, ProgressBar, RichText, Ui, vec2};
+use egui::{Grid, RichText, Ui, vec2};
 
 /// Sides of the square matrices offered.
 const SIDES: [usize; 4] = [256, 512, 1024, 2048];
@@ -79,17 +80,9 @@ impl Extra<Config> for Speed {
             (None, None) => None,
         };
         if let Some(done) = done {
-            ui.horizontal(|ui| {
-                let width = (ui.available_width() - 80.0).max(60.0);
-                ui.add(
-                    ProgressBar::new(done as f32)
-                        .desired_width(width)
-                        .show_percentage(),
-                );
-                if ui.button("Cancel").clicked() {
-                    (self.timing, self.on_device) = (None, None);
-                }
-            });
+            if under_way_ui(ui, done) {
+                (self.timing, self.on_device) = (None, None);
+            }
         } else {
             ui.horizontal_wrapped(|ui| {
                 if ui.button("Measure one CPU thread").clicked() {

@@ -8,12 +8,13 @@ use super::super::header::shape_words;
 use super::super::model::opened;
 use super::super::statistics::{Counting, Statistics};
 use super::super::tally::Histogram;
+use super::under_way_ui;
 use crate::core::Result;
 use crate::gpu::Gpu;
 use crate::labs::{DataKey, Library};
 use crate::ui::format::number;
 use crate::ui::theme::Palette;
-use egui::{Grid, ProgressBar, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, pos2, vec2};
+use egui::{Grid, Rect, RichText, ScrollArea, Sense, TextEdit, Ui, pos2, vec2};
 
 /// Rows drawn at most.
 const ROWS: usize = 200;
@@ -68,7 +69,9 @@ impl Tensors {
                     Work::Cpu(_) => self.found.len() as f64 / self.listed.len().max(1) as f64,
                     Work::Device(job) => job.progress(),
                 };
-                ui.add(ProgressBar::new(done as f32).show_percentage());
+                if under_way_ui(ui, done) {
+                    self.work = None;
+                }
             }
             None => {
                 ui.horizontal_wrapped(|ui| {
