@@ -91,6 +91,8 @@ enum Format {
     Comfy,
     /// A diffusers scheduler_config.json
     Diffusers,
+    /// A constant of a WGSL shader
+    Wgsl,
 }
 
 impl Format {
@@ -101,6 +103,7 @@ impl Format {
             Self::Python => Form::Python,
             Self::Comfy => Form::Comfy,
             Self::Diffusers => Form::Diffusers,
+            Self::Wgsl => Form::Wgsl,
         }
     }
 }

@@ -77,6 +77,11 @@ pub fn erf(x: f64) -> f64 {
     libm::erf(x)
 }
 
+/// Natural logarithm of the gamma function.
+pub fn ln_gamma(x: f64) -> f64 {
+    libm::lgamma(x)
+}
+
 /// Logistic function 1 / (1 + e^-x), without overflow.
 pub fn sigmoid(x: f64) -> f64 {
     if x >= 0.0 {

@@ -1,5 +1,7 @@
 //! Order statistics and intervals.
 
+use super::num;
+
 /// Percentile `p` (0 to 100) of values sorted ascending, by linear interpolation between order
 /// statistics (numpy's default); NaN for an empty slice.
 pub fn percentile_sorted(sorted: &[f64], p: f64) -> f64 {
@@ -97,6 +99,31 @@ pub fn spearman(a: &[f64], b: &[f64]) -> f64 {
     product(&a, ma, &b, mb) / (product(&a, ma, &a, ma) * product(&b, mb, &b, mb)).sqrt()
 }
 
+/// Smallest m with P(Binomial(n, p) <= m) >= q. The sum starts 12 deviations below the mean, where
+/// less than 1e-30 lies.
+pub fn binomial_quantile(n: usize, p: f64, q: f64) -> usize {
+    if p >= 1.0 {
+        return n;
+    }
+    let mean = n as f64 * p;
+    let first = (mean - 12.0 * (mean * (1.0 - p)).sqrt()).max(0.0) as usize;
+    let (ln_p, ln_q) = (num::ln(p), num::ln_1p(-p));
+    let factorial = |m: usize| num::ln_gamma(m as f64 + 1.0);
+    let mut ln_choose = match first {
+        0 => 0.0,
+        m => factorial(n) - factorial(m) - factorial(n - m),
+    };
+    let mut total = 0.0;
+    for m in first..=n {
+        total += num::exp(ln_choose + m as f64 * ln_p + (n - m) as f64 * ln_q);
+        if total >= q {
+            return m;
+        }
+        ln_choose += num::ln((n - m) as f64) - num::ln(m as f64 + 1.0);
+    }
+    n
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +157,19 @@ mod tests {
         assert_eq!(m, 2.0);
         assert!((hi - 2.0 - 4.303 / 3.0_f64.sqrt()).abs() < 1e-9, "{hi}");
         assert!((lo + hi - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn binomial_quantiles_bracket_the_mean() {
+        assert_eq!(binomial_quantile(10, 0.5, 0.5), 5);
+        assert_eq!(binomial_quantile(10, 1.0, 0.05), 10);
+        assert_eq!(binomial_quantile(10, 0.0, 0.95), 0);
+        assert_eq!(binomial_quantile(1, 0.5, 0.95), 1);
+        // Where the sum does not start at 0: 1.645 deviations of 30 either side of 1,000.
+        let edges = [0.05, 0.95].map(|q| binomial_quantile(10_000, 0.1, q) as f64);
+        assert!(
+            (edges[0] - 950.7).abs() < 2.0 && (edges[1] - 1049.3).abs() < 2.0,
+            "{edges:?}"
+        );
     }
 }

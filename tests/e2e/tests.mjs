@@ -848,6 +848,35 @@ export const WITH_WEBGPU = [
     },
   },
   {
+    name: "at 200 % zoom and on a phone every lab's transport lies within the window",
+    long: true,
+    async run({ open }) {
+      const lab = await open("#serving");
+      // A window of 1,280 by 800 has half as many pixels of its own at 200 %.
+      for (const [width, height] of [[640, 400], [390, 844]]) {
+        await lab.page.setViewportSize({ width, height });
+        for (const kind of LABS) {
+          await lab.page.evaluate((hash) => (location.hash = hash), `#${kind}`);
+          await lab.until(`the ${kind} lab`, (s) => s?.lab === kind);
+          await lab.settled();
+          for (const name of ["Step back", "Play", "Step forward"]) {
+            const inside = async () => {
+              const box = await lab.by("button", name).first().boundingBox();
+              return box !== null && box.width >= 20 && box.height >= 20 && box.x >= 0 && box.y >= 0 &&
+                box.x + box.width <= width && box.y + box.height <= height;
+            };
+            const end = Date.now() + 20_000;
+            while (!(await inside())) {
+              assert.ok(Date.now() < end, `${kind}: '${name}' is not within ${width} by ${height}`);
+              await lab.page.waitForTimeout(100);
+            }
+          }
+        }
+      }
+      return lab;
+    },
+  },
+  {
     name: "text typed into the mirror filters the gallery",
     async run({ open }) {
       const lab = await open("");

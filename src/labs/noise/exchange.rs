@@ -7,6 +7,7 @@ pub use write::{Form, write};
 
 use super::config::{Config, MOST_POINTS, World};
 use super::library::{self, Class, LibraryConfig, Time};
+use super::lint;
 use super::schedule::{self, ScheduleKind, TRAIN_TIMES};
 use super::tables::{Table, TableSpec, sigma_from_alpha_bar};
 use crate::core::{Error, Result, num};
@@ -259,11 +260,19 @@ fn from_library(value: &Value, steps: usize, mu: Option<f64>, reading: Reading) 
     let mut remarks = vec![format!("{name} with {steps} steps, as diffusers makes it")];
     remarks.extend(library::oddities(class, &config, steps));
     let flow = class == Class::FlowEuler || config.is_flow();
+    let table = || -> Result<Vec<f64>> {
+        let bars = Table::single(&config.table_spec())?.alpha_bars;
+        Ok(bars.into_iter().map(sigma_from_alpha_bar).collect())
+    };
     let mut sigmas = if let Some(sigmas) = grid.sigmas {
+        if !flow && class != Class::EdmEuler {
+            let note = lint::rounded_times(&sigmas, &times, &table()?);
+            remarks.extend(note.map(|n| format!("step {}: {}", n.index, n.text)));
+        }
         sigmas
     } else {
-        let bars = Table::single(&config.table_spec())?.alpha_bars;
-        let level = |t: &f64| sigma_from_alpha_bar(bars[(*t as usize).min(bars.len() - 1)]);
+        let table = table()?;
+        let level = |t: &f64| table[(*t as usize).min(table.len() - 1)];
         times.iter().map(level).chain([0.0]).collect()
     };
     if flow {
@@ -412,6 +421,22 @@ mod tests {
     }
 
     #[test]
+    fn a_rounded_time_is_remarked_on() {
+        let text = |karras: bool| {
+            format!(
+                r#"{{"_class_name": "DPMSolverMultistepScheduler", "beta_schedule": "scaled_linear",
+                "beta_start": 0.00085, "beta_end": 0.012, "use_karras_sigmas": {karras}}}"#
+            )
+        };
+        let rounded = |karras| {
+            let levels = read(&text(karras), 20, None).unwrap();
+            levels.remarks.iter().any(|r| r.contains("rounded to"))
+        };
+        assert!(rounded(true), "near the data the table is coarse");
+        assert!(!rounded(false), "its levels are the table's");
+    }
+
+    #[test]
     fn what_is_exported_to_diffusers_comes_back_as_the_same_levels() {
         for schedule in [
             ScheduleKind::ScaledLinear,
@@ -445,6 +470,11 @@ mod tests {
             let text = write(form, &Config::default(), &levels).unwrap();
             assert_eq!(read(&text, 1, None).unwrap().sigmas, levels, "{form:?}");
         }
+        let wgsl = write(Form::Wgsl, &Config::default(), &levels).unwrap();
+        assert_eq!(
+            wgsl,
+            "const SIGMAS = array<f32, 4>(80.0, 1.5, 0.002, 0.0);\n"
+        );
         let csv = write(Form::Csv, &Config::default(), &levels).unwrap();
         assert_eq!(csv.lines().count(), 5);
     }

@@ -3,20 +3,14 @@
 use super::config::Config;
 use super::exchange::{self, Form};
 
-/// Files of a schedule, without and with the library's config.
-const PLAIN: &[(&str, &str)] = &[
+/// Files of a schedule; the last is the library's config, which not every schedule has.
+const FILES: &[(&str, &str)] = &[
     ("Levels, JSON", "sigmas.json"),
     ("Levels, CSV", "sigmas.csv"),
     ("Python list", "sigmas.py"),
     ("ComfyUI sigmas", "sigmas.txt"),
     ("Picture strip, PNG", "strip.png"),
-];
-const WITH_CONFIG: &[(&str, &str)] = &[
-    ("Levels, JSON", "sigmas.json"),
-    ("Levels, CSV", "sigmas.csv"),
-    ("Python list", "sigmas.py"),
-    ("ComfyUI sigmas", "sigmas.txt"),
-    ("Picture strip, PNG", "strip.png"),
+    ("WGSL constant", "sigmas.wgsl"),
     ("diffusers config", "scheduler_config.json"),
 ];
 
@@ -26,9 +20,9 @@ pub(super) const STRIP: usize = 4;
 /// The files a setup offers.
 pub(super) fn list(config: &Config) -> &'static [(&'static str, &'static str)] {
     if exchange::write(Form::Diffusers, config, &[1.0, 0.0]).is_ok() {
-        WITH_CONFIG
+        FILES
     } else {
-        PLAIN
+        &FILES[..FILES.len() - 1]
     }
 }
 
@@ -39,6 +33,7 @@ pub(super) fn text(config: &Config, levels: &[f64], place: usize) -> String {
         1 => Form::Csv,
         2 => Form::Python,
         3 => Form::Comfy,
+        5 => Form::Wgsl,
         _ => Form::Diffusers,
     };
     exchange::write(form, config, levels).unwrap_or_default()

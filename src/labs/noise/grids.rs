@@ -150,7 +150,7 @@ pub fn beta_quantile(p: f64, a: f64, b: f64) -> f64 {
             1.0 - beta_quantile(1.0 - p, b, a)
         };
     }
-    let ln_beta = libm::lgamma(a) + libm::lgamma(b) - libm::lgamma(a + b);
+    let ln_beta = num::ln_gamma(a) + num::ln_gamma(b) - num::ln_gamma(a + b);
     let (mut lo, mut hi) = (0.0_f64, 1.0_f64);
     let mut x = 0.5;
     for _ in 0..200 {

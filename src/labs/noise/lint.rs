@@ -64,6 +64,33 @@ pub fn levels(levels: &[f64]) -> Vec<Note> {
     notes
 }
 
+/// Where the whole training time that a network is given stands for a level more than a hundredth
+/// off the one the sampler uses: the worst place, if any. `table` holds the level of every training
+/// time.
+pub fn rounded_times(levels: &[f64], times: &[f64], table: &[f64]) -> Option<Note> {
+    const NOTICED: f64 = 0.01;
+    let moved = levels
+        .iter()
+        .zip(times)
+        .enumerate()
+        .filter_map(|(i, (s, t))| {
+            let told = table
+                .get(*t as usize)
+                .filter(|_| t.fract() == 0.0 && *t >= 0.0)?;
+            let share = (told / s - 1.0).abs();
+            (*s > 0.0 && share.is_finite() && share > NOTICED).then_some((i, share, told, s))
+        });
+    let (index, share, told, s) = moved.max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(Note {
+        index,
+        text: format!(
+            "its time is rounded to {}, whose level {told:.4} is {:.1} % off the {s:.4} that the sampler uses",
+            times[index],
+            100.0 * share
+        ),
+    })
+}
+
 /// Remarks on a whole setup with its levels.
 pub fn setup(config: &Config, list: &[f64], spread: f64) -> Vec<Note> {
     let mut notes = levels(list);
@@ -127,6 +154,16 @@ mod tests {
             last.iter().any(|n| n.text.contains("last step")),
             "{last:?}"
         );
+    }
+
+    #[test]
+    fn a_rounded_time_is_seen_where_it_moves_the_level_most() {
+        let table = [0.01, 0.02, 0.04, 0.08];
+        let note = rounded_times(&[0.0805, 0.041, 0.03], &[3.0, 2.0, 1.0], &table).unwrap();
+        assert_eq!(note.index, 2);
+        assert!(note.text.contains("33.3 %"), "{}", note.text);
+        assert_eq!(rounded_times(&[0.0805, 0.03], &[3.0, 1.5], &table), None);
+        assert_eq!(rounded_times(&[0.0, f64::NAN], &[3.0, 99.0], &table), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::run::{Frame, Headline, Mode, PlaneRun, Scores};
 use super::schedule;
 use super::tables;
 use crate::core::{
-    Axis, Chart, Mark, Moment, MomentKind, Result, Series, SeriesKind, Table, Timeline, num,
+    Axis, Chart, Mark, Moment, MomentKind, Result, Series, SeriesKind, Table, Timeline, num, stats,
 };
 use std::sync::Arc;
 
@@ -275,7 +275,7 @@ fn charts(problem: &Problem, scores: &[Scores], modes: &[Mode], floor: f64) -> R
     ];
     out.extend(local_chart(scores, &at));
     out.extend(weight_chart(problem));
-    out.push(mode_chart(modes));
+    out.push(mode_chart(modes, problem.config.particles as usize));
     Ok(out)
 }
 
@@ -443,7 +443,9 @@ fn weight_chart(problem: &Problem) -> Option<Chart> {
     })
 }
 
-fn mode_chart(modes: &[Mode]) -> Chart {
+/// The share of the particles that ended in each mode, with what an exact sampler would show: the
+/// count of one mode is binomial.
+fn mode_chart(modes: &[Mode], particles: usize) -> Chart {
     let by = |value: fn(&Mode) -> f64| -> Vec<[f64; 2]> {
         modes
             .iter()
@@ -451,14 +453,27 @@ fn mode_chart(modes: &[Mode]) -> Chart {
             .map(|(k, m)| [k as f64, 100.0 * value(m)])
             .collect()
     };
+    let edge = |q: f64| -> Vec<[f64; 2]> {
+        let quantile = |w: f64| stats::binomial_quantile(particles, w, q) as f64;
+        modes
+            .iter()
+            .enumerate()
+            .flat_map(|(k, m)| {
+                let share = 100.0 * quantile(m.weight) / particles.max(1) as f64;
+                [k as f64 - 0.4, k as f64 + 0.4].map(|x| [x, share])
+            })
+            .collect()
+    };
+    let upper: Vec<f64> = edge(0.975).into_iter().map(|[_, y]| y).collect();
     Chart {
         id: "modes",
         title: "Particles per mode",
-        doc: "Share of the particles that ended in each mode, and the mode's weight in the data.",
+        doc: "Share of the particles that ended in each mode, and the mode's weight in the data. An exact sampler lies in the band in 95 of 100 runs.",
         x: Axis::linear("mode", ""),
         y: Axis::zero_based("share", "%"),
         series: vec![
             Series::new("particles", SeriesKind::Bars, by(|m| m.share)),
+            Series::band("exact sampler, 95 %", edge(0.025), upper).as_reference(),
             Series::new("weight", SeriesKind::Points, by(|m| m.weight)).as_reference(),
         ],
         marks: Vec::new(),

@@ -3,10 +3,10 @@
 use super::config::{Config, Router};
 use super::model::Entity;
 use super::route::{Batch, Fate};
-use super::rules::load::{Floor, binomial_quantile};
+use super::rules::load::Floor;
 use super::tell::has_floor;
 use super::touched::touched_chart;
-use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
+use crate::core::{Axis, Chart, Mark, Series, SeriesKind, stats};
 
 fn indexed(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 2]> {
     values
@@ -60,7 +60,7 @@ fn load_chart(config: &Config, batches: &[Batch]) -> Chart {
     if has_floor(config) {
         let trials = (config.tokens * config.batches) as usize;
         let share = config.choices() as f64 / experts as f64;
-        let edge = |q| binomial_quantile(trials, share, q) as f64 / count;
+        let edge = |q| stats::binomial_quantile(trials, share, q) as f64 / count;
         series.push(
             Series::band(
                 "random routing, 5-95 % (binomial)",

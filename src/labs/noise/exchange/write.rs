@@ -20,6 +20,8 @@ pub enum Form {
     Comfy,
     /// A diffusers `scheduler_config.json`.
     Diffusers,
+    /// A constant of a WGSL shader.
+    Wgsl,
 }
 
 /// A schedule in a form for other tools.
@@ -34,6 +36,15 @@ pub fn write(form: Form, config: &Config, levels: &[f64]) -> Result<String> {
     Ok(match form {
         Form::Python => format!("[{}]\n", list()),
         Form::Comfy => format!("{}\n", list()),
+        Form::Wgsl => {
+            // A shader's numbers have single precision, and a whole one needs its point.
+            let numbers: Vec<String> = levels.iter().map(|s| format!("{:?}", *s as f32)).collect();
+            format!(
+                "const SIGMAS = array<f32, {}>({});\n",
+                numbers.len(),
+                numbers.join(", ")
+            )
+        }
         Form::Json => {
             let value = json!({
                 "schema": "schedlab-levels/1",

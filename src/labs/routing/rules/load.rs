@@ -177,7 +177,7 @@ impl FloorWork {
     fn floor(&self, max_violation: [f64; 3], exact: bool) -> Floor {
         let share = self.k as f64 / self.experts as f64;
         Floor {
-            load: [0.05, 0.5, 0.95].map(|q| binomial_quantile(self.tokens, share, q) as f64),
+            load: [0.05, 0.5, 0.95].map(|q| stats::binomial_quantile(self.tokens, share, q) as f64),
             cv: ((1.0 - share) / self.mean_load()).sqrt(),
             max_violation,
             exact,
@@ -199,24 +199,6 @@ fn random_violation(tokens: usize, experts: usize, k: usize, draw: u32) -> f64 {
         }
     }
     max_violation(&loads)
-}
-
-/// Smallest m with P(Binomial(n, p) ≤ m) ≥ q.
-pub fn binomial_quantile(n: usize, p: f64, q: f64) -> usize {
-    if p >= 1.0 {
-        return n;
-    }
-    let (ln_p, ln_q) = (num::ln(p), num::ln_1p(-p));
-    let mut ln_choose = 0.0;
-    let mut total = 0.0;
-    for m in 0..=n {
-        total += num::exp(ln_choose + m as f64 * ln_p + (n - m) as f64 * ln_q);
-        if total >= q {
-            return m;
-        }
-        ln_choose += num::ln((n - m) as f64) - num::ln(m as f64 + 1.0);
-    }
-    n
 }
 
 /// P(largest of E multinomial loads of N tokens ≤ m), exact up to rounding.
@@ -333,13 +315,6 @@ mod tests {
             "{exact:?} {mean} ± {half}"
         );
         assert!(exact.exact, "k = 1 needs no draws");
-    }
-
-    #[test]
-    fn binomial_quantiles_bracket_the_mean() {
-        assert_eq!(binomial_quantile(10, 0.5, 0.5), 5);
-        assert_eq!(binomial_quantile(10, 1.0, 0.05), 10);
-        assert_eq!(binomial_quantile(1, 0.5, 0.95), 1);
     }
 
     #[test]

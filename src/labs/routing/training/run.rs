@@ -2,10 +2,12 @@
 
 use super::super::config::{Config, Task};
 use super::super::model::Entity;
-use super::super::rules::load::{Floor, binomial_quantile};
+use super::super::rules::load::Floor;
 use super::measure::Snapshot;
 use super::trainer::latencies;
-use crate::core::{Axis, Chart, EntityId, Mark, Moment, MomentKind, Series, SeriesKind, Timeline};
+use crate::core::{
+    Axis, Chart, EntityId, Mark, Moment, MomentKind, Series, SeriesKind, Timeline, stats,
+};
 use std::sync::Arc;
 
 /// Everything computed. Cheap to clone.
@@ -69,7 +71,7 @@ impl TrainRun {
     pub fn load_floor(&self) -> [f64; 2] {
         let tokens = self.snapshots.first().map_or(0, |s| s.top1.len());
         let share = self.config.k as f64 / self.config.experts as f64;
-        [0.05, 0.95].map(|q| binomial_quantile(tokens, share, q) as f64)
+        [0.05, 0.95].map(|q| stats::binomial_quantile(tokens, share, q) as f64)
     }
 
     /// What a label is called.
