@@ -82,16 +82,6 @@ pub(super) fn row(config: &Config, log: &Log) -> Vec<Chart> {
     let some = SERVERS.iter().take(n).enumerate();
     let each = some
         .map(|(i, name)| Series::new(*name, SeriesKind::Stairs, course(&mut meter.server(i, n))));
-    let chart = |id, title, doc, y, series| Chart {
-        id,
-        title,
-        doc,
-        x: time_axis(),
-        y,
-        series,
-        marks: Vec::new(),
-        on_timeline: true,
-    };
     vec![
         chart(
             "row_power",
@@ -204,16 +194,6 @@ pub(super) fn shares(config: &Config, log: &Log, end: f64) -> Vec<Chart> {
             .map(|(b, secs)| [width * b as f64, 100.0 * secs[which] / width])
             .collect()
     };
-    let chart = |id, title, doc, y, series| Chart {
-        id,
-        title,
-        doc,
-        x: time_axis(),
-        y,
-        series,
-        marks: Vec::new(),
-        on_timeline: true,
-    };
     vec![
         chart(
             "prompt_share",
@@ -263,6 +243,26 @@ pub(super) const CHARTS: &[fn(Facts<'_>) -> Chart] = &[
 
 fn time_axis() -> Axis {
     Axis::linear("simulated time", "s")
+}
+
+/// A chart over the run's timeline, without marks.
+fn chart(
+    id: &'static str,
+    title: &'static str,
+    doc: &'static str,
+    y: Axis,
+    series: Vec<Series>,
+) -> Chart {
+    Chart {
+        id,
+        title,
+        doc,
+        x: time_axis(),
+        y,
+        series,
+        marks: Vec::new(),
+        on_timeline: true,
+    }
 }
 
 /// Indices of at most `most` elements, spread evenly, the last included.

@@ -1,20 +1,9 @@
 //! SDE-DPM-Solver++ (2M). Lu et al. (arXiv 2211.01095); step as in k-diffusion.
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, sliced};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        eta,
-        steps,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "sliced Wasserstein distance, 2M SDE over ancestral DDIM, 15 calls",

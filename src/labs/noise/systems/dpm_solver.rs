@@ -1,25 +1,15 @@
 //! DPM-Solver++ (2M). Lu et al.: "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion
 //! Probabilistic Models" (arXiv 2211.01095); step as in diffusers.
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, paired};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        steps: 10,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "error to the exact flow, DPM-Solver++ 2M over DDIM, 10 calls",
-    proposed: || solved(SolverKind::DpmPp2m),
-    baseline: || solved(SolverKind::Ddim),
+    proposed: || solved(SolverKind::DpmPp2m, 0.0, 10),
+    baseline: || solved(SolverKind::Ddim, 0.0, 10),
     value: paired,
     size: 0.7,
     condition: "EDM levels from 80 to 0.002 for both.",
@@ -52,7 +42,7 @@ pub(super) static DPM_SOLVER_PP: Exhibit = Exhibit {
         Setup::Noise(Config {
             data: DataSet::Spiral,
             mode_sd: 0.03,
-            ..solved(SolverKind::DpmPp2m)
+            ..solved(SolverKind::DpmPp2m, 0.0, 10)
         })
     },
     claim: Some(Claim {

@@ -1,20 +1,9 @@
 //! DPM-Solver++ (2S). Lu et al. (arXiv 2211.01095).
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, paired};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        eta,
-        steps,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "error to the exact flow, DPM-Solver++ 2S over DDIM, 19 calls",

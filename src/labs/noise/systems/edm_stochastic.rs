@@ -1,20 +1,9 @@
 //! The stochastic sampler of EDM. Karras et al. (arXiv 2206.00364), algorithm 2.
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, sliced};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        eta,
-        steps,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "sliced Wasserstein distance, churn 0.5 over none, 35 calls",

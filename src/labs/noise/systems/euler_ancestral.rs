@@ -1,20 +1,9 @@
 //! Euler ancestral, from k-diffusion.
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, sliced};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        eta,
-        steps,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "sliced Wasserstein distance, Euler ancestral over Euler, 40 calls",

@@ -40,11 +40,25 @@ mod tangent;
 mod unipc;
 mod zero_snr;
 
+use super::config::Config;
 use super::config::{Config, World};
+use super::schedule::ScheduleKind;
 use super::schedule::{ScheduleKind, Visit};
+use super::solver::SolverKind;
 use super::solver::SolverKind;
 use super::tokens::{OrderKind, Source};
 use crate::labs::Exhibit;
+
+/// A solver on EDM's levels.
+fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
+    Config {
+        schedule: ScheduleKind::Edm,
+        solver,
+        eta,
+        steps,
+        ..Config::default()
+    }
+}
 
 /// The registry: adding a system is a new file and one line here.
 pub static EXHIBITS: &[&Exhibit] = &[

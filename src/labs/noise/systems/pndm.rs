@@ -1,21 +1,10 @@
 //! PLMS. Liu, Ren, Lin, Zhao: "Pseudo Numerical Methods for Diffusion Models on Manifolds" (arXiv
 //! 2202.09778).
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, paired};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        eta,
-        steps,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "error to the exact flow, PLMS over DDIM, 20 calls",

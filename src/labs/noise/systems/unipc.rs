@@ -1,20 +1,9 @@
 //! UniPC. Zhao, Bai, Rao, Zhou, Lu (arXiv 2302.04867); step as in diffusers.
 
+use super::solved;
 use crate::labs::noise::claims::{Comparison, paired};
-use crate::labs::noise::{
-    Config, Noise, data::DataSet, schedule::ScheduleKind, solver::SolverKind,
-};
+use crate::labs::noise::{Config, Noise, data::DataSet, solver::SolverKind};
 use crate::labs::{Basis, Claim, Exhibit, Lab, Paper, Setup};
-
-fn solved(solver: SolverKind, eta: f64, steps: u64) -> Config {
-    Config {
-        schedule: ScheduleKind::Edm,
-        solver,
-        eta,
-        steps,
-        ..Config::default()
-    }
-}
 
 const COMPARISON: Comparison = Comparison {
     quantity: "error to the exact flow, UniPC-2 over DPM-Solver++ 2M, 10 calls",
