@@ -40,11 +40,8 @@ mod tangent;
 mod unipc;
 mod zero_snr;
 
-use super::config::Config;
 use super::config::{Config, World};
-use super::schedule::ScheduleKind;
 use super::schedule::{ScheduleKind, Visit};
-use super::solver::SolverKind;
 use super::solver::SolverKind;
 use super::tokens::{OrderKind, Source};
 use crate::labs::Exhibit;
