@@ -170,18 +170,25 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The series with their places in the order of colours and dashes. References take none; a
-    /// band before a line shares the line's.
+    /// The series with their places in the order of colours and dashes. References have an order of
+    /// their own, from 1 to 5 and again, because none of them is a solid line; a band before a line
+    /// shares the line's.
     pub fn ranked(&self) -> impl Iterator<Item = (&Series, usize)> {
-        let mut next = 0;
+        let (mut next, mut references) = (0, 0);
         self.series.iter().enumerate().map(move |(i, series)| {
+            let band = series.kind == SeriesKind::Band;
+            if series.reference {
+                let rank = 1 + references % 5;
+                references += usize::from(!band);
+                return (series, rank);
+            }
             let rank = next;
-            let spread = series.kind == SeriesKind::Band
+            let spread = band
                 && self
                     .series
                     .get(i + 1)
                     .is_some_and(|line| line.kind != SeriesKind::Band && !line.reference);
-            next += usize::from(!series.reference && !spread);
+            next += usize::from(!spread);
             (series, rank)
         })
     }
@@ -212,11 +219,13 @@ mod tests {
                 Series::line("a", point()),
                 Series::line("b", point()),
                 Series::band("alone", point(), vec![2.0]),
+                Series::line("target", point()).as_reference(),
             ],
             marks: Vec::new(),
             on_timeline: false,
         };
         let ranks: Vec<usize> = chart.ranked().map(|(_, rank)| rank).collect();
-        assert_eq!(ranks, [0, 0, 0, 1, 2]);
+        assert_eq!(ranks, [1, 0, 0, 1, 2, 2]);
+        assert_eq!(chart.colours(), 3);
     }
 }

@@ -281,7 +281,7 @@ impl<B: DrawingBackend> Pen<'_, B> {
     fn layer(&self, layer: &Layer<'_>, place: (usize, usize), frame: &Frame) -> Drawn {
         for (series, rank) in layer.chart.ranked() {
             let own = if place.1 > 1 { layer.slot } else { rank };
-            let dash = Dash::of(if series.reference { 1 } else { rank });
+            let dash = Dash::of(rank);
             let color = self.color(series, own);
             self.series(layer, series, color, dash, place, frame)?;
         }
@@ -400,7 +400,7 @@ impl<B: DrawingBackend> Pen<'_, B> {
                 let name = words::series_name(layer, series, layers.len());
                 let own = if layers.len() > 1 { layer.slot } else { rank };
                 let color = self.color(series, own);
-                let dash = Dash::of(if series.reference { 1 } else { rank });
+                let dash = Dash::of(rank);
                 // Text cannot be measured alike everywhere; letters are about 6 points wide.
                 let width = 30.0 + 6.2 * name.chars().count() as f64;
                 if x + width > frame.right && x > frame.left {

@@ -6,7 +6,7 @@ pub mod chart;
 mod entry;
 pub mod format;
 pub mod heatmap;
-mod icon;
+pub(crate) mod icon;
 pub mod import;
 pub mod inspector;
 pub mod notice;

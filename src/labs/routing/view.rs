@@ -6,7 +6,7 @@ use super::panels::{bins, layers, links, queries, rules, sheet, tokens, training
 use super::{BatchRun, Config, Entity, Routing, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
-use crate::ui::{LabView, Stage, format, picture};
+use crate::ui::{LabView, Stage, format, icon::text_at, picture};
 use egui::{Align2, FontId, Rect, Sense, pos2, vec2};
 
 /// How the run is looked at.
@@ -29,7 +29,10 @@ enum Shown {
 }
 
 /// Room of the buttons that choose the picture.
-const BUTTONS: f32 = 180.0;
+const BUTTONS: f32 = 204.0;
+
+/// Narrower pictures have no room for them.
+const WIDE_ENOUGH: f32 = 360.0;
 
 /// Height of the line of words above the picture.
 const HEADER: f32 = 20.0;
@@ -72,8 +75,8 @@ impl LabView for Routing {
             return;
         };
         let painter = ui.painter_at(rect);
-        header(&frame, run, rect, &painter);
-        if rect.width() > 2.0 * BUTTONS {
+        header(&frame, run, rect, ui);
+        if rect.width() > WIDE_ENOUGH {
             choose_picture(view, rect, ui);
         }
         match view.shown {
@@ -180,12 +183,12 @@ fn heat_map(
     }
 }
 
-fn header(frame: &Frame<'_>, run: &BatchRun, rect: Rect, painter: &egui::Painter) {
+fn header(frame: &Frame<'_>, run: &BatchRun, rect: Rect, ui: &egui::Ui) {
     let font = FontId::proportional(12.0);
     let inside: u32 = frame.scene.inside.iter().sum();
     let dropped: u32 = frame.scene.dropped.iter().sum();
     // The corner belongs to the buttons.
-    let rect = if rect.width() > 2.0 * BUTTONS {
+    let rect = if rect.width() > WIDE_ENOUGH {
         rect.with_max_x(rect.right() - BUTTONS)
     } else {
         rect
@@ -201,23 +204,16 @@ fn header(frame: &Frame<'_>, run: &BatchRun, rect: Rect, painter: &egui::Painter
             frame.batch.demand.iter().sum::<u32>()
         );
     }
-    let end = painter.text(
-        rect.left_top() + vec2(2.0, 2.0),
-        Align2::LEFT_TOP,
-        words,
-        font.clone(),
-        frame.palette.ink,
-    );
+    let line = |at: egui::Pos2, text: &str, color| {
+        let room = (rect.right() - at.x).max(0.0);
+        text_at(ui, at, Align2::LEFT_TOP, text, font.clone(), color, room)
+    };
+    let end = line(rect.left_top() + vec2(2.0, 2.0), &words, frame.palette.ink);
     if dropped > 0 {
         let sent = f64::from(inside + dropped);
         let share = format::quantity(100.0 * f64::from(dropped) / sent, "%");
-        painter.text(
-            end.right_top() + vec2(8.0, 0.0),
-            Align2::LEFT_TOP,
-            format!("× {dropped} {} ({share})", turned_away(run)),
-            font,
-            frame.palette.bad,
-        );
+        let words = format!("× {dropped} ({share}) {}", turned_away(run));
+        line(end.right_top() + vec2(8.0, 0.0), &words, frame.palette.bad);
     }
 }
 

@@ -224,13 +224,12 @@ fn drawn<'a>(layers: &'a [Layer<'a>], link: &Link, palette: &Palette) -> Vec<Dra
             } else {
                 1.75
             };
-            let dash = if series.reference { 1 } else { rank };
             out.push(Drawn {
                 series,
                 layer,
                 look: Look {
                     color,
-                    dash: Dash::of(dash),
+                    dash: Dash::of(rank),
                     width,
                     layer: at,
                     layers: layers.len(),
@@ -280,19 +279,23 @@ fn plot_ui<'a>(
     let has_focus = ui.memory(|m| m.has_focus(id));
     let font = FontId::proportional(11.0);
     let caption = |text: String| RichText::new(text).size(11.5).color(palette.muted);
-    // Beside a low chart a long title would run into what is above it: the unit alone then.
+    // Beside a low chart a long title would run into what is above it: the unit alone then, or as
+    // much of the title as there is room for.
+    let font_of_titles = FontId::proportional(11.5);
     let fits = |title: &str| {
-        let font = FontId::proportional(11.5);
-        let text = ui
+        let text = title.to_owned();
+        let galley = ui
             .painter()
-            .layout_no_wrap(title.to_owned(), font, palette.muted);
-        text.size().x <= height - X_AXIS
+            .layout_no_wrap(text, font_of_titles.clone(), palette.muted);
+        galley.size().x <= height - X_AXIS
     };
     let titles = [
         styles[0].title(),
-        Some(styles[1].title())
-            .filter(|title| styles[1].unit().is_empty() || fits(title))
-            .unwrap_or_else(|| styles[1].unit().to_owned()),
+        match (styles[1].title(), styles[1].unit()) {
+            (title, _) if fits(&title) => title,
+            (title, "") => cut(&title, fits),
+            (_, unit) => unit.to_owned(),
+        },
     ];
     let shown: [Shown; 2] = Default::default();
     let tick_axis = |i: usize, hints: egui_plot::AxisHints<'a>| {
@@ -350,6 +353,14 @@ fn plot_ui<'a>(
             ));
         }
     })
+}
+
+/// As much of the beginning of a text as fits, with an ellipsis.
+fn cut(text: &str, fits: impl Fn(&str) -> bool) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let shorter = |n: usize| -> String { letters[..n].iter().chain(['…'].iter()).collect() };
+    let most = (1..letters.len()).rev().map(shorter).find(|t| fits(t));
+    most.unwrap_or_default()
 }
 
 /// The shown range of x, for thinning: all of it until the view was changed.
