@@ -250,10 +250,15 @@ fn extent(layers: &[Layer<'_>]) -> [[f64; 2]; 2] {
             *range = [range[0].min(0.0), range[1].max(0.0)];
         }
         if range[0] == range[1] {
-            let half = if axis.scale == Scale::Log {
-                0.5
-            } else {
-                (range[0].abs() * 0.1).max(1e-9)
+            let half = match axis.scale {
+                Scale::Log => 0.5,
+                // A line at 0 stands at the foot of an axis that begins there.
+                Scale::Linear if range[0] == 0.0 && axis.from_zero => {
+                    *range = [0.0, 1.0];
+                    continue;
+                }
+                Scale::Linear if range[0] == 0.0 => 1.0,
+                Scale::Linear => range[0].abs() * 0.1,
             };
             *range = [range[0] - half, range[1] + half];
         }

@@ -233,23 +233,62 @@ pub(super) fn legend_ui(ui: &mut Ui, drawn: &[Drawn<'_>], layers: usize) {
         return;
     }
     let palette = Palette::of(ui.ctx());
+    let mut entries = entries(drawn, layers, palette);
+    let rest = entries.split_off(fitting(ui, &entries).min(entries.len()));
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(12.0, 2.0);
+        ui.spacing_mut().item_spacing = vec2(GAP, 2.0);
         ui.spacing_mut().interact_size.y = 16.0;
-        ui.add_space(4.0);
-        for entry in entries(drawn, layers, palette).into_iter().take(8) {
-            entry_ui(ui, &entry, palette);
+        for entry in &entries {
+            entry_ui(ui, entry, palette);
+        }
+        if !rest.is_empty() {
+            let names: Vec<&str> = rest.iter().map(|e| e.text.as_str()).collect();
+            ui.label(egui::RichText::new(format!("{} more", rest.len())).color(palette.muted))
+                .on_hover_text(names.join("\n"));
         }
     });
 }
 
-fn entry_ui(ui: &mut Ui, entry: &Entry<'_, '_>, palette: &Palette) {
+/// Points between entries, and a line of them.
+const GAP: f32 = 12.0;
+const LINE: f32 = 18.0;
+
+/// How many entries leave the plot enough height.
+fn fitting(ui: &Ui, entries: &[Entry<'_, '_>]) -> usize {
+    const MOST: usize = 8;
+    const PLOT: f32 = 110.0;
+    let lines = (((ui.available_height() - PLOT) / LINE) as usize).max(1);
+    let width = ui.available_width();
+    let (mut line, mut x) = (1, 0.0);
+    for (i, entry) in entries.iter().enumerate().take(MOST) {
+        let own = sample_width(ui, &entry.text).0;
+        if x + own > width && x > 0.0 {
+            line += 1;
+            x = 0.0;
+        }
+        // The last line has room for the word about those left out.
+        let note = if i + 1 < entries.len() { 60.0 } else { 0.0 };
+        if line > lines || (line == lines && x + own + note > width) {
+            return i.max(1);
+        }
+        x += own + GAP;
+    }
+    MOST
+}
+
+/// Width of an entry, and its text as it is drawn.
+fn sample_width(ui: &Ui, text: &str) -> (f32, std::sync::Arc<egui::Galley>) {
+    let ink = Palette::of(ui.ctx()).ink;
     let most = ui.available_width().max(60.0);
-    let mut job = egui::text::LayoutJob::simple_singleline(entry.text.clone(), font(), palette.ink);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font(), ink);
     job.wrap = egui::text::TextWrapping::truncate_at_width(180.0_f32.min(most - 22.0));
     let galley = ui.painter().layout_job(job);
-    let (rect, response) =
-        ui.allocate_exact_size(vec2(galley.size().x + 22.0, 16.0), Sense::hover());
+    (galley.size().x + 22.0, galley)
+}
+
+fn entry_ui(ui: &mut Ui, entry: &Entry<'_, '_>, palette: &Palette) {
+    let (width, galley) = sample_width(ui, &entry.text);
+    let (rect, response) = ui.allocate_exact_size(vec2(width, 16.0), Sense::hover());
     if entry.setup {
         let square = Rect::from_center_size(rect.left_center() + vec2(8.0, 0.0), Vec2::splat(10.0));
         ui.painter().rect_filled(square, 2.0, entry.color);

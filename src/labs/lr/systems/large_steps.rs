@@ -30,7 +30,8 @@ pub(super) static LARGE_STEPS: Exhibit = Exhibit {
             drops: 1,
             gamma: 0.1,
             warmup: 0.0,
-            peak: 0.27,
+            // The largest rate at which no draw of the data shown first diverges.
+            peak: 0.2,
             ..Config::default().with_problem(Problem::Sparse)
         })
     },
