@@ -251,7 +251,7 @@ pub(super) fn legend_ui(ui: &mut Ui, drawn: &[Drawn<'_>], layers: usize) {
 
 /// Points between entries, and a line of them.
 const GAP: f32 = 12.0;
-const LINE: f32 = 18.0;
+const LINE: f32 = 26.0;
 
 /// How many entries leave the plot enough height.
 fn fitting(ui: &Ui, entries: &[Entry<'_, '_>]) -> usize {

@@ -104,6 +104,11 @@ impl<'a> Params<'a> {
         }
     }
 
+    /// A number of values to compute.
+    fn length(self, name: &str) -> Result<usize> {
+        length(name, self.steps(name)?)
+    }
+
     fn flag(self, name: &str) -> Result<bool> {
         self.get(name)
             .ok_or_else(|| Self::missing(name))?
@@ -116,6 +121,18 @@ impl<'a> Params<'a> {
             .ok_or_else(|| Self::missing(name))?
             .as_str()
             .ok_or_else(|| Error::malformed(name, "is not text"))
+    }
+}
+
+/// Longest schedule that is computed as a whole, in updates.
+const LONGEST: usize = 10_000_000;
+
+/// A number of values that memory has room for.
+fn length(name: &str, n: usize) -> Result<usize> {
+    if (1..=LONGEST).contains(&n) {
+        Ok(n)
+    } else {
+        Err(Error::out_of_range(name, n, format!("1 to {LONGEST}")))
     }
 }
 
@@ -135,9 +152,7 @@ pub fn library_schedule(
     n: usize,
     metric: Option<&[f64]>,
 ) -> Result<Option<Values>> {
-    if n == 0 {
-        return Err(Error::out_of_range("n", 0, "at least 1"));
-    }
+    length("n", n)?;
     if name == "OneCycleLR" {
         return torch::one_cycle(params, n).map(Some);
     }
@@ -200,6 +215,18 @@ mod tests {
         );
         assert_eq!(e.unwrap_err().field(), Some("num_warmup_steps"));
         assert_eq!(try_it("MagicLR", &json!({})), Ok(None));
+    }
+
+    #[test]
+    fn a_length_beyond_memory_is_refused() {
+        let constant = json!({"lr": 0.1, "factor": 0.5, "total_iters": 2});
+        for n in [0, LONGEST + 1, usize::MAX] {
+            let e = library_schedule("ConstantLR", Params(&constant), n, None).unwrap_err();
+            assert_eq!(e.field(), Some("n"));
+        }
+        let uba = json!({"eta_max": 1.0, "eta_min": 0.0, "phi": 1.0, "T": 900_000_000});
+        let e = formula_schedule("uba", Params(&uba)).unwrap_err();
+        assert_eq!(e.field(), Some("T"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn formula(name: &str, p: Params<'_>) -> Result<Option<Vec<f64>>> {
     Ok(Some(match name {
         "uba" => {
             let (top, floor) = (p.rate("eta_max")?, p.rate("eta_min")?);
-            let (phi, total) = (p.positive("phi")?, p.steps("T")?);
+            let (phi, total) = (p.positive("phi")?, p.length("T")?);
             each(total + 1, |i| {
                 floor + (top - floor) * schedule::uba(i as f64 / total as f64, phi)
             })
@@ -44,7 +44,7 @@ pub(super) fn formula(name: &str, p: Params<'_>) -> Result<Option<Vec<f64>>> {
 }
 
 fn cooldown(p: Params<'_>) -> Result<Vec<f64>> {
-    let (n, floor) = (p.steps("n")?, p.rate("final_factor")?);
+    let (n, floor) = (p.length("n")?, p.rate("final_factor")?);
     let shape = match p.word("shape")? {
         "linear" => Cooldown::Linear,
         "cosine" => Cooldown::Cosine,
@@ -74,7 +74,7 @@ fn cooldown(p: Params<'_>) -> Result<Vec<f64>> {
 fn power(p: Params<'_>) -> Result<Vec<f64>> {
     let (top, a, b) = (p.rate("eta_max")?, p.positive("a")?, p.number("b")?);
     let tokens = p.positive("tokens_per_step")?;
-    let (warmup, n) = (p.count("warmup")?, p.steps("n")?);
+    let (warmup, n) = (p.count("warmup")?, p.length("n")?);
     let law = |i: usize| {
         if i == 0 {
             top
