@@ -3,7 +3,7 @@
 use crate::core::EntityId;
 use crate::labs::routing::LayerRun;
 use crate::ui::theme::{Palette, fade};
-use crate::ui::{Stage, picture};
+use crate::ui::{Stage, icon::text_at, picture};
 use egui::{
     Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
 };
@@ -100,7 +100,8 @@ pub(in crate::labs::routing) fn show(run: &LayerRun, stage: &mut Stage<'_>, ui: 
     let font = FontId::proportional(12.0);
     let (ink, muted) = (stage.palette.ink, stage.palette.muted);
     let corner = rect.left_top() + vec2(2.0, 2.0);
-    painter.text(corner, Align2::LEFT_TOP, text, font.clone(), ink);
+    let room = rect.right() - corner.x;
+    text_at(ui, corner, Align2::LEFT_TOP, &text, font.clone(), ink, room);
     let end = legend(
         run,
         corner + vec2(0.0, 18.0),

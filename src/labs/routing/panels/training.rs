@@ -2,7 +2,7 @@
 
 use crate::labs::routing::{Entity, Snapshot, TrainRun};
 use crate::ui::theme::{Palette, fade, mix};
-use crate::ui::{Stage, picture};
+use crate::ui::{Stage, icon::text_at, picture};
 use egui::{
     Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui, pos2, vec2,
 };
@@ -108,12 +108,14 @@ pub(in crate::labs::routing) fn show(run: &TrainRun, stage: &mut Stage<'_>, ui: 
         return;
     }
     let painter = ui.painter_at(rect);
-    painter.text(
+    text_at(
+        ui,
         rect.left_top() + vec2(2.0, 2.0),
         Align2::LEFT_TOP,
-        text,
+        &text,
         FontId::proportional(12.0),
         stage.palette.ink,
+        rect.width() - 4.0,
     );
     let body = rect.with_min_y(rect.top() + HEADER);
     let map = Map::new(run, body, true);
