@@ -16,7 +16,8 @@ const BATCH: usize = 64;
 const RATE: f32 = 3e-3;
 /// Inputs: the noisy point, alpha, sigma, and lambda over 8.
 const INPUTS: usize = 5;
-const SIZES: [usize; 5] = [INPUTS, 64, 64, 64, 2];
+/// Layers of the network, its inputs first.
+pub const SIZES: [usize; 5] = [INPUTS, 64, 64, 64, 2];
 /// Levels at which the error is measured, from the first to the last, and points at each.
 const LEVELS: usize = 25;
 const RANGE: [f64; 2] = [0.02, 20.0];
@@ -44,11 +45,101 @@ impl Density {
     }
 }
 
+/// Where the training samples come from: the same for every network of one seed.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Density of the noise levels.
+    pub density: Density,
+    /// The data.
+    pub mixture: Arc<Mixture>,
+    /// Seed of data, noise and levels.
+    pub seed: u64,
+}
+
+impl Source {
+    /// The batch of an update: inputs of the network and the v = alpha eps - sigma x0 it should
+    /// predict, written over what the two held.
+    pub fn batch(&self, step: u32, size: usize, inputs: &mut Vec<f32>, targets: &mut Vec<f32>) {
+        let draw = Stream::new(self.seed, StreamId::Data).replicate(80);
+        let clean = data::draw(&self.mixture, &draw.step(step), 0..size);
+        let noise = Stream::new(self.seed, StreamId::Noise)
+            .replicate(80)
+            .step(step);
+        let mut times = Stream::new(self.seed, StreamId::DataOrder).step(step);
+        inputs.clear();
+        targets.clear();
+        for (i, x0) in clean.chunks_exact(2).enumerate() {
+            // Stratified over the batch: the same for every density, with less variance.
+            let t = (i as f64 + times.open_uniform()) / size as f64;
+            let lambda = self.density.lambda(t);
+            let [alpha, sigma] = scales(lambda);
+            let eps = [0, 1].map(|c| f64::from(integer_normal(noise.at(2 * i as u64 + c))));
+            let x = [0, 1].map(|c| alpha * x0[c] + sigma * eps[c]);
+            inputs.extend(input(&x, lambda));
+            targets.extend([0, 1].map(|c| (alpha * eps[c] - sigma * x0[c]) as f32));
+        }
+    }
+}
+
+/// Held-out samples with the best prediction there is for each: the error of a network splits into
+/// what no network can avoid and its distance to the exact denoiser.
+#[derive(Debug, Clone)]
+pub struct Exam {
+    inputs: Vec<f32>,
+    best: Vec<f64>,
+    /// Mean squared error of the exact denoiser's v, the least that the training loss can become.
+    pub floor: f64,
+}
+
+impl Exam {
+    /// `n` samples at levels drawn evenly from the density.
+    pub fn new(source: &Source, n: usize) -> Self {
+        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+        let held_out = Source {
+            seed: source.seed ^ 0x6865_6c64,
+            ..source.clone()
+        };
+        held_out.batch(u32::MAX, n, &mut inputs, &mut targets);
+        let mut best = Vec::with_capacity(2 * n);
+        let mut clean = [0.0; 2];
+        for x in inputs.chunks_exact(INPUTS) {
+            let [alpha, sigma] = [x[2], x[3]].map(f64::from);
+            let point = [x[0], x[1]].map(f64::from);
+            source
+                .mixture
+                .level(alpha, sigma)
+                .denoise(&point, &mut clean);
+            best.extend([0, 1].map(|c| (alpha * point[c] - clean[c]) / sigma));
+        }
+        let misses = best
+            .iter()
+            .zip(&targets)
+            .map(|(b, t)| (f64::from(*t) - b) * (f64::from(*t) - b));
+        Self {
+            floor: num::sum(misses) / n.max(1) as f64,
+            inputs,
+            best,
+        }
+    }
+
+    /// Mean squared distance of a network's v to the exact one, on every `every`-th sample.
+    pub fn excess(&self, net: &Mlp, every: usize, work: &mut Workspace) -> f64 {
+        let every = every.max(1);
+        let inputs: Vec<f32> = (self.inputs.chunks_exact(INPUTS).step_by(every))
+            .flatten()
+            .copied()
+            .collect();
+        let outputs = net.logits(&inputs, None, work);
+        let gaps = (self.best.chunks_exact(2).step_by(every).flatten())
+            .zip(outputs)
+            .map(|(b, v)| (f64::from(*v) - b) * (f64::from(*v) - b));
+        num::sum(gaps) * 2.0 / outputs.len().max(1) as f64
+    }
+}
+
 /// A network in training. It predicts v = alpha eps - sigma x0 with the plain squared error.
 pub struct Training {
-    density: Density,
-    mixture: Arc<Mixture>,
-    seed: u64,
+    source: Source,
     net: Mlp,
     optimizer: Optimizer,
     state: OptimizerState,
@@ -86,9 +177,11 @@ impl Training {
         };
         let n = net.params().len();
         Ok(Self {
-            density,
-            mixture,
-            seed,
+            source: Source {
+                density,
+                mixture,
+                seed,
+            },
             state: optimizer.state(n),
             optimizer,
             grad: vec![0.0; n],
@@ -106,25 +199,8 @@ impl Training {
         if step == UPDATES {
             return false;
         }
-        let draw = Stream::new(self.seed, StreamId::Data).replicate(80);
-        let clean = data::draw(&self.mixture, &draw.step(step), 0..BATCH);
-        let noise = Stream::new(self.seed, StreamId::Noise)
-            .replicate(80)
-            .step(step);
-        let mut times = Stream::new(self.seed, StreamId::DataOrder).step(step);
-        self.inputs.clear();
-        self.targets.clear();
-        for (i, x0) in clean.chunks_exact(2).enumerate() {
-            // Stratified over the batch: the same for every density, with less variance.
-            let t = (i as f64 + times.open_uniform()) / BATCH as f64;
-            let lambda = self.density.lambda(t);
-            let [alpha, sigma] = scales(lambda);
-            let eps = [0, 1].map(|c| f64::from(integer_normal(noise.at(2 * i as u64 + c))));
-            let x = [0, 1].map(|c| alpha * x0[c] + sigma * eps[c]);
-            self.inputs.extend(input(&x, lambda));
-            self.targets
-                .extend([0, 1].map(|c| (alpha * eps[c] - sigma * x0[c]) as f32));
-        }
+        self.source
+            .batch(step, BATCH, &mut self.inputs, &mut self.targets);
         self.net
             .squared_gradient(&self.inputs, &self.targets, &mut self.grad, &mut self.work);
         let rate = RATE * (1.0 - step as f32 / UPDATES as f32);
@@ -143,8 +219,8 @@ impl Training {
     pub fn excess(&mut self, s: f64) -> f64 {
         let lambda = -2.0 * num::ln(s);
         let [alpha, sigma] = scales(lambda);
-        let stream = Stream::new(self.seed, StreamId::Test);
-        let clean = data::draw_stratified(&self.mixture, &stream, POINTS);
+        let stream = Stream::new(self.source.seed, StreamId::Test);
+        let clean = data::draw_stratified(&self.source.mixture, &stream, POINTS);
         let noise = stream.replicate(1);
         let points: Vec<[f64; 2]> = clean
             .chunks_exact(2)
@@ -158,7 +234,7 @@ impl Training {
             .collect();
         let inputs: Vec<f32> = points.iter().flat_map(|x| input(x, lambda)).collect();
         let outputs = self.net.logits(&inputs, None, &mut self.work);
-        let mut exact = self.mixture.level(alpha, sigma);
+        let mut exact = self.source.mixture.level(alpha, sigma);
         let mut best = [0.0; 2];
         let errors = points.iter().zip(outputs.chunks_exact(2)).map(|(x, v)| {
             exact.denoise(x, &mut best);
@@ -257,6 +333,37 @@ mod tests {
         }
         let after = training.excess(0.7);
         assert!(after < 0.05 * before, "{before} {after}");
+    }
+
+    #[test]
+    fn the_exam_finds_no_error_in_the_exact_denoiser_of_a_point() {
+        // One tight mode at the origin: x0 = 0, so v is alpha eps = alpha x / sigma nearly everywhere.
+        let mixture = Arc::new(Mixture::round(&[1.0], &[[0.0, 0.0]], &[1e-3]).unwrap());
+        let source = Source {
+            density: Density::Cosine,
+            mixture,
+            seed: 3,
+        };
+        let exam = Exam::new(&source, 64);
+        for (x, v) in exam
+            .inputs
+            .chunks_exact(INPUTS)
+            .zip(exam.best.chunks_exact(2))
+        {
+            let want = f64::from(x[2]) * f64::from(x[0]) / f64::from(x[3]);
+            // Small noise is told from the mode's own width less and less.
+            if x[3] > 0.05 {
+                assert!(
+                    (v[0] - want).abs() < 1e-2 * (1.0 + want.abs()),
+                    "{v:?} {want}"
+                );
+            }
+        }
+        assert!(exam.floor < 0.05, "{}", exam.floor);
+        let net = Mlp::zeros(&SIZES).unwrap();
+        let mut work = Workspace::default();
+        let mean = num::sum(exam.best.iter().map(|b| b * b)) / 64.0;
+        assert!((exam.excess(&net, 1, &mut work) - mean).abs() < 1e-9);
     }
 
     #[test]
