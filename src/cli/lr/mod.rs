@@ -317,6 +317,10 @@ fn python(settings: &Settings, table: Option<&str>, schedule: Option<&Path>) -> 
             .and_then(|d| lookup_code(&rates, peak, d))
             .ok_or_else(|| Error::out_of_range("table", library, "pytorch, optax, transformers"))?
     } else {
+        if config.hold > 1 {
+            let allowed = "1: rates that are held have no call, export them with --table";
+            return Err(Error::out_of_range("hold", config.hold, allowed));
+        }
         let calls = named(&config.chosen(), &config.settings(), config.dialect);
         calls.and_then(|c| code(&c, config.peak)).ok_or_else(|| {
             Error::out_of_range(

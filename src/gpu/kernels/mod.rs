@@ -5,9 +5,7 @@ mod axpb;
 mod csr_times;
 mod denoise;
 mod dense_times;
-mod gram;
 mod image_denoise;
-mod mlp_exchange;
 mod mlp_prune;
 mod mlp_train;
 mod normals;
@@ -27,13 +25,11 @@ pub use axpb::{Axpb, AxpbParams, axpb_cpu};
 pub use csr_times::{CsrTimes, CsrTimesParams, csr_times_cpu};
 pub use denoise::{Denoise, DenoiseParams, FIRST_ORDER, denoise_cpu, denoise_level};
 pub use dense_times::{DenseTimes, DenseTimesParams, dense_times_cpu, product_bound};
-pub use gram::{GRAM_TILE, Gram, GramParams, gram_cpu};
 pub use image_denoise::{
     IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
     image_denoise_cpu, image_points,
 };
-pub use mlp_exchange::{MlpExchange, MlpExchangeParams, mlp_exchange_cpu, mlp_exchange_entry};
-pub use mlp_prune::{MLP_KEEP, MLP_REOPENS, MLP_WEIGHTS, MlpPrune, MlpPruneParams, mlp_prune_cpu};
+pub use mlp_prune::{MLP_KEEP, MLP_WEIGHTS, MlpPrune, MlpPruneParams, mlp_prune_cpu};
 pub use mlp_train::{
     MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpRule, MlpState, MlpTrain,
     MlpTrainParams, mlp_train_cpu,
@@ -62,7 +58,6 @@ pub static ALL: &[Listed] = &[
     Listed::of::<ImageDenoise>(),
     Listed::of::<MlpTrain>(),
     Listed::of::<MlpPrune>(),
-    Listed::of::<MlpExchange>(),
     Listed::of::<RadixHistogram>(),
     Listed::of::<RadixChoose>(),
     Listed::of::<SelectTies>(),
@@ -75,5 +70,4 @@ pub static ALL: &[Listed] = &[
     Listed::of::<DenseTimes>(),
     Listed::of::<CsrTimes>(),
     Listed::of::<TensorStats>(),
-    Listed::of::<Gram>(),
 ];

@@ -1,13 +1,14 @@
 //! Continuing a run of one's own: a law is fitted to the imported log, then every schedule is
 //! tried on what is left of the budget, with the spread of bootstrap refits.
 
-use super::config::{Config, Problem};
+use super::config::{Card, Config, Problem};
 use super::fit::MERGED;
 use super::law::Law;
 use super::law_fit::{FitResult, LawFit, Measured};
 use super::law_optimum::{Objective, Search};
 use super::laws::MultiPower;
 use super::log::LossLog;
+use super::loss_pairs::Pairing;
 use super::model::{Cell, Curve, Run};
 use super::plan::{Branch, SHAPES, SHARES, Stable};
 use super::schedule::{Cooldown, Factors, Schedule, Shape};
@@ -43,6 +44,13 @@ pub struct LogFacts {
     pub plan: Vec<(&'static str, Vec<[f64; 2]>)>,
     /// The best branch of the stable run for every budget.
     pub branches: Vec<Branch>,
+}
+
+/// Losses of two logged runs at their common steps.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Facing {
+    pub(super) names: [String; 2],
+    pub(super) points: Vec<[f64; 2]>,
 }
 
 /// Fits where the log has none yet, then predicts.
@@ -238,6 +246,27 @@ impl Continuation {
         Ok(())
     }
 
+    /// The continued run and the one that shares most steps with it; `None` when it is alone. Equal
+    /// losses are the same run, logged twice.
+    fn facing(&self) -> Option<Facing> {
+        let own = self.runs.get(self.config.run as usize)?;
+        let others = self.runs.iter().filter(|r| r.name != own.name);
+        let pairs = others.map(|other| {
+            let points: Vec<[f64; 2]> = (own.steps.iter().zip(&own.losses))
+                .filter_map(|(s, x)| {
+                    let at = other.steps.binary_search(s).ok()?;
+                    Some([*x, *other.losses.get(at)?]).filter(|p| p[0] != p[1])
+                })
+                .collect();
+            (other, points)
+        });
+        let (other, points) = pairs.max_by_key(|(_, points)| points.len())?;
+        Some(Facing {
+            names: [own.name.clone(), other.name.clone()],
+            points,
+        })
+    }
+
     fn facts(&self) -> Result<LogFacts> {
         let fit = self.fit()?;
         let run = &self.runs[self.config.run as usize];
@@ -361,7 +390,13 @@ impl Job for Continuation {
         }
         let cells = std::mem::take(&mut self.cells);
         let facts = self.facts()?;
-        Ok(Step::Done(Run::of_log(self.config.clone(), cells, facts)))
+        let pairing = if self.config.card == Card::LossToLoss {
+            self.facing().as_ref().and_then(Pairing::logged)
+        } else {
+            None
+        };
+        let run = Run::of_log(self.config.clone(), cells, facts);
+        Ok(Step::Done(run.paired(pairing)))
     }
 
     fn progress(&self) -> f64 {

@@ -23,6 +23,11 @@ pub(super) fn dialects(config: &Config) -> Vec<(Dialect, Vec<f64>)> {
                 } else {
                     1
                 },
+                hold: if dialect == config.dialect {
+                    config.hold
+                } else {
+                    1
+                },
                 resume_at: if dialect == config.dialect {
                     config.resume_at
                 } else {

@@ -37,7 +37,10 @@ pub(super) fn table(run: &Run) -> Table {
 
 /// The library's own calls, where the run follows its convention to the letter.
 fn calls(config: &Config, dialect: Dialect) -> Option<String> {
-    let plain = config.calls == 1 && config.resume_at == 0.0 && config.problem != Problem::Log;
+    let plain = config.calls == 1
+        && config.hold == 1
+        && config.resume_at == 0.0
+        && config.problem != Problem::Log;
     if config.dialect != dialect || !plain {
         return None;
     }

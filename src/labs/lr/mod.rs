@@ -4,8 +4,10 @@
 mod annealing_fit;
 mod average;
 pub mod bound;
+mod cards;
 mod claims;
 mod config;
+mod contest;
 mod continuation;
 pub mod curves;
 mod dialect_report;
@@ -20,10 +22,13 @@ pub mod law;
 pub mod law_fit;
 mod law_optimum;
 pub mod laws;
+mod league;
 pub mod log;
+mod loss_pairs;
 pub mod minimise;
 mod model;
 mod more_charts;
+mod muon;
 mod norms;
 mod optimal;
 pub mod optimizers;
@@ -50,7 +55,7 @@ mod work;
 mod tests;
 
 pub use config::{
-    Config, Fed, Growth, Hyper, ModelSize, Night, Problem, Proximity, Resume, Rule, Scaling,
+    Card, Config, Fed, Growth, Hyper, ModelSize, Night, Problem, Proximity, Resume, Rule, Scaling,
 };
 use continuation::Continuation;
 pub use continuation::LogFacts;
@@ -165,6 +170,9 @@ impl Lab for Lr {
     }
 
     fn exhibit(config: &Config) -> Option<&'static Exhibit> {
+        if let Some(id) = cards::exhibit(config) {
+            return EXHIBITS.iter().copied().find(|e| e.id == id);
+        }
         // Under the bound or a law the theory is what the screen is about.
         let theory = match config.problem {
             Problem::Bound => Some("convex-bound"),
@@ -183,6 +191,8 @@ impl Lab for Lr {
             Problem::Robust => Some("scaling-c"),
             Problem::Domains => Some("mambanut"),
             Problem::Modules => Some("maps"),
+            Problem::Denoiser => Some("diffusion-optimizers"),
+            Problem::League => Some("algoperf"),
             _ => None,
         });
         let id = theory.unwrap_or(match config.shape {

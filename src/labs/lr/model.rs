@@ -1,9 +1,12 @@
 //! The run: every schedule × peak rate × seed that the config asks for, as plain results.
 
 use super::config::{Config, Problem};
+use super::contest::Contender;
 use super::continuation::LogFacts;
 use super::dialects::Dialect;
 use super::law::Law;
+use super::league::League;
+use super::loss_pairs::Pairing;
 use super::schedule::{Schedule, Shape};
 use super::steer::Probe;
 use super::training::Trainer;
@@ -28,6 +31,12 @@ pub struct Run {
     pub log: Option<Arc<LogFacts>>,
     /// Probes of the chosen schedule at the set peak rate, first seed (AutoLRS).
     pub(super) probes: Arc<[Probe]>,
+    /// The optimizers under the chosen schedule, the chosen one first (denoiser).
+    pub(super) contenders: Arc<[Contender]>,
+    /// Two loss curves against each other (the card that shows them).
+    pub(super) pairing: Option<Arc<Pairing>>,
+    /// Times to the targets (benchmark).
+    pub(super) league: Option<Arc<League>>,
     /// What every library that has the chosen schedule uses, the lab first.
     pub dialects: Arc<[(Dialect, Vec<f64>)]>,
     timeline: Timeline,
@@ -186,6 +195,9 @@ impl Run {
             recording: recording.map(Arc::new),
             log: None,
             probes: Arc::from([]),
+            contenders: Arc::from([]),
+            pairing: None,
+            league: None,
             dialects,
             timeline,
             charts: Arc::from([]),
@@ -201,6 +213,30 @@ impl Run {
             run.probes = probes.into();
             run.charts = report::charts(&run).into();
         }
+        run
+    }
+
+    /// The same run with the optimizers that ran beside it.
+    pub(super) fn beside(mut self, contenders: Vec<Contender>) -> Self {
+        self.contenders = contenders.into();
+        self.charts = report::charts(&self).into();
+        self
+    }
+
+    /// The same run with two loss curves against each other.
+    pub(super) fn paired(mut self, pairing: Option<Pairing>) -> Self {
+        if let Some(pairing) = pairing {
+            self.pairing = Some(Arc::new(pairing));
+            self.charts = report::charts(&self).into();
+        }
+        self
+    }
+
+    /// A benchmark, with what it found.
+    pub(super) fn of_league(config: Config, cells: Vec<Cell>, league: League) -> Self {
+        let mut run = Self::new(config, cells, None);
+        run.league = Some(Arc::new(league));
+        run.charts = report::charts(&run).into();
         run
     }
 

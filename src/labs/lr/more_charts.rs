@@ -45,6 +45,8 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
         Problem::Sparse => out.extend(profile_chart(run)),
         Problem::Branches => out.extend(copies_chart(run)),
         Problem::Robust => out.extend(scale_charts()),
+        Problem::Denoiser => out.extend(super::contest::charts(run)),
+        Problem::League => out.extend(league_charts(run)),
         _ => {}
     }
     for spec in compared_of(run.config.problem) {
@@ -106,6 +108,45 @@ fn norm_chart(run: &Run) -> Option<Chart> {
         marks: phase_marks(run),
         on_timeline: true,
     })
+}
+
+/// The performance profiles, and the time on every problem.
+fn league_charts(run: &Run) -> Vec<Chart> {
+    let Some(league) = &run.league else {
+        return Vec::new();
+    };
+    let named = |s: usize| league.shapes[s].name();
+    let profiles = Chart {
+        id: "profiles",
+        title: "Performance profiles",
+        doc: "Share of the problems on which a schedule reaches the target within τ times the updates of the fastest one. High on the left is fast, high on the right is reliable; the score is the mean height.",
+        x: Axis::linear("τ, updates over the fastest schedule's", "×"),
+        y: Axis::zero_based("share of the problems", ""),
+        series: (0..league.shapes.len())
+            .map(|s| Series::line(named(s), league.profile(s)))
+            .collect(),
+        marks: Vec::new(),
+        on_timeline: false,
+    };
+    let times = Chart {
+        id: "times",
+        title: "Updates to the target",
+        doc: "Median time of five studies on every problem, first group: 1 noisy quadratic, 2 logistic regression, 3 letter pairs, 4 masked letters, 5 digits network. A missing point is a target that fewer than three studies reached.",
+        x: Axis::linear("problem", ""),
+        y: Axis::zero_based("updates to the target", ""),
+        series: (league.entries.iter().enumerate())
+            .map(|(s, entries)| {
+                let points: Vec<[f64; 2]> = (entries.iter().enumerate())
+                    .map(|(p, e)| [(p + 1) as f64, e.time(0)])
+                    .filter(|p| p[1].is_finite())
+                    .collect();
+                Series::new(named(s), SeriesKind::Points, points)
+            })
+            .collect(),
+        marks: Vec::new(),
+        on_timeline: false,
+    };
+    vec![profiles, times]
 }
 
 /// The largest curvature, and the one at which the rate would overshoot.

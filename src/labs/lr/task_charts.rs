@@ -2,7 +2,8 @@
 
 use super::config::Problem;
 use super::steer::{
-    BRANCHES, DOMAINS, FEDERATED, GROWING, LOGISTIC, MASKING, MODULES, RELABEL, ROBUST, SPARSE,
+    BRANCHES, DENOISER, DOMAINS, FEDERATED, GROWING, LOGISTIC, MASKING, MODULES, RELABEL, ROBUST,
+    SPARSE,
 };
 use crate::core::Axis;
 
@@ -197,6 +198,14 @@ const CHARTS: &[Compared] = &[
         doc: "Held-out images of the kind that only pretraining saw.",
         y: Axis::linear("loss", "nats"),
         trace: MODULES[3],
+    },
+    Compared {
+        problem: Problem::Denoiser,
+        id: "excess",
+        title: "Distance to the exact denoiser",
+        doc: "Mean squared distance of the prediction to that of the exact denoiser, on held-out points at levels of the cosine schedule, first seed.",
+        y: Axis::log("excess error", ""),
+        trace: DENOISER[0],
     },
     Compared {
         problem: Problem::Branches,

@@ -177,6 +177,14 @@ pub fn evaluate(net: &Mlp, work: &mut Workspace) -> Evaluation {
     net.evaluate(&samples.x, &samples.labels, None, work)
 }
 
+/// Loss on a quarter of them: for looks along a run.
+pub(super) fn glance(net: &Mlp, work: &mut Workspace) -> f64 {
+    let samples = held_out();
+    let n = EVAL_SAMPLES / 4;
+    net.evaluate(&samples.x[..n * PIXELS], &samples.labels[..n], None, work)
+        .loss
+}
+
 impl Simulation for Trainer {
     fn advance(&mut self) -> bool {
         if self.done as usize >= self.rates.len() {

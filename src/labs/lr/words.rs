@@ -161,6 +161,22 @@ pub(super) fn words(problem: Problem) -> Words {
             doc: "Mean loss of the fine-tuning batches, the pull included. Judged on shifted and noisy images, which fine-tuning never sees but pretraining did.",
             picture: "fine-tuning loss, nats; band over seeds",
         },
+        Problem::Denoiser => Words {
+            curve: "training loss",
+            last: "excess error",
+            headline: "Excess error",
+            unit: "",
+            doc: "Mean squared error of the batches since the last point. Even the exact denoiser makes an error here; the run is judged by its squared distance to that one.",
+            picture: "training loss; band over seeds",
+        },
+        Problem::League => Words {
+            curve: "targets not reached",
+            last: "share of the score lost",
+            headline: "Score lost",
+            unit: "",
+            doc: "Share of the studies that have not reached their target yet, over five problems. Rates are drawn over each problem's own best one.",
+            picture: "share of the targets not reached yet",
+        },
         Problem::Branches => Words {
             curve: "training loss",
             last: "mean held-out loss of the copies",

@@ -1,14 +1,16 @@
 //! The computation in small steps.
 
-use super::config::{Config, ModelSize, Problem};
+use super::config::{Card, Config, ModelSize, Problem};
+use super::contest::Contest;
 use super::law::{Law, LawChoice};
 use super::laws::Parts;
+use super::loss_pairs::Pairing;
 use super::model::{Cell, Curve, Run, Trace};
 use super::norms::Watch;
 use super::optimal::Prepared;
 use super::quadratic;
 use super::schedule::Factors;
-use super::steer::SteeredWork;
+use super::steer::{LeagueWork, SteeredWork};
 use super::theory::BoundWork;
 use super::training::{Batches, Trainer};
 use crate::core::digits::Samples;
@@ -81,6 +83,12 @@ pub(super) fn cells_of(config: &Config) -> Vec<Cell> {
 /// Checks a config and starts its job.
 pub(super) fn start(config: &Config) -> Result<Box<dyn Job<Out = Run>>> {
     config.check()?;
+    if config.problem == Problem::League {
+        return Ok(Box::new(LeagueWork::new(config)));
+    }
+    if config.problem == Problem::Denoiser && config.contest {
+        return Ok(Box::new(Contest::new(config)?));
+    }
     if super::steer::steers(config) && !config.shape.is_computed() {
         return Ok(Box::new(SteeredWork::new(config)?));
     }
@@ -113,6 +121,7 @@ pub(super) fn start_with(
             config: config.clone(),
             cells,
             next: 0,
+            pairing: None,
         }),
         Problem::Quadratic => Box::new(QuadraticWork::new(config.clone(), cells)?),
         Problem::Digits => Box::new(DigitsWork::new(config.clone(), cells)?),
@@ -125,6 +134,7 @@ struct LawWork {
     config: Config,
     cells: Vec<Cell>,
     next: usize,
+    pairing: Option<Pairing>,
 }
 
 impl Job for LawWork {
@@ -133,7 +143,9 @@ impl Job for LawWork {
     fn step(&mut self) -> Result<Step<Run>> {
         let Some(cell) = self.cells.get_mut(self.next) else {
             let cells = std::mem::take(&mut self.cells);
-            return Ok(Step::Done(Run::new(self.config.clone(), cells, None)));
+            let pairing = self.pairing.take();
+            let run = Run::new(self.config.clone(), cells, None);
+            return Ok(Step::Done(run.paired(pairing)));
         };
         let rates = cell.schedule.rates()?;
         let done = recorded(rates.len() as u64);
@@ -161,6 +173,13 @@ impl Job for LawWork {
                     name: choice.name(),
                     points: points(&mut other.into_iter()),
                 });
+            }
+            if self.config.card == Card::LossToLoss {
+                let sizes = [self.config.model_size, self.config.other_size]
+                    .map(|size| ModelSize::ALL.iter().position(|s| *s == size).unwrap_or(0));
+                // The warmup is no part of the curve that is read off.
+                let from = steps.partition_point(|s| *s < cell.schedule.warmup);
+                self.pairing = Pairing::predicted(self.config.law, sizes, &rates, &steps[from..]);
             }
         }
         cell.curves.push(curve);

@@ -35,7 +35,6 @@ pub mod select;
 #[cfg(test)]
 mod short_steps;
 pub mod sparse;
-pub mod spectrum;
 pub mod statistics;
 pub mod systems;
 mod tally;

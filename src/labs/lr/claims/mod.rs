@@ -8,6 +8,7 @@ pub(super) mod guided;
 pub(super) mod laws;
 pub(super) mod measured;
 pub(super) mod neighbours;
+pub(super) mod optimizers;
 pub(super) mod standard;
 pub(super) mod theory;
 pub(super) mod versus;

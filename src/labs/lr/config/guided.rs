@@ -297,6 +297,15 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group(TASK)
     .when(|c| c.problem == Problem::Branches)
     .doc("Copies of the checkpoint that cool down under the same rates on different data."),
+    Param::toggle(
+        "contest",
+        "Run the other optimizers",
+        |c: &Config| c.contest,
+        |c, v| c.contest = v,
+    )
+    .group(TASK)
+    .when(|c| c.problem == Problem::Denoiser)
+    .doc("Trains the same network under the chosen schedule by SGD with momentum, AdamW and Muon; the grid of every other one moves until its best peak rate lies inside."),
     Param::float(
         "drift",
         "Drift",

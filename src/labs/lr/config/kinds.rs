@@ -44,6 +44,10 @@ pub enum Problem {
     Modules,
     /// Cooldowns of one digits network on different data.
     Branches,
+    /// A small denoiser of the plane, judged against the exact one.
+    Denoiser,
+    /// Time to a target on several problems.
+    League,
 }
 
 /// What a run that is resumed does with its scheduler.
@@ -90,6 +94,37 @@ impl Resume {
             Self::Repeated => i - 1,
             Self::Skipped => i + 1,
         }
+    }
+}
+
+/// A law that stands beside the fitted ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Card {
+    /// None.
+    None,
+    /// Kaplan's law of size and updates.
+    Kaplan,
+    /// One loss curve read off another.
+    LossToLoss,
+    /// A cooldown with quantised weights.
+    Quantised,
+}
+
+impl Card {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 4] = [Self::None, Self::Kaplan, Self::LossToLoss, Self::Quantised];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 4] = [
+        "none",
+        "Kaplan's law (recalled)",
+        "one loss from another (recalled)",
+        "quantised cooldown (abstract only)",
+    ];
+
+    /// Its place in [`Card::ALL`].
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|c| *c == self).unwrap_or(0)
     }
 }
 
@@ -172,7 +207,7 @@ impl Fed {
 
 impl Problem {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Law,
         Self::Quadratic,
         Self::Digits,
@@ -192,9 +227,11 @@ impl Problem {
         Self::Domains,
         Self::Modules,
         Self::Branches,
+        Self::Denoiser,
+        Self::League,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 21] = [
         "predicted language model",
         "noisy quadratic (exact)",
         "digits network (trained)",
@@ -214,6 +251,8 @@ impl Problem {
         "digits by day and night (trained)",
         "fine-tuned digits (trained)",
         "copies of a cooldown (trained)",
+        "denoiser of a spiral (trained, judged exactly)",
+        "time to a target on five problems (trained)",
     ];
 
     /// Its place in [`Problem::ALL`].
@@ -234,12 +273,29 @@ impl Problem {
                 | Self::Domains
                 | Self::Modules
                 | Self::Branches
+                | Self::Denoiser
         )
+    }
+
+    /// Peak rate and weight decay that suit an update rule here.
+    pub fn suits(self, rule: Rule) -> (f64, f64) {
+        match (self, rule) {
+            (Self::Denoiser, Rule::Sgd) => (0.1, 0.0),
+            (Self::Denoiser, Rule::AdamW) => (5e-3, 0.0),
+            (Self::Denoiser, Rule::Muon) => (1e-2, 0.0),
+            (_, Rule::Sgd) => (0.1, 1e-4),
+            (_, Rule::AdamW | Rule::Muon) => (2e-2, 0.1),
+        }
     }
 
     /// Whether losses are expectations in closed form: a seed changes nothing.
     pub fn is_exact(self) -> bool {
         matches!(self, Self::Quadratic | Self::Valley | Self::Drift)
+    }
+
+    /// Whether the cards of other laws can be opened beside it.
+    pub fn has_cards(self) -> bool {
+        matches!(self, Self::Law | Self::Log)
     }
 
     /// Whether every run is trained, or its moments followed, one update at a time.
@@ -266,6 +322,25 @@ pub enum Rule {
     Sgd,
     /// AdamW with betas 0.9 and 0.95.
     AdamW,
+    /// Orthogonalised momentum for hidden matrices, AdamW for the rest.
+    Muon,
+}
+
+impl Rule {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 3] = [Self::Sgd, Self::AdamW, Self::Muon];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 3] = ["SGD with momentum", "AdamW", "Muon"];
+
+    /// Its place in [`Rule::ALL`].
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|r| *r == self).unwrap_or(0)
+    }
+
+    /// Its name on screen.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
 }
 
 /// Size of the language model whose loss is predicted.

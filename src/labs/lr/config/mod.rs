@@ -1,11 +1,14 @@
 //! Config of the lab.
 
+mod cards;
 mod guided;
 mod kinds;
 mod params;
 mod rates;
 
-pub use kinds::{Fed, Growth, Hyper, ModelSize, Night, Problem, Proximity, Resume, Rule, Scaling};
+pub use kinds::{
+    Card, Fed, Growth, Hyper, ModelSize, Night, Problem, Proximity, Resume, Rule, Scaling,
+};
 pub(super) use params::params;
 
 use super::dialects::Dialect;
@@ -39,6 +42,8 @@ pub struct Config {
     pub dialect: Dialect,
     /// Scheduler calls per update; above 1 the schedule runs ahead (libraries only).
     pub calls: u64,
+    /// Updates for which a rate is held before the next one is taken.
+    pub hold: u64,
     /// Share of the run after which it is resumed, 0 for never (libraries only).
     pub resume_at: f64,
     /// What its scheduler does then (libraries only).
@@ -137,6 +142,8 @@ pub struct Config {
     pub pull: f64,
     /// Copies that cool down from one checkpoint (copies of a cooldown).
     pub copies: u64,
+    /// Whether the other optimizers run as well, each at its own best peak rate (denoiser).
+    pub contest: bool,
     /// Points of a drawn schedule: (share of the run, share of the peak).
     pub knots: Vec<[f64; 2]>,
     /// Whether the other shapes run as well.
@@ -147,6 +154,22 @@ pub struct Config {
     pub law: LawChoice,
     /// Size of the predicted model (law).
     pub model_size: ModelSize,
+    /// The law beside it (law, own log).
+    pub card: Card,
+    /// Parameters of the model (Kaplan's law, quantised cooldown).
+    pub card_params: f64,
+    /// Tokens per update (quantised cooldown).
+    pub card_tokens: f64,
+    /// Exponent of the term for the updates, αS (Kaplan's law).
+    pub kaplan_exponent: f64,
+    /// Its scale, Sc updates (Kaplan's law).
+    pub kaplan_scale: f64,
+    /// Size of the model whose loss is read off the other's (one loss from another).
+    pub other_size: ModelSize,
+    /// Share of the run that trains quantised (quantised cooldown).
+    pub qat_share: f64,
+    /// Bits per quantised weight (quantised cooldown).
+    pub qat_bits: u64,
     /// Number of modes (quadratic).
     pub dims: u64,
     /// Fall of the gradient norms, G_t = t^-p (convex bound).
@@ -181,6 +204,7 @@ impl Default for Config {
             peak: 2e-2,
             dialect: Dialect::Lab,
             calls: 1,
+            hold: 1,
             resume_at: 0.0,
             resume: Resume::Restarted,
             warmup: 0.1,
@@ -230,6 +254,7 @@ impl Default for Config {
             proximity: Proximity::Modules,
             pull: 0.03,
             copies: 8,
+            contest: true,
             knots: vec![
                 [0.0, 0.0],
                 [0.1, 1.0],
@@ -242,6 +267,14 @@ impl Default for Config {
             grid: 2,
             law: LawChoice::MultiPower,
             model_size: ModelSize::M100,
+            card: Card::None,
+            card_params: 1e8,
+            card_tokens: 5e5,
+            kaplan_exponent: 0.76,
+            kaplan_scale: 2.1e3,
+            other_size: ModelSize::M400,
+            qat_share: 0.3,
+            qat_bits: 4,
             norm_decay: 0.0,
             dims: 512,
             curvature: 1.0,
@@ -279,11 +312,13 @@ impl Config {
             Problem::Domains => (600, 1e-2, 1),
             Problem::Modules => (200, 5e-3, 1),
             Problem::Branches => (600, 2e-2, 0),
+            Problem::Denoiser => (300, 5e-3, 1),
+            Problem::League => (200, 1.0, 0),
         };
         // Convex problems under the rule that their theory is about.
         let (rule, momentum, weight_decay) = match problem {
             Problem::Logistic | Problem::Bigram => (Rule::Sgd, 0.0, 0.0),
-            Problem::Masking | Problem::Robust | Problem::Modules => {
+            Problem::Masking | Problem::Robust | Problem::Modules | Problem::Denoiser => {
                 (Rule::AdamW, self.momentum, 0.0)
             }
             p if p.has_optimizer() => (Rule::AdamW, 0.9, 0.1),
@@ -306,6 +341,9 @@ impl Config {
         let mut shapes = vec![self.shape];
         if self.rivals {
             shapes.extend(Shape::RIVALS.into_iter().filter(|s| *s != self.shape));
+            if self.problem == Problem::League && self.shape != Shape::ScheduleFree {
+                shapes.push(Shape::ScheduleFree);
+            }
         }
         shapes
     }
@@ -317,7 +355,8 @@ impl Config {
                 momentum: self.momentum as f32,
                 weight_decay: self.weight_decay as f32,
             },
-            Rule::AdamW => Optimizer::AdamW {
+            // Muon is refused where this network is trained.
+            Rule::AdamW | Rule::Muon => Optimizer::AdamW {
                 beta1: 0.9,
                 beta2: 0.95,
                 weight_decay: self.weight_decay as f32,
@@ -331,7 +370,7 @@ impl Config {
         FreeConfig {
             kind: match self.rule {
                 Rule::Sgd => FreeKind::Sgd,
-                Rule::AdamW => FreeKind::AdamW,
+                Rule::AdamW | Rule::Muon => FreeKind::AdamW,
             },
             lr: self.peak,
             beta: self.beta,
@@ -372,9 +411,20 @@ impl Config {
             Problem::Sparse => 1,
             Problem::Transformer => 250,
             Problem::Branches => 10 * self.copies,
+            Problem::Denoiser => 30 * if self.contest { 3 } else { 1 },
+            // Tuning, targets and studies of five problems.
+            Problem::League => 800,
             _ => 10,
         };
         let updates = self.horizon * self.cells() as u64 * per / 10;
+        let foreign = self.problem != Problem::Denoiser || self.shape == Shape::ScheduleFree;
+        if self.rule == Rule::Muon && self.problem.has_optimizer() && foreign {
+            return Err(Error::out_of_range(
+                "rule",
+                Rule::Muon.name(),
+                "on the denoiser only, under a schedule",
+            ));
+        }
         super::optimal::check(self)?;
         super::steer::check(self)?;
         if self.problem == Problem::Log && self.log.is_none() {
@@ -471,6 +521,29 @@ mod tests {
             ..Config::default()
         };
         assert_eq!(c.check(), Ok(()), "no cooldown to overlap with");
+    }
+
+    #[test]
+    fn a_held_rate_is_that_of_the_last_sampled_update() {
+        let free = Config {
+            shape: Shape::Rex,
+            horizon: 100,
+            ..Config::default()
+        };
+        let held = Config {
+            hold: 8,
+            ..free.clone()
+        };
+        assert_eq!(held.check(), Ok(()));
+        let (a, b) = (free.chosen(), held.chosen());
+        for i in 0..100 {
+            let (want, got) = (a.rate(i - i % 8), b.rate(i));
+            assert!(
+                (got - want).abs() <= 1e-15 * want.abs(),
+                "{i}: {got} {want}"
+            );
+        }
+        assert_ne!(a.rate(15), b.rate(15));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub(in crate::labs::lr) fn params() -> &'static [Param<Config>] {
         COMMON
             .iter()
             .chain(super::guided::PARAMS)
+            .chain(super::cards::PARAMS)
             .copied()
             .collect()
     })
@@ -309,6 +310,19 @@ const COMMON: &[Param<Config>] = &[
     .when(|c| c.dialect != Dialect::Lab)
     .advanced()
     .doc("A trainer that calls step() once per process or per accumulated batch moves the schedule faster than the updates; this shows the rates the run then uses."),
+    Param::int(
+        "hold",
+        "Rate held for",
+        [1, 100_000],
+        |c: &Config| c.hold,
+        |c, v| c.hold = v,
+    )
+    .log()
+    .unit("updates")
+    .group(SCHEDULE)
+    .when(|c| !c.shape.is_computed() && !c.shape.is_guided() && c.problem != Problem::Log)
+    .advanced()
+    .doc("The schedule is sampled once in so many updates and held between, as by a scheduler that steps once per epoch. REX names this sampling rate as part of a schedule."),
     Param::float(
         "resume_at",
         "Resumed at",
@@ -359,6 +373,7 @@ const COMMON: &[Param<Config>] = &[
         |c, v| c.grid = v,
     )
     .group(RUNS)
+    .when(|c| c.problem != Problem::League)
     .doc("Further peak rates below and above the set one, a factor √2 apart. The best rate differs from schedule to schedule."),
     Param::int(
         "seeds",
@@ -369,7 +384,7 @@ const COMMON: &[Param<Config>] = &[
     )
     .group(RUNS)
     .when(Config::sampled)
-    .doc("Training runs of every schedule and rate, each with its own weights and data."),
+    .doc("Training runs of every schedule and rate, each with its own weights and data; of the benchmark groups of five."),
     Param::choice(
         "law",
         "Law",
@@ -397,25 +412,19 @@ const COMMON: &[Param<Config>] = &[
     Param::choice(
         "rule",
         "Optimizer",
-        &["SGD with momentum", "AdamW"],
-        |c: &Config| match c.rule {
-            Rule::Sgd => 0,
-            Rule::AdamW => 1,
-        },
+        &Rule::NAMES,
+        |c: &Config| c.rule.index(),
         |c, v| {
-            let rule = [Rule::Sgd, Rule::AdamW][v.min(1)];
+            let rule = Rule::ALL[v.min(2)];
             if rule != c.rule {
-                (c.peak, c.weight_decay) = match rule {
-                    Rule::Sgd => (0.1, 1e-4),
-                    Rule::AdamW => (2e-2, 0.1),
-                };
+                (c.peak, c.weight_decay) = c.problem.suits(rule);
             }
             c.rule = rule;
         },
     )
     .group(TASK)
     .when(netted)
-    .doc("Update rule. A change also sets a peak rate and weight decay that suit it."),
+    .doc("Update rule. A change also sets a peak rate and weight decay that suit it. Muon trains the denoiser alone."),
     Param::float(
         "momentum",
         "Momentum",

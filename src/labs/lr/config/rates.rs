@@ -1,6 +1,6 @@
 //! From the config to the rates of every update.
 
-use super::{Config, Resume};
+use super::{Config, Problem, Resume};
 use crate::core::{Error, Result};
 use crate::labs::lr::dialects::{Dialect, Settings, named};
 use crate::labs::lr::extension::Extension;
@@ -71,8 +71,27 @@ impl Config {
         }
     }
 
-    /// The table of a schedule that is not given by a closed form.
+    /// The table of a schedule that is not given by a closed form, or whose rates are held.
     pub(super) fn factors(&self, s: &Schedule) -> Result<Option<Factors>> {
+        let every = self.hold as usize;
+        let found = self.table(s)?;
+        let open = s.shape.is_computed() || s.shape.is_guided();
+        if every <= 1 || open || self.problem == Problem::Log {
+            return Ok(found);
+        }
+        let plain = Schedule {
+            factors: found,
+            ..s.clone()
+        };
+        Ok(Some(Factors {
+            values: (0..s.updates)
+                .map(|i| plain.rate(i - i % every) / s.peak)
+                .collect(),
+            rule: format!("the rate of every {every}th update, held until the next").into(),
+        }))
+    }
+
+    fn table(&self, s: &Schedule) -> Result<Option<Factors>> {
         if s.shape == Shape::Drawn {
             return self.drawn().map(Some);
         }

@@ -1,9 +1,9 @@
 //! The final losses of all schedules with their intervals, below the headline numbers.
 
-use super::super::Run;
 use super::super::config::Problem;
 use super::super::report::{Standing, standings};
 use super::super::words::words;
+use super::super::{Run, contest};
 use crate::core::num;
 use crate::ui::format::{DASH, table_number};
 use crate::ui::table::swatch;
@@ -19,6 +19,11 @@ const SCHEDULE_WIDTH: f32 = 74.0;
 
 /// Draws the table of the setup in `slot`.
 pub(crate) fn show(run: &Run, slot: usize, ui: &mut Ui) {
+    schedules_ui(run, slot, ui);
+    optimizers_ui(run, ui);
+}
+
+fn schedules_ui(run: &Run, slot: usize, ui: &mut Ui) {
     let rows = standings(run);
     if rows.len() < 2 && rows.iter().all(|r| r.interval.is_none()) {
         return;
@@ -56,7 +61,8 @@ pub(crate) fn show(run: &Run, slot: usize, ui: &mut Ui) {
             ui.end_row();
             for row in &rows {
                 let color = palette.series_at(slot + row.place);
-                schedule_ui(row, color, ui);
+                let tuned = run.config.problem != Problem::League;
+                schedule_ui(row.shape.name(), rate_words(row, tuned), color, ui);
                 loss_ui(row, range, color, ui);
                 if several {
                     gap_ui(row, palette, ui);
@@ -66,15 +72,80 @@ pub(crate) fn show(run: &Run, slot: usize, ui: &mut Ui) {
         });
 }
 
+/// The optimizers under one schedule, each at its own best peak rate.
+fn optimizers_ui(run: &Run, ui: &mut Ui) {
+    let rows = contest::rows(run);
+    if rows.is_empty() {
+        return;
+    }
+    let palette = Palette::of(ui.ctx());
+    ui.add_space(10.0);
+    ui.label(strong(ui, "Optimizers under this schedule"));
+    let note = "Excess error at each one's own best peak rate, and the paired difference to AdamW; 95 % intervals over the seeds";
+    ui.label(RichText::new(note).small().color(palette.muted));
+    ui.add_space(4.0);
+    let grid = Grid::new("optimizers").striped(true).spacing([8.0, 6.0]);
+    grid.show(ui, |ui| {
+        for head in ["Optimizer", "Excess error", "To AdamW"] {
+            ui.label(RichText::new(head).small().weak());
+        }
+        ui.end_row();
+        for row in &rows {
+            let place = run.contenders.iter().position(|c| c.rule == row.rule);
+            let mut words = format!("at {:.1e}", row.peak);
+            if row.at_edge {
+                words.push_str(", end of the grid");
+            }
+            let color = palette.series_at(place.unwrap_or(0));
+            schedule_ui(row.rule.name(), words, color, ui);
+            let small =
+                |text: String| egui::Label::new(RichText::new(text).small().weak()).extend();
+            ui.vertical(|ui| {
+                ui.add(egui::Label::new(table_number(row.loss)).extend());
+                let [low, high] = row.interval;
+                if low.is_finite() && high.is_finite() {
+                    ui.add(small(format!(
+                        "{} to {}",
+                        table_number(low),
+                        table_number(high)
+                    )));
+                }
+            });
+            ui.vertical(|ui| {
+                let [low, high] = row.gap_interval;
+                if row.gap == 0.0 || !row.gap.is_finite() {
+                    ui.label(DASH);
+                    return;
+                }
+                let written =
+                    alike([row.gap, low, high].map(|v| if v.is_finite() { v } else { 0.0 }));
+                let sign = if row.gap > 0.0 { "+" } else { "" };
+                ui.add(egui::Label::new(format!("{sign}{}", written(row.gap))).extend());
+                if low.is_finite() && high.is_finite() {
+                    ui.add(small(format!("{} to {}", written(low), written(high))));
+                }
+            });
+            ui.end_row();
+        }
+    });
+}
+
 /// What the numbers are.
 fn caption(run: &Run, rows: &[Standing]) -> String {
     let rates = 2 * run.config.grid + 1;
-    let rate = if rates > 1 {
+    let rate = if run.config.problem == Problem::League {
+        "Peak and length tuned problem by problem.".to_owned()
+    } else if rates > 1 {
         format!("At the best of {rates} peak rates each.")
     } else {
         "At the set peak rate.".to_owned()
     };
     let runs = rows.iter().map(|r| r.runs).max().unwrap_or(0);
+    let over = if run.config.problem == Problem::League {
+        "groups of five studies"
+    } else {
+        "seeds"
+    };
     if rows.iter().all(|r| r.interval.is_none()) {
         let why = if run.config.problem.trains() && !run.config.problem.is_exact() {
             "One seed: no interval"
@@ -94,7 +165,7 @@ fn caption(run: &Run, rows: &[Standing]) -> String {
     } else {
         ""
     };
-    format!("{rate} Mean and 95 % interval over {runs} seeds{paired}")
+    format!("{rate} Mean and 95 % interval over {runs} {over}{paired}")
 }
 
 /// How a difference and the ends of its interval are written: alike, the largest with two digits.
@@ -122,23 +193,33 @@ fn drawn(rows: &[Standing]) -> [f64; 2] {
     })
 }
 
-fn schedule_ui(row: &Standing, color: Color32, ui: &mut Ui) {
+/// Where a schedule is best; nothing when its rates differ from problem to problem.
+fn rate_words(row: &Standing, one_rate: bool) -> String {
+    if !one_rate {
+        return String::new();
+    }
+    let mut words = if row.peak.is_finite() {
+        format!("at {:.1e}", row.peak)
+    } else {
+        "no peak rate works".to_owned()
+    };
+    if row.at_edge {
+        words.push_str(", end of the grid");
+    }
+    words
+}
+
+fn schedule_ui(name: &str, words: String, color: Color32, ui: &mut Ui) {
     ui.vertical(|ui| {
         ui.set_width(SCHEDULE_WIDTH);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             swatch(ui, color);
-            ui.label(small_strong(ui, row.shape.name()));
+            ui.label(small_strong(ui, name));
         });
-        let mut words = if row.peak.is_finite() {
-            format!("at {:.1e}", row.peak)
-        } else {
-            "no peak rate works".to_owned()
-        };
-        if row.at_edge {
-            words.push_str(", end of the grid");
+        if !words.is_empty() {
+            ui.label(RichText::new(words).small().weak());
         }
-        ui.label(RichText::new(words).small().weak());
     });
 }
 

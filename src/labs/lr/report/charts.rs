@@ -7,7 +7,7 @@ use crate::labs::lr::law::Law;
 use crate::labs::lr::model::{Cell, Run};
 use crate::labs::lr::plan::Branch;
 use crate::labs::lr::words::words;
-use crate::labs::lr::{curves, dialect_report, more_charts};
+use crate::labs::lr::{cards, curves, dialect_report, more_charts};
 
 /// Points of a drawn schedule.
 const SCHEDULE_POINTS: usize = 400;
@@ -44,7 +44,7 @@ pub(in crate::labs::lr) fn charts(run: &Run) -> Vec<Chart> {
     } else if matches!(run.config.problem, Problem::Law | Problem::Bound) {
         charts.push(parts_chart(run));
         charts.extend(areas_chart(run));
-    } else {
+    } else if run.config.problem != Problem::League {
         charts.push(gradient_chart(run));
     }
     let mut own = more_charts::charts(run);
@@ -57,11 +57,15 @@ pub(in crate::labs::lr) fn charts(run: &Run) -> Vec<Chart> {
             | Problem::Domains
             | Problem::Modules
             | Problem::Branches
+            | Problem::Denoiser
+            | Problem::League
     ) && !own.is_empty()
     {
         charts.insert(0, own.remove(0));
     }
     charts.extend(own);
+    // A card that was opened is what one wants to see.
+    charts.splice(0..0, cards::charts(run));
     charts
 }
 

@@ -3,6 +3,7 @@
 use super::standings::gap;
 use crate::core::{Better, Metric, stats};
 use crate::labs::lr::bound::{Bound, power_norms};
+use crate::labs::lr::cards;
 use crate::labs::lr::config::Problem;
 use crate::labs::lr::model::{Cell, Run, parabola_minimum};
 use crate::labs::lr::words::words;
@@ -164,6 +165,7 @@ pub(in crate::labs::lr) fn metrics(run: &Run) -> Vec<Metric> {
             doc: "Updates that the search trained and threw away, first seed. They cost as much as the others.",
         });
     }
+    out.extend(cards::metrics(run));
     out.push(Metric {
         id: "mean_rate",
         name: "Mean rate",

@@ -3,9 +3,10 @@
 use super::standings;
 use crate::core::Table;
 use crate::labs::lr::continuation::LogFacts;
+use crate::labs::lr::league::League;
 use crate::labs::lr::model::Run;
 use crate::labs::lr::plan::cost;
-use crate::labs::lr::{dialect_report, files};
+use crate::labs::lr::{contest, dialect_report, files};
 
 /// Named tables.
 pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
@@ -43,6 +44,12 @@ pub(in crate::labs::lr) fn tables(run: &Run) -> Vec<(&'static str, Table)> {
         ("loss", loss_table(run)),
         ("dialects", dialect_report::table(run)),
     ];
+    if !run.contenders.is_empty() {
+        out.push(("optimizers", contest::table(run)));
+    }
+    if let Some(league) = &run.league {
+        out.push(("league", league_table(league)));
+    }
     if let Some(log) = &run.log {
         out.push(("branches", branches(log)));
     }
@@ -78,6 +85,44 @@ fn branches(log: &LogFacts) -> Table {
             "loss_without_cooldown",
             "updates_of_family",
             "updates_apart",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows,
+    }
+}
+
+/// Per schedule, problem (in the order of the benchmark) and group of five studies: the tuned setting,
+/// the target and the time to it, NaN where fewer than three studies reached it.
+fn league_table(league: &League) -> Table {
+    let mut rows = Vec::new();
+    for (s, entries) in league.entries.iter().enumerate() {
+        for (problem, (entry, target)) in entries.iter().zip(&league.targets).enumerate() {
+            for group in 0..league.groups {
+                let time = Some(entry.time(group)).filter(|t| t.is_finite());
+                rows.push(vec![
+                    league.shapes[s].index() as f64,
+                    problem as f64,
+                    group as f64,
+                    entry.tuned.peak,
+                    entry.tuned.length,
+                    *target,
+                    time.unwrap_or(f64::NAN),
+                    league.score(s, group),
+                ]);
+            }
+        }
+    }
+    Table {
+        columns: [
+            "schedule",
+            "problem",
+            "group",
+            "tuned_peak_rate",
+            "tuned_length",
+            "target_loss",
+            "updates_to_target",
+            "score_of_schedule",
         ]
         .map(str::to_owned)
         .to_vec(),

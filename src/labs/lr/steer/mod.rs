@@ -7,6 +7,7 @@ mod control;
 mod drift;
 mod federated;
 mod growing;
+mod league;
 mod relabel;
 mod search;
 mod sparse;
@@ -18,11 +19,12 @@ pub(super) use branches::{COPIES, TRACES as BRANCHES};
 pub(super) use drift::Drift;
 pub(super) use federated::{CLIENTS, TRACES as FEDERATED};
 pub(super) use growing::TRACES as GROWING;
+pub(super) use league::LeagueWork;
 pub(super) use relabel::TRACES as RELABEL;
 pub(super) use search::Probe;
 pub(super) use sparse::TRACES as SPARSE;
 pub(super) use streamed::{
-    DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, overlap_loss, scale_of,
+    DENOISER, DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, floor, overlap_loss, scale_of,
 };
 pub(super) use task::ITERATES;
 pub(super) use valley::{STEEP, TRACES as VALLEY};
@@ -63,6 +65,9 @@ pub(super) fn steers(config: &Config) -> bool {
 pub(super) fn check(config: &Config) -> Result<()> {
     let unfit = |allowed: &str| Err(Error::out_of_range("shape", config.shape.name(), allowed));
     let shape = config.shape;
+    if config.problem == Problem::League && shape.is_computed() {
+        return unfit("a schedule that is known before the run, on the benchmark");
+    }
     if !shape.is_guided() {
         return Ok(());
     }
@@ -73,7 +78,8 @@ pub(super) fn check(config: &Config) -> Result<()> {
         (Shape::DriftOptimal, Problem::Drift)
         | (Shape::FedHyper, Problem::Federated)
         | (Shape::VolSched, Problem::Digits)
-        | (Shape::Plateau, _) => Ok(()),
+        | (Shape::Plateau, _)
+        | (Shape::Hypergradient | Shape::ScheduleFree, Problem::League) => Ok(()),
         (Shape::DriftOptimal, _) => unfit("on the drifting regression only"),
         (Shape::FedHyper, _) => unfit("on the federated digits only"),
         (Shape::VolSched, _) => unfit("on a problem with an accuracy: digits network"),

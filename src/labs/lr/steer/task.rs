@@ -5,7 +5,7 @@ use super::super::norms::Watch;
 use super::super::optimizers::ScheduleFree;
 use super::super::quadratic::{self, Free};
 use super::super::schedule::Shape;
-use super::super::training::{Batches, Trainer, evaluate};
+use super::super::training::{Batches, Trainer, evaluate, glance};
 use super::super::work::quadratic_of;
 use super::branches::Branches;
 use super::drift::Drift;
@@ -67,6 +67,11 @@ pub(super) trait Task {
     /// Sizes of what the run ends with, the largest first.
     fn profile(&self) -> Vec<f64> {
         Vec::new()
+    }
+
+    /// The loss that the run is judged by, now; on fewer samples where that is dear.
+    fn glance(&mut self) -> f64 {
+        self.finish()[0]
     }
 
     /// Loss and accuracy that the run is judged by.
@@ -278,6 +283,10 @@ impl Task for Digits {
         self.watch.as_mut().map_or_else(Vec::new, |w| w.after(net))
     }
 
+    fn glance(&mut self) -> f64 {
+        glance(&self.trainer.net, &mut self.work)
+    }
+
     fn finish(&mut self) -> [f64; 2] {
         let result = self.trainer.evaluate();
         [result.loss, result.accuracy()]
@@ -375,6 +384,12 @@ impl Task for FreeDigits {
                 .loss
         });
         named(losses)
+    }
+
+    fn glance(&mut self) -> f64 {
+        let x = self.free.x();
+        self.put(&x);
+        glance(&self.trainer.net, &mut self.work)
     }
 
     fn finish(&mut self) -> [f64; 2] {

@@ -1,6 +1,7 @@
 //! The systems of this lab, one file each.
 
 mod adadagrad;
+mod algoperf;
 mod annealing;
 mod autolrs;
 mod bound_optimum;
@@ -9,6 +10,7 @@ mod convex_bound;
 mod cooldown_shapes;
 mod cosine;
 mod cyclic;
+mod diffusion_optimizers;
 mod drawn;
 mod drift;
 mod exponential;
@@ -16,8 +18,10 @@ mod extension;
 mod fedhyper;
 mod hypergradient;
 mod inverse_sqrt;
+mod kaplan;
 mod large_steps;
 mod linear;
+mod loss_to_loss;
 mod mambanut;
 mod maps;
 mod masking_rate;
@@ -29,6 +33,7 @@ mod one_cycle;
 mod plateau;
 mod polynomial;
 mod power;
+mod quantised_cooldown;
 mod refined;
 mod rex;
 mod river_valley;
@@ -70,6 +75,9 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &multi_power::MULTI_POWER,
     &annealing::ANNEALING,
     &mpl_optimum::MPL_OPTIMUM,
+    &kaplan::KAPLAN,
+    &loss_to_loss::LOSS_TO_LOSS,
+    &quantised_cooldown::QUANTISED_COOLDOWN,
     &river_valley::RIVER_VALLEY,
     &schedule_free::SCHEDULE_FREE,
     &plateau::PLATEAU,
@@ -85,4 +93,6 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &scaling_c::SCALING_C,
     &maps::MAPS,
     &mambanut::MAMBANUT,
+    &diffusion_optimizers::DIFFUSION_OPTIMIZERS,
+    &algoperf::ALGOPERF,
 ];

@@ -18,7 +18,7 @@ pub(super) static REX: Exhibit = Exhibit {
         arxiv: "2107.04197",
     },
     basis: Basis::Secondary,
-    deviations: "Sampled at every update; after a linear warmup. Formula as in pytorch-optimizer.",
+    deviations: "Sampled at every update unless its rate is held (Rate held for); after a linear warmup. Formula as in pytorch-optimizer.",
     equation: "η_i = η_pk · (r + (1 - r) (1 - q) / (1/2 + (1 - q) / 2)), q = (i - W) / (T - W)",
     symbols: &[
         ("q", "progress after the warmup"),

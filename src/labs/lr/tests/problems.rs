@@ -20,7 +20,8 @@ fn told(problem: Problem, rivals: bool) {
     };
     assert_eq!(config.check(), Ok(()), "{problem:?}");
     let run = run(&config);
-    assert_eq!(run.cells.len(), if rivals { 5 } else { 1 }, "{problem:?}");
+    let own = if problem == Problem::League { 6 } else { 5 };
+    assert_eq!(run.cells.len(), if rivals { own } else { 1 }, "{problem:?}");
     for cell in run.cells.iter() {
         let seeds = if problem.is_exact() { 1 } else { 2 };
         assert_eq!(cell.curves.len(), seeds, "{problem:?}");
@@ -48,6 +49,7 @@ fn streamed_problems_run_and_tell_norms_and_sharpness() {
         Problem::Domains,
         Problem::Modules,
         Problem::Branches,
+        Problem::Denoiser,
     ] {
         told(problem, false);
     }
@@ -82,6 +84,7 @@ fn problems_of_their_own_run_every_schedule_they_allow() {
         Problem::Federated,
         Problem::Relabel,
         Problem::Growing,
+        Problem::League,
     ] {
         told(problem, true);
     }

@@ -2,6 +2,7 @@
 //! same run under PyTorch's update rules, Schedule-Free, or any rule that sets the rate.
 
 mod bigram;
+mod denoiser;
 mod domains;
 mod logistic;
 mod modules;
@@ -10,12 +11,14 @@ mod text;
 mod transformer;
 
 pub(in crate::labs::lr) use bigram::TRACES as MASKING;
+pub(in crate::labs::lr) use denoiser::{TRACES as DENOISER, floor};
 pub(in crate::labs::lr) use domains::{TRACES as DOMAINS, overlap_loss};
 pub(in crate::labs::lr) use logistic::TRACES as LOGISTIC;
 pub(in crate::labs::lr) use modules::TRACES as MODULES;
 pub(in crate::labs::lr) use robust::{LEVELS, TRACES as ROBUST, scale_of};
 
 use super::super::config::{Config, Problem, Rule};
+use super::super::muon::{Matrix, Muon};
 use super::super::norms::{self, Sharpness, norm};
 use super::super::optimizers::{FreeConfig, FreeKind, Optimizer, Rule as Update, ScheduleFree};
 use super::super::schedule::Shape;
@@ -41,6 +44,11 @@ pub(super) trait Model {
     /// Loss and accuracy that a run is judged by.
     fn judge(&mut self, w: &[f64]) -> [f64; 2];
 
+    /// The weight matrices that Muon orthogonalises, in rising order; none where it does not run.
+    fn matrices(&self) -> Vec<Matrix> {
+        Vec::new()
+    }
+
     /// Further quantities after `done` updates.
     fn traces(&mut self, _w: &[f64], _done: u64) -> Vec<(&'static str, f64)> {
         Vec::new()
@@ -57,6 +65,7 @@ const REACH: f64 = 1e-4;
 #[derive(Clone)]
 enum Mover {
     Rule(Optimizer),
+    Muon(Box<Muon>),
     Free(ScheduleFree),
 }
 
@@ -119,7 +128,7 @@ impl<M: Model> Streamed<M> {
             let config = FreeConfig {
                 kind: match s.rule {
                     Rule::Sgd => FreeKind::Sgd,
-                    Rule::AdamW => FreeKind::AdamW,
+                    Rule::AdamW | Rule::Muon => FreeKind::AdamW,
                 },
                 lr: 1.0,
                 beta: s.beta,
@@ -131,6 +140,10 @@ impl<M: Model> Streamed<M> {
                 silent_sgd_phase: true,
             };
             Mover::Free(ScheduleFree::new(config, &self.weights)?)
+        } else if s.rule == Rule::Muon {
+            let matrices = self.model.matrices();
+            let muon = Muon::new(matrices, s.weight_decay, self.weights.len());
+            Mover::Muon(Box::new(muon))
         } else {
             let update = match s.rule {
                 Rule::Sgd => Update::Sgd {
@@ -138,7 +151,7 @@ impl<M: Model> Streamed<M> {
                     dampening: 0.0,
                     nesterov: false,
                 },
-                Rule::AdamW => Update::Adam {
+                _ => Update::Adam {
                     betas: [0.9, 0.95],
                     decoupled: true,
                 },
@@ -163,12 +176,13 @@ impl<M: Model + Clone + 'static> Task for Streamed<M> {
         self.gradient.resize(self.weights.len(), 0.0);
         let last = self.weights.clone();
         let at = match &self.mover {
-            Mover::Rule(_) => &self.weights,
+            Mover::Rule(_) | Mover::Muon(_) => &self.weights,
             Mover::Free(free) => &free.y,
         };
         self.loss = self.model.gradient(at, self.done, &mut self.gradient);
         match &mut self.mover {
             Mover::Rule(rule) => rule.update(&mut self.weights, &self.gradient, rate),
+            Mover::Muon(muon) => muon.update(&mut self.weights, &self.gradient, rate),
             Mover::Free(free) => {
                 free.update_at(&self.gradient, rate, false);
                 self.weights = free.x();
@@ -243,6 +257,7 @@ pub(super) fn owns(problem: Problem) -> bool {
             | Problem::Robust
             | Problem::Domains
             | Problem::Modules
+            | Problem::Denoiser
     )
 }
 
@@ -269,6 +284,7 @@ pub(super) fn task_of(
         Problem::Robust => boxed(of, robust::Robust::new(config, seed)),
         Problem::Domains => boxed(of, domains::Domains::new(config, seed)?),
         Problem::Modules => boxed(of, modules::Modules::new(config, seed)?),
+        Problem::Denoiser => boxed(of, denoiser::Denoiser::new(seed, batch)?),
         _ => return Ok(None),
     }))
 }
