@@ -333,6 +333,33 @@ fn the_phase_diagram_tells_who_serves_most_and_a_cell_becomes_the_targets() {
 }
 
 #[test]
+fn the_placement_search_shows_a_map_per_phase_and_what_follows() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#serving");
+    for press in ["Capacity", "Placement", "Search the placement"] {
+        harness.get_by_label(press).click();
+        harness.step();
+        harness.step();
+    }
+    assert!(
+        harness.query_by_label("Cancel placement").is_some(),
+        "a search under way can be given up"
+    );
+    settle(&mut harness);
+    for part in ["Prefill alone", "Decode alone", "Both together"] {
+        assert!(
+            harness.query_by_label_contains(part).is_some(),
+            "{part} has its map"
+        );
+    }
+    assert_eq!(harness.query_all_by_label_contains("★").count(), 3);
+    assert!(
+        harness.query_by_label_contains("run as a whole").is_some(),
+        "what was planned is run"
+    );
+}
+
+#[test]
 fn a_comparison_shows_the_same_request_in_both_setups() {
     let mut harness = app([1440.0, 900.0]);
     settle(&mut harness);

@@ -282,7 +282,7 @@ fn axes_ui(painter: &egui::Painter, map: &HeatMap<'_>, field: Rect, cell: Vec2, 
 }
 
 /// Black or white, whichever reads better on a colour.
-fn ink_on(fill: egui::Color32) -> egui::Color32 {
+pub fn ink_on(fill: egui::Color32) -> egui::Color32 {
     let luminance = egui::Rgba::from(fill).intensity();
     if luminance > 0.25 {
         egui::Color32::BLACK

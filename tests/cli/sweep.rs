@@ -1,4 +1,4 @@
-//! Sweeps, phase diagrams and capacity.
+//! Sweeps, phase diagrams, placements and capacity.
 
 use super::*;
 
@@ -176,6 +176,75 @@ fn phase_names_the_better_setup_for_every_pair_of_targets() {
     ]);
     assert_eq!(code(&bad), 2);
     assert!(stderr(&bad).contains("3:1:2"), "{}", stderr(&bad));
+}
+
+#[test]
+fn placement_chooses_the_most_per_gpu_and_says_what_does_not_fit() {
+    let folder = Folder::new();
+    let out = folder.path("p.json");
+    let path = out.display().to_string();
+    let args = [
+        "placement",
+        "--set",
+        "cost_kind=roofline",
+        "--set",
+        "model=qwen3_14b",
+        "--set",
+        "blocks_from_memory=false",
+        "--set",
+        "roofline_gpu=own",
+        "--set",
+        "own_gpu_gib=28",
+        "--set",
+        "requests=30",
+        "--set",
+        "slo_ttft_secs=2",
+        "--per-instance",
+        "2",
+        "--gpus",
+        "8",
+        "--steps",
+        "3",
+        "--out",
+        &path,
+    ];
+    let output = schedlab(&args);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let words = stdout(&output);
+    assert!(words.contains("does not fit in memory"), "{words}");
+    let report: Value = serde_json::from_str(&read(&out)).expect("JSON");
+    for part in ["prefill", "decode", "together"] {
+        let cells = report["placements"][part].as_array().expect("list");
+        assert_eq!(cells.len(), 3, "{part}");
+        assert!(
+            cells[0]["goodput"].is_null(),
+            "one GPU has no room: {words}"
+        );
+        let chosen: Vec<&Value> = cells
+            .iter()
+            .filter(|c| c["chosen"] == json!(true))
+            .collect();
+        assert_eq!(chosen.len(), 1, "{part}: {words}");
+        let per_gpu = |cell: &Value| cell["goodput_per_gpu"].as_f64().expect("number");
+        assert!(
+            cells.iter().all(|c| per_gpu(c) <= per_gpu(chosen[0])),
+            "{words}"
+        );
+    }
+    let within = &report["within"];
+    assert!(within["apart"]["plan"]["gpus"].as_u64().expect("number") <= 8);
+    assert!(
+        within["apart"]["measured"]["load"]
+            .as_f64()
+            .expect("number")
+            > 0.0
+    );
+    assert_eq!(schedlab(&args).stdout, output.stdout);
+    assert_bad_input(&schedlab(&["placement", "--gpus", "0"]), &["gpus", "1 to"]);
+    assert_bad_input(
+        &schedlab(&["placement", "--set", "cost_kind=linear"]),
+        &["cost_kind", "Roofline"],
+    );
 }
 
 #[test]

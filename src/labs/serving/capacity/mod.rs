@@ -3,12 +3,14 @@
 //!
 //! With attainment ≥ 90 % it is the goodput of DistServe (Zhong et al., arXiv 2401.09670), with
 //! P99 TBT and a median queueing delay of at most 2 s the capacity of Sarathi-Serve (Agrawal et
-//! al., arXiv 2403.02310).
+//! al., arXiv 2403.02310). [`placement`] searches it over the degrees of parallelism of each phase.
 
 mod bound;
+mod bracket;
 mod compare;
 mod load;
 mod phase;
+pub mod placement;
 mod search;
 
 pub use bound::Bound;

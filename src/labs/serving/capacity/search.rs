@@ -1,5 +1,6 @@
 //! The search for the capacity of one setup with one seed.
 
+use super::bracket::Bracket;
 use super::{Bound, Load};
 use crate::core::{Error, Job, Metric, Result, Step};
 use crate::labs::serving::config::Config;
@@ -55,11 +56,7 @@ pub struct Search {
     data: Library,
     question: Question,
     load: Load,
-    /// Highest load known to do, lowest known not to.
-    does: Option<f64>,
-    fails: Option<f64>,
-    next: f64,
-    left: u32,
+    bracket: Bracket,
     tried: Vec<Tried>,
     job: Option<Box<dyn Job<Out = Run>>>,
 }
@@ -80,10 +77,7 @@ impl Search {
             data: data.clone(),
             question: question.clone(),
             load,
-            does: None,
-            fails: None,
-            next: load.get(config),
-            left: question.steps,
+            bracket: Bracket::new(load, load.get(config), question.steps),
             tried: Vec::new(),
             job: None,
         })
@@ -92,39 +86,18 @@ impl Search {
     /// Takes the numbers of a run and decides what to try next; `true` when the search is over.
     fn absorb(&mut self, metrics: Vec<Metric>) -> bool {
         let met = self.question.bounds.iter().all(|b| b.met(&metrics));
-        let load = self.next;
+        let load = self.bracket.next();
         self.tried.push(Tried { load, met, metrics });
-        if met {
-            self.does = Some(load);
-        } else {
-            self.fails = Some(load);
-        }
-        let [least, most] = self.load.range();
-        match (self.does, self.fails) {
-            (Some(low), Some(high)) => {
-                if self.left == 0 || (self.load == Load::Clients && high - low <= 1.0) {
-                    return true;
-                }
-                self.left -= 1;
-                self.next = (low * high).sqrt();
-                if self.load == Load::Clients {
-                    self.next = self.next.round().clamp(low + 1.0, high - 1.0);
-                }
-            }
-            (Some(low), None) if low < most => self.next = (2.0 * low).min(most),
-            (None, Some(high)) if high > least => self.next = (0.5 * high).max(least),
-            _ => return true,
-        }
-        false
+        self.bracket.absorb(met)
     }
 
     fn found(&mut self) -> Found {
         let mut tried = std::mem::take(&mut self.tried);
         tried.sort_by(|a, b| a.load.total_cmp(&b.load));
-        let best = tried.iter().rev().find(|t| Some(t.load) == self.does);
+        let best = (tried.iter().rev()).find(|t| Some(t.load) == self.bracket.best());
         Found {
             load: best.map_or(0.0, |t| t.load),
-            at_limit: self.does.is_some() && self.fails.is_none(),
+            at_limit: self.bracket.at_limit(),
             metrics: best.map_or_else(Vec::new, |t| t.metrics.clone()),
             tried,
         }
@@ -138,7 +111,7 @@ impl Job for Search {
         let job = if let Some(job) = &mut self.job {
             job
         } else {
-            let config = self.load.put(&self.config, self.next);
+            let config = self.load.put(&self.config, self.bracket.next());
             self.job.insert(Serving::simulate(&config, &self.data)?)
         };
         if let Step::Done(run) = job.step()? {

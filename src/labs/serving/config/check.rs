@@ -1,7 +1,7 @@
 //! Refusals.
 
 use super::super::aside::World;
-use super::super::cost::{CostKind, Gpu, Model, blocks_that_fit};
+use super::super::cost::{CostKind, Gpu, Model};
 use super::super::policies::Feature;
 use super::{Arrivals, Config, FaultChoice, Lengths};
 use crate::core::{Error, Result, validate};
@@ -50,9 +50,7 @@ impl Config {
         if self.world != World::Server {
             return super::super::aside::check(self);
         }
-        if self.sizes_pool()
-            && blocks_that_fit(&self.roofline(), self.stages(), self.block_size, 0.1).is_none()
-        {
+        if self.sizes_pool() && self.blocks_beside_weights().is_none() {
             return Err(Error::out_of_range(
                 "roofline_tensor_parallel",
                 self.roofline_tensor_parallel,

@@ -6,6 +6,9 @@ use super::super::cost::{
 use super::super::policies::Feature;
 use super::Config;
 
+/// Share of a GPU's memory that is kept free.
+const MARGIN: f64 = 0.1;
+
 impl Config {
     /// Stages in use: schedulers written for one stage keep one.
     pub fn stages(&self) -> u64 {
@@ -106,6 +109,19 @@ impl Config {
         }
     }
 
+    /// The same model and GPU under the roofline, which knows every degree of tensor parallelism,
+    /// where the cost is that of a preset.
+    pub fn on_roofline(&self) -> Self {
+        let mut config = self.clone();
+        if self.cost_kind == CostKind::Preset {
+            config.cost_kind = CostKind::Roofline;
+            config.model = self.cost.model();
+            config.roofline_gpu = self.cost.gpu();
+            config.roofline_tensor_parallel = self.cost.gpus();
+        }
+        config
+    }
+
     pub(super) fn roofline(&self) -> Choices {
         Choices {
             shape: self.shape(),
@@ -152,10 +168,22 @@ impl Config {
         self.cost_kind == CostKind::Roofline && self.blocks_from_memory
     }
 
+    /// KV blocks that the roofline's weights leave room for on the GPUs of one instance, a tenth of
+    /// their memory kept free; `None` where the weights do not fit.
+    pub fn blocks_beside_weights(&self) -> Option<u64> {
+        blocks_that_fit(&self.roofline(), self.stages(), self.block_size, MARGIN)
+    }
+
+    /// Memory of the GPUs of one instance for weights and KV, in bytes.
+    pub fn usable_memory(&self) -> f64 {
+        let gpus = (self.tensor_parallel() * self.stages()) as f64;
+        gpus * self.gpu_spec().memory() * (1.0 - MARGIN)
+    }
+
     /// KV blocks of one instance; at least one, the check refuses a model that does not fit.
     pub fn kv_blocks(&self) -> u64 {
         if self.sizes_pool() {
-            blocks_that_fit(&self.roofline(), self.stages(), self.block_size, 0.1)
+            self.blocks_beside_weights()
                 .unwrap_or(1)
                 .min(100_000_000 / self.block_size)
         } else {

@@ -104,7 +104,7 @@ impl Config {
     }
 
     /// Seconds that the KV of one token takes over the link of an instance.
-    pub(super) fn secs_per_kv_token(&self) -> f64 {
+    pub(in super::super) fn secs_per_kv_token(&self) -> f64 {
         self.kv_bytes_per_token() / (self.transfer_gbps * 1e9)
     }
 

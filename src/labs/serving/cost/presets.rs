@@ -1,6 +1,6 @@
 //! Fitted coefficients of published operator times.
 
-use super::hardware::Gpu;
+use super::hardware::{Gpu, Model};
 use serde::{Deserialize, Serialize};
 
 /// A model on a GPU, with fitted coefficients.
@@ -79,6 +79,14 @@ impl CostPreset {
             Self::Llama3_8bH200 => Gpu::H200,
             Self::Llama3_8bB200 => Gpu::B200,
             Self::Llama3_8bL40s => Gpu::L40s,
+        }
+    }
+
+    /// The model; Llama-2-70B has the shape of Llama-3-70B.
+    pub fn model(self) -> Model {
+        match self {
+            Self::Llama3_70bA100Tp4 | Self::Llama2_70bH100Tp4 => Model::Llama3_70b,
+            _ => Model::Llama3_8b,
         }
     }
 

@@ -329,7 +329,9 @@ impl Engine {
         }
         self.requests.phase[r as usize] = Phase::Waiting;
         sink.arrived(at, r, Phase::Waiting);
-        self.route(r, sink);
+        if !self.receive(r, sink) {
+            self.route(r, sink);
+        }
     }
 
     /// Sends a waiting request to an instance.
@@ -387,10 +389,8 @@ impl Engine {
     /// Whether the pool is too small for the request at its longest.
     fn never_fits(&self, r: u32) -> bool {
         let i = r as usize;
-        let total = self.requests.prefill[i] + self.requests.decode[i] - 1;
-        let room =
-            self.limits.num_blocks - self.limits.watermark_blocks.min(self.limits.num_blocks);
-        self.limits.blocks_for(total) > room
+        let longest = self.requests.prefill[i] + self.requests.decode[i] - 1;
+        !self.limits.holds(longest)
     }
 }
 

@@ -146,6 +146,12 @@ impl Limits {
         }
     }
 
+    /// Whether a sequence of `tokens` tokens alone fits into the pool, above the watermark.
+    pub fn holds(&self, tokens: u32) -> bool {
+        let room = self.num_blocks - self.watermark_blocks.min(self.num_blocks);
+        self.blocks_for(tokens) <= room
+    }
+
     /// Blocks for `tokens` tokens.
     pub fn blocks_for(&self, tokens: u32) -> u32 {
         tokens.div_ceil(self.block_size.max(1))

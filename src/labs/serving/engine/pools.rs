@@ -13,9 +13,10 @@ use super::desk::{Desk, Entry};
 use super::event_loop::Engine;
 use super::events::Side;
 use super::links::Links;
-use super::requests::{Phase, Requests};
+use super::requests::{Emitted, Phase, Requests};
 use super::sink::{Landed, Sink};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The split of the instances, and the link between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +55,8 @@ pub(super) struct Between {
     pub(super) held_back: Vec<VecDeque<u32>>,
     /// What is on its way, in order of sending.
     pub(super) moving: Vec<Transfer>,
+    /// For prompts that were computed elsewhere: the instance over whose link each comes.
+    senders: Option<Arc<[u32]>>,
 }
 
 impl Between {
@@ -62,6 +65,7 @@ impl Between {
             pools,
             held_back: vec![VecDeque::new(); instances],
             moving: Vec::new(),
+            senders: None,
         }
     }
 
@@ -124,6 +128,43 @@ impl Engine {
         self.links = Links::new(instances, pools.latency_secs, pools.secs_per_token);
         self.open.truncate(pools.prefill as usize);
         self
+    }
+
+    /// The same run with prompts that were computed elsewhere: every request arrives with its
+    /// first token, and its KV comes over the link of the prefill instance named for it. That
+    /// instance computes nothing and holds no blocks. Without effect unless the instances are
+    /// split.
+    pub fn with_prompts_done(mut self, senders: Arc<[u32]>) -> Self {
+        if let Some(between) = &mut self.between {
+            between.senders = Some(senders);
+        }
+        self
+    }
+
+    /// Takes a request that comes with its first token; `false` where prompts are computed here.
+    pub(super) fn receive(&mut self, r: u32, sink: &mut dyn Sink) -> bool {
+        let Some(between) = &self.between else {
+            return false;
+        };
+        let from = between.senders.as_ref().and_then(|s| s.get(r as usize));
+        let (Some(&from), first) = (from, between.prefill()) else {
+            return false;
+        };
+        let i = r as usize;
+        self.requests.replica[i] = from.min(first as u32 - 1);
+        self.requests.scheduled_at[i] = self.now;
+        let prompt = self.requests.prefill[i];
+        if self.requests.process(r, prompt, self.now) == Emitted::Last {
+            self.finished += 1;
+            self.follow_up(r);
+            return true;
+        }
+        self.requests.phase[i] = Phase::Transfer;
+        self.hold_back(r);
+        for to in first..self.replicas.len() {
+            self.let_in(to, sink);
+        }
+        true
     }
 
     /// The split of the instances, if there is one.

@@ -1,7 +1,8 @@
 //! The capacity tab: targets, the search under way, and the curves of goodput over load; or, for
-//! every pair of targets, which setup serves most.
+//! every pair of targets, which setup serves most; or the parallelism that serves most.
 
 use super::phase::PhasePart;
+use super::placement::PlacementPart;
 use crate::core::{Axis, Chart, Job as _, Mark, Result, Series, Step};
 use crate::labs::serving::capacity::{Bound, Compared, Comparison, Load, Question};
 use crate::labs::serving::{Config, Serving};
@@ -35,11 +36,19 @@ struct Answer {
     charts: Vec<Chart>,
 }
 
+/// What is in front.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Front {
+    Highest,
+    Phases,
+    Placement,
+}
+
 /// The tab.
 pub(in crate::labs::serving) struct CapacityTab {
-    /// Whether the phase diagram is in front.
-    in_phases: bool,
+    front: Front,
     phases: PhasePart,
+    placement: PlacementPart,
     targets: Vec<Target>,
     seeds: u64,
     under_way: Option<(Vec<Config>, Comparison)>,
@@ -60,8 +69,9 @@ impl Default for CapacityTab {
             limit,
         };
         Self {
-            in_phases: false,
+            front: Front::Highest,
             phases: PhasePart::default(),
+            placement: PlacementPart::default(),
             targets: vec![
                 Target {
                     name: "Requests that meet their targets, at least",
@@ -154,12 +164,18 @@ impl Extra<Config> for CapacityTab {
     fn ui(&mut self, setups: &[Config], data: &Library, ui: &mut Ui) {
         let palette = Palette::of(ui.ctx());
         ui.horizontal_wrapped(|ui| {
-            ui.selectable_value(&mut self.in_phases, false, "Highest load");
-            ui.selectable_value(&mut self.in_phases, true, "Phase diagram");
+            for (front, name) in [
+                (Front::Highest, "Highest load"),
+                (Front::Phases, "Phase diagram"),
+                (Front::Placement, "Placement"),
+            ] {
+                ui.selectable_value(&mut self.front, front, name);
+            }
         });
-        if self.in_phases {
-            self.phases.ui(setups, data, ui);
-            return;
+        match self.front {
+            Front::Highest => {}
+            Front::Phases => return self.phases.ui(setups, data, ui),
+            Front::Placement => return self.placement.ui(setups.first(), data, ui),
         }
         ui.label(
             RichText::new(
@@ -205,7 +221,8 @@ impl Extra<Config> for CapacityTab {
 
     fn step(&mut self) -> Result<bool> {
         let Some((setups, comparison)) = &mut self.under_way else {
-            return Ok(self.phases.step());
+            // Both, one after the other.
+            return Ok(self.phases.step() || self.placement.step());
         };
         match comparison.step() {
             Ok(Step::Working) => Ok(true),

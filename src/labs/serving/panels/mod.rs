@@ -6,6 +6,7 @@ pub(super) mod flying;
 pub(super) mod frame;
 pub(super) mod gantt;
 mod phase;
+mod placement;
 pub(super) mod pool;
 mod prefixes;
 pub(super) mod strips;

@@ -20,7 +20,7 @@ pub(super) static DISTSERVE: Exhibit = Exhibit {
         arxiv: "2401.09670",
     },
     basis: Basis::Code,
-    deviations: "The transfer of KV takes time (the published simulator charges none), one request after the other on the link of each sender; a request keeps its blocks where its prompt was computed until the decode instance has room. Every instance has the same GPUs; the number of instances on each side is yours to search.",
+    deviations: "The transfer of KV takes time (the published simulator charges none), one request after the other on the link of each sender; a request keeps its blocks where its prompt was computed until the decode instance has room. Every instance has the same GPUs; the paper's search for the parallelism of each phase and the number of its instances is under Capacity, Placement and in `schedlab placement`.",
     equation: "together: rate per GPU ≤ (1 − t_dec/TPOT)/t_pre; apart: rate per GPU ≤ ρ·n_p/(n_p + n_d)/t_pre; transfer = latency + tokens·bytes/bandwidth",
     symbols: &[
         ("t_pre", "seconds of a prompt"),
