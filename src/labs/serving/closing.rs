@@ -27,6 +27,7 @@ pub(super) struct Closing {
     part: Part,
     segments: (Vec<u32>, Vec<Segment>),
     results: Results,
+    idealized: Vec<f64>,
     slowdowns: Vec<f64>,
     timeline: Option<Timeline>,
     metrics: Vec<Metric>,
@@ -70,6 +71,7 @@ impl Closing {
             part: Part::Start,
             segments: (Vec::new(), Vec::new()),
             results: Results::default(),
+            idealized: Vec::new(),
             slowdowns: Vec::new(),
             timeline: None,
             metrics: Vec::new(),
@@ -127,7 +129,9 @@ impl Closing {
             Part::Slowdowns(mut each) => {
                 let upto = (each.len() + SLICE).min(results.len());
                 let some = each.len()..upto;
-                each.extend(slowdown::slowdowns(config, &self.workload, results, some));
+                let alone = slowdown::idealized(config, &self.workload, results, some.clone());
+                each.extend(some.zip(&alone).map(|(i, secs)| results.e2e[i] / secs));
+                self.idealized.extend(alone);
                 if upto < results.len() {
                     Part::Slowdowns(each)
                 } else {
@@ -165,7 +169,10 @@ impl Closing {
     fn all_metrics(&self, config: &Config) -> Vec<Metric> {
         let (workload, results, log) = (&self.workload, &self.results, &self.log);
         let mut metrics = metrics::metrics(config, results, log);
-        metrics.extend(slowdown::metrics(&self.slowdowns));
+        metrics.extend(slowdown::metrics(
+            &self.slowdowns,
+            &results.counted_of(&self.idealized),
+        ));
         metrics.extend(kinetics::metrics(config, workload, results));
         metrics.extend(predictions::metric(config, workload));
         metrics.extend(classes::metrics(config, workload, results));

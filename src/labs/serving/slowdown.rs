@@ -36,8 +36,8 @@ pub(super) fn idealized_secs(cost: &CostModel, prompt: u32, output: u32) -> f64 
     cost.stage_seconds(&first, 1) + further
 }
 
-/// E2E over the idealized runtime of some of the requests; NaN for those that have none.
-pub(super) fn slowdowns(
+/// Idealized runtimes of some of the requests in seconds; NaN for those that have not ended.
+pub(super) fn idealized(
     config: &Config,
     workload: &Workload,
     results: &Results,
@@ -47,33 +47,45 @@ pub(super) fn slowdowns(
     requests
         .map(|i| match results.ending[i] {
             Ending::Finished if !results.saturated => {
-                results.e2e[i] / idealized_secs(&cost, workload.prefill[i], workload.decode[i])
+                idealized_secs(&cost, workload.prefill[i], workload.decode[i])
             }
             _ => f64::NAN,
         })
         .collect()
 }
 
-/// Mean and 99th percentile of the slowdowns that averages count, given in order.
-pub(super) fn metrics(sorted: &[f64]) -> [Metric; 2] {
-    let metric = |id, name, value, doc| Metric {
+/// Mean and 99th percentile of the slowdowns that averages count, given in order, and the mean of
+/// the idealized runtimes that they count.
+pub(super) fn metrics(slowdowns: &[f64], idealized: &[f64]) -> [Metric; 3] {
+    let sorted = slowdowns;
+    let mean = |values: &[f64]| num::sum(values.iter().copied()) / values.len() as f64;
+    let metric = |id, name, unit, value, doc| Metric {
         id,
         name,
-        unit: "×",
+        unit,
         value,
         better: Better::Lower,
         doc,
     };
     [
         metric(
+            "idealized_mean_secs",
+            "Idealized runtime, mean",
+            "s",
+            mean(idealized),
+            "Mean time that a request takes alone on the same hardware, its prompt in one piece: what the setup can do without anybody else (arXiv 2305.02440).",
+        ),
+        metric(
             "slowdown_mean",
             "Slowdown, mean",
-            num::sum(sorted.iter().copied()) / sorted.len() as f64,
+            "×",
+            mean(sorted),
             "Time from arrival to last token over the idealized runtime, that of the same request alone on the same hardware with its prompt in one piece: what the company of others costs.",
         ),
         metric(
             "slowdown_p99",
             "Slowdown p99",
+            "×",
             percentile_sorted(sorted, 99.0),
             "99th percentile over requests of the time from arrival to last token over the idealized runtime, that of the same request alone.",
         ),
@@ -87,14 +99,14 @@ mod tests {
     use crate::labs::serving::{Scheduler, Serving};
     use crate::labs::{LabRun as _, Library};
 
-    fn slowdown(config: &Config) -> f64 {
+    fn figure(config: &Config, id: &str) -> f64 {
         let run = finish(&mut *Serving::simulate(config, &Library::default()).unwrap()).unwrap();
         let metrics = run.metrics();
-        metrics
-            .iter()
-            .find(|m| m.id == "slowdown_mean")
-            .unwrap()
-            .value
+        metrics.iter().find(|m| m.id == id).unwrap().value
+    }
+
+    fn slowdown(config: &Config) -> f64 {
+        figure(config, "slowdown_mean")
     }
 
     #[test]
@@ -109,6 +121,12 @@ mod tests {
             "{}",
             slowdown(&alone)
         );
+        let one = Config {
+            requests: 1,
+            ..alone.clone()
+        };
+        let [ideal, took] = ["idealized_mean_secs", "e2e_p50_secs"].map(|id| figure(&one, id));
+        assert!((ideal / took - 1.0).abs() < 1e-9, "{ideal} {took}");
         let chunked = Config {
             scheduler: Scheduler::Sarathi,
             ..alone.clone()
