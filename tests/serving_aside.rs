@@ -42,8 +42,14 @@ fn with_fault(mut config: Config, what: ServerFault, server: u64, at: f64, secs:
         World::Experts => (config.experts.servers, config.experts.secs),
         _ => (1, 40.0),
     };
+    let linked = matches!(config.world, World::Functions | World::Experts);
     let fault = Fault {
-        what,
+        // Where nothing travels, the server itself is slow.
+        what: if what == ServerFault::LinkSlows && !linked {
+            ServerFault::Slows
+        } else {
+            what
+        },
         server: server % servers,
         at_secs: at * length,
         secs: (secs * length).max(0.02),
@@ -143,6 +149,47 @@ proptest! {
             let again = if world == World::Experts { "resent" } else { "lost_starts" };
             prop_assert_eq!(figure(&run, again), 0.0, "nobody died");
         }
+    }
+}
+
+#[test]
+fn a_slow_link_makes_all_wait_longer_and_is_refused_where_nothing_travels() {
+    for (world, figure_of) in [
+        (World::Functions, "ttft_mean_secs"),
+        (World::Experts, "step_mean_millis"),
+    ] {
+        let mut config = with_fault(small(world, 5), ServerFault::LinkSlows, 0, 0.0, 1.0);
+        // All of what the functions need is loaded on demand, over the one link.
+        config.functions.preload = false;
+        config.functions.gpus = 1;
+        let of = |what| {
+            let mut config = config.clone();
+            config.functions.fault.what = what;
+            config.experts.fault.what = what;
+            run(&config)
+        };
+        let (slow, sound) = (of(ServerFault::LinkSlows), of(ServerFault::None));
+        assert!(
+            figure(&slow, figure_of) > 1.02 * figure(&sound, figure_of),
+            "{world:?}: {} {}",
+            figure(&slow, figure_of),
+            figure(&sound, figure_of)
+        );
+        let moments = &slow.timeline().moments;
+        let named = moments.iter().any(|m| m.label.contains("slow link"));
+        assert!(named, "{world:?}: {moments:?}");
+        let WorldRun::Aside(aside) = &slow else {
+            panic!("{world:?} is beside the engine");
+        };
+        let mut kinds = aside.board().kinds.iter();
+        assert!(kinds.any(|k| k.name == "slow link"), "{world:?}");
+    }
+    for world in [World::Workflow, World::Quality] {
+        let mut config = small(world, 5);
+        config.workflow.fault.what = ServerFault::LinkSlows;
+        config.quality.fault.what = ServerFault::LinkSlows;
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("fault.what"), "{error}");
     }
 }
 

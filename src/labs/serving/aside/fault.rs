@@ -14,13 +14,17 @@ pub enum ServerFault {
     Dies,
     /// It takes longer for everything.
     Slows,
+    /// What travels to it or from it takes longer.
+    LinkSlows,
 }
 
 impl ServerFault {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 3] = [Self::None, Self::Dies, Self::Slows];
+    pub const ALL: [Self; 4] = [Self::None, Self::Dies, Self::Slows, Self::LinkSlows];
     /// Their names in that order.
-    pub const NAMES: [&'static str; 3] = ["none", "dies", "slows"];
+    pub const NAMES: [&'static str; 4] = ["none", "dies", "slows", "link slows"];
+    /// The names of those that an experiment without links has.
+    pub const LINKLESS: [&'static str; 3] = ["none", "dies", "slows"];
 }
 
 /// A fault of one server.
@@ -71,15 +75,50 @@ impl Fault {
         }
     }
 
-    /// How many times as long a server takes for what it begins at a moment.
-    pub(super) fn factor(&self, server: usize, at: f64) -> f64 {
+    /// Whether something takes longer: the server or its link.
+    pub fn slows(&self) -> bool {
+        matches!(self.what, ServerFault::Slows | ServerFault::LinkSlows)
+    }
+
+    /// What the server is while it lasts, in a word or two.
+    pub(super) fn condition(&self) -> &'static str {
+        match self.what {
+            ServerFault::Dies => "dead",
+            ServerFault::LinkSlows => "slow link",
+            ServerFault::None | ServerFault::Slows => "slow",
+        }
+    }
+
+    fn factor_of(&self, what: ServerFault, server: usize, at: f64) -> f64 {
         let [from, to] = self.span();
-        let slow = self.what == ServerFault::Slows && server as u64 == self.server;
+        let slow = self.what == what && server as u64 == self.server;
         if slow && from <= at && at < to {
             self.factor
         } else {
             1.0
         }
+    }
+
+    /// How many times as long a server takes for what it begins at a moment.
+    pub(super) fn factor(&self, server: usize, at: f64) -> f64 {
+        self.factor_of(ServerFault::Slows, server, at)
+    }
+
+    /// How many times as long what begins to travel to or from a server at a moment takes.
+    pub(super) fn link_factor(&self, server: usize, at: f64) -> f64 {
+        self.factor_of(ServerFault::LinkSlows, server, at)
+    }
+
+    /// Refuses a slow link where nothing travels.
+    pub(super) fn check_linkless(&self, field: &'static str) -> Result<()> {
+        if self.what == ServerFault::LinkSlows {
+            return Err(Error::out_of_range(
+                field,
+                "link slows",
+                "none, dies or slows: nothing travels over links in this experiment",
+            ));
+        }
+        Ok(())
     }
 
     /// Refuses a server that is not there.
@@ -97,10 +136,10 @@ impl Fault {
     /// Its beginning and end before a moment, named for the timeline.
     pub(super) fn moments(&self, name: &str, end: f64) -> Vec<Moment> {
         let [from, to] = self.span();
-        let [what, over] = if self.dies() {
-            ["dies", "is back"]
-        } else {
-            ["slows down", "is sound again"]
+        let [what, over] = match self.what {
+            ServerFault::Dies => ["dies", "is back"],
+            ServerFault::LinkSlows => ["has a slow link", "has a sound link again"],
+            ServerFault::None | ServerFault::Slows => ["slows down", "is sound again"],
         };
         [(from, what, MomentKind::Bad), (to, over, MomentKind::Phase)]
             .into_iter()

@@ -2,6 +2,7 @@
 //! small model of its own with the equations of its paper.
 
 pub mod accelerators;
+mod agenda;
 pub mod board;
 pub mod cache;
 pub(super) mod claim;
@@ -9,6 +10,8 @@ pub mod eviction;
 pub mod experts;
 pub mod fault;
 pub mod functions;
+mod in_turn;
+mod phases;
 pub mod quality;
 mod run;
 mod sphere;
@@ -119,10 +122,10 @@ pub(super) fn start(config: &Config) -> Option<Box<dyn Job<Out = AsideRun>>> {
         World::Server => None,
         World::Cache => Some(Box::new(cache::Work::new(config))),
         World::Eviction => Some(Box::new(eviction::Work::new(config))),
-        World::Functions => Some(Box::new(functions::Work::new(config))),
+        World::Functions => Some(functions::work(config)),
         World::Workflow => Some(Box::new(workflow::Work::new(config))),
         World::Quality => Some(Box::new(quality::Work::new(config))),
         World::Experts => Some(Box::new(experts::Work::new(config))),
-        World::Accelerators => Some(Box::new(accelerators::Work::new(config))),
+        World::Accelerators => Some(accelerators::work(config)),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::config::Config;
 use super::board::Board;
-use crate::core::{Chart, EntityId, Metric, Story, Table, Timeline};
+use crate::core::{Chart, EntityId, Metric, Moment, Story, Table, Timeline};
 use crate::labs::LabRun;
 use std::sync::Arc;
 
@@ -25,6 +25,26 @@ pub struct Findings {
     pub summary: String,
     /// The picture.
     pub board: Board,
+}
+
+/// A headline number by its key; NaN for an unknown one.
+pub(super) fn value_of(metrics: &[Metric], id: &str) -> f64 {
+    let found = metrics.iter().find(|m| m.id == id);
+    found.map_or(f64::NAN, |m| m.value)
+}
+
+/// The time axis of an experiment whose steps are events, given in any order.
+pub(super) fn events(times: impl IntoIterator<Item = f64>, moments: Vec<Moment>) -> Timeline {
+    let mut steps: Vec<f64> = std::iter::once(0.0).chain(times).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.dedup();
+    Timeline {
+        steps: steps.into(),
+        axis: "time",
+        unit: "s",
+        step_name: "1 event",
+        moments,
+    }
 }
 
 /// A finished experiment. Cheap to clone.
@@ -59,8 +79,7 @@ impl AsideRun {
 
     /// A headline number by its key; NaN for an unknown one.
     pub fn value(&self, id: &str) -> f64 {
-        let found = self.findings.metrics.iter().find(|m| m.id == id);
-        found.map_or(f64::NAN, |m| m.value)
+        value_of(&self.findings.metrics, id)
     }
 
     /// Title and first fact of an entity, for a tip.

@@ -5,13 +5,13 @@ use std::collections::BinaryHeap;
 
 /// Something at a moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dated<T> {
+pub(in super::super) struct Dated<T> {
     /// When, in seconds.
-    pub(super) at: f64,
+    pub(in super::super) at: f64,
     /// Its number in the order of creation.
-    pub(super) created: u64,
+    pub(in super::super) created: u64,
     /// What.
-    pub(super) what: T,
+    pub(in super::super) what: T,
 }
 
 impl<T> PartialEq for Dated<T> {
@@ -35,7 +35,7 @@ impl<T> Ord for Dated<T> {
 }
 
 /// The earliest first.
-pub(super) type Calendar<T> = BinaryHeap<Reverse<Dated<T>>>;
+pub(in super::super) type Calendar<T> = BinaryHeap<Reverse<Dated<T>>>;
 
 /// The end of a batch on a stage.
 #[derive(Debug, Clone, Copy)]

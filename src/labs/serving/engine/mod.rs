@@ -37,6 +37,7 @@ pub use cohort::{Beside, Cohort, CohortRule, Place};
 pub use column::Column;
 pub use desk::{Desk, Entry, Note, Stop};
 pub use event_loop::Engine;
+pub(super) use events::{Calendar, Dated};
 pub use fleet::{
     Clocked, Fault, FaultKind, FleetPlan, Move, MoveRule, PowerCaps, PowerRow, Rebalance, Scale,
     Standing, StartRule,

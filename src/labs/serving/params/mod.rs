@@ -46,12 +46,12 @@ macro_rules! part_switch {
 
 /// The fault of a part of the config.
 macro_rules! part_fault {
-    ($part:ident, $server:literal) => {
+    ($part:ident, $server:literal, $names:expr, $link:literal) => {
         &[
             Param::choice(
                 concat!(stringify!($part), ".fault.what"),
                 "Fault",
-                &ServerFault::NAMES,
+                &$names,
                 |c: &Config| {
                     let own = c.$part.fault.what;
                     ServerFault::ALL.iter().position(|f| *f == own).unwrap_or(0)
@@ -66,7 +66,8 @@ macro_rules! part_fault {
             .doc(concat!(
                 "What happens to ",
                 $server,
-                ". What runs on one that dies starts again elsewhere; nothing is lost for good."
+                ". What runs on one that dies starts again elsewhere; nothing is lost for good. ",
+                $link
             )),
             part_int!(
                 $part.fault.server,
@@ -100,11 +101,11 @@ macro_rules! part_fault {
                 "Times as slow",
                 [1.0, 1000.0],
                 "Fault",
-                "How many times as long a slow one takes for what it begins."
+                "How many times as long a slow one takes for what it begins, or what begins to travel over a slow link."
             )
             .log()
             .unit("×")
-            .when(|c| c.$part.fault.what == ServerFault::Slows),
+            .when(|c| c.$part.fault.slows()),
         ]
     };
 }
@@ -170,10 +171,30 @@ const WORLD: Param<Config> = Param::choice(
 .doc("What is simulated: servers of a language model, or one of the experiments beside them.")
 .group("Experiment");
 
-const EXPERT_FAULT: &[Param<Config>] = part_fault!(experts, "an expert server");
-const WORKFLOW_FAULT: &[Param<Config>] = part_fault!(workflow, "an instance");
-const FUNCTION_FAULT: &[Param<Config>] = part_fault!(functions, "a GPU");
-const QUALITY_FAULT: &[Param<Config>] = part_fault!(quality, "a machine");
+const EXPERT_FAULT: &[Param<Config>] = part_fault!(
+    experts,
+    "an expert server",
+    ServerFault::NAMES,
+    "Its link carries calls and answers."
+);
+const WORKFLOW_FAULT: &[Param<Config>] = part_fault!(
+    workflow,
+    "an instance",
+    ServerFault::LINKLESS,
+    "Nothing travels over links here."
+);
+const FUNCTION_FAULT: &[Param<Config>] = part_fault!(
+    functions,
+    "a GPU",
+    ServerFault::NAMES,
+    "Its link carries the weights of backbones and adapters."
+);
+const QUALITY_FAULT: &[Param<Config>] = part_fault!(
+    quality,
+    "a machine",
+    ServerFault::LINKLESS,
+    "Nothing travels over links here."
+);
 
 /// Parameters that have an effect in one world only.
 fn within(

@@ -20,7 +20,7 @@ pub(super) static ADAPTIVE_ORCHESTRATION: Exhibit = Exhibit {
         arxiv: "2503.20074",
     },
     basis: Basis::AbstractOnly,
-    deviations: "Modes, signals and numbers are our choice: the time of an answer is that without waiting, capacity is what can be had at the moment, started or not, in use is the larger of what is there and what costs would send there, and the loop starts and stops instances by the requests in their pool. While cheap instances are scarce all but a few are taken away at once; requests that ran there start again elsewhere.",
+    deviations: "Modes, signals and numbers are our choice: the time of an answer is that without waiting, capacity is what can be had at the moment, started or not, in use is the larger of what is there and what costs would send there, and the loop starts and stops instances by the requests in their pool. While cheap instances are scarce all but a few are taken away at once; requests that ran there start again elsewhere. Requests and answers travel in no time.",
     equation: "share of pool p ∝ 1/(price·time of an answer); ∝ free capacity while max over p of (in use/capacity) > θ, and until it was below θ − h for the cool-down",
     symbols: &[
         (

@@ -19,7 +19,7 @@ pub(super) static BEST_EFFORT: Exhibit = Exhibit {
         arxiv: "2401.07886",
     },
     basis: Basis::AbstractOnly,
-    deviations: "The paper trains a deep Q-network; here a table holds one value for every model and situation (requests per server and recent rate in coarse steps), learned in the page over a few runs of the same kind of traffic. Qualities, times, traffic and the windows of 10 s that are judged are our choice. Requests are served first come first, and those whose deadline is over leave.",
+    deviations: "The paper trains a deep Q-network; here a table holds one value for every model and situation (requests per server and recent rate in coarse steps), learned in the page over a few runs of the same kind of traffic. Qualities, times, traffic and the windows of 10 s that are judged are our choice. Requests are served first come first, and those whose deadline is over leave. They travel in no time.",
     equation: "Q(s, m) ← Q(s, m) + 0.05·(r + γ·max Q(s′, ·) − Q(s, m)); r = quality of m if the deadline is met, else 0; m = argmax Q(s, ·)",
     symbols: &[
         ("s, s′", "situation at a request, and at the next one"),

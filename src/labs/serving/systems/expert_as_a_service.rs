@@ -20,7 +20,7 @@ pub(super) static EXPERT_AS_A_SERVICE: Exhibit = Exhibit {
         arxiv: "2509.17863",
     },
     basis: Basis::AbstractOnly,
-    deviations: "Times, placement and dispatch are our choice: a server works off its experts in the order of their first call and reads the weights once for all calls that wait; copies go where fewest are. Layers are simulated in rounds that stand for several. Clients decode a full batch all the time. The group beside it has the same GPUs and copies, spreads tokens evenly over them, and starts again without the dead server.",
+    deviations: "Times, placement and dispatch are our choice: a server works off its experts in the order of their first call and reads the weights once for all calls that wait; copies go where fewest are. Layers are simulated in rounds that stand for several. Clients decode a full batch all the time. The group beside it has the same GPUs and copies, spreads tokens evenly over them, and starts again without the dead server. A slow link delays the calls to its server and the answers of it alone; the group waits for it as a whole.",
     equation: "round = attention + max over experts (queue + w + c·tokens) + 2·hop; copy = argmin of 2 drawn queues; group: attention + max over servers Σ (w + c·tokens) + 2·hop",
     symbols: &[
         ("w", "time to read an expert's weights"),

@@ -20,7 +20,7 @@ pub(super) static HEXGEN_TEXT2SQL: Exhibit = Exhibit {
         arxiv: "2505.05286",
     },
     basis: Basis::Code,
-    deviations: "Mean times of the seven calls are those of the repository's simulator on an A100, half on an H100; which call is which, the slow GPU, and the spread of times are our choice. An instance runs a few calls at once at full speed. W is the estimated work that waits and runs, over the largest.",
+    deviations: "Mean times of the seven calls are those of the repository's simulator on an A100, half on an H100; which call is which, the slow GPU, and the spread of times are our choice. An instance runs a few calls at once at full speed. W is the estimated work that waits and runs, over the largest. Calls and answers travel in no time.",
     equation: "to argmax_e α·t(fastest)/t(e) − (1 − α)·W_e/max W; budget of a call = time left·t_s/(t_s + Σ later t); next = max t_s(e) − (budget − elapsed)",
     symbols: &[
         (

@@ -20,7 +20,7 @@ pub(super) static SEMANTIC_CACHE: Exhibit = Exhibit {
         arxiv: "2510.26835",
     },
     basis: Basis::AbstractOnly,
-    deviations: "Everything but the idea and the figures of the claim is our design: four categories, questions of an intent around a direction (von Mises–Fisher in 33 dimensions), answers that change at random moments, an exhaustive search instead of an approximate one, places given up by least recent use, exponential times of the model on a few servers. Time is compressed, so that answers go stale within the run.",
+    deviations: "Everything but the idea and the figures of the claim is our design: four categories, questions of an intent around a direction (von Mises–Fisher in 33 dimensions), answers that change at random moments, an exhaustive search instead of an approximate one, places given up by least recent use, exponential times of the model on a few servers. Time is compressed, so that answers go stale within the run. An answer from the cache takes a fixed time, the way to the cache included.",
     equation: "hit ⇔ max cos(q, k) ≥ θ_c − β·load, age ≤ TTL_c, same category; pays ⇔ h > t_search/(t_model − t_fetch)",
     symbols: &[
         ("θ_c, TTL_c", "threshold and time to live of category c"),

@@ -20,7 +20,7 @@ pub(super) static SERVERLESS_LORA: Exhibit = Exhibit {
         arxiv: "2505.14468",
     },
     basis: Basis::AbstractOnly,
-    deviations: "Everything beyond the three ideas is our design, and all load times are yours to edit. A backbone has one copy at a time; requests join its batch as others leave, at the speed they find; copies that run on one GPU share its speed. Memory is placed first fit; the idle copy not used for longest makes room, those loaded in advance last. Cost is GPU memory held times its price.",
+    deviations: "Everything beyond the three ideas is our design, and all load times are yours to edit. A backbone has one copy at a time; requests join its batch as others leave, at the speed they find; copies that run on one GPU share its speed. Memory is placed first fit; the idle copy not used for longest makes room, those loaded in advance last. Cost is GPU memory held times its price. A slow link slows the loading of weights to its GPU.",
     equation: "cold start = container + libraries + backbone/bw + adapter/bw + kernels; shared: adapter/bw + kernels; in advance by rate·latency saved/bytes; a batch waits until min(arrival + target) − prefill",
     symbols: &[
         ("bw", "bandwidth of loading weights"),

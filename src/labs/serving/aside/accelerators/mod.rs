@@ -9,4 +9,4 @@ mod sim;
 mod work;
 
 pub use config::{Accelerator, AcceleratorsConfig, Weighing};
-pub(in super::super) use work::Work;
+pub(super) use work::work;

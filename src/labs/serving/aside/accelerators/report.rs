@@ -2,27 +2,28 @@
 
 use super::super::Findings;
 use super::super::board::{Bar, Board, Dot, Kind, Lane, Level, Tone};
+use super::super::run::{events, value_of};
 use super::config::{AcceleratorsConfig, Weighing};
 use super::sim::{Got, SPOT, Sim, World};
 use crate::core::stats::{mean, percentile};
 use crate::core::{
     Axis, Better, Chart, EntityId, Fact, Metric, Moment, MomentKind, Series, SeriesKind, Story,
-    Table, Timeline,
+    Table,
 };
 use crate::labs::serving::config::Config;
 
 /// Names of the pools.
 const NAMES: [&str; 2] = ["cheap, can be taken away", "sure"];
 /// Kinds on the board.
-const KINDS: [(&str, Tone, bool); 8] = [
-    ("starting", Tone::Muted, false),
-    ("cheap instance", Tone::Series(2), false),
-    ("sure instance", Tone::Series(0), false),
-    ("taken away", Tone::Bad, true),
-    ("by cost", Tone::Pale(2), false),
-    ("by capacity", Tone::Pale(1), false),
-    ("in time", Tone::Good, true),
-    ("late", Tone::Warning, true),
+const KINDS: [Kind; 8] = [
+    Kind::named("starting", Tone::Muted),
+    Kind::named("cheap instance", Tone::Series(2)),
+    Kind::named("sure instance", Tone::Series(0)),
+    Kind::counted("taken away", Tone::Bad),
+    Kind::named("by cost", Tone::Pale(2)),
+    Kind::named("by capacity", Tone::Pale(1)),
+    Kind::counted("in time", Tone::Good),
+    Kind::counted("late", Tone::Warning),
 ];
 const STARTING: u8 = 0;
 const CHEAP: u8 = 1;
@@ -122,14 +123,7 @@ fn board(c: &AcceleratorsConfig, world: &World, sim: &Sim) -> Board {
             "a row for each instance; latencies over the target of {} s are late",
             c.target_secs
         ),
-        kinds: KINDS
-            .iter()
-            .map(|&(name, tone, counted)| Kind {
-                name,
-                tone,
-                counted,
-            })
-            .collect(),
+        kinds: KINDS.to_vec(),
         lanes,
         bars,
         dots,
@@ -339,10 +333,7 @@ pub(super) fn findings(
     let c = &config.accelerators;
     let sim = all[0].1;
     let metrics = metrics(c, world, sim);
-    let value = |id: &str| {
-        let found = metrics.iter().find(|m| m.id == id);
-        found.map_or(f64::NAN, |m| m.value)
-    };
+    let value = |id: &str| value_of(&metrics, id);
     let summary = format!(
         "{}: 95 % of {} requests are answered within {:.1} s, {:.1} % in time, and 1000 answers cost {:.2} $; {:.0} were sent again after a loss.",
         c.label(),
@@ -354,36 +345,24 @@ pub(super) fn findings(
     );
     let took = latencies(world, sim);
     let worst = (0..took.len()).max_by(|&a, &b| took[a].total_cmp(&took[b]));
-    let mut steps: Vec<f64> = std::iter::once(0.0)
-        .chain(world.arrival.iter().copied())
-        .chain(sim.got.iter().map(|g| g.end))
-        .collect();
-    steps.sort_by(f64::total_cmp);
-    steps.dedup();
     let turns = world.turns.iter().enumerate();
     let moments = turns.take_while(|(_, at)| **at < sim.now()).take(8);
+    let moments = moments.map(|(i, at)| {
+        let (label, kind) = if i % 2 == 0 {
+            ("the cheap kind becomes scarce", MomentKind::Bad)
+        } else {
+            ("the cheap kind is there again", MomentKind::Phase)
+        };
+        Moment {
+            at: *at,
+            label: label.to_owned(),
+            kind,
+        }
+    });
+    let ends = sim.got.iter().map(|g| g.end);
+    let times = world.arrival.iter().copied().chain(ends);
     Findings {
-        timeline: Timeline {
-            steps: steps.into(),
-            axis: "time",
-            unit: "s",
-            step_name: "1 event",
-            moments: moments
-                .map(|(i, at)| Moment {
-                    at: *at,
-                    label: if i % 2 == 0 {
-                        "the cheap kind becomes scarce".to_owned()
-                    } else {
-                        "the cheap kind is there again".to_owned()
-                    },
-                    kind: if i % 2 == 0 {
-                        MomentKind::Bad
-                    } else {
-                        MomentKind::Phase
-                    },
-                })
-                .collect(),
-        },
+        timeline: events(times, moments.collect()),
         charts: charts(world, all),
         tables: vec![("requests", table(world, sim))],
         stories: (sim.got.iter().enumerate())

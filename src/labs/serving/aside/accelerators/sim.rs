@@ -1,10 +1,12 @@
 //! Requests on two pools of instances, event by event.
 
+use super::super::agenda::Agenda;
+use super::super::in_turn::Slices;
+use super::super::phases::Phases;
 use super::config::{AcceleratorsConfig, Weighing};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// Weight of the newest interval in the rate of arrivals that the control loop sees.
 const RECENT: f64 = 0.3;
@@ -30,34 +32,25 @@ pub(super) fn world(config: &AcceleratorsConfig, seed: u64) -> World {
     let stream = |id| Stream::new(seed, id);
     let (mut gaps, mut phases) = (stream(StreamId::Arrivals), stream(StreamId::Phases));
     let (mut lengths, mut draws) = (stream(StreamId::Lengths), stream(StreamId::Policy));
-    let mut out = World::default();
-    let (mut now, mut busy) = (0.0, false);
-    let mut until = config.quiet_secs * phases.exponential();
-    while out.arrival.len() < config.requests as usize {
-        let factor = if busy { config.busy_factor } else { 1.0 };
-        let next = now + gaps.exponential() / (config.rate * factor);
-        if next > until {
-            // Arrivals are memoryless: the rest of the gap is drawn anew at the other rate.
-            now = until;
-            busy = !busy;
-            let mean = if busy {
-                config.busy_secs
-            } else {
-                config.quiet_secs
-            };
-            until += mean * phases.exponential();
-            continue;
-        }
-        now = next;
-        out.arrival.push(now);
-        let s = config.sigma;
-        out.length
-            .push(num::exp(s * lengths.normal() - 0.5 * s * s));
-        out.draw.push(draws.uniform());
-    }
+    let coming = Phases {
+        rate: config.rate,
+        busy_factor: config.busy_factor,
+        means: [config.quiet_secs, config.busy_secs],
+    };
+    let s = config.sigma;
+    let arrival = coming.arrivals(config.requests as usize, &mut gaps, &mut phases);
+    let mut out = World {
+        length: (arrival.iter())
+            .map(|_| num::exp(s * lengths.normal() - 0.5 * s * s))
+            .collect(),
+        draw: arrival.iter().map(|_| draws.uniform()).collect(),
+        arrival,
+        turns: Vec::new(),
+    };
+    let last = out.arrival.last().copied().unwrap_or(0.0);
     let mut market = stream(StreamId::Sessions);
     let mut at = 0.0;
-    while at < now {
+    while at < last {
         let scarce = out.turns.len() % 2 == 1;
         let mean = if scarce {
             config.scarce_secs
@@ -117,29 +110,10 @@ enum Event {
     Turn(u32),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Due(f64, u64, Event);
-
-impl Eq for Due {}
-
-impl Ord for Due {
-    /// The earliest is the greatest; equal times in order of creation.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.0.total_cmp(&self.0)).then(other.1.cmp(&self.1))
-    }
-}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// The state, and what has happened.
 pub(super) struct Sim {
     config: AcceleratorsConfig,
-    heap: BinaryHeap<Due>,
-    number: u64,
+    agenda: Agenda<Event>,
     now: f64,
     queues: [VecDeque<u32>; 2],
     /// Instances of each pool that can be had now.
@@ -161,8 +135,11 @@ pub(super) struct Sim {
     pub(super) looks: Vec<Look>,
 }
 
-impl Sim {
-    pub(super) fn new(config: &AcceleratorsConfig, world: &World) -> Self {
+impl Slices for Sim {
+    type Setup = AcceleratorsConfig;
+    type World = World;
+
+    fn begin(config: &AcceleratorsConfig, world: &World) -> Self {
         let nothing = Got {
             pool: 0,
             start: f64::NAN,
@@ -172,8 +149,7 @@ impl Sim {
             share: 0.0,
         };
         let mut sim = Self {
-            heap: BinaryHeap::new(),
-            number: 0,
+            agenda: Agenda::new(),
             now: 0.0,
             queues: Default::default(),
             available: config.kinds().map(|k| k.most as usize),
@@ -209,31 +185,13 @@ impl Sim {
         sim
     }
 
-    fn push(&mut self, at: f64, event: Event) {
-        self.number += 1;
-        self.heap.push(Due(at, self.number, event));
-    }
-
-    /// Moment of the last event.
-    pub(super) fn now(&self) -> f64 {
-        self.now
-    }
-
-    /// Dollars for all instances until now.
-    pub(super) fn cost(&self) -> f64 {
-        let kinds = self.config.kinds();
-        (self.instances.iter())
-            .map(|i| kinds[i.pool].price / 3600.0 * (i.gone.min(self.now) - i.from).max(0.0))
-            .sum()
-    }
-
-    /// Works off some events; whether all requests are answered.
-    pub(super) fn advance(&mut self, world: &World, count: usize) -> bool {
+    /// Whether all requests are answered.
+    fn advance(&mut self, world: &World, count: usize) -> bool {
         for _ in 0..count {
             if self.left == 0 {
                 return true;
             }
-            let Some(Due(at, _, event)) = self.heap.pop() else {
+            let Some((at, event)) = self.agenda.pop() else {
                 return true;
             };
             self.now = at;
@@ -249,6 +207,25 @@ impl Sim {
             }
         }
         self.left == 0
+    }
+}
+
+impl Sim {
+    fn push(&mut self, at: f64, event: Event) {
+        self.agenda.push(at, event);
+    }
+
+    /// Moment of the last event.
+    pub(super) fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// Dollars for all instances until now.
+    pub(super) fn cost(&self) -> f64 {
+        let kinds = self.config.kinds();
+        (self.instances.iter())
+            .map(|i| kinds[i.pool].price / 3600.0 * (i.gone.min(self.now) - i.from).max(0.0))
+            .sum()
     }
 
     fn alive(&self, pool: usize) -> impl Iterator<Item = (usize, &Instance)> {
@@ -462,7 +439,7 @@ mod tests {
     fn run(config: &AcceleratorsConfig, seed: u64) -> (World, Sim) {
         config.check().unwrap();
         let world = world(config, seed);
-        let mut sim = Sim::new(config, &world);
+        let mut sim = Sim::begin(config, &world);
         for _ in 0..10_000 {
             if sim.advance(&world, 100) {
                 return (world, sim);

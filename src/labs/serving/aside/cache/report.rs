@@ -2,6 +2,7 @@
 
 use super::super::Findings;
 use super::super::board::{Board, Dot, Kind, Lane, Level, Tone};
+use super::super::run::value_of;
 use super::break_even;
 use super::config::CacheConfig;
 use super::queries::Queries;
@@ -452,10 +453,7 @@ pub(super) fn findings(
     let metrics = metrics(cache, queries, served, &tallies);
     let end = queries.arrival.last().copied().unwrap_or(0.0);
     let [hits, wrong] = threshold_charts(swept);
-    let value = |id: &str| {
-        let found = metrics.iter().find(|m| m.id == id);
-        found.map_or(f64::NAN, |m| m.value)
-    };
+    let value = |id: &str| value_of(&metrics, id);
     let summary = format!(
         "{:.1} % of {} queries come from the cache, {:.1} % of all are wrong or out of date; an answer takes {:.0} ms on average, {:.0} ms without the cache.",
         value("hit_percent"),

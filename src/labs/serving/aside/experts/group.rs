@@ -2,7 +2,7 @@
 
 use super::config::ExpertsConfig;
 use super::placement::{Choices, place};
-use super::service::{Outage, OutageKind, Served, Stepped};
+use super::served::{Outage, OutageKind, Served, Stepped};
 
 /// The state.
 pub(super) struct Group {
@@ -76,7 +76,10 @@ impl Group {
         let mut busy = Vec::new();
         let mut slowest = (0.0, 0, 0);
         for round in 0..c.rounds as u32 {
-            now += c.per_round(c.attention_micros + c.hop_micros);
+            // All wait for the slowest link.
+            let slower = c.fault.link_factor(c.fault.server as usize, now) - 1.0;
+            now +=
+                c.per_round(c.attention_micros + c.hop_micros) + slower * c.per_round(c.hop_micros);
             let secs = self.work(round, now);
             for (s, secs) in secs.iter().enumerate() {
                 busy.push((s, [now, now + secs]));
@@ -84,7 +87,9 @@ impl Group {
                     slowest = (*secs, s as u16, round);
                 }
             }
-            now += secs.iter().copied().fold(0.0, f64::max) + c.per_round(c.hop_micros);
+            let longest = secs.iter().copied().fold(0.0, f64::max);
+            let slower = (c.fault).link_factor(c.fault.server as usize, now + longest);
+            now += longest + slower * c.per_round(c.hop_micros);
         }
         let ill = c.fault.span()[0];
         if !self.stopped && now > ill {

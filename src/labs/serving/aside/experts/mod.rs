@@ -8,6 +8,7 @@ mod config;
 mod group;
 mod placement;
 mod report;
+mod served;
 mod service;
 mod work;
 

@@ -2,8 +2,10 @@
 
 use super::super::Findings;
 use super::super::board::{Bar, Board, Dot, Kind, Lane, Level, Tone};
+use super::super::fault::ServerFault;
+use super::super::run::value_of;
 use super::config::ExpertsConfig;
-use super::service::{Outage, OutageKind, Served, Stepped, WINDOWS};
+use super::served::{Outage, OutageKind, Served, Stepped, WINDOWS};
 use super::work::Need;
 use crate::core::stats::{mean, percentile};
 use crate::core::{
@@ -12,18 +14,21 @@ use crate::core::{
 use crate::labs::serving::config::Config;
 
 /// Kinds on the board.
-const KINDS: [(&str, Tone, bool); 9] = [
-    ("services", Tone::Pale(0), false),
-    ("group in lockstep", Tone::Series(1), false),
-    ("steps within the target", Tone::Good, true),
-    ("steps over it", Tone::Warning, true),
-    ("server busy", Tone::Pale(2), false),
-    ("dead", Tone::Bad, false),
-    ("slow", Tone::Series(4), false),
-    ("loading experts", Tone::Series(3), false),
-    ("stopped", Tone::Muted, false),
+const KINDS: [Kind; 10] = [
+    Kind::named("services", Tone::Pale(0)),
+    Kind::named("group in lockstep", Tone::Series(1)),
+    Kind::counted("steps within the target", Tone::Good),
+    Kind::counted("steps over it", Tone::Warning),
+    Kind::named("server busy", Tone::Pale(2)),
+    Kind::named("dead", Tone::Bad),
+    Kind::named("slow", Tone::Series(4)),
+    Kind::named("loading experts", Tone::Series(3)),
+    Kind::named("stopped", Tone::Muted),
+    // Last: shown only where it is.
+    Kind::named("slow link", Tone::Series(5)),
 ];
 const BUSY: u8 = 4;
+const SLOW_LINK: u8 = 9;
 /// Seconds of windows that throughput is averaged over, as a number of them.
 const SMOOTH: usize = 4;
 
@@ -33,6 +38,7 @@ fn kind(outage: OutageKind) -> u8 {
         OutageKind::Slow => 6,
         OutageKind::Loading => 7,
         OutageKind::Stopped => 8,
+        OutageKind::SlowLink => SLOW_LINK,
     }
 }
 
@@ -120,14 +126,15 @@ fn board(c: &ExpertsConfig, own: &Served, services: &Served, group: &Served) -> 
         lane: 2 + o.server,
         kind: kind(o.kind),
         span: o.span.map(|t| t.min(c.secs)),
-        height: if o.kind == OutageKind::Slow {
-            [0.8, 1.0]
-        } else {
-            [0.0, 1.0]
+        height: match o.kind {
+            OutageKind::Slow | OutageKind::SlowLink => [0.8, 1.0],
+            OutageKind::Dead | OutageKind::Loading | OutageKind::Stopped => [0.0, 1.0],
         },
         entity: after(o.span[0]).min(last) as u32,
     };
     let seen = own.outages.iter().filter(|o| o.span[0] < c.secs);
+    let linked = c.fault.what == ServerFault::LinkSlows;
+    let shown = KINDS.len() - usize::from(!linked);
     let dots = own.steps.iter().enumerate().map(|(i, step)| {
         let millis = 1e3 * took(step);
         Dot {
@@ -141,14 +148,7 @@ fn board(c: &ExpertsConfig, own: &Served, services: &Served, group: &Served) -> 
     Board {
         name: "Throughput, steps and expert servers",
         caption: "the target is at the middle of the lane of steps; a server's height is its busy share of 1/200 of the run".to_owned(),
-        kinds: KINDS
-            .iter()
-            .map(|&(name, tone, counted)| Kind {
-                name,
-                tone,
-                counted,
-            })
-            .collect(),
+        kinds: KINDS[..shown].to_vec(),
         lanes,
         bars: seen.map(bar).collect(),
         dots: dots.collect(),
@@ -164,6 +164,11 @@ fn story(c: &ExpertsConfig, i: usize, step: &Stepped, own: &Served) -> Story {
     let rounds = c.rounds as f64;
     let attention = rounds * c.per_round(c.attention_micros);
     let network = 2.0 * rounds * c.per_round(c.hop_micros);
+    let experts = if c.fault.what == ServerFault::LinkSlows {
+        "experts, and the slow link"
+    } else {
+        "experts"
+    };
     let mut why = vec![format!(
         "the longest wait for experts, {}, was in round {} of {}, for server {}",
         millis(step.slowest),
@@ -175,8 +180,13 @@ fn story(c: &ExpertsConfig, i: usize, step: &Stepped, own: &Served) -> Story {
     let ill = own.outages.iter();
     let ill = ill.filter(|o| o.span[0] < to && o.span[1] > from && o.kind != OutageKind::Stopped);
     why.extend(ill.map(|o| {
-        let name = KINDS[usize::from(kind(o.kind))].0;
-        format!("meanwhile server {} was {name}", o.server)
+        let name = KINDS[usize::from(kind(o.kind))].name;
+        let had = if o.kind == OutageKind::SlowLink {
+            "had a"
+        } else {
+            "was"
+        };
+        format!("meanwhile server {} {had} {name}", o.server)
     }));
     Story {
         title: format!("Step {i}, client {}", step.client),
@@ -185,7 +195,7 @@ fn story(c: &ExpertsConfig, i: usize, step: &Stepped, own: &Served) -> Story {
             Fact::new("target", format!("{} ms", c.target_millis)),
             Fact::new("attention", millis(attention)),
             Fact::new("network", millis(network)),
-            Fact::new("experts", millis(took(step) - attention - network)),
+            Fact::new(experts, millis(took(step) - attention - network)),
             Fact::new("calls sent again", step.again.to_string()),
             Fact::new("tokens", c.batch.to_string()),
         ],
@@ -393,10 +403,7 @@ pub(super) fn findings(
     let [services, groups] = [services, groups].map(|both| [&both[0], &both[1]]);
     let own = if c.service { services[0] } else { groups[0] };
     let metrics = metrics(c, services, groups, needs);
-    let value = |id: &str| {
-        let found = metrics.iter().find(|m| m.id == id);
-        found.map_or(f64::NAN, |m| m.value)
-    };
+    let value = |id: &str| value_of(&metrics, id);
     let fault = if c.fault.any() {
         format!(
             " {:.1} % of the throughput is left while the fault lasts, {:.1} % in a group;",

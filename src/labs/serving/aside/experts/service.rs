@@ -1,115 +1,13 @@
 //! Clients that call expert servers, event by event.
 
+mod failure;
+
+use super::super::agenda::Agenda;
 use super::config::ExpertsConfig;
 use super::placement::{Choices, place};
+use super::served::{Served, Stepped};
 use crate::core::rng::{Stream, StreamId};
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
-
-/// Windows of a run in which work is summed up.
-pub(super) const WINDOWS: usize = 200;
-
-/// A step of a client: a token for each of its sequences.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stepped {
-    pub(super) client: u16,
-    pub(super) span: [f64; 2],
-    /// Seconds of the longest wait for experts among its rounds, where, and when.
-    pub(super) slowest: f64,
-    pub(super) server: u16,
-    pub(super) round: u32,
-    /// Calls sent again because their server was gone.
-    pub(super) again: u32,
-}
-
-/// What is wrong with a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum OutageKind {
-    Dead,
-    Slow,
-    Loading,
-    Stopped,
-}
-
-/// A time at which something is wrong with a server.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outage {
-    pub(super) server: u16,
-    pub(super) kind: OutageKind,
-    pub(super) span: [f64; 2],
-}
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub(super) struct Served {
-    pub(super) steps: Vec<Stepped>,
-    /// Busy seconds of each server in each window.
-    pub(super) busy: Vec<Vec<f64>>,
-    pub(super) outages: Vec<Outage>,
-    /// Calls sent, and sent again.
-    pub(super) calls: [u64; 2],
-    secs: f64,
-}
-
-impl Served {
-    pub(super) fn new(config: &ExpertsConfig) -> Self {
-        Self {
-            steps: Vec::new(),
-            busy: vec![vec![0.0; WINDOWS]; config.servers as usize],
-            outages: Vec::new(),
-            calls: [0; 2],
-            secs: config.secs,
-        }
-    }
-
-    /// Notes the fault itself.
-    pub(super) fn ill(&mut self, config: &ExpertsConfig) {
-        if config.fault.any() {
-            self.outages.push(Outage {
-                server: config.fault.server as u16,
-                kind: [OutageKind::Slow, OutageKind::Dead][usize::from(config.fault.dies())],
-                span: config.fault.span(),
-            });
-        }
-    }
-
-    /// Notes a step that is over in time.
-    pub(super) fn stepped(&mut self, step: Stepped) {
-        if step.span[1] <= self.secs {
-            self.steps.push(step);
-        }
-    }
-
-    /// Notes work of a server.
-    pub(super) fn worked(&mut self, server: usize, [from, to]: [f64; 2]) {
-        let width = self.secs / WINDOWS as f64;
-        let mut at = from;
-        while at < to.min(self.secs) {
-            let window = ((at / width) as usize).min(WINDOWS - 1);
-            // At least a step forward, whatever rounding does.
-            let end = ((window + 1) as f64 * width).max(at + 1e-12).min(to);
-            self.busy[server][window] += end - at;
-            at = end;
-        }
-    }
-
-    /// Steps over per second in every window.
-    pub(super) fn rates(&self) -> Vec<f64> {
-        let width = self.secs / WINDOWS as f64;
-        let mut out = vec![0.0; WINDOWS];
-        for step in &self.steps {
-            let window = (step.span[1] / width) as usize;
-            out[window.min(WINDOWS - 1)] += 1.0 / width;
-        }
-        out
-    }
-
-    /// Steps that were over in a time.
-    pub(super) fn count(&self, [from, to]: [f64; 2]) -> usize {
-        let inside = |s: &&Stepped| from < s.span[1] && s.span[1] <= to;
-        self.steps.iter().filter(inside).count()
-    }
-}
+use std::collections::VecDeque;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Event {
@@ -117,8 +15,8 @@ enum Event {
     Send(u16),
     /// Its calls arrive.
     Arrive(u16),
-    /// A call sent again arrives.
-    ArriveAgain(u16, u16),
+    /// A call arrives that was sent alone: again, or over a slow link.
+    ArriveAlone(u16, u16),
     /// A server is done with an expert.
     Done(u16, u32),
     /// A client has all answers.
@@ -130,30 +28,14 @@ enum Event {
     Loaded(u16, u16),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Due(f64, u64, Event);
-
-impl Eq for Due {}
-
-impl Ord for Due {
-    /// The earliest is the greatest; equal times in order of creation.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.0.total_cmp(&self.0)).then(other.1.cmp(&self.1))
-    }
-}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// Where a client's call of an expert is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
     Idle,
     /// On its way to a server.
     Sent(u16),
+    /// The same over a slow link: behind the others of its round.
+    Late(u16),
     /// There, waiting or in work.
     There(u16),
     /// Its server died with it.
@@ -173,6 +55,9 @@ struct Client {
     out: u32,
     tokens: Vec<u32>,
     calls: Vec<Call>,
+    /// When the last answer of the round so far would have been sent over a sound link to arrive
+    /// when it does, and by whom.
+    answered: (f64, u16),
     slowest: (f64, u16, u32),
     again: u32,
 }
@@ -197,8 +82,7 @@ pub(super) struct Sim {
     config: ExpertsConfig,
     choices: Choices,
     dice: Stream,
-    heap: BinaryHeap<Due>,
-    number: u64,
+    agenda: Agenda<Event>,
     now: f64,
     clients: Vec<Client>,
     servers: Vec<Server>,
@@ -223,6 +107,7 @@ impl Sim {
             out: 0,
             tokens: vec![0; experts],
             calls: vec![Call::Idle; experts],
+            answered: (0.0, 0),
             slowest: (0.0, 0, 0),
             again: 0,
         };
@@ -239,8 +124,7 @@ impl Sim {
             config: config.clone(),
             choices: Choices::new(config, seed),
             dice: Stream::new(seed, StreamId::Policy),
-            heap: BinaryHeap::new(),
-            number: 0,
+            agenda: Agenda::new(),
             now: 0.0,
             clients: vec![client; config.clients as usize],
             servers: vec![server; all.len()],
@@ -266,8 +150,7 @@ impl Sim {
     }
 
     fn push(&mut self, at: f64, event: Event) {
-        self.number += 1;
-        self.heap.push(Due(at, self.number, event));
+        self.agenda.push(at, event);
     }
 
     fn hop(&self) -> f64 {
@@ -277,7 +160,7 @@ impl Sim {
     /// Works off some events; whether the run is over.
     pub(super) fn advance(&mut self, count: usize) -> bool {
         for _ in 0..count {
-            let Some(Due(at, _, event)) = self.heap.pop() else {
+            let Some((at, event)) = self.agenda.pop() else {
                 return true;
             };
             if at > self.config.secs {
@@ -287,7 +170,7 @@ impl Sim {
             match event {
                 Event::Send(c) => self.send(c),
                 Event::Arrive(c) => self.arrive(c),
-                Event::ArriveAgain(c, e) => self.join(c, e),
+                Event::ArriveAlone(c, e) => self.arrive_alone(c, e),
                 Event::Done(s, work) => self.done(s, work),
                 Event::Back(c) => self.back(c),
                 Event::Ill => self.ill(),
@@ -343,12 +226,40 @@ impl Sim {
         client.sent = self.now;
         client.out = tokens.iter().filter(|t| **t > 0).count() as u32;
         client.tokens = tokens;
+        client.answered = (0.0, 0);
         for e in 0..self.holders.len() as u16 {
             if self.clients[usize::from(c)].tokens[usize::from(e)] > 0 {
                 self.call(c, e);
+                self.delay(c, e);
             }
         }
         self.push(self.now + self.hop(), Event::Arrive(c));
+    }
+
+    /// How many times as long the network to or from a server takes now.
+    fn link(&self, s: u16) -> f64 {
+        self.config.fault.link_factor(usize::from(s), self.now)
+    }
+
+    /// Lets a call over a slow link fall behind the others of its round.
+    fn delay(&mut self, c: u16, e: u16) {
+        let Call::Sent(s) = self.clients[usize::from(c)].calls[usize::from(e)] else {
+            return;
+        };
+        let slower = self.link(s);
+        if slower > 1.0 {
+            self.clients[usize::from(c)].calls[usize::from(e)] = Call::Late(s);
+            let at = self.now + slower * self.hop();
+            self.push(at, Event::ArriveAlone(c, e));
+        }
+    }
+
+    fn arrive_alone(&mut self, c: u16, e: u16) {
+        let call = &mut self.clients[usize::from(c)].calls[usize::from(e)];
+        if let Call::Late(s) = *call {
+            *call = Call::Sent(s);
+        }
+        self.join(c, e);
     }
 
     fn arrive(&mut self, c: u16) {
@@ -409,17 +320,21 @@ impl Sim {
             return;
         };
         server.load -= clients.len() as u32;
+        let left = self.now + (self.link(s) - 1.0) * self.hop();
         for c in clients {
             let client = &mut self.clients[usize::from(c)];
             client.calls[usize::from(e)] = Call::Idle;
             client.out -= 1;
+            if left >= client.answered.0 {
+                client.answered = (left, s);
+            }
             if client.out == 0 {
-                let took = self.now - client.sent;
+                let (last, server) = client.answered;
+                let took = last - client.sent;
                 if took > client.slowest.0 {
-                    client.slowest = (took, s, client.round);
+                    client.slowest = (took, server, client.round);
                 }
-                let at = self.now + self.hop();
-                self.push(at, Event::Back(c));
+                self.push(last + self.hop(), Event::Back(c));
             }
         }
         self.work(s);
@@ -446,228 +361,7 @@ impl Sim {
         }
         self.push(self.now + attention, Event::Send(c));
     }
-
-    fn ill(&mut self) {
-        let s = self.config.fault.server as u16;
-        let server = &mut self.servers[usize::from(s)];
-        server.alive = false;
-        server.work += 1;
-        server.queue.clear();
-        server.working = None;
-        server.waiting.iter_mut().for_each(Vec::clear);
-        for client in &mut self.clients {
-            let there = client.calls.iter_mut().filter(|c| **c == Call::There(s));
-            there.for_each(|c| *c = Call::Lost(s));
-        }
-    }
-
-    /// The clients know that a server is gone: they call other copies; experts without one are
-    /// loaded on the servers with the fewest.
-    fn detected(&mut self) {
-        if std::mem::replace(&mut self.known, true) {
-            return;
-        }
-        let dead = self.config.fault.server as u16;
-        let mut without = Vec::new();
-        for (e, own) in self.holders.iter_mut().enumerate() {
-            if own.contains(&dead) {
-                own.retain(|s| *s != dead);
-                self.gone.push(e as u16);
-                if own.is_empty() {
-                    without.push(e as u16);
-                }
-            }
-        }
-        for e in without {
-            let count = |s: u16| self.holders.iter().flatten().filter(|h| **h == s).count();
-            let alive = (0..self.servers.len() as u16)
-                .filter(|s| *s != dead && self.servers[usize::from(*s)].alive);
-            let least = alive.min_by(|a, b| {
-                let until = |s: u16| self.servers[usize::from(s)].loading_until;
-                (until(*a).total_cmp(&until(*b)))
-                    .then(count(*a).cmp(&count(*b)))
-                    .then(a.cmp(b))
-            });
-            if let Some(s) = least {
-                self.load(s, e);
-            }
-        }
-        self.servers[usize::from(dead)].load = 0;
-        for c in 0..self.clients.len() as u16 {
-            for e in 0..self.holders.len() as u16 {
-                if self.clients[usize::from(c)].calls[usize::from(e)] == Call::Lost(dead) {
-                    self.resend(c, e);
-                }
-            }
-        }
-    }
-
-    fn resend(&mut self, c: u16, e: u16) {
-        self.served.calls[1] += 1;
-        self.clients[usize::from(c)].again += 1;
-        if self.call(c, e) {
-            self.push(self.now + self.hop(), Event::ArriveAgain(c, e));
-        }
-    }
-
-    /// Loads an expert, after those that the server loads already.
-    fn load(&mut self, s: u16, e: u16) {
-        let server = &mut self.servers[usize::from(s)];
-        let from = server.loading_until.max(self.now);
-        server.loading_until = from + self.config.load_secs;
-        self.served.outages.push(Outage {
-            server: s,
-            kind: OutageKind::Loading,
-            span: [from, server.loading_until],
-        });
-        let at = server.loading_until;
-        self.push(at, Event::Loaded(s, e));
-    }
-
-    fn loaded(&mut self, s: u16, e: u16) {
-        // A copy that was loaded meanwhile on a server that died since is not there.
-        if !self.servers[usize::from(s)].alive || self.holders[usize::from(e)].contains(&s) {
-            return;
-        }
-        self.holders[usize::from(e)].push(s);
-        for c in 0..self.clients.len() as u16 {
-            if self.clients[usize::from(c)].calls[usize::from(e)] == Call::Parked {
-                self.resend(c, e);
-            }
-        }
-    }
-
-    fn well(&mut self) {
-        let s = self.config.fault.server as u16;
-        // It may be back before anybody knew that it was away.
-        self.detected();
-        self.servers[usize::from(s)].alive = true;
-        let mut back = std::mem::take(&mut self.gone);
-        // Those first that nobody has.
-        back.sort_by_key(|e| !self.holders[usize::from(*e)].is_empty());
-        for e in back {
-            self.load(s, e);
-        }
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::fault::{Fault, ServerFault};
-    use super::*;
-
-    fn run(config: &ExpertsConfig) -> Served {
-        config.check().unwrap();
-        let mut sim = Sim::new(config, 1);
-        while !sim.advance(1000) {}
-        sim.finish()
-    }
-
-    #[test]
-    fn alone_a_step_is_attention_the_expert_and_the_network_twice() {
-        let config = ExpertsConfig {
-            clients: 1,
-            servers: 2,
-            copies: 1,
-            experts: 2,
-            topk: 2,
-            rounds: 2,
-            fault: Fault::default(),
-            secs: 1.0,
-            ..ExpertsConfig::default()
-        };
-        let served = run(&config);
-        // Both experts of every token work side by side.
-        let want = 32.0 * 1e-6 * (300.0 + 2.0 * 15.0 + 20.0 + 0.5 * 32.0);
-        for step in &served.steps {
-            let took = step.span[1] - step.span[0];
-            assert!((took - want).abs() < 1e-12, "{took} {want}");
-        }
-        assert_eq!(served.steps.len(), (1.0 / want) as usize);
-    }
-
-    #[test]
-    fn calls_that_wait_for_one_expert_read_its_weights_once() {
-        let config = ExpertsConfig {
-            clients: 8,
-            servers: 1,
-            copies: 1,
-            experts: 1,
-            topk: 1,
-            rounds: 1,
-            layers: 1,
-            attention_micros: 1.0,
-            hop_micros: 1.0,
-            expert_micros: 1000.0,
-            token_micros: 0.0,
-            fault: Fault::default(),
-            secs: 1.0,
-            ..ExpertsConfig::default()
-        };
-        let served = run(&config);
-        let busy: f64 = served.busy[0].iter().sum();
-        let reads = busy / 1e-3;
-        assert!((served.steps.len() as f64) > 3.9 * reads, "{reads} reads");
-    }
-
-    #[test]
-    fn whatever_happens_to_a_server_every_client_goes_on_in_order() {
-        for (copies, what, secs, detect_secs) in [
-            (1, ServerFault::Dies, 2.0, 0.1),
-            (2, ServerFault::Dies, 2.0, 0.1),
-            (2, ServerFault::Dies, 0.05, 0.2),
-            (2, ServerFault::Dies, 50.0, 0.1),
-            (3, ServerFault::Slows, 2.0, 0.1),
-        ] {
-            for at_secs in [0.0, 0.7, 1.003] {
-                let config = ExpertsConfig {
-                    copies,
-                    fault: Fault {
-                        what,
-                        server: 2,
-                        at_secs,
-                        secs,
-                        ..Fault::default()
-                    },
-                    detect_secs,
-                    secs: 6.0,
-                    ..ExpertsConfig::default()
-                };
-                let served = run(&config);
-                for c in 0..4 {
-                    let own = served.steps.iter().filter(|s| s.client == c);
-                    let own: Vec<_> = own.collect();
-                    for pair in own.windows(2) {
-                        let gap = pair[1].span[0] - pair[0].span[1];
-                        assert!(gap.abs() < 1e-9, "{c} {pair:?}");
-                    }
-                    let last = own.last().map_or(0.0, |s| s.span[1]);
-                    assert!(last > 5.9, "{c} stops at {last}: {config:?}");
-                }
-                let died = what == ServerFault::Dies;
-                assert_eq!(served.calls[1] > 0, died, "{:?} {config:?}", served.calls);
-                for busy in served.busy.iter().flatten() {
-                    assert!(*busy <= 6.0 / WINDOWS as f64 + 1e-9, "{busy}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn of_two_copies_the_slow_one_is_called_less() {
-        let share = |two_choices| {
-            let config = ExpertsConfig {
-                two_choices,
-                fault: Fault {
-                    what: ServerFault::Slows,
-                    at_secs: 0.0,
-                    ..Fault::default()
-                },
-                secs: 4.0,
-                ..ExpertsConfig::default()
-            };
-            run(&config).steps.len() as f64
-        };
-        assert!(share(true) > 1.1 * share(false), "{}", share(true));
-    }
-}
+mod tests;

@@ -6,7 +6,8 @@ use super::super::fault::Fault;
 use super::config::ExpertsConfig;
 use super::group::Group;
 use super::report;
-use super::service::{Served, Sim};
+use super::served::Served;
+use super::service::Sim;
 use crate::core::{Job, Result, Step};
 use crate::labs::serving::config::Config;
 

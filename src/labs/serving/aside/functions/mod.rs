@@ -11,4 +11,4 @@ mod sim;
 mod work;
 
 pub use config::FunctionsConfig;
-pub(in super::super) use work::Work;
+pub(super) use work::work;

@@ -2,29 +2,30 @@
 
 use super::super::Findings;
 use super::super::board::{Bar, Board, Dot, Kind, Lane, Tone};
+use super::super::run::{events, value_of};
 use super::config::FunctionsConfig;
 use super::requests::Requests;
 use super::sim::{Activity, Got, Sim};
 use super::work::{KEEPS, WAYS};
 use crate::core::stats::{mean, percentile};
 use crate::core::{
-    Axis, Better, Chart, EntityId, Fact, Metric, Series, SeriesKind, Story, Table, Timeline, num,
+    Axis, Better, Chart, EntityId, Fact, Metric, Series, SeriesKind, Story, Table, num,
 };
 use crate::labs::serving::config::Config;
 
 /// Times to the first token that the lowest lane shows, on a logarithmic scale.
 const SHOWN: [f64; 2] = [0.02, 200.0];
 /// Kinds on the board.
-const KINDS: [(&str, Tone, bool); 9] = [
-    ("memory held", Tone::Pale(0), false),
-    ("container", Tone::Series(4), false),
-    ("libraries", Tone::Series(5), false),
-    ("backbone", Tone::Series(1), false),
-    ("adapter", Tone::Series(3), false),
-    ("kernels", Tone::Warning, false),
-    ("batch", Tone::Series(0), false),
-    ("in time", Tone::Good, true),
-    ("late", Tone::Bad, true),
+const KINDS: [Kind; 9] = [
+    Kind::named("memory held", Tone::Pale(0)),
+    Kind::named("container", Tone::Series(4)),
+    Kind::named("libraries", Tone::Series(5)),
+    Kind::named("backbone", Tone::Series(1)),
+    Kind::named("adapter", Tone::Series(3)),
+    Kind::named("kernels", Tone::Warning),
+    Kind::named("batch", Tone::Series(0)),
+    Kind::counted("in time", Tone::Good),
+    Kind::counted("late", Tone::Bad),
 ];
 const OUT: u8 = 9;
 
@@ -101,17 +102,9 @@ fn board(c: &FunctionsConfig, requests: &Requests, sim: &Sim) -> Board {
             entity: span.request,
         });
     }
-    let mut kinds: Vec<Kind> = KINDS
-        .iter()
-        .map(|&(name, tone, counted)| Kind {
-            name,
-            tone,
-            counted,
-        })
-        .collect();
+    let mut kinds = KINDS.to_vec();
     if c.fault.any() && c.fault.span()[0] < end {
-        let words = if c.fault.dies() { "dead" } else { "slow" };
-        kinds.push(Kind::named(words, Tone::Muted));
+        kinds.push(Kind::named(c.fault.condition(), Tone::Muted));
         let [from, to] = c.fault.span();
         let after = requests.arrival.partition_point(|at| *at < from);
         bars.push(Bar {
@@ -161,7 +154,7 @@ fn story(c: &FunctionsConfig, requests: &Requests, sim: &Sim, r: usize, got: &Go
             && s.from < got.first
     });
     for span in loads {
-        let Some((name, ..)) = KINDS.get(usize::from(kind(span.what))) else {
+        let Some(Kind { name, .. }) = KINDS.get(usize::from(kind(span.what))) else {
             continue;
         };
         why.push(format!(
@@ -399,10 +392,7 @@ pub(super) fn findings(
     let c = &config.functions;
     let sim = all[0].1;
     let metrics = metrics(c, requests, sim);
-    let value = |id: &str| {
-        let found = metrics.iter().find(|m| m.id == id);
-        found.map_or(f64::NAN, |m| m.value)
-    };
+    let value = |id: &str| value_of(&metrics, id);
     let summary = format!(
         "{}: the first token comes after {:.2} s on average, {:.0} % of {} calls within {} s; {:.0} % wait for something to load, and 1000 calls cost {:.2} $.",
         c.label(),
@@ -417,21 +407,12 @@ pub(super) fn findings(
         let of = |r: usize| sim.got[r].map_or(0.0, |g| g.first - requests.arrival[r]);
         of(a).total_cmp(&of(b))
     });
-    let mut steps: Vec<f64> = std::iter::once(0.0)
-        .chain(requests.arrival.iter().copied())
+    let times = (requests.arrival.iter().copied())
         .chain(sim.spans.iter().flat_map(|s| [s.from, s.to]))
-        .collect();
-    steps.push(sim.now());
-    steps.sort_by(f64::total_cmp);
-    steps.dedup();
+        .chain([sim.now()]);
+    let moments = (c.fault).moments(&format!("GPU {}", c.fault.server), sim.now());
     Findings {
-        timeline: Timeline {
-            steps: steps.into(),
-            axis: "time",
-            unit: "s",
-            step_name: "1 event",
-            moments: (c.fault).moments(&format!("GPU {}", c.fault.server), sim.now()),
-        },
+        timeline: events(times, moments),
         charts: charts(c, requests, all),
         tables: vec![("requests", table(requests, sim))],
         stories: (sim.got.iter().enumerate())

@@ -1,9 +1,12 @@
 //! Functions on GPUs, event by event.
 
+mod memory;
+
+use super::super::agenda::Agenda;
+use super::super::in_turn::Slices;
 use super::config::FunctionsConfig;
 use super::requests::Requests;
-use std::cmp::Ordering;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// Seconds of a prefill, of each of its tokens, of an output token alone, and what another request
 /// in the batch adds to that (Llama-3-8B on an A100, rounded).
@@ -77,33 +80,10 @@ enum Event {
     Back,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Due {
-    at: f64,
-    number: u64,
-    event: Event,
-}
-
-impl Eq for Due {}
-
-impl Ord for Due {
-    /// The earliest is the greatest; equal times in order of creation.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at.total_cmp(&self.at)).then(other.number.cmp(&self.number))
-    }
-}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// The state.
 pub(super) struct Sim {
     config: FunctionsConfig,
-    heap: BinaryHeap<Due>,
-    number: u64,
+    agenda: Agenda<Event>,
     now: f64,
     pub(super) copies: Vec<Copied>,
     pub(super) spans: Vec<Span>,
@@ -118,12 +98,14 @@ pub(super) struct Sim {
     held: f64,
 }
 
-impl Sim {
-    pub(super) fn new(config: &FunctionsConfig, requests: &Requests) -> Self {
+impl Slices for Sim {
+    type Setup = FunctionsConfig;
+    type World = Requests;
+
+    fn begin(config: &FunctionsConfig, requests: &Requests) -> Self {
         let mut sim = Self {
             config: config.clone(),
-            heap: BinaryHeap::new(),
-            number: 0,
+            agenda: Agenda::new(),
             now: 0.0,
             copies: Vec::new(),
             spans: Vec::new(),
@@ -149,28 +131,18 @@ impl Sim {
         sim
     }
 
-    fn push(&mut self, at: f64, event: Event) {
-        self.number += 1;
-        self.heap.push(Due {
-            at,
-            number: self.number,
-            event,
-        });
-    }
-
-    /// Works off some events; whether none is left.
-    pub(super) fn advance(&mut self, requests: &Requests, count: usize) -> bool {
+    fn advance(&mut self, requests: &Requests, count: usize) -> bool {
         for _ in 0..count {
-            let Some(due) = self.heap.pop() else {
+            let Some((at, event)) = self.agenda.pop() else {
                 return true;
             };
-            let fault = matches!(due.event, Event::Dies | Event::Back);
-            if fault && (self.got.iter()).all(|g| g.is_some_and(|g| g.end <= due.at)) {
+            let fault = matches!(event, Event::Dies | Event::Back);
+            if fault && (self.got.iter()).all(|g| g.is_some_and(|g| g.end <= at)) {
                 // It concerns nobody any more.
                 continue;
             }
-            self.now = due.at;
-            match due.event {
+            self.now = at;
+            match event {
                 Event::Arrival(r) => self.arrive(requests, r),
                 Event::Look(copy) => self.start(requests, copy),
                 Event::End(copy) => self.end(requests, copy),
@@ -182,83 +154,18 @@ impl Sim {
                 }
             }
         }
-        self.heap.is_empty()
+        self.agenda.is_empty()
+    }
+}
+
+impl Sim {
+    fn push(&mut self, at: f64, event: Event) {
+        self.agenda.push(at, event);
     }
 
     /// Moment of the last event.
     pub(super) fn now(&self) -> f64 {
         self.now
-    }
-
-    /// Memory times time until `end`, in GB·s.
-    pub(super) fn held(&self, end: f64) -> f64 {
-        let left = self.copies.iter().filter(|c| !c.gone.is_finite());
-        self.held
-            + left
-                .map(|c| c.place[1] * (end - c.born).max(0.0))
-                .sum::<f64>()
-    }
-
-    fn alive(&self, key: usize) -> Option<u32> {
-        let found = (self.copies.iter()).position(|c| c.key == key && !c.gone.is_finite());
-        found.map(|i| i as u32)
-    }
-
-    /// First gap of a GPU's memory that is large enough.
-    fn gap(&self, gpu: usize, size: f64) -> Option<f64> {
-        let here = self.copies.iter();
-        let here = here.filter(|c| c.gpu == gpu && !c.gone.is_finite());
-        let mut taken: Vec<[f64; 2]> = here.map(|c| c.place).collect();
-        taken.sort_by(|a, b| a[0].total_cmp(&b[0]));
-        let mut from = 0.0;
-        for [start, length] in taken {
-            if start - from >= size {
-                break;
-            }
-            from = start + length;
-        }
-        (from + size <= self.config.gpu_gb).then_some(from)
-    }
-
-    fn used(&self, gpu: usize) -> f64 {
-        let here = self.copies.iter();
-        here.filter(|c| c.gpu == gpu && !c.gone.is_finite())
-            .map(|c| c.place[1])
-            .sum()
-    }
-
-    /// The GPU with the least memory in use among those with room, and the place there.
-    fn room(&self, size: f64) -> Option<(usize, f64)> {
-        let alive = |g: &usize| !self.dead || *g as u64 != self.config.fault.server;
-        let all = (0..self.config.gpus as usize).filter(alive);
-        let fits = all.filter_map(|g| Some((g, self.gap(g, size)?)));
-        fits.min_by(|a, b| self.used(a.0).total_cmp(&self.used(b.0)))
-    }
-
-    /// Gives the memory of a copy back.
-    fn drop_copy(&mut self, copy: u32) {
-        let now = self.now;
-        let c = &mut self.copies[copy as usize];
-        c.gone = now;
-        self.held += c.place[1] * (now - c.born);
-    }
-
-    /// Room for a copy, by giving up idle ones, those loaded in advance last and otherwise by age of
-    /// their last use.
-    fn make_room(&mut self, size: f64) -> Option<(usize, f64)> {
-        loop {
-            if let Some(found) = self.room(size) {
-                return Some(found);
-            }
-            let idle = self.copies.iter().enumerate().filter(|(_, c)| {
-                let loading = c.ready > self.now || c.adapters.iter().any(|a| a.1 > self.now);
-                !c.gone.is_finite() && c.active == 0 && !loading && c.queue.is_empty()
-            });
-            let oldest = idle
-                .min_by(|a, b| (a.1.advance.cmp(&b.1.advance)).then(a.1.used.total_cmp(&b.1.used)));
-            let oldest = oldest.map(|(i, _)| i as u32)?;
-            self.drop_copy(oldest);
-        }
     }
 
     /// Starts a copy for a request, or in advance; `None` where there is no room.
@@ -281,16 +188,7 @@ impl Sim {
                 stages.push((Activity::Adapter, adapter));
                 stages.push((Activity::Kernels, self.config.kernel_secs));
             }
-            for (what, secs) in stages {
-                self.spans.push(Span {
-                    copy,
-                    what,
-                    from: at,
-                    to: at + secs,
-                    request,
-                });
-                at += secs;
-            }
+            at = self.load(copy, gpu, request, &stages, at);
         }
         let advance = request.is_none();
         let there = if advance || !self.config.share {
@@ -315,6 +213,36 @@ impl Sim {
         Some(copy)
     }
 
+    /// Goes through parts of a start on a GPU, one after the other from a moment on; when they are
+    /// over. Weights take longer over a slow link.
+    fn load(
+        &mut self,
+        copy: u32,
+        gpu: usize,
+        request: u32,
+        parts: &[(Activity, f64)],
+        mut at: f64,
+    ) -> f64 {
+        for &(what, secs) in parts {
+            let weights = matches!(what, Activity::Backbone | Activity::Adapter);
+            let slower = if weights {
+                self.config.fault.link_factor(gpu, at)
+            } else {
+                1.0
+            };
+            let to = at + secs * slower;
+            self.spans.push(Span {
+                copy,
+                what,
+                from: at,
+                to,
+                request,
+            });
+            at = to;
+        }
+        at
+    }
+
     fn arrive(&mut self, requests: &Requests, r: u32) {
         let function = requests.function[r as usize];
         let key = self.config.key(function);
@@ -337,21 +265,12 @@ impl Sim {
             return;
         }
         let busy = c.adapters.iter().map(|a| a.1).fold(c.ready, f64::max);
-        let mut at = busy.max(self.now);
-        let secs = [
+        let gpu = c.gpu;
+        let stages = [
             (Activity::Adapter, self.config.load_secs()[1]),
             (Activity::Kernels, self.config.kernel_secs),
         ];
-        for (what, secs) in secs {
-            self.spans.push(Span {
-                copy,
-                what,
-                from: at,
-                to: at + secs,
-                request,
-            });
-            at += secs;
-        }
+        let at = self.load(copy, gpu, request, &stages, busy.max(self.now));
         self.copies[copy as usize].adapters.push((function, at));
         self.push(at, Event::Look(copy));
     }
@@ -539,167 +458,4 @@ pub(super) fn plan(config: &FunctionsConfig) -> Vec<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::fault::{Fault, ServerFault};
-    use super::super::requests::requests;
-    use super::*;
-
-    fn run(config: &FunctionsConfig) -> (Requests, Sim) {
-        let requests = requests(config, 1);
-        let mut sim = Sim::new(config, &requests);
-        while !sim.advance(&requests, 64) {}
-        (requests, sim)
-    }
-
-    fn all() -> Vec<FunctionsConfig> {
-        let mut out = Vec::new();
-        for i in 0..8 {
-            out.push(FunctionsConfig {
-                share: i & 1 > 0,
-                preload: i & 2 > 0,
-                delay: i & 4 > 0,
-                requests: 150,
-                gpus: 1,
-                ..FunctionsConfig::default()
-            });
-        }
-        out
-    }
-
-    #[test]
-    fn everybody_is_served_and_memory_is_never_shared_by_two() {
-        for config in all() {
-            let (requests, sim) = run(&config);
-            for (r, got) in sim.got.iter().enumerate() {
-                let got = got.unwrap_or_else(|| panic!("{r} was lost: {config:?}"));
-                assert!(got.first > requests.arrival[r] && got.end >= got.first);
-                assert!(got.cold <= got.first - requests.arrival[r]);
-                let copy = &sim.copies[got.copy as usize];
-                assert_eq!(copy.key, config.key(requests.function[r]));
-                assert!(copy.born <= got.first && got.end <= copy.gone);
-            }
-            for (i, a) in sim.copies.iter().enumerate() {
-                assert!(a.place[0] >= 0.0 && a.place[0] + a.place[1] <= config.gpu_gb);
-                for b in &sim.copies[i + 1..] {
-                    let at_once = a.born < b.gone && b.born < a.gone && a.gpu == b.gpu;
-                    let apart = a.place[0] + a.place[1] <= b.place[0]
-                        || b.place[0] + b.place[1] <= a.place[0];
-                    assert!(!at_once || apart, "{a:?} {b:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn nobody_is_lost_with_a_gpu_and_nothing_runs_on_a_dead_one() {
-        let mut losses = 0;
-        for config in all() {
-            for (gpus, at_secs, secs) in [(2, 40.0, 60.0), (1, 25.0, 30.0), (2, 90.0, 1e5)] {
-                let config = FunctionsConfig {
-                    gpus,
-                    fault: Fault {
-                        what: ServerFault::Dies,
-                        at_secs,
-                        secs,
-                        ..Fault::default()
-                    },
-                    ..config.clone()
-                };
-                let (requests, sim) = run(&config);
-                for (r, got) in sim.got.iter().enumerate() {
-                    let got = got.unwrap_or_else(|| panic!("{r} was lost: {config:?}"));
-                    assert!(got.first > requests.arrival[r] && got.end >= got.first);
-                    assert!(got.end <= sim.copies[got.copy as usize].gone, "{r} {got:?}");
-                    losses += got.losses;
-                }
-                let down = at_secs..at_secs + secs;
-                for copy in sim.copies.iter().filter(|c| c.gpu == 0) {
-                    assert!(!down.contains(&copy.born), "{copy:?}");
-                    assert!(copy.born >= down.end || copy.gone <= at_secs, "{copy:?}");
-                }
-            }
-        }
-        assert!(losses > 5, "{losses}");
-    }
-
-    #[test]
-    fn a_slow_gpu_takes_longer() {
-        let mean = |what| {
-            let config = FunctionsConfig {
-                gpus: 1,
-                fault: Fault {
-                    what,
-                    at_secs: 0.0,
-                    secs: 1e5,
-                    ..Fault::default()
-                },
-                ..FunctionsConfig::default()
-            };
-            let (requests, sim) = run(&config);
-            let each = sim.got.iter().zip(&requests.arrival);
-            each.map(|(g, at)| g.map_or(0.0, |g| g.end - at))
-                .sum::<f64>()
-        };
-        assert!(mean(ServerFault::Slows) > 2.0 * mean(ServerFault::None));
-    }
-
-    #[test]
-    fn a_lone_request_waits_for_every_stage_that_is_not_there() {
-        let lone = FunctionsConfig {
-            requests: 1,
-            burst: 1.0,
-            delay: false,
-            ..FunctionsConfig::default()
-        };
-        let ttft = |share, preload| {
-            let config = FunctionsConfig {
-                share,
-                preload,
-                ..lone.clone()
-            };
-            let (requests, sim) = run(&config);
-            let prefill = PREFILL[0] + PREFILL[1] * requests.prompt[0];
-            sim.got[0].unwrap().first - requests.arrival[0] - prefill
-        };
-        let whole = 1.5 + 2.5 + 16.0 / 3.0 + 0.1 / 3.0 + 0.8;
-        assert!((ttft(false, false) - whole).abs() < 1e-9);
-        assert!(
-            (ttft(true, false) - whole).abs() < 1e-9,
-            "nothing to share yet"
-        );
-        assert!(ttft(true, true).abs() < 1e-9);
-        // The second function of a backbone that is there loads its adapter and kernels alone.
-        let config = FunctionsConfig {
-            preload: false,
-            requests: 2,
-            functions: 2,
-            backbones: 1,
-            skew: 0.0,
-            burst: 1.0,
-            rate: 0.05,
-            keep_secs: 1e4,
-            ..lone
-        };
-        let second = (1..200).find_map(|seed| {
-            let requests = requests(&config, seed);
-            let apart = requests.arrival[1] - requests.arrival[0] > 20.0;
-            (apart && requests.function[0] != requests.function[1]).then_some(requests)
-        });
-        let requests = second.unwrap();
-        let mut sim = Sim::new(&config, &requests);
-        while !sim.advance(&requests, 64) {}
-        let cold = sim.got[1].unwrap().cold;
-        assert!((cold - (0.1 / 3.0 + 0.8)).abs() < 1e-9, "{cold}");
-    }
-
-    #[test]
-    fn the_plan_takes_what_saves_most_per_byte() {
-        let config = FunctionsConfig {
-            share: false,
-            ..FunctionsConfig::default()
-        };
-        assert_eq!(plan(&config), (0..12).collect::<Vec<_>>(), "by rate");
-        let shared = FunctionsConfig::default();
-        assert_eq!(plan(&shared), [0, 1]);
-    }
-}
+mod tests;

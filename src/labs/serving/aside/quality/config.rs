@@ -171,6 +171,7 @@ impl QualityConfig {
             ));
         }
         let machines = self.servers.div_ceil(self.per_machine.max(1));
+        self.fault.check_linkless("quality.fault.what")?;
         self.fault.check("quality.fault.server", machines)
     }
 }

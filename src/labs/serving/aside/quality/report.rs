@@ -2,6 +2,7 @@
 
 use super::super::Findings;
 use super::super::board::{Bar, Board, Dot, Kind, Lane, Level, Tone};
+use super::super::run::value_of;
 use super::config::{Choice, QualityConfig};
 use super::policy::{Learned, SIZES, STEPS};
 use super::sim::{Got, Requests};
@@ -419,10 +420,7 @@ pub(super) fn findings(
     let own = all.iter().find(|o| o.choice == c.choice);
     let got = own.map_or(&[][..], |o| &o.got);
     let metrics = metrics(c, requests, all, got);
-    let value = |id: &str| {
-        let found = metrics.iter().find(|m| m.id == id);
-        found.map_or(f64::NAN, |m| m.value)
-    };
+    let value = |id: &str| value_of(&metrics, id);
     let summary = format!(
         "{}: {:.1} % of the best quality is delivered, {:.1} % of {} requests in time; {:.0} % of the time is above 96 % of the best, {:.0} % with the best model alone.",
         c.label(),

@@ -1,7 +1,9 @@
 //! Requests on a pool of servers that write answers of any model, first come first.
 
+use super::super::phases::Phases;
 use super::config::QualityConfig;
 use super::policy::{Policy, Seen};
+use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use std::collections::VecDeque;
 
@@ -22,31 +24,18 @@ pub(super) fn requests(config: &QualityConfig, seed: u64, episode: u64) -> Reque
     let stream = |id| Stream::new(seed, id).replicate(episode as u32);
     let (mut gaps, mut phases) = (stream(StreamId::Arrivals), stream(StreamId::Phases));
     let mut lengths = stream(StreamId::Lengths);
-    let mut out = Requests::default();
-    let (mut now, mut busy) = (0.0, false);
-    let mut until = config.quiet_secs * phases.exponential();
-    while out.arrival.len() < config.requests as usize {
-        let factor = if busy { config.busy_factor } else { 1.0 };
-        let next = now + gaps.exponential() / (config.rate * factor);
-        if next > until {
-            // Arrivals are memoryless: the rest of the gap is drawn anew at the other rate.
-            now = until;
-            busy = !busy;
-            let mean = if busy {
-                config.busy_secs
-            } else {
-                config.quiet_secs
-            };
-            until += mean * phases.exponential();
-            continue;
-        }
-        now = next;
-        out.arrival.push(now);
-        let normal = lengths.normal();
-        out.length
-            .push(crate::core::num::exp(SIGMA * normal - 0.5 * SIGMA * SIGMA));
+    let coming = Phases {
+        rate: config.rate,
+        busy_factor: config.busy_factor,
+        means: [config.quiet_secs, config.busy_secs],
+    };
+    let arrival = coming.arrivals(config.requests as usize, &mut gaps, &mut phases);
+    Requests {
+        length: (arrival.iter())
+            .map(|_| num::exp(SIGMA * lengths.normal() - 0.5 * SIGMA * SIGMA))
+            .collect(),
+        arrival,
     }
-    out
 }
 
 /// What a request got.

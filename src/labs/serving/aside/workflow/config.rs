@@ -185,6 +185,7 @@ impl WorkflowConfig {
             ));
         }
         let instances = self.fast + self.usual + self.slow;
+        self.fault.check_linkless("workflow.fault.what")?;
         self.fault.check("workflow.fault.server", instances)
     }
 }

@@ -2,12 +2,12 @@
 
 use super::super::Findings;
 use super::super::board::{Bar, Board, Kind, Lane, Level, Tone};
+use super::super::run::events;
 use super::config::{CallOrder, Dispatch, PHASES, WorkflowConfig};
 use super::sim::{Call, Query, Sim};
 use crate::core::stats::{mean, percentile};
 use crate::core::{
-    Axis, Better, Chart, EntityId, Fact, Mark, Metric, Series, SeriesKind, Story, Table, Timeline,
-    num,
+    Axis, Better, Chart, EntityId, Fact, Mark, Metric, Series, SeriesKind, Story, Table, num,
 };
 use crate::labs::serving::config::Config;
 
@@ -97,9 +97,8 @@ fn board(c: &WorkflowConfig, queries: &[Query], sim: &Sim<'_>, end: f64) -> Boar
     kinds.push(Kind::counted("late", Tone::Bad));
     if c.fault.any() {
         let [from, to] = c.fault.span().map(|t| t.min(end));
-        let words = if c.fault.dies() { "dead" } else { "slow" };
         kinds.push(Kind::counted("issued again", Tone::Bad));
-        kinds.push(Kind::named(words, Tone::Muted));
+        kinds.push(Kind::named(c.fault.condition(), Tone::Muted));
         let first = sim.calls.iter().find(|call| call.end >= from);
         let height = if c.fault.dies() {
             [0.0, 1.0]
@@ -379,21 +378,11 @@ pub(super) fn findings(
         mean(&took),
         percentile(&took, 95.0) / c.alone_secs(),
     );
-    let mut steps: Vec<f64> = std::iter::once(0.0)
-        .chain(queries.iter().map(|q| q.arrival))
-        .chain(sim.calls.iter().flat_map(|call| [call.start, call.end]))
-        .collect();
-    steps.sort_by(f64::total_cmp);
-    steps.dedup();
     let worst = (0..took.len()).max_by(|&a, &b| took[a].total_cmp(&took[b]));
+    let times = (queries.iter().map(|q| q.arrival))
+        .chain(sim.calls.iter().flat_map(|call| [call.start, call.end]));
     Findings {
-        timeline: Timeline {
-            steps: steps.into(),
-            axis: "time",
-            unit: "s",
-            step_name: "1 event",
-            moments: (c.fault).moments(&named(c), end),
-        },
+        timeline: events(times, (c.fault).moments(&named(c), end)),
         charts: charts(c, sim, rivals),
         tables: tables(queries, sim),
         stories: (0..queries.len())

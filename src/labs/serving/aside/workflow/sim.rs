@@ -1,11 +1,10 @@
 //! Calls on instances, event by event.
 
+use super::super::agenda::Agenda;
 use super::super::fault::Fault;
 use super::config::{CORRECTION, CallOrder, Dispatch, PHASES, WorkflowConfig};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 /// Values of α that are tried when it is tuned.
 pub(super) const GRID: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
@@ -85,30 +84,11 @@ enum Event {
     Back,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Due(f64, u64, Event);
-
-impl Eq for Due {}
-
-impl Ord for Due {
-    /// The earliest is the greatest; equal times in order of creation.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.0.total_cmp(&self.0)).then(other.1.cmp(&self.1))
-    }
-}
-
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 /// The state, and what has happened.
 pub(super) struct Sim<'a> {
     config: WorkflowConfig,
     queries: &'a [Query],
-    heap: BinaryHeap<Due>,
-    number: u64,
+    agenda: Agenda<Event>,
     now: f64,
     turn: usize,
     /// Calls that found no instance, in order.
@@ -136,8 +116,7 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
     let mut sim = Sim {
         instances: instances.collect(),
         queries,
-        heap: BinaryHeap::new(),
-        number: 0,
+        agenda: Agenda::new(),
         now: 0.0,
         turn: 0,
         nowhere: Vec::new(),
@@ -158,7 +137,7 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
     if config.tune && config.dispatch == Dispatch::Score {
         sim.push(config.window_secs, Event::Tune);
     }
-    while let Some(Due(at, _, event)) = sim.heap.pop() {
+    while let Some((at, event)) = sim.agenda.pop() {
         sim.now = at;
         match event {
             Event::Arrival(q) => sim.issue(q),
@@ -173,8 +152,7 @@ pub(super) fn serve<'a>(config: &WorkflowConfig, queries: &'a [Query]) -> Sim<'a
 
 impl Sim<'_> {
     fn push(&mut self, at: f64, event: Event) {
-        self.number += 1;
-        self.heap.push(Due(at, self.number, event));
+        self.agenda.push(at, event);
     }
 
     fn deadline(&self, query: u32) -> f64 {
