@@ -336,6 +336,7 @@ fn the_phase_diagram_tells_who_serves_most_and_a_cell_becomes_the_targets() {
 fn the_placement_search_shows_a_map_per_phase_and_what_follows() {
     let mut harness = app([1440.0, 900.0]);
     open(&mut harness, "#serving");
+    let before = harness.query_all_by_label_contains("→ ").count();
     for press in ["Capacity", "Placement", "Search the placement"] {
         harness.get_by_label(press).click();
         harness.step();
@@ -352,7 +353,8 @@ fn the_placement_search_shows_a_map_per_phase_and_what_follows() {
             "{part} has its map"
         );
     }
-    assert_eq!(harness.query_all_by_label_contains("★").count(), 3);
+    let marked = harness.query_all_by_label_contains("→ ").count();
+    assert_eq!(marked, before + 4, "a chosen cell a map, and the legend");
     assert!(
         harness.query_by_label_contains("run as a whole").is_some(),
         "what was planned is run"

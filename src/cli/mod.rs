@@ -53,7 +53,7 @@ const UNSUPPORTED: u8 = 3;
         schedlab sweep --vary scheduler=vllm,sarathi --vary rate=1:4:7 --seeds 5\n  \
         schedlab capacity --vary scheduler=vllm,sarathi --tbt-p99 0.1\n  \
         schedlab phase --set replicas=2 --vary prefill_instances=0,1\n  \
-        schedlab placement --set requests=300 --gpus 16\n  \
+        schedlab placement --set requests=100 --gpus 16\n  \
         schedlab run setup.json                      any lab; the JSON a share link holds\n  \
         schedlab prune --in a.safetensors --out b.safetensors --sparsity 0.5\n  \
         schedlab lr fit log.csv --out fit.json       a loss law from your own training log\n  \
@@ -128,15 +128,16 @@ enum Command {
     /// Which parallelism serves most per GPU in each phase, and how many instances follow from it
     #[command(after_long_help = "\
         Examples:\n  \
-          schedlab placement --set requests=300 --set cost_kind=roofline --set model=llama3_70b \
+          schedlab placement --set requests=100 --set cost_kind=roofline --set model=llama3_70b \
         --set roofline_gpu=h100 --gpus 32\n  \
           schedlab placement --config opt.json --per-instance 4 --out p.json\n\n\
         Every power of two of tensor and pipeline parallelism is simulated alone for prompts, for \
         further tokens with the transfer of KV, and for both together, and the load is bisected. \
         The best per GPU of each phase is copied as often as the load of the setup asks for; \
         within --gpus the best pair is run as a whole. The cost is a roofline; a preset of fitted \
-        coefficients stands for its model and GPU. A run is as long as its requests: too few of \
-        them and an overload ends before it is felt.")]
+        coefficients stands for its model and GPU. A run has as many \
+        requests for every GPU as the setup says: too few of them and an overload ends before \
+        it is felt.")]
     Placement(placement::PlacementArgs),
     /// Prune a checkpoint: `.safetensors` of any size in bounded memory, or one `.npy` array
     #[command(after_long_help = "\

@@ -61,7 +61,7 @@ pub(super) fn placement(args: &PlacementArgs) -> Result<u8> {
 fn in_words(found: &Placements) -> String {
     let config = &found.config;
     let mut out = format!(
-        "{} on {} (roofline), {}: highest {} per GPU at which {} % of {} requests keep the targets\n\
+        "{} on {} (roofline), {}: highest {} per GPU at which {} % of {} requests a GPU keep the targets\n\
          TTFT {} s for prefill, TPOT {} s with the transfer of KV for decode, both for both\n",
         Model::NAMES[config.model as usize],
         Gpu::NAMES[config.roofline_gpu as usize],
@@ -77,7 +77,6 @@ fn in_words(found: &Placements) -> String {
         write!(out, "{:>16}", part.name()).ok();
     }
     out.push('\n');
-    let mut reasons: Vec<String> = Vec::new();
     for (i, first) in found.cells[0].iter().enumerate() {
         let placement = first.placement;
         write!(out, "{:<15}{:>5}", placement.words(), placement.gpus()).ok();
@@ -93,19 +92,11 @@ fn in_words(found: &Placements) -> String {
                 ""
             };
             write!(out, "{:>16}", format!("{mark}{word}")).ok();
-            if let Err(unfit) = &cell.found {
-                let who = if unfit.is_memory() { "" } else { part.name() };
-                let sep = if who.is_empty() { "" } else { ", " };
-                let words = format!("{who}{sep}{}: {}", placement.words(), unfit.words());
-                if !reasons.contains(&words) {
-                    reasons.push(words);
-                }
-            }
         }
         out.push('\n');
     }
     out.push_str("* chosen\n");
-    for words in reasons {
+    for words in found.reasons() {
         writeln!(out, "{words}").ok();
     }
     outcome(found, &mut out);

@@ -6,7 +6,7 @@ use crate::labs::Library;
 use crate::labs::serving::Config;
 use crate::labs::serving::capacity::Load;
 use crate::labs::serving::capacity::placement::{
-    Apart, Cell, Instances, Part, Placements, Placing, Rate, Unfit, Wish,
+    Apart, Cell, Instances, Part, Placements, Placing, Rate, Wish,
 };
 use crate::labs::serving::cost::{Gpu, Model};
 use crate::ui::format;
@@ -14,8 +14,8 @@ use crate::ui::heatmap::ink_on;
 use crate::ui::theme::{Palette, mix, small_strong};
 use egui::{DragValue, Frame, Margin, RichText, Stroke, Ui, vec2};
 
-/// Requests of a run at least: with fewer an overload ends before it is felt.
-const REQUESTS: u64 = 200;
+/// Requests of a run per GPU at least: with fewer an overload ends before it is felt.
+const REQUESTS: u64 = 100;
 
 /// Width from which on the three maps stand side by side, in points.
 const ABREAST: f32 = 940.0;
@@ -135,7 +135,7 @@ fn found_ui(found: &Placements, palette: &Palette, ui: &mut Ui) {
     let config = &found.config;
     ui.add_space(6.0);
     ui.label(format!(
-        "{} on {}, {}, {} requests a run; targets {} and {} per further token",
+        "{} on {}, {}, {} requests a GPU; targets {} and {} per further token",
         Model::NAMES[config.model as usize],
         Gpu::NAMES[config.roofline_gpu as usize],
         config.scheduler.name(),
@@ -156,7 +156,11 @@ fn found_ui(found: &Placements, palette: &Palette, ui: &mut Ui) {
     } else {
         ui.horizontal_top(maps);
     }
-    reasons_ui(found, palette, ui);
+    let legend = "→ chosen: most per GPU; a stronger colour serves more";
+    ui.label(RichText::new(legend).small().color(palette.muted));
+    for words in found.reasons() {
+        ui.label(RichText::new(words).small().color(palette.muted));
+    }
     ui.add_space(6.0);
     outcome_ui(found, ui);
 }
@@ -222,7 +226,7 @@ fn cell_ui(cell: &Cell, look: Look, load: Load, palette: &Palette, ui: &mut Ui) 
         Err(unfit) => (unfit.short().to_owned(), palette.muted),
     };
     let word = if look.chosen {
-        format!("★ {word}")
+        format!("→ {word}")
     } else {
         word
     };
@@ -258,35 +262,6 @@ fn cell_ui(cell: &Cell, look: Look, load: Load, palette: &Palette, ui: &mut Ui) 
 /// A sign before a rate that is only bounded by the range of loads.
 fn at_least(rate: &Rate) -> &'static str {
     if rate.at_limit { "≥ " } else { "" }
-}
-
-/// Why cells are empty, each reason once.
-fn reasons_ui(found: &Placements, palette: &Palette, ui: &mut Ui) {
-    let mut said: Vec<String> = Vec::new();
-    for part in Part::ALL {
-        for cell in &found.cells[part as usize] {
-            let Err(unfit) = &cell.found else { continue };
-            let words = match unfit {
-                Unfit::Targets { .. } => {
-                    format!(
-                        "{}, {}: {}",
-                        part.name(),
-                        cell.placement.words(),
-                        unfit.words()
-                    )
-                }
-                Unfit::Weights { .. } | Unfit::Kv { .. } => {
-                    format!("{} GPUs: {}", cell.placement.gpus(), unfit.words())
-                }
-            };
-            if !said.contains(&words) {
-                said.push(words);
-            }
-        }
-    }
-    for words in said {
-        ui.label(RichText::new(words).small().color(palette.muted));
-    }
 }
 
 /// What follows for the setup's own load, and for the GPUs of the whole.

@@ -4,7 +4,7 @@ use super::plan::{
     Apart, Cell, Instances, Part, Placement, Placements, Rate, Unfit, Whole, apart_within,
     together_within,
 };
-use super::trial::{Party, Trial, placed};
+use super::trial::{Party, Trial, for_gpus, placed};
 use crate::core::{Error, Job, Result, Step};
 use crate::labs::Library;
 use crate::labs::serving::capacity::Load;
@@ -100,7 +100,8 @@ impl Placing {
         } else {
             1
         };
-        let making = Making::new(&config, data)?;
+        let most = for_gpus(&config, wish.per_instance.max(wish.gpus));
+        let making = Making::new(&most, data)?;
         Ok(Self {
             placements: Placement::all(wish.per_instance, stages),
             config,
@@ -204,7 +205,7 @@ impl Placing {
         let mut climb = if let Some(climb) = self.climb.take() {
             climb
         } else {
-            let config = placed(&self.config, placement, 1);
+            let config = placed(&for_gpus(&self.config, placement.gpus()), placement, 1);
             if let Some(unfit) = self.unfit(&config, part) {
                 self.cells[part as usize].push(Cell {
                     placement,
@@ -246,19 +247,20 @@ impl Placing {
             return Ok(());
         }
         let [prefill, decode, both] = &self.cells;
-        let of = |i: Instances| placed(&self.config, i.placement, i.count);
+        let of = |i: Instances, gpus| placed(&for_gpus(&self.config, gpus), i.placement, i.count);
         let next = if self.wholes == 0 {
             self.apart = apart_within(prefill, decode, self.wish.gpus)
                 .map(|plan| Whole { plan, found: None });
             self.apart.map(|Whole { plan, .. }| {
-                let party = Party::Two(Box::new([of(plan.prefill), of(plan.decode)]));
+                let sides = [plan.prefill, plan.decode].map(|side| of(side, plan.gpus()));
+                let party = Party::Two(Box::new(sides));
                 (party, plan.load())
             })
         } else {
             self.together =
                 together_within(both, self.wish.gpus).map(|plan| Whole { plan, found: None });
             self.together.map(|Whole { plan, .. }| {
-                let party = Party::One(Part::Together, Box::new(of(plan)));
+                let party = Party::One(Part::Together, Box::new(of(plan, plan.gpus())));
                 (party, plan.load)
             })
         };

@@ -15,7 +15,8 @@
 //! has a link of its own, the arrivals of the decode phase are the ends of the prefill phase, and
 //! both targets have to hold for the same request; there the memory of a prompt is free as soon as
 //! it is computed. Within a number of GPUs all pairs of placements are tried, because rounding to
-//! whole instances can make another pair better than the two best ones.
+//! whole instances can make another pair better than the two best ones. A run has as many requests
+//! for every GPU as the setup says, so that a queue that grows is felt by few GPUs and by many.
 
 mod job;
 mod plan;

@@ -257,6 +257,28 @@ impl Placements {
         Some(&self.cells[part as usize][self.best(part)?])
     }
 
+    /// Why placements serve nothing, each reason once.
+    pub fn reasons(&self) -> Vec<String> {
+        let mut said: Vec<String> = Vec::new();
+        for cell in self.cells.iter().flatten() {
+            let Err(unfit) = &cell.found else { continue };
+            let words = format!("{}: {}", cell.placement.words(), unfit.words());
+            if unfit.is_memory() && !said.contains(&words) {
+                said.push(words);
+            }
+        }
+        for part in Part::ALL {
+            let slow = self.cells[part as usize].iter();
+            let slow = slow.filter(|c| c.found.is_err_and(|unfit| !unfit.is_memory()));
+            let slow: Vec<String> = slow.map(|c| c.placement.words()).collect();
+            if !slow.is_empty() {
+                let (part, slow) = (part.name(), slow.join(", "));
+                said.push(format!("{part}: too slow at any load are {slow}"));
+            }
+        }
+        said
+    }
+
     /// The chosen placements of both phases, copied for a load.
     pub fn apart_for(&self, load: f64) -> Option<Apart> {
         Some(Apart {

@@ -1,5 +1,5 @@
 use super::plan::{apart_within, together_within};
-use super::trial::{Party, Trial, placed};
+use super::trial::{Party, Trial, for_gpus, placed};
 use super::*;
 use crate::core::{Job as _, finish};
 use crate::labs::Library;
@@ -75,8 +75,9 @@ fn a_prefill_instance_serves_what_the_growth_of_its_queue_allows() {
             .iter()
             .find(|c| c.placement == placement)
             .unwrap();
-        // The k-th prompt waits k·(S − 1/λ): the 90th of 100 is the last that has to be in time.
-        let want = 1.0 / (secs * (1.0 - 2.0 / 89.0));
+        // The k-th prompt waits k·(S − 1/λ): the 90th of 100 for every GPU is the last that has to
+        // be in time.
+        let want = 1.0 / (secs * (1.0 - 2.0 / (90.0 * tensor as f64 - 1.0)));
         let ratio = cell.load() / want;
         assert!(
             (0.988..=1.0 + 1e-9).contains(&ratio),
@@ -127,7 +128,10 @@ fn a_decode_instance_pays_for_the_transfer_in_its_time_per_token() {
 #[test]
 fn the_search_finds_what_brute_force_finds_and_chooses_the_largest() {
     let config = Config {
-        slo_tpot_secs: 0.02,
+        slo_tpot_secs: 0.015,
+        output_median: 100.0,
+        output_max: 300,
+        requests: 80,
         ..small()
     };
     let found = search(&config, wish(2, 5));
@@ -137,15 +141,13 @@ fn the_search_finds_what_brute_force_finds_and_chooses_the_largest() {
         assert_eq!(cells.len(), 3, "TP 1, TP 2, PP 2");
         let mut brute = Vec::new();
         for cell in cells {
+            let config = for_gpus(&config, cell.placement.gpus());
             let mut rate = 0.1;
-            while share(&config, part, cell.placement, rate * 1.2) >= 0.9 {
+            while rate < 800.0 && share(&config, part, cell.placement, rate * 1.2) >= 0.9 {
                 rate *= 1.2;
             }
             let ratio = cell.load() / rate;
-            assert!(
-                (1.0 / 1.2..1.25).contains(&ratio),
-                "{part:?} {cell:?}: {rate}"
-            );
+            assert!((0.8..1.3).contains(&ratio), "{part:?} {cell:?}: {rate}");
             brute.push(rate / cell.placement.gpus() as f64);
         }
         let chosen = found.best(part).unwrap();
@@ -162,7 +164,8 @@ fn the_search_finds_what_brute_force_finds_and_chooses_the_largest() {
     ] {
         assert!(whole.share >= 0.9, "{whole:?}");
         let ratio = whole.load / planned;
-        assert!((0.5..2.0).contains(&ratio), "{whole:?} {planned}");
+        // Both targets have to hold for the same request, and prompts end in clumps.
+        assert!((0.25..1.3).contains(&ratio), "{whole:?} {planned}");
     }
 }
 

@@ -31,6 +31,18 @@ impl Party {
     }
 }
 
+/// Most requests of a run.
+const MOST_REQUESTS: u64 = 100_000;
+
+/// The setup with as many requests as it says for every GPU, so that runs of few and of many GPUs
+/// last about as long: a queue that grows is felt in both.
+pub(super) fn for_gpus(config: &Config, gpus: u64) -> Config {
+    Config {
+        requests: config.requests.saturating_mul(gpus).min(MOST_REQUESTS),
+        ..config.clone()
+    }
+}
+
 /// Instances of a placement: plain ones with the memory that their GPUs leave, and arrivals for the
 /// one with the fewest requests.
 pub(super) fn placed(config: &Config, placement: Placement, instances: u64) -> Config {
