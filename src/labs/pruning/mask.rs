@@ -18,7 +18,11 @@ impl Mask {
 
     /// A mask of `len` weights, all kept.
     pub fn all(len: usize) -> Self {
-        Self::from_fn(len, |_| true)
+        let mut words = vec![u32::MAX; len.div_ceil(32)];
+        if let (false, Some(last)) = (len.is_multiple_of(32), words.last_mut()) {
+            *last = (1 << (len % 32)) - 1;
+        }
+        Self { words, len }
     }
 
     /// A mask from a rule for each flat index.
@@ -32,12 +36,28 @@ impl Mask {
         mask
     }
 
-    /// A mask from a rule for the 32 weights from a flat index on, the first in the lowest bit; bits
-    /// past the end must be 0.
-    pub fn from_words(len: usize, mut word: impl FnMut(usize) -> u32) -> Self {
-        Self {
-            words: (0..len.div_ceil(32)).map(|w| word(32 * w)).collect(),
-            len,
+    /// A mask from a rule for the key of each weight.
+    pub fn from_keys(keys: &[u32], kept: impl Fn(u32) -> bool) -> Self {
+        let mut mask = Self::none(keys.len());
+        mask.fill(0, keys, kept);
+        mask
+    }
+
+    /// Decides all weights from word `from` on by their keys.
+    pub(super) fn fill(&mut self, from: usize, keys: &[u32], kept: impl Fn(u32) -> bool) {
+        let words = self.words.get_mut(from..).unwrap_or(&mut []);
+        // A byte a key first: a loop without branches, which compilers turn into vectors.
+        let mut flags = [0_u8; STRETCH];
+        for (keys, words) in keys.chunks(STRETCH).zip(words.chunks_mut(STRETCH / 32)) {
+            for (flag, key) in flags.iter_mut().zip(keys) {
+                *flag = u8::from(kept(*key));
+            }
+            flags[keys.len()..].fill(0);
+            let (quarters, _) = flags.as_chunks::<8>();
+            let (whole, _) = quarters.as_chunks::<4>();
+            for (word, [a, b, c, d]) in words.iter_mut().zip(whole) {
+                *word = bits(*a) | bits(*b) << 8 | bits(*c) << 16 | bits(*d) << 24;
+            }
         }
     }
 
@@ -119,6 +139,14 @@ impl Mask {
     }
 }
 
+/// Keys looked at together.
+const STRETCH: usize = 1024;
+
+/// Eight bytes of 0 or 1 as eight bits, the first the lowest: every product lands on its own bit.
+fn bits(flags: [u8; 8]) -> u32 {
+    (u64::from_le_bytes(flags).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +158,16 @@ mod tests {
         assert_eq!(mask.count(), 3);
         assert!(!mask.kept(35), "past the end");
         assert_eq!(Mask::all(40).words(), [u32::MAX, 0xff]);
+    }
+
+    #[test]
+    fn a_mask_of_keys_is_that_of_the_rule_for_each_of_them() {
+        for n in [0, 1, 31, 32, 33, 64, 200, 1024, 3000] {
+            let keys: Vec<u32> = (0..n).map(|i: u32| i.wrapping_mul(0x9E37_79B9)).collect();
+            let rule = |key: u32| key > 0x7000_0000;
+            let want = Mask::from_fn(keys.len(), |i| rule(keys[i]));
+            assert_eq!(Mask::from_keys(&keys, rule), want, "{n}");
+        }
     }
 
     #[test]

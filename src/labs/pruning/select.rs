@@ -147,27 +147,53 @@ fn count(words: &[u32], bits: u32, [fixed, prefix]: [u32; 2], shift: u32, out: &
     }
 }
 
-/// Masks after a cut, one for each part, in the order of the parts.
+/// Masks after a cut, one for each part, in the order of the parts. Up to the last equal key that
+/// goes, those above the threshold are kept; behind it, those equal to it too.
 pub fn masks(parts: &[&[u32]], bits: u32, cut: &Cut) -> Vec<Mask> {
-    let mut equal_before = 0_u64;
+    let key = cut.key;
+    // Equal keys that are still to go.
+    let mut left = cut.ties;
     let mut write = |part: &&[u32]| {
-        Mask::from_words(part.len(), |first| {
-            let words = &part[first..part.len().min(first + 32)];
-            let (mut above, mut equal) = (0_u32, 0_u32);
-            for (i, word) in words.iter().enumerate() {
-                let key = word & bits;
-                above |= u32::from(key > cut.key || cut.k == 0) << i;
-                equal |= u32::from(key == cut.key) << i;
+        if cut.k == 0 {
+            return Mask::all(part.len());
+        }
+        if left == 0 {
+            return Mask::from_keys(part, move |word| word & bits >= key);
+        }
+        let mut mask = Mask::from_keys(part, move |word| word & bits > key);
+        if cut.ties == cut.equal {
+            return mask;
+        }
+        let Some(last) = last_of(part, bits, key, &mut left) else {
+            return mask;
+        };
+        let next = (last + 1).next_multiple_of(32).min(part.len());
+        for (i, word) in part.iter().enumerate().take(next).skip(last + 1) {
+            if word & bits == key {
+                mask.set(i, true);
             }
-            while equal != 0 {
-                above |= u32::from(equal_before >= cut.ties) << equal.trailing_zeros();
-                equal_before += 1;
-                equal &= equal - 1;
-            }
-            above
-        })
+        }
+        mask.fill(next / 32, &part[next..], move |word| word & bits >= key);
+        mask
     };
     parts.iter().map(&mut write).collect()
+}
+
+/// Place of the `left`-th key that equals `key`; `left` is lowered by those that are there.
+fn last_of(part: &[u32], bits: u32, key: u32, left: &mut u64) -> Option<usize> {
+    for (c, chunk) in part.chunks(1 << 12).enumerate() {
+        let equal = |word: &u32| word & bits == key;
+        let here = chunk.iter().filter(|w| equal(w)).count() as u64;
+        if here < *left {
+            *left -= here;
+            continue;
+        }
+        let places = chunk.iter().enumerate().filter(|(_, w)| equal(w));
+        let nth = places.map(|(i, _)| i).nth(*left as usize - 1);
+        *left = 0;
+        return nth.map(|i| (c << 12) + i);
+    }
+    None
 }
 
 /// Prunes the `k` weights of smallest magnitude over all tensors together.
@@ -248,6 +274,30 @@ mod tests {
         );
         let kept: Vec<Vec<bool>> = masks.iter().map(|m| m.iter().collect()).collect();
         assert_eq!(kept, [[false, false, true], [true, false, false]]);
+    }
+
+    #[test]
+    fn masks_with_many_ties_are_those_of_the_rule_for_each_key() {
+        let mut stream = Stream::new(2, StreamId::Test);
+        let words: Vec<u32> = (0..9000).map(|_| stream.below(5)).collect();
+        let parts = [
+            &words[..100],
+            &words[100..100],
+            &words[100..8000],
+            &words[8000..],
+        ];
+        for k in [0, 1, 99, 100, 101, 3000, 4500, 8999, 9000] {
+            let cut = radix_select(&parts, u32::MAX, k);
+            let mut equal = 0;
+            for (mask, part) in masks(&parts, u32::MAX, &cut).iter().zip(parts) {
+                assert_eq!(mask.len(), part.len());
+                for (i, &key) in part.iter().enumerate() {
+                    let keeps = k == 0 || cut.keeps(key, equal);
+                    assert_eq!(mask.kept(i), keeps, "k {k}, {i} of {}", part.len());
+                    equal += u64::from(key == cut.key);
+                }
+            }
+        }
     }
 
     #[test]
