@@ -1,6 +1,7 @@
 // Trains 64-32-10 networks side by side, one workgroup each, for a few updates. Every `lanes` networks
 // in a row share their batches. At most 32 samples a batch and 8 updates a dispatch: 22,000 loop
 // iterations an invocation, where some drivers cut loops at 65,535.
+// #include "lib/mlp.wgsl"
 
 struct Params {
     runs: u32,
@@ -20,11 +21,6 @@ struct Params {
 const INPUTS: u32 = 64u;
 const HIDDEN: u32 = 32u;
 const CLASSES: u32 = 10u;
-const THREADS: u32 = 64u;
-const B1: u32 = 2048u;
-const W2: u32 = 2080u;
-const B2: u32 = 2400u;
-const COUNT: u32 = 2410u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 // updates × sets × batch × 64 pixels.

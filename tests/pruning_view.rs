@@ -65,8 +65,8 @@ fn schedules_are_trained_over_seeds_and_compared() {
     finish(&mut h);
     let said = h.query_all_by_label_contains("steps, seeds").count();
     assert_eq!(said, 1, "what was compared");
-    assert_eq!(h.query_all_by_label_contains(" ± ").count(), 6);
-    assert_eq!(h.query_all_by_label_contains(" points").count(), 5);
+    assert_eq!(h.query_all_by_label_contains(" ± ").count(), 9);
+    assert_eq!(h.query_all_by_label_contains(" points").count(), 8);
 }
 
 #[test]

@@ -6,6 +6,11 @@ use crate::core::{Error, Result};
 /// The library files by the name used in an include line.
 const LIBRARY: &[(&str, &str)] = &[
     ("lib/grid.wgsl", include_str!("../../shaders/lib/grid.wgsl")),
+    ("lib/mlp.wgsl", include_str!("../../shaders/lib/mlp.wgsl")),
+    (
+        "lib/mlp_choose.wgsl",
+        include_str!("../../shaders/lib/mlp_choose.wgsl"),
+    ),
     (
         "lib/normal.wgsl",
         include_str!("../../shaders/lib/normal.wgsl"),

@@ -1,19 +1,22 @@
 //! Pruning of 64-32-10 networks between the updates of [`super::MlpTrain`]: where more weights are to
 //! go, those with the smallest magnitudes, found by an exact radix select in a workgroup; then all
 //! pruned weights and their momentum are set to zero, which after every update is the training of a
-//! masked network. Biases never go, a pruned weight never comes back; among equal magnitudes the
-//! smaller flat index goes first. Integers and zeros only: equal to the twin.
+//! masked network. Biases never go; a pruned weight comes back with its old value where the count says
+//! so, and never else; among equal magnitudes the smaller flat index goes first. Integers, copies and
+//! zeros only: equal to the twin ([`Masked::cut`]).
 
-use super::{MLP_PARAMS, MLP_SIZES};
+use super::MLP_PARAMS;
 use crate::core::rng::{Stream, StreamId};
 use crate::gpu::{Binding, Case, Kernel, Twin, Want, kernel_fields};
-use crate::labs::pruning::select::{masks, radix_select};
+use crate::labs::pruning::many::masks::{Masked, WEIGHTS};
 use bytemuck::{Pod, Zeroable};
 
 /// Weights of such a network that can go.
-pub const MLP_WEIGHTS: usize = 2368;
+pub const MLP_WEIGHTS: usize = WEIGHTS;
 /// In a table of counts: as many are gone as before.
 pub const MLP_KEEP: u32 = u32::MAX;
+/// Added to a count: pruned weights rank by what they were and may come back.
+pub const MLP_REOPENS: u32 = 1 << 31;
 
 /// Parameters of [`MlpPrune`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
@@ -43,38 +46,18 @@ impl Kernel for MlpPrune {
         Binding::write("weights"),
         Binding::write("moments"),
         Binding::write("mask"),
+        Binding::write("resting"),
     ];
     const FIELDS: &'static [(&'static str, usize)] =
         kernel_fields!(MlpPruneParams: runs, row, pad0, pad1);
 }
 
-/// The weights among the parameters, without the biases of the first layer between them.
-fn places() -> impl Iterator<Item = usize> {
-    let first = MLP_SIZES[0] * MLP_SIZES[1];
-    (0..MLP_WEIGHTS).map(move |w| if w < first { w } else { w + MLP_SIZES[1] })
-}
-
-/// The same for one network: `gone` weights in all from here on ([`MLP_KEEP`]: as before).
-pub fn mlp_prune_cpu(gone: u32, weights: &mut [f32], moments: &mut [f32], mask: &mut [u32]) {
+/// The same for one network: what the table of counts says, from here on.
+pub fn mlp_prune_cpu(gone: u32, net: &mut Masked<'_>) {
     if gone != MLP_KEEP {
-        let key = |(kept, at): (&u32, usize)| match kept {
-            0 => 0,
-            _ => (weights[at].to_bits() & 0x7fff_ffff) + 1,
-        };
-        let keys: Vec<u32> = mask.iter().zip(places()).map(key).collect();
-        let cut = radix_select(&[&keys], u32::MAX, u64::from(gone).min(MLP_WEIGHTS as u64));
-        for (kept, stays) in mask
-            .iter_mut()
-            .zip(masks(&[&keys], u32::MAX, &cut)[0].iter())
-        {
-            *kept &= u32::from(stays);
-        }
+        net.cut(u64::from(gone & !MLP_REOPENS), gone & MLP_REOPENS != 0);
     }
-    for (kept, at) in mask.iter().zip(places()) {
-        if *kept == 0 {
-            (weights[at], moments[at]) = (0.0, 0.0);
-        }
-    }
+    net.hold();
 }
 
 impl Twin for MlpPrune {
@@ -97,6 +80,9 @@ impl Twin for MlpPrune {
             2000,
             MLP_WEIGHTS as u32 - 1,
             MLP_WEIGHTS as u32,
+            MLP_REOPENS,
+            MLP_REOPENS + 300,
+            MLP_REOPENS + 1500,
         ];
         let gone: Vec<u32> = (0..rows * runs)
             .map(|_| counts[stream.below(counts.len() as u32) as usize])
@@ -111,13 +97,22 @@ impl Twin for MlpPrune {
         let open: Vec<u32> = (0..runs * MLP_WEIGHTS)
             .map(|i| u32::from((i / MLP_WEIGHTS).is_multiple_of(2) || stream.below(3) > 0))
             .collect();
-        let (mut weights, mut moments, mut mask) = (before.clone(), moved.clone(), open.clone());
+        let rest: Vec<f32> = (0..runs * MLP_WEIGHTS).map(|_| draw(&mut stream)).collect();
+        let (mut weights, mut moments) = (before.clone(), moved.clone());
+        let (mut mask, mut resting) = (open.clone(), rest.clone());
         let networks = weights
             .chunks_mut(MLP_PARAMS)
             .zip(moments.chunks_mut(2 * MLP_PARAMS))
-            .zip(mask.chunks_mut(MLP_WEIGHTS));
-        for (run, ((weights, moments), mask)) in networks.enumerate() {
-            mlp_prune_cpu(gone[row * runs + run], weights, moments, mask);
+            .zip(mask.chunks_mut(MLP_WEIGHTS))
+            .zip(resting.chunks_mut(MLP_WEIGHTS));
+        for (run, (((weights, moments), mask), resting)) in networks.enumerate() {
+            let mut net = Masked {
+                weights,
+                moments,
+                mask,
+                resting,
+            };
+            mlp_prune_cpu(gone[row * runs + run], &mut net);
         }
         let params = MlpPruneParams {
             runs: n,
@@ -129,5 +124,6 @@ impl Twin for MlpPrune {
             .update(&before, Want::equal(&weights))
             .update(&moved, Want::equal(&moments))
             .update(&open, Want::equal(&mask))
+            .update(&rest, Want::equal(&resting))
     }
 }

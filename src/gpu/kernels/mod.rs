@@ -6,6 +6,7 @@ mod csr_times;
 mod denoise;
 mod dense_times;
 mod image_denoise;
+mod mlp_exchange;
 mod mlp_prune;
 mod mlp_train;
 mod normals;
@@ -29,7 +30,8 @@ pub use image_denoise::{
     IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
     image_denoise_cpu, image_points,
 };
-pub use mlp_prune::{MLP_KEEP, MLP_WEIGHTS, MlpPrune, MlpPruneParams, mlp_prune_cpu};
+pub use mlp_exchange::{MlpExchange, MlpExchangeParams, mlp_exchange_cpu, mlp_exchange_entry};
+pub use mlp_prune::{MLP_KEEP, MLP_REOPENS, MLP_WEIGHTS, MlpPrune, MlpPruneParams, mlp_prune_cpu};
 pub use mlp_train::{
     MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpRule, MlpState, MlpTrain,
     MlpTrainParams, mlp_train_cpu,
@@ -58,6 +60,7 @@ pub static ALL: &[Listed] = &[
     Listed::of::<ImageDenoise>(),
     Listed::of::<MlpTrain>(),
     Listed::of::<MlpPrune>(),
+    Listed::of::<MlpExchange>(),
     Listed::of::<RadixHistogram>(),
     Listed::of::<RadixChoose>(),
     Listed::of::<SelectTies>(),

@@ -1,11 +1,12 @@
-//! Many seeds of several schedules at once: all networks train side by side in the trainer kernel,
-//! and the pruning kernel follows every update. The trained networks come back and are judged on the
-//! CPU.
+//! Many seeds of several ways of pruning at once: all networks train side by side in the trainer
+//! kernel; the exchange of weights, where it is due, and the pruning kernel follow every update. The
+//! trained networks come back and are judged on the CPU.
 
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::{Error, Result};
 use crate::gpu::kernels::{
-    MLP_KEEP, MLP_PARAMS, MLP_WEIGHTS, MlpPrune, MlpPruneParams, MlpRule, MlpTrain, MlpTrainParams,
+    MLP_KEEP, MLP_PARAMS, MLP_REOPENS, MLP_WEIGHTS, MlpExchange, MlpExchangeParams, MlpPrune,
+    MlpPruneParams, MlpRule, MlpTrain, MlpTrainParams, mlp_exchange_entry,
 };
 use crate::gpu::{Dispatch, Gpu, Kernel as _, Readback};
 use crate::labs::pruning::many::{BATCH, Comparison, RULE, SIZES, Spread, judge};
@@ -17,16 +18,24 @@ const CHUNK: u64 = 16;
 /// Networks judged in one look.
 const JUDGED: usize = 4;
 
+/// What follows one another at an update.
+struct Pass {
+    train: Dispatch<MlpTrain>,
+    exchange: Dispatch<MlpExchange>,
+    prune: Dispatch<MlpPrune>,
+}
+
 struct Buffers {
     x: Buffer,
     labels: Buffer,
     rates: Buffer,
     gone: Buffer,
+    exchanges: Buffer,
     weights: Buffer,
     trace: Buffer,
     /// Before the first update.
     first: Dispatch<MlpPrune>,
-    passes: Vec<(Dispatch<MlpTrain>, Dispatch<MlpPrune>)>,
+    passes: Vec<Pass>,
 }
 
 enum Stage {
@@ -70,7 +79,7 @@ impl ManyOnDevice {
 
     /// Networks of a seed in a row, and of all.
     fn counts(&self) -> [usize; 2] {
-        let lanes = self.comparison.schedules.len();
+        let lanes = self.comparison.ways.len();
         [lanes, lanes * self.comparison.seeds.len()]
     }
 
@@ -85,10 +94,12 @@ impl ManyOnDevice {
         let (sets, most) = (self.comparison.seeds.len(), CHUNK as usize);
         let rule = MlpRule::Plain(RULE);
         let mut start = Vec::with_capacity(runs * MLP_PARAMS);
+        let mut open = Vec::with_capacity(runs * MLP_WEIGHTS);
         for seed in 0..sets {
             let net = self.comparison.start(seed)?;
-            for _ in 0..lanes {
+            for way in 0..lanes {
                 start.extend_from_slice(net.params());
+                open.extend(self.comparison.mask(way, seed));
             }
         }
         let x = gpu.empty::<f32>("batches", most * sets * BATCH * SIZES[0])?;
@@ -99,7 +110,9 @@ impl ManyOnDevice {
         let gone = gpu.empty::<u32>("gone", (most + 1) * runs)?;
         let weights = gpu.storage("weights", &start)?;
         let moments = gpu.empty::<f32>("moments", 2 * runs * MLP_PARAMS)?;
-        let mask = gpu.storage("mask", &vec![1_u32; runs * MLP_WEIGHTS])?;
+        let mask = gpu.storage("mask", &open)?;
+        let resting = gpu.empty::<f32>("resting", runs * MLP_WEIGHTS)?;
+        let exchanges = gpu.empty::<[u32; 4]>("exchanges", most * runs)?;
         let trace = gpu.empty::<[f32; 2]>("trace", most * runs)?;
         let bound = [
             &x,
@@ -133,18 +146,33 @@ impl ManyOnDevice {
                 gpu,
                 &params,
                 invocations,
-                &[&gone, &weights, &moments, &mask],
+                &[&gone, &weights, &moments, &mask, &resting],
             )
+        };
+        let exchange = |row: u32| {
+            let params = MlpExchangeParams {
+                runs: runs as u32,
+                row,
+                ..MlpExchangeParams::default()
+            };
+            let bound = [&exchanges, &weights, &moments, &mask];
+            Dispatch::new(gpu, &params, invocations, &bound)
+        };
+        let pass = |i: u32| {
+            Ok(Pass {
+                train: train(i)?,
+                exchange: exchange(i)?,
+                prune: prune(i + 1)?,
+            })
         };
         Ok(Buffers {
             first: prune(0)?,
-            passes: (0..CHUNK as u32)
-                .map(|i| Ok((train(i)?, prune(i + 1)?)))
-                .collect::<Result<_>>()?,
+            passes: (0..CHUNK as u32).map(pass).collect::<Result<_>>()?,
             x,
             labels,
             rates,
             gone,
+            exchanges,
             weights,
             trace,
         })
@@ -156,12 +184,19 @@ impl ManyOnDevice {
         let steps = CHUNK.min(self.comparison.steps - self.t);
         let (mut x, mut labels, mut rates) = (Vec::new(), Vec::new(), Vec::new());
         let mut gone = Vec::with_capacity((steps as usize + 1) * runs);
+        let mut exchanges = Vec::with_capacity(steps as usize * runs);
         for t in self.t..=self.t + steps {
             // What is due at the start of a chunk was done at the end of the one before.
             let due = t == 0 || t > self.t;
             for run in 0..runs {
                 let found = self.comparison.gone(run % lanes, t).filter(|_| due);
-                gone.push(found.map_or(MLP_KEEP, |gone| gone as u32));
+                gone.push(found.map_or(MLP_KEEP, |(gone, reopens)| {
+                    gone as u32 | if reopens { MLP_REOPENS } else { 0 }
+                }));
+            }
+            if t > self.t {
+                let due = |run| self.comparison.exchange(run % lanes, run / lanes, t);
+                exchanges.extend((0..runs).map(due).map(mlp_exchange_entry));
             }
             if t == self.t + steps {
                 break;
@@ -180,12 +215,17 @@ impl ManyOnDevice {
         gpu.write(&buffers.labels, &labels);
         gpu.write(&buffers.rates, &rates);
         gpu.write(&buffers.gone, &gone);
+        gpu.write(&buffers.exchanges, &exchanges);
         let mut batch = gpu.batch("mlp_prune");
         if self.t == 0 {
             batch.add(&buffers.first);
         }
-        for (train, prune) in buffers.passes.iter().take(steps as usize) {
-            batch.add(train).add(prune);
+        for (pass, due) in buffers.passes.iter().zip(exchanges.chunks(runs)) {
+            batch.add(&pass.train);
+            if due.iter().any(|entry| *entry != [0; 4]) {
+                batch.add(&pass.exchange);
+            }
+            batch.add(&pass.prune);
         }
         let ticket = batch.read(&buffers.trace, 0..1)?;
         batch.submit()?;
@@ -249,14 +289,14 @@ impl ManyOnDevice {
         Ok(Stage::Fetch(ticket))
     }
 
-    /// On the device the schedules of a seed lie in a row.
+    /// On the device the networks of a seed lie in a row.
     fn spreads(&self) -> Vec<Spread> {
         let [lanes, runs] = self.counts();
-        let by_schedule: Vec<Evaluation> = (0..lanes)
+        let by_way: Vec<Evaluation> = (0..lanes)
             .flat_map(|lane| (lane..runs).step_by(lanes))
             .map(|run| self.judged[run])
             .collect();
-        self.comparison.spreads(&by_schedule)
+        self.comparison.spreads(&by_way)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Several schedules over many seeds: where their mean accuracies lie, and how sure that is.
+//! Several ways of pruning over many seeds: where their mean accuracies lie, and how sure that is.
 
 use super::super::Config;
 use super::super::gpu::ManyOnDevice;
@@ -9,7 +9,7 @@ use crate::gpu::Gpu;
 use crate::ui::theme::Palette;
 use egui::{Grid, RichText, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
 
-/// The schedule that the others are compared with.
+/// What the others are compared with.
 const RIVAL: &str = "cubic";
 
 /// The comparison under way, and the last one that ended.
@@ -28,7 +28,7 @@ impl Schedules {
         let palette = Palette::of(ui.ctx());
         let note = |text: &str| RichText::new(text).small().color(palette.muted);
         ui.label(RichText::new("Schedules over many seeds").strong());
-        ui.label(note("Six schedules that prune while a 64-32-10 network trains, at the sparsity and over the window of the setup, each from 20 first weights and batch orders: mean test accuracy with its 95 % interval. On the device all 120 networks train side by side."));
+        ui.label(note("Nine ways to prune while a 64-32-10 network trains, at the sparsity and over the window of the setup, each from 20 first weights and batch orders: mean test accuracy with its 95 % interval. By a schedule the smallest weights go for good; in harmonic annealing they may come back. RigL and SET are sparse from the first step, at random, and then exchange weights of each layer, by gradient or at random. On the device all 180 networks train side by side."));
         let done = match (&self.job, &self.on_device) {
             (Some(job), _) => Some(job.progress()),
             (None, Some(there)) => Some(there.progress()),
@@ -117,7 +117,7 @@ fn table_ui(spreads: &[Spread], palette: &Palette, ui: &mut Ui) {
         .striped(true)
         .spacing([10.0, 3.0])
         .show(ui, |ui| {
-            for head in ["Schedule", "Accuracy", "", "Against cubic"] {
+            for head in ["Pruning", "Accuracy", "", "Against cubic"] {
                 ui.label(RichText::new(head).strong());
             }
             ui.end_row();
