@@ -1,4 +1,5 @@
-//! Selection and masks over 16.8 million weights, products with pruned matrices, and checkpoints.
+//! Selection and masks over 16.8 million weights and over one, singular values, products with pruned
+//! matrices, and checkpoints.
 //! `scripts/compare_pruning.py` times the same work in NumPy (and PyTorch, where it is installed) in
 //! the same run: compare the ratios, not the absolute figures.
 
@@ -6,13 +7,16 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use schedlab::core::finish;
 use schedlab::core::rng::{Stream, StreamId};
 use schedlab::labs::pruning::header::{Strictness, length_of, parse};
 use schedlab::labs::pruning::mask::Mask;
 use schedlab::labs::pruning::select::{MAGNITUDE_BITS, count_rule, masks, radix_select};
 use schedlab::labs::pruning::sparse::Formats;
+use schedlab::labs::pruning::spectrum::{Decomposing, Flat};
 use schedlab::labs::pruning::systems::n_of_m::mask_of_weights;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// 4096 × 4096.
@@ -69,6 +73,38 @@ fn global(c: &mut Criterion) {
     group.finish();
 }
 
+/// What follows a move of the slider: the cut and the mask of a million weights.
+fn slider(c: &mut Criterion) {
+    const N: usize = 1 << 20;
+    let values = weights(N);
+    let words: &[u32] = bytemuck::cast_slice(&values);
+    let mut group = c.benchmark_group("pruning 1 M");
+    group.throughput(Throughput::Elements(N as u64));
+    let mut sparsity = 0.0;
+    time(&mut group, "threshold and mask", || {
+        sparsity = (sparsity + 0.137) % 1.0;
+        let k = count_rule(sparsity, N) as u64;
+        let cut = radix_select(&[black_box(words)], MAGNITUDE_BITS, k);
+        masks(&[words], MAGNITUDE_BITS, &cut)[0].kept(0)
+    });
+    group.finish();
+}
+
+/// Singular values of a square matrix.
+fn spectrum(c: &mut Criterion) {
+    const SIDE: usize = 512;
+    let values: Arc<[f32]> = weights(SIDE * SIDE).into();
+    let mut group = c.benchmark_group("spectrum 512");
+    group.sample_size(10);
+    time(&mut group, "singular values", || {
+        let flat = Flat::new(black_box(values.clone()), [SIDE; 2]);
+        let job = flat.and_then(|flat| Decomposing::new("a", flat, SIDE));
+        let found = job.and_then(|mut job| finish(&mut job));
+        found.map_or(0.0, |s| s.largest())
+    });
+    group.finish();
+}
+
 /// One product with a 2048 × 2048 matrix that keeps a tenth of its weights.
 fn products(c: &mut Criterion) {
     const N: usize = 2048;
@@ -113,5 +149,5 @@ fn header(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, global, products, header);
+criterion_group!(benches, global, slider, spectrum, products, header);
 criterion_main!(benches);

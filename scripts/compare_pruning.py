@@ -72,6 +72,14 @@ def numpy_work():
         np.put_along_axis(m, np.argpartition(np.abs(rows), 2, axis=1)[:, 2:], True, axis=1)
         return m
 
+    million = w[: 1 << 20]
+    square = w[: 512 * 512].reshape(512, 512)
+
+    def slider():
+        sizes = np.abs(million)
+        k = sizes.size // 2
+        return sizes > np.partition(sizes, k - 1)[k - 1]
+
     entry = {f"model.layers.{i}.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [16 * i, 16 * i + 16]} for i in range(20_000)}
     text = json.dumps(entry, separators=(",", ":")).encode()
     raw = len(text).to_bytes(8, "little") + text + bytes(16 * 20_000)
@@ -79,6 +87,8 @@ def numpy_work():
     yield "pruning 16.8 M/threshold", "numpy partition", threshold
     yield "pruning 16.8 M/threshold and mask", "numpy partition and compare", mask
     yield "pruning 16.8 M/2 of 4", "numpy argpartition", two_of_four
+    yield "pruning 1 M/threshold and mask", "numpy partition and compare, half", slider
+    yield "spectrum 512/singular values", "numpy svd in double precision", lambda: np.linalg.svd(square.astype(np.float64), compute_uv=False)
     yield "safetensors/header of 20,000 tensors", "safetensors.deserialize", lambda: safetensors.deserialize(raw)
     a = np.random.default_rng(1).standard_normal((2048, 2048), dtype=np.float32)
     x = np.random.default_rng(2).standard_normal(2048, dtype=np.float32)

@@ -69,8 +69,8 @@ fn schedules_are_trained_over_seeds_and_compared() {
     assert_eq!(h.query_all_by_label_contains(" points").count(), 8);
 }
 
-#[test]
-fn tensors_of_a_file_are_counted_and_filtered_by_name() {
+/// A setup on a file with two tensors.
+fn opened() -> (Config, Library) {
     let values = [0.0_f32, -2.5, 1.25, 0.5];
     let head = r#"{"one.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"two.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[16,32]}}"#;
     let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
@@ -89,6 +89,12 @@ fn tensors_of_a_file_are_counted_and_filtered_by_name() {
         file: Some(key),
         ..Config::default()
     };
+    (config, library)
+}
+
+#[test]
+fn tensors_of_a_file_are_counted_and_filtered_by_name() {
+    let (config, library) = opened();
     let mut h = harness(config, library, [760.0, 900.0]);
     h.run_steps(2);
     h.get_by_label("Count on one CPU thread").click();
@@ -107,4 +113,28 @@ fn tensors_of_a_file_are_counted_and_filtered_by_name() {
     h.run_steps(3);
     assert!(h.query_by_label("one.weight").is_none());
     assert!(h.query_by_label("two.weight").is_some());
+}
+
+#[test]
+fn a_tensor_chosen_in_the_table_is_taken_apart_into_singular_values() {
+    let (config, library) = opened();
+    let mut h = harness(config, library, [760.0, 1100.0]);
+    h.run_steps(2);
+    h.get_by_label("two.weight").click();
+    h.run_steps(2);
+    assert!(h.query_by_label("two.weight: 2 × 2").is_some(), "chosen");
+    h.get_by_label("Spectrum on one CPU thread").click();
+    h.run_steps(2);
+    finish(&mut h);
+    let found = "2 singular values of two.weight";
+    assert!(h.query_by_label(found).is_some(), "what was found");
+    // Squares: 6.25, 1.5625 + 0.25, product of the rows -1.25.
+    let said = h
+        .query_all_by_label_contains("Largest 2.56; stable rank")
+        .count();
+    assert_eq!(said, 1, "what the values say");
+    assert_eq!(
+        h.query_all_by_label_contains("little but rounding").count(),
+        1
+    );
 }

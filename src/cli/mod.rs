@@ -18,6 +18,7 @@ mod route;
 mod run;
 mod serving;
 mod simulate;
+mod spectra;
 mod sweep;
 mod verify;
 
@@ -147,6 +148,7 @@ enum Command {
         at least two dimensions without embed, norm or bias in their name.\n\n\
         Examples:\n  \
         schedlab prune --in a.safetensors --list\n  \
+        schedlab prune --in a.safetensors --spectra values.csv --only mlp\n  \
         schedlab prune --in a.safetensors --out b.safetensors --method magnitude --sparsity 0.5\n  \
         schedlab prune --in a.safetensors --out b.safetensors --method 2:4 --only mlp\n  \
         schedlab prune --in a.safetensors --out b.safetensors --method lamp --sparsity 0.9 \
@@ -215,7 +217,7 @@ struct PruneArgs {
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
     /// Where the pruned checkpoint goes
-    #[arg(long = "out", value_name = "FILE", required_unless_present = "list")]
+    #[arg(long = "out", value_name = "FILE", required_unless_present_any = ["list", "spectra"])]
     output: Option<PathBuf>,
     /// magnitude, random, lamp, erk, or N:M such as 2:4
     #[arg(long, default_value = "magnitude", value_name = "METHOD")]
@@ -257,6 +259,9 @@ struct PruneArgs {
     /// Only list the tensors
     #[arg(long)]
     list: bool,
+    /// Only take the tensors apart: what the singular values of each say, and all of them as a table
+    #[arg(long, value_name = "FILE.csv")]
+    spectra: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

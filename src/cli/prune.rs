@@ -1,7 +1,7 @@
 //! `schedlab prune`: a checkpoint on disk, piece by piece.
 
 use super::run::number;
-use super::{OK, PruneArgs, complain, files, say};
+use super::{OK, PruneArgs, complain, files, say, spectra};
 use crate::core::{Error, Result, Step};
 use crate::labs::pruning::checkpoint::{bytes_words, count_words, is_prunable};
 use crate::labs::pruning::header::shape_words;
@@ -31,6 +31,10 @@ fn with_source(args: &PruneArgs, mut source: impl Source, as_npy: bool) -> Resul
     let name = name_of(&args.input);
     if args.list {
         list(args, &name, &mut source)?;
+        return Ok(OK);
+    }
+    if let Some(csv) = &args.spectra {
+        spectra::spectra(args, csv, &name, &mut source)?;
         return Ok(OK);
     }
     let Some(output) = &args.output else {
@@ -270,7 +274,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// A file that is read in pieces.
+/// A file that is read in pieces, each by a seek and a read. A memory map would spare the copy, but
+/// mapping needs `unsafe`, which this crate forbids: another program may change the file meanwhile.
 struct OnDisk {
     path: PathBuf,
     file: File,

@@ -253,3 +253,51 @@ fn a_pruned_checkpoint_opens_in_the_python_library() {
     }
     println!("safetensors in Python reads the pruned file as it was written");
 }
+
+#[test]
+fn singular_values_of_every_matrix_of_a_checkpoint_are_printed_and_written() {
+    let folder = Folder::new();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path(name);
+        std::fs::File::create(&path)
+            .and_then(|mut f| std::io::Write::write_all(&mut f, bytes))
+            .expect("written");
+        path.display().to_string()
+    };
+    // Four rows with one entry each: 5, 0, 3 and 4; all ones in the other one.
+    let at = |i: usize| [5.0, 0.0, -3.0, 4.0][i / 8] * f32::from(u8::from(i % 8 == i / 8));
+    let values = (0..36).map(|i| if i < 32 { at(i) } else { 0.0 });
+    let input = write("a.safetensors", &checkpoint(values));
+    let csv = folder.path("values.csv").display().to_string();
+    let done = schedlab(&["prune", "--in", &input, "--spectra", &csv]);
+    assert_eq!(code(&done), 0, "{}", stderr(&done));
+    let said = stdout(&done);
+    assert!(
+        said.contains("up.weight: 4 × 8, largest 5, stable rank 2, effective rank 2.9"),
+        "{said}"
+    );
+    assert!(said.contains("down.weight: 2 × 4"), "{said}");
+    let rows = std::fs::read_to_string(&csv).expect("written");
+    let values: Vec<f64> = rows
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').nth(4).and_then(|v| v.parse().ok()))
+        .map(|v| v.expect("a number"))
+        .collect();
+    assert_eq!(values.len(), 6, "{rows}");
+    assert_eq!(values[..4], [5.0, 4.0, 3.0, 0.0]);
+    // Ones alone: √8, and 0 up to rounding.
+    assert!((values[4] - 8.0_f64.sqrt()).abs() < 1e-12, "{rows}");
+    assert!(values[5] < 1e-7, "{rows}");
+
+    // What has none is left out in words; nothing at all is refused.
+    let nan = write("nan.safetensors", &checkpoint(std::iter::repeat(f32::NAN)));
+    let part = schedlab(&["prune", "--in", &nan, "--spectra", &csv]);
+    assert_eq!(code(&part), 0, "{}", stderr(&part));
+    assert!(stderr(&part).contains("up.weight"), "{}", stderr(&part));
+    let none = schedlab(&["prune", "--in", &nan, "--spectra", &csv, "--only", "up"]);
+    assert_eq!(code(&none), 2, "nothing was computed");
+    let said = stderr(&none);
+    assert!(said.contains("tensor \"up.weight\""), "{said}");
+    assert!(said.contains("none has singular values"), "{said}");
+}

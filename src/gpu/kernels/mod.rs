@@ -5,6 +5,7 @@ mod axpb;
 mod csr_times;
 mod denoise;
 mod dense_times;
+mod gram;
 mod image_denoise;
 mod mlp_exchange;
 mod mlp_prune;
@@ -26,6 +27,7 @@ pub use axpb::{Axpb, AxpbParams, axpb_cpu};
 pub use csr_times::{CsrTimes, CsrTimesParams, csr_times_cpu};
 pub use denoise::{Denoise, DenoiseParams, FIRST_ORDER, denoise_cpu, denoise_level};
 pub use dense_times::{DenseTimes, DenseTimesParams, dense_times_cpu, product_bound};
+pub use gram::{GRAM_TILE, Gram, GramParams, gram_cpu};
 pub use image_denoise::{
     IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
     image_denoise_cpu, image_points,
@@ -73,4 +75,5 @@ pub static ALL: &[Listed] = &[
     Listed::of::<DenseTimes>(),
     Listed::of::<CsrTimes>(),
     Listed::of::<TensorStats>(),
+    Listed::of::<Gram>(),
 ];

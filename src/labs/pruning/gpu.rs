@@ -5,6 +5,8 @@
 #[cfg(feature = "app")]
 mod many;
 #[cfg(feature = "app")]
+mod spectra;
+#[cfg(feature = "app")]
 mod stats;
 #[cfg(feature = "app")]
 mod timing;
@@ -22,6 +24,8 @@ use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selecting, Selector};
 use crate::labs::{Lab as _, Library};
 #[cfg(feature = "app")]
 pub(super) use many::ManyOnDevice;
+#[cfg(feature = "app")]
+pub(super) use spectra::GramOnDevice;
 #[cfg(feature = "app")]
 pub(super) use stats::StatsOnDevice;
 use std::collections::VecDeque;

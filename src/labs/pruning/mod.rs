@@ -35,6 +35,7 @@ pub mod select;
 #[cfg(test)]
 mod short_steps;
 pub mod sparse;
+pub mod spectrum;
 pub mod statistics;
 pub mod systems;
 mod tally;

@@ -6,6 +6,7 @@ pub(super) mod grid;
 pub(super) mod histogram;
 pub(super) mod images;
 mod seeds;
+mod spectra;
 pub(super) mod speed;
 pub(super) mod strips;
 mod tensors;

@@ -114,7 +114,7 @@ impl Extra<Config> for Speed {
             return Ok(there.step());
         }
         let Some(timing) = &mut self.timing else {
-            return Ok(self.tensors.step() || self.schedules.step()?);
+            return Ok(self.tensors.step()? || self.schedules.step()?);
         };
         if timing.step() {
             self.found = Some((timing.side(), std::mem::take(&mut timing.timed)));
@@ -178,7 +178,7 @@ fn device_ui(name: &str, there: &There, palette: &Palette, ui: &mut Ui) {
     table_ui("products on the device", &there.timed, false, palette, ui);
 }
 
-fn chart_of(chart: &Chart, ui: &mut Ui) {
+pub(super) fn chart_of(chart: &Chart, ui: &mut Ui) {
     let layer = Layer {
         chart,
         slot: 0,

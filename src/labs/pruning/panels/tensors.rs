@@ -1,4 +1,5 @@
-//! The tensors of an opened file with their statistics, as a table that can be filtered.
+//! The tensors of an opened file with their statistics, as a table that can be filtered; the one
+//! that is chosen there can be taken apart into singular values.
 
 use super::super::Config;
 use super::super::checkpoint::{Tensor, count_words};
@@ -8,6 +9,7 @@ use super::super::header::shape_words;
 use super::super::model::opened;
 use super::super::statistics::{Counting, Statistics};
 use super::super::tally::Histogram;
+use super::spectra::{Spectra, has_spectrum};
 use super::under_way_ui;
 use crate::core::Result;
 use crate::gpu::Gpu;
@@ -35,6 +37,9 @@ pub(super) struct Tensors {
     /// Where it was counted.
     on: String,
     filter: String,
+    /// The one whose singular values are asked for.
+    chosen: Option<usize>,
+    spectra: Spectra,
 }
 
 impl Tensors {
@@ -49,6 +54,7 @@ impl Tensors {
         let Some(config) = front.filter(|c| c.source == Source::Imported) else {
             self.file = None;
             self.work = None;
+            self.spectra = Spectra::default();
             return;
         };
         if self.file != config.file {
@@ -60,6 +66,9 @@ impl Tensors {
                 ..Self::default()
             };
             self.listed.retain(|t| !t.values.is_empty());
+            let fits = |i: &usize| self.listed.get(*i).is_some_and(has_spectrum);
+            let size = |i: &usize| self.listed.get(*i).map_or(0, |t| t.values.len());
+            self.chosen = (0..self.listed.len()).rev().filter(fits).max_by_key(size);
         }
         let palette = Palette::of(ui.ctx());
         ui.label(RichText::new("Tensors of the file").strong());
@@ -91,9 +100,10 @@ impl Tensors {
                 });
             }
         }
-        if !self.found.is_empty() {
-            self.table_ui(palette, ui);
-        }
+        self.table_ui(palette, ui);
+        ui.add_space(10.0);
+        let chosen = self.chosen.and_then(|i| self.listed.get(i));
+        self.spectra.ui(chosen, device, ui);
         ui.add_space(10.0);
     }
 
@@ -103,18 +113,20 @@ impl Tensors {
             ui.add(TextEdit::singleline(&mut self.filter).desired_width(140.0))
                 .labelled_by(label.id);
         });
-        let rows: Vec<(&Tensor, &Statistics)> = self
+        let rows: Vec<(usize, &Tensor)> = self
             .listed
             .iter()
-            .zip(&self.found)
-            .filter(|(t, _)| t.name.contains(&self.filter))
+            .enumerate()
+            .filter(|(_, t)| t.name.contains(&self.filter))
             .collect();
-        let words = format!(
-            "{} of {} tensors, counted on {}; bars: how many values have which magnitude",
-            rows.len().min(ROWS),
-            self.listed.len(),
-            self.on
-        );
+        let counted = if self.found.is_empty() {
+            String::new()
+        } else {
+            let on = &self.on;
+            format!(", counted on {on}; bars: how many values have which magnitude")
+        };
+        let shown = rows.len().min(ROWS);
+        let words = format!("{shown} of {} tensors{counted}", self.listed.len());
         ui.label(RichText::new(words).small().color(palette.muted));
         ScrollArea::horizontal().id_salt("tensors").show(ui, |ui| {
             Grid::new("tensors")
@@ -127,10 +139,17 @@ impl Tensors {
                         ui.label(RichText::new(head).strong());
                     }
                     ui.end_row();
-                    for (t, s) in rows.into_iter().take(ROWS) {
-                        ui.label(&t.name);
+                    for (i, t) in rows.into_iter().take(ROWS) {
+                        let is_chosen = self.chosen == Some(i);
+                        if ui.selectable_label(is_chosen, &t.name).clicked() {
+                            self.chosen = Some(i);
+                        }
                         ui.label(format!("{} {}", shape_words(&t.shape), t.dtype));
-                        ui.label(count_words(s.n));
+                        ui.label(count_words(t.values.len() as u64));
+                        let Some(s) = self.found.get(i) else {
+                            ui.end_row();
+                            continue;
+                        };
                         let share = 100.0 * s.zeros as f64 / s.n.max(1) as f64;
                         ui.label(format!("{share:.1} %"));
                         for value in [s.min, s.max, s.mean, s.deviation] {
@@ -144,25 +163,25 @@ impl Tensors {
     }
 
     /// A short step on the CPU; whether there is more.
-    pub(super) fn step(&mut self) -> bool {
+    pub(super) fn step(&mut self) -> Result<bool> {
         let Some(Work::Cpu(counting)) = &mut self.work else {
-            return false;
+            return self.spectra.step();
         };
         let Some(tensor) = self.listed.get(self.found.len()) else {
             self.work = None;
-            return false;
+            return Ok(false);
         };
         if let Some(found) = counting.step(&tensor.values) {
             self.found.push(found);
             *counting = Counting::default();
         }
-        true
+        Ok(true)
     }
 
     /// Looks at the device; whether something is on its way there.
     pub(super) fn poll(&mut self, device: &Gpu) -> Result<bool> {
         let Some(Work::Device(job)) = &mut self.work else {
-            return Ok(false);
+            return self.spectra.poll(device);
         };
         match job.poll(device) {
             Ok(false) => Ok(true),
