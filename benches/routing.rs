@@ -133,6 +133,7 @@ fn device(c: &mut Criterion) {
             tokens: tokens as u32,
             experts: EXPERTS as u32,
             k: K as u32,
+            bins: EXPERTS as u32,
             places: (tokens * K / EXPERTS) as u32,
         };
         let z = logits(tokens);

@@ -1,6 +1,6 @@
-// Position of each pair inside its expert, in buffer order, and whether it has a place: the pairs of
-// earlier tiles, and those of its own tile before it (a stable counting sort; no atomics, so the
-// order never depends on the device).
+// Position of each pair inside its bin (an expert, or a device of several), in buffer order, and
+// whether it has a place: the pairs of earlier tiles, and those of its own tile before it (a stable
+// counting sort; no atomics, so the order never depends on the device).
 // #include "lib/grid.wgsl"
 
 struct Params {
@@ -8,10 +8,10 @@ struct Params {
     experts: u32,
     tokens: u32,
     k: u32,
+    bins: u32,
     capacity: u32,
     pad0: u32,
     pad1: u32,
-    pad2: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -20,7 +20,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> positions: array<u32>;
 @group(0) @binding(4) var<storage, read_write> kept: array<u32>;
 
-var<workgroup> experts_here: array<u32, 64>;
+var<workgroup> bins_here: array<u32, 64>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -29,16 +29,17 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
     let i = linear_index(id, groups, 64u);
-    var expert = 0xffffffffu;
+    var bin = 0xffffffffu;
     if (i < params.pairs) {
-        expert = chosen[(i % params.tokens) * params.k + i / params.tokens];
+        let expert = chosen[(i % params.tokens) * params.k + i / params.tokens];
+        bin = expert * params.bins / params.experts;
     }
-    experts_here[local] = expert;
+    bins_here[local] = bin;
     workgroupBarrier();
     if (i < params.pairs) {
-        var position = offsets[(i / 64u) * params.experts + expert];
+        var position = offsets[(i / 64u) * params.bins + bin];
         for (var other = 0u; other < local; other++) {
-            if (experts_here[other] == expert) {
+            if (bins_here[other] == bin) {
                 position += 1u;
             }
         }

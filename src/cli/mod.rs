@@ -287,6 +287,9 @@ struct RouteArgs {
     /// Write one row an expert and batch
     #[arg(long, value_name = "FILE.csv")]
     loads: Option<PathBuf>,
+    /// Write who is served as an array of 0 and 1: results × tokens × experts
+    #[arg(long, value_name = "FILE.npy")]
+    mask: Option<PathBuf>,
     /// Write setups and metrics as JSON
     #[arg(long, value_name = "FILE.json")]
     out: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use super::{OK, RouteArgs, files, run, say};
 use crate::core::{Error, Metric, Result, Table};
+use crate::labs::pruning::npy;
 use crate::labs::routing::{Config, Routing, dump};
 use crate::labs::{DataKey, Dataset, Lab as _, LabKind, Library, Outcome, Setup, outcome_of};
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ Examples:
   schedlab route dump.safetensors --layer all --router mixtral --set k=8 --set capacity_factor=1.25
   schedlab route logits.npy --set overflow=reroute --assignments pairs.csv --out metrics.json
   schedlab route moe-trace.csv --layer 3 --loads loads.csv
+  schedlab route logits.npy --set capacity_scope=device --set devices=4 --mask served.npy
 
 Capacity counts within a batch: --set tokens=N sets its size. Full experts drop by default at \
 capacity factor 1.25; --set limited=false routes without a capacity.
@@ -67,6 +69,9 @@ pub(super) fn route(args: &RouteArgs) -> Result<u8> {
     say(&table(&results));
     write_csv(args.assignments.as_deref(), "tokens", &results)?;
     write_csv(args.loads.as_deref(), "experts", &results)?;
+    if let Some(path) = &args.mask {
+        files::write_bytes(path, &mask(&results)?)?;
+    }
     if let Some(path) = &args.out {
         let all: Vec<Value> = results.iter().map(|(_, s, o)| run::as_json(s, o)).collect();
         files::write(path, &run::pretty(&json!({ "results": all })))?;
@@ -231,6 +236,40 @@ fn write_csv(path: Option<&Path>, id: &str, results: &[(usize, Setup, Outcome)])
         }
     }
     files::write(path, &out)
+}
+
+/// Who is served, result by result: tokens × experts of 0 and 1, as an .npy file.
+fn mask(results: &[(usize, Setup, Outcome)]) -> Result<Vec<u8>> {
+    let mut data = Vec::new();
+    let mut common = None;
+    for (_, setup, outcome) in results {
+        let (Setup::Routing(c), Some((_, table))) = (
+            setup,
+            outcome.tables.iter().find(|(name, _)| *name == "tokens"),
+        ) else {
+            continue;
+        };
+        let size = [c.tokens * c.batches, c.experts];
+        if *common.get_or_insert(size) != size {
+            let [tokens, experts] = size;
+            return Err(Error::out_of_range(
+                "--mask",
+                format!("{tokens} tokens over {experts} experts"),
+                "results that all have as many",
+            ));
+        }
+        let start = data.len();
+        data.resize(start + (size[0] * size[1]) as usize, 0_u8);
+        let column = |name: &str| table.columns.iter().position(|c| c == name).unwrap_or(0);
+        let [batch, token, expert, kept] = ["batch", "token", "expert", "kept"].map(column);
+        for row in table.rows.iter().filter(|row| row[kept] > 0.5) {
+            let at = (row[batch] as u64 * c.tokens + row[token] as u64) * c.experts;
+            data[start + at as usize + row[expert] as usize] = 1;
+        }
+    }
+    let [tokens, experts] = common.unwrap_or_default();
+    let shape = [results.len() as u64, tokens, experts];
+    Ok(npy::write("|u1", &shape, &data))
 }
 
 /// A routing setup, or the config inside of one.

@@ -1,33 +1,35 @@
-//! Sorting many numbers without holding anything up.
+//! Sorting many values without holding anything up.
 
 use super::{Job, Result, Step};
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-/// Numbers sorted in one step, and merged in one step, about.
+/// Values sorted in one step, and merged in one step, about.
 const CHUNK: usize = 1 << 14;
 
-/// Sorts numbers ascending (total order: NaN last) in short steps: pieces first, which are then
-/// merged in pairs. The last merge goes over all numbers once.
+/// Sorts values ascending in short steps: pieces first, which are then merged in pairs. The last
+/// merge goes over all values once. Equal values may change places.
 #[derive(Debug, Clone)]
-pub struct Sorter {
-    rest: Vec<f64>,
-    runs: VecDeque<Vec<f64>>,
-    merge: Option<Merge>,
-    /// Numbers looked at so far, and those to look at in all.
+pub struct Sorter<T = f64> {
+    rest: Vec<T>,
+    runs: VecDeque<Vec<T>>,
+    merge: Option<Merge<T>>,
+    order: fn(&T, &T) -> Ordering,
+    /// Values looked at so far, and those to look at in all.
     done: usize,
     all: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Merge {
-    left: Vec<f64>,
-    right: Vec<f64>,
+struct Merge<T> {
+    left: Vec<T>,
+    right: Vec<T>,
     at: [usize; 2],
-    out: Vec<f64>,
+    out: Vec<T>,
 }
 
-impl Merge {
-    fn new(left: Vec<f64>, right: Vec<f64>) -> Self {
+impl<T: Copy> Merge<T> {
+    fn new(left: Vec<T>, right: Vec<T>) -> Self {
         Self {
             out: Vec::with_capacity(left.len() + right.len()),
             left,
@@ -37,11 +39,11 @@ impl Merge {
     }
 
     /// Whether the merge is complete.
-    fn advance(&mut self, most: usize) -> bool {
+    fn advance(&mut self, most: usize, order: fn(&T, &T) -> Ordering) -> bool {
         let [mut l, mut r] = self.at;
         for _ in 0..most {
             let next = match (self.left.get(l), self.right.get(r)) {
-                (Some(a), Some(b)) if a.total_cmp(b).is_gt() => {
+                (Some(a), Some(b)) if order(a, b).is_gt() => {
                     r += 1;
                     *b
                 }
@@ -63,8 +65,15 @@ impl Merge {
 }
 
 impl Sorter {
-    /// Sorts these.
+    /// Sorts these numbers (total order: NaN last).
     pub fn new(values: Vec<f64>) -> Self {
+        Self::by(values, f64::total_cmp)
+    }
+}
+
+impl<T: Copy> Sorter<T> {
+    /// Sorts these values by an order.
+    pub fn by(values: Vec<T>, order: fn(&T, &T) -> Ordering) -> Self {
         let pieces = values.len().div_ceil(CHUNK).max(1);
         let levels = 1 + pieces.next_power_of_two().trailing_zeros() as usize;
         Self {
@@ -72,39 +81,45 @@ impl Sorter {
             rest: values,
             runs: VecDeque::new(),
             merge: None,
+            order,
             done: 0,
         }
     }
-}
 
-impl Job for Sorter {
-    type Out = Vec<f64>;
-
-    fn step(&mut self) -> Result<Step<Vec<f64>>> {
+    /// Does a slice of the work; the values in order when it is done.
+    pub fn slice(&mut self) -> Option<Vec<T>> {
         if let Some(merge) = &mut self.merge {
             self.done += CHUNK;
-            if merge.advance(CHUNK) {
+            if merge.advance(CHUNK, self.order) {
                 self.runs.push_back(std::mem::take(&mut merge.out));
                 self.merge = None;
             }
-            return Ok(Step::Working);
+            return None;
         }
         if !self.rest.is_empty() {
             let from = self.rest.len().saturating_sub(CHUNK);
             let mut run = self.rest.split_off(from);
-            run.sort_unstable_by(f64::total_cmp);
+            run.sort_unstable_by(self.order);
             self.done += run.len();
             self.runs.push_back(run);
-            return Ok(Step::Working);
+            return None;
         }
         let first = self.runs.pop_front().unwrap_or_default();
         match self.runs.pop_front() {
-            None => Ok(Step::Done(first)),
+            None => Some(first),
             Some(second) => {
                 self.merge = Some(Merge::new(first, second));
-                Ok(Step::Working)
+                None
             }
         }
+    }
+}
+
+impl<T: Copy> Job for Sorter<T> {
+    type Out = Vec<T>;
+
+    fn step(&mut self) -> Result<Step<Vec<T>>> {
+        Ok(self.slice().map_or(Step::Working, Step::Done))
     }
 
     fn progress(&self) -> f64 {

@@ -70,6 +70,7 @@ fn a_logit_dump_is_routed_under_several_policies() {
         &npy("<f4", "2, 512, 8", &data),
     );
     let (pairs, out) = (folder.path("p.csv"), folder.path("m.json"));
+    let mask = folder.path("served.npy");
     let output = schedlab(&[
         "route",
         &file,
@@ -81,6 +82,8 @@ fn a_logit_dump_is_routed_under_several_policies() {
         "capacity_factor=1.25",
         "--assignments",
         pairs.to_str().expect("utf-8"),
+        "--mask",
+        mask.to_str().expect("utf-8"),
         "--out",
         out.to_str().expect("utf-8"),
     ]);
@@ -99,6 +102,18 @@ fn a_logit_dump_is_routed_under_several_policies() {
     assert!(rows.starts_with("layer,router,batch,token,"), "{rows:.60}");
     let base = rows.lines().filter(|l| l.starts_with("1,base,")).count();
     assert_eq!(base, 512, "one expert a token");
+    let mask = std::fs::read(&mask).expect("written");
+    let header = String::from_utf8_lossy(&mask[..128]);
+    assert!(
+        header.contains("'|u1'") && header.contains("(6, 512, 8)"),
+        "{header}"
+    );
+    let served = mask[mask.len() - 6 * 512 * 8..]
+        .iter()
+        .map(|&b| usize::from(b))
+        .sum::<usize>();
+    let kept = rows.lines().filter(|l| l.ends_with(",1")).count();
+    assert_eq!(served, kept, "a one for every pair that is kept");
     let json: Value =
         serde_json::from_str(&std::fs::read_to_string(&out).expect("written")).expect("JSON");
     let metric = |i: usize, id: &str| {

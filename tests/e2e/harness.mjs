@@ -152,13 +152,13 @@ export class Lab {
     await this.page.keyboard.press(key);
   }
 
-  /** Drops a file on the picture. */
-  drop(name, bytes) {
+  /** Drops a file on the picture: the bytes, so many times over. */
+  drop(name, bytes, copies = 1) {
     return this.page.evaluate(
-      ([name, data]) => {
-        const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+      ([name, data, copies]) => {
+        const bytes = new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]);
         const transfer = new DataTransfer();
-        transfer.items.add(new File([bytes], name));
+        transfer.items.add(new File(Array(copies).fill(bytes), name));
         const canvas = document.getElementById("canvas");
         for (const kind of ["dragenter", "dragover", "drop"]) {
           canvas.dispatchEvent(
@@ -166,7 +166,7 @@ export class Lab {
           );
         }
       },
-      [name, Buffer.from(bytes).toString("base64")],
+      [name, Buffer.from(bytes).toString("base64"), copies],
     );
   }
 

@@ -549,28 +549,50 @@ export const WITH_WEBGPU = [
     },
   },
   {
-    name: "router dumps that are cut off, claim too much or hold no numbers are refused with the reason, and the setup stays",
+    name: "router dumps that are cut off, too large, of the wrong shape or without numbers are refused with the reason, and the setup stays",
     async run({ open }) {
       const lab = await open("#routing");
       const before = await runs(lab, "routing");
-      const values = Float32Array.from({ length: 16 }, (_, i) => i);
-      for (const [name, shape, words] of [
-        ["cut.npy", "9, 4", /144 bytes of data expected, 64 found/],
-        ["huge.npy", "4294967296, 4294967296", /overflows/],
-      ]) {
-        await lab.drop(name, npy(shape, values));
+      const values = Float32Array.from({ length: 16 }, (_, i) => i / 4);
+      const stays = async () => assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      const refused = async (name, bytes, words, copies) => {
+        await lab.drop(name, bytes, copies);
         const said = await lab.message(new RegExp(name.replace(".", "\\.")));
         assert.match(said, words, said);
-        assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
-      }
+        await stays();
+      };
+      await refused("cut.npy", npy("9, 4", values), /144 bytes of data expected, 64 found/);
+      await refused("huge.npy", npy("4294967296, 4294967296", values), /overflows/);
+      await refused("claims.npy", npy("65536, 65536", values), /17179869184 bytes of data expected, 64 found/);
+      await refused("beheaded.npy", npy("4, 4", values).subarray(0, 60), /the header is longer than the file/);
+      await refused("large.npy", npy("4, 4", new Float32Array(1 << 18)), /bytes; at most 536870912 are read/, 544);
+      const rows = (...lines) => Buffer.from(`token,layer,expert\n${lines.join("\n")}\n`);
+      await refused("uneven.csv", rows("0,0,1", "0,0,2", "1,0,3"), /layer 0, token 1.*1 experts, but 2 at token 0/);
+      await refused("unknown.csv", rows("0,0,1", "1,0,900"), /line 3.*expert is "900"; want a whole number below 512/);
       // A whole file whose numbers cannot be routed is refused when it is to be used.
-      values[5] = NaN;
-      await lab.drop("nan_logits.npy", npy("4, 4", values));
-      await lab.by("button", "Use in the routing lab").waitFor({ state: "attached" });
-      await lab.press("Use in the routing lab");
-      const said = await lab.message(/nan_logits\.npy, tensor/);
-      assert.match(said, /row 1: entry 1 is NaN; want finite numbers/, said);
-      assert.deepEqual(configs(await lab.settled()), configs(before), "the setup stays");
+      const unusable = async (name, shape, numbers, words) => {
+        await lab.drop(name, npy(shape, Float32Array.from(numbers)));
+        await lab.by("button", "Use in the routing lab").waitFor({ state: "attached" });
+        await lab.press("Use in the routing lab");
+        const said = await lab.message(new RegExp(`${name.replace(".", "\\.")}, tensor`));
+        assert.match(said, words, said);
+        await stays();
+      };
+      await unusable("nan_logits.npy", "4, 4", values.with(5, NaN), /row 1: entry 1 is NaN; want finite numbers/);
+      await unusable("inf_logits.npy", "4, 4", values.with(14, Infinity), /row 3: entry 2 is inf; want finite numbers/);
+      await unusable("topk_twice.npy", "2, 2", [1, 2, 3, 3], /row 1: expert 3 stands there twice/);
+      // One dimension, four, or too many columns are no tokens and experts: the lab is not offered.
+      for (const [name, shape, length] of [
+        ["flat_logits.npy", "16", 16],
+        ["deep_logits.npy", "2, 2, 2, 2", 16],
+        ["wide_logits.npy", "2, 600", 1200],
+      ]) {
+        await lab.drop(name, npy(shape, new Float32Array(length).fill(0.5)));
+        await lab.by("button", "Use in the pruning lab").waitFor({ state: "attached" });
+        assert.equal(await lab.by("button", "Use in the routing lab").count(), 0, `${name} is not offered for routing`);
+        await lab.press("Cancel");
+        await stays();
+      }
       return lab;
     },
   },

@@ -261,12 +261,7 @@ fn topk(n: u32) -> Load {
 
 /// Pairs spread evenly over 64 experts.
 fn pairs(n: u32) -> (CountParams, Vec<u32>) {
-    let params = CountParams {
-        pairs: n / 4,
-        experts: 64,
-        tokens: n / 8,
-        k: 2,
-    };
+    let params = CountParams::new([n / 8, 64, 2], 64);
     let chosen = scattered(n / 4).iter().map(|w| w % 64).collect();
     (params, chosen)
 }

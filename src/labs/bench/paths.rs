@@ -4,7 +4,6 @@ use super::{HotPath, Slice};
 use crate::core::mlp::Optimizer;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Job as _, Result, Simulation as _, Step, num};
-use crate::labs::Library;
 use crate::labs::lr::bound::Bound;
 use crate::labs::lr::law_fit::{LawFit, LawKind, Measured};
 use crate::labs::lr::laws::{PUBLISHED, Prepared};
@@ -18,8 +17,10 @@ use crate::labs::pruning::systems::n_of_m::mask_of_scores;
 use crate::labs::routing::rules::matrix::Matrix;
 use crate::labs::routing::rules::permute::permutation;
 use crate::labs::routing::rules::sinkhorn::LogDomain;
+use crate::labs::routing::{self, Routing};
 use crate::labs::serving::engine::{Engine, Requests};
 use crate::labs::serving::{self, Log, Scheduler, workload};
+use crate::labs::{Lab as _, Library};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -112,6 +113,12 @@ pub static PATHS: &[HotPath] = &[
         start: || Ok(topk()),
     },
     HotPath {
+        id: "routing_softmax",
+        title: "Routing: softmax over 256 experts, 256 tokens",
+        unit: "tokens",
+        start: || Ok(softmax()),
+    },
+    HotPath {
         id: "routing_permutation",
         title: "Routing: permutation of 65,536 pairs to 256 experts",
         unit: "pairs",
@@ -121,7 +128,19 @@ pub static PATHS: &[HotPath] = &[
         id: "routing_sinkhorn",
         title: "Routing: Sinkhorn passes, 512 tokens to 64 experts",
         unit: "passes",
-        start: || Ok(sinkhorn()),
+        start: || Ok(sinkhorn(512, 64, 1.0)),
+    },
+    HotPath {
+        id: "routing_sinkhorn_wide",
+        title: "Routing: Sinkhorn passes, 256 tokens to 256 experts",
+        unit: "tokens",
+        start: || Ok(sinkhorn(256, 256, 256.0)),
+    },
+    HotPath {
+        id: "routing_run",
+        title: "Routing: a whole run, 1,024 tokens to 2 of 64 experts",
+        unit: "runs",
+        start: routing,
     },
     HotPath {
         id: "pruning_select",
@@ -324,6 +343,38 @@ fn topk() -> Slice {
     })
 }
 
+fn softmax() -> Slice {
+    const TOKENS: usize = 256;
+    let values = normals(9, TOKENS * 256);
+    let logits = Matrix::from_fn(TOKENS, 256, |i, j| values[i * 256 + j]);
+    Box::new(move || {
+        black_box(black_box(&logits).softmax_rows());
+        Ok(TOKENS as f64)
+    })
+}
+
+/// A batch with its places, figures, charts and the switches compared.
+fn routing() -> Result<Slice> {
+    let config = routing::Config {
+        tokens: 1024,
+        batches: 1,
+        experts: 64,
+        ..routing::Config::default()
+    };
+    let start = move || Routing::start(&config, &Library::default());
+    let mut job = start()?;
+    Ok(Box::new(move || {
+        Ok(match job.step()? {
+            Step::Working => 0.0,
+            Step::Done(run) => {
+                black_box(run);
+                job = start()?;
+                1.0
+            }
+        })
+    }))
+}
+
 fn permuted() -> Slice {
     const PAIRS: usize = 65_536;
     let mut stream = Stream::new(5, StreamId::Test);
@@ -334,14 +385,15 @@ fn permuted() -> Slice {
     })
 }
 
-fn sinkhorn() -> Slice {
-    let values = normals(6, 512 * 64);
-    let logits = Matrix::from_fn(512, 64, |i, j| values[i * 64 + j]);
+/// Passes over so many tokens and experts, each of which counts as `units`.
+fn sinkhorn(tokens: usize, experts: usize, units: f64) -> Slice {
+    let values = normals(6, tokens * experts);
+    let logits = Matrix::from_fn(tokens, experts, |i, j| values[i * experts + j]);
     let mut work = LogDomain::new(&logits, 1.0);
     Box::new(move || {
         work.pass();
         black_box(work.potentials());
-        Ok(1.0)
+        Ok(units)
     })
 }
 

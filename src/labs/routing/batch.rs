@@ -1,15 +1,21 @@
-//! Routing of one batch in steps: tokens are scored one by one, routers that look at the whole batch
-//! do their work, then places are given and the figures computed.
+//! Routing of one batch in short steps: tokens are scored one by one, routers that look at the whole
+//! batch do their work, then places are given and the figures computed.
 
 use super::config::{Config, Renormalise, Router, SecondChoice};
+use super::figures::{Known, Tally};
+use super::fill::{Filling, SLICE, slice};
 use super::gates::{Gated, Token, gate_token};
-use super::places::{self, Table};
+use super::places;
 use super::population::Population;
-use super::route::{Batch, BatchStats, Fate, Pair};
+use super::route::{Batch, Fate, Pair};
+use super::rules::gate;
 use super::rules::matrix::Matrix;
-use super::rules::{gate, load};
 use super::solve::{Choice, Solver};
 use crate::core::rng::{Stream, StreamId};
+use std::sync::Arc;
+
+/// Work of a step of scoring: tokens × experts × (width + 16).
+const SCORING: usize = 100_000;
 
 /// Collects the tokens of a batch one by one, then settles it.
 pub(super) struct BatchWork {
@@ -31,6 +37,29 @@ pub(super) struct BatchWork {
     residual: f64,
     /// Tokens of which equal scores are broken at the cut.
     tied: u32,
+    settling: Settling,
+    /// Where that has got to.
+    at: usize,
+    turns: usize,
+}
+
+/// What follows the choices.
+enum Settling {
+    /// The whole batch decides.
+    Solve,
+    /// GShard draws who is sent to a second expert.
+    Withhold,
+    /// Places are given.
+    Fill(Box<Filling>),
+    /// Places were given elsewhere: positions in buffer order.
+    #[cfg(feature = "gpu")]
+    Placed(Vec<u32>),
+    /// Weights after the drops.
+    Weigh,
+    /// Idle places take what found none.
+    Chance,
+    /// The figures.
+    Count(Box<Tally>),
 }
 
 impl BatchWork {
@@ -49,7 +78,24 @@ impl BatchWork {
             entropy: 0.0,
             residual: 0.0,
             tied: 0,
+            settling: Settling::Solve,
+            at: 0,
+            turns: 0,
         }
+    }
+
+    /// A slice of the work; the batch when it is done.
+    pub(super) fn step(&mut self, config: &Config, population: &Population) -> Option<Batch> {
+        let tokens = self.clusters.len();
+        if self.tokens < tokens {
+            let columns = config.experts as usize * config.slots();
+            let most = (SCORING / (columns * (config.dim as usize + 16))).max(1);
+            for _ in self.tokens..tokens.min(self.tokens + most) {
+                self.push(config, population);
+            }
+            return None;
+        }
+        self.settle(config)
     }
 
     /// Tokens scored so far.
@@ -63,7 +109,7 @@ impl BatchWork {
     }
 
     /// Scores the next token.
-    pub(super) fn push(&mut self, config: &Config, population: &Population) {
+    fn push(&mut self, config: &Config, population: &Population) {
         let token = population.token(self.index, self.tokens, self.clusters[self.tokens]);
         self.tokens += 1;
         if config.router == Router::TokenGraph {
@@ -116,7 +162,7 @@ impl BatchWork {
 
     /// A slice of the work on the whole batch; `true` when nothing is left. All tokens must have
     /// been scored.
-    pub(super) fn solve(&mut self, config: &Config) -> bool {
+    fn solve(&mut self, config: &Config) -> bool {
         if config.router.is_local() {
             return true;
         }
@@ -145,6 +191,11 @@ impl BatchWork {
 
     fn push_pairs(&mut self, chosen: impl Iterator<Item = Choice>) {
         let (token, tokens) = (self.first.len() - 1, self.clusters.len());
+        if token == 0 {
+            // Growing later would move megabytes in one step.
+            self.first.reserve(tokens);
+            self.pairs.reserve(tokens * chosen.size_hint().0);
+        }
         for (j, choice) in chosen.enumerate() {
             self.pairs.push(Pair {
                 token: token as u32,
@@ -192,186 +243,153 @@ impl BatchWork {
         self.push_pairs(choices.into_iter());
     }
 
-    /// Computes the figures with places given elsewhere: positions in buffer order.
+    /// Takes places given elsewhere: positions in buffer order. All tokens must have been added.
     #[cfg(feature = "gpu")]
-    pub(super) fn settle_placed(mut self, config: &Config, positions: &[u32]) -> Batch {
-        let places = config.places();
-        for pair in &mut self.pairs {
-            let position = positions.get(pair.arrives as usize).copied();
-            pair.place(position.unwrap_or(0), places);
-        }
-        self.weigh(config);
-        let turns = self.pairs.len();
-        self.batch(config, turns)
+    pub(super) fn take_places(&mut self, positions: Vec<u32>) {
+        self.settling = Settling::Placed(positions);
+        self.at = 0;
     }
 
-    /// Gives places and computes the figures.
-    pub(super) fn settle(mut self, config: &Config) -> Batch {
-        if config.router == Router::Gshard {
-            self.withhold_second(config);
-        }
-        let mut table = Table {
-            pairs: std::mem::take(&mut self.pairs),
-            experts: config.experts as usize,
-            tokens: self.clusters.len(),
-        };
-        places::arrive(config, &mut table);
-        let mut turns = table.pairs.len();
-        places::fill(config, self.index, &mut table);
-        self.pairs = table.pairs;
-        self.weigh(config);
-        if config.has_second_chance() {
-            let p = Matrix {
-                rows: self.clusters.len(),
-                cols: config.experts as usize,
-                data: std::mem::take(&mut self.scores),
-            };
-            let extra = places::second_chance(config, &self.pairs, &p, turns);
-            turns += extra.len();
-            self.pairs.extend(extra);
-            self.pairs.sort_by_key(|p| (p.token, p.choice));
-            for t in 0..self.clusters.len() {
-                self.first[t + 1] = self.pairs.partition_point(|p| p.token as usize <= t) as u32;
+    /// A slice of what follows the choices; the batch when it is done.
+    pub(super) fn settle(&mut self, config: &Config) -> Option<Batch> {
+        let stage = std::mem::replace(&mut self.settling, Settling::Solve);
+        let before = std::mem::discriminant(&stage);
+        let tokens = self.clusters.len();
+        let each = SLICE * tokens / self.pairs.len().max(1);
+        self.settling = match stage {
+            Settling::Solve if !self.solve(config) => Settling::Solve,
+            Settling::Solve => Settling::Withhold,
+            Settling::Withhold => {
+                for t in slice(&mut self.at, tokens, each) {
+                    self.withhold_second(config, t);
+                }
+                if self.at < tokens {
+                    Settling::Withhold
+                } else {
+                    Settling::Fill(Box::new(Filling::new(config, self.index, tokens)))
+                }
             }
+            Settling::Fill(mut filling) => {
+                if filling.step(config, &mut self.pairs, &self.first) {
+                    Settling::Weigh
+                } else {
+                    Settling::Fill(filling)
+                }
+            }
+            #[cfg(feature = "gpu")]
+            Settling::Placed(positions) => {
+                let places = config.places();
+                for i in slice(&mut self.at, self.pairs.len(), SLICE) {
+                    let position = positions.get(self.pairs[i].arrives as usize).copied();
+                    self.pairs[i].place(position.unwrap_or(0), places);
+                }
+                if self.at < self.pairs.len() {
+                    Settling::Placed(positions)
+                } else {
+                    Settling::Weigh
+                }
+            }
+            Settling::Weigh => {
+                for t in slice(&mut self.at, tokens, each) {
+                    self.weigh(config, t);
+                }
+                if self.at < tokens {
+                    Settling::Weigh
+                } else {
+                    Settling::Chance
+                }
+            }
+            Settling::Chance => {
+                self.turns = self.pairs.len();
+                if config.has_second_chance() {
+                    self.second_chance(config);
+                }
+                Settling::Count(Box::new(Tally::new(tokens, config.experts as usize)))
+            }
+            Settling::Count(mut tally) => {
+                for t in slice(&mut self.at, tokens, each) {
+                    let (a, b) = (self.first[t] as usize, self.first[t + 1] as usize);
+                    tally.add(t, &self.pairs[a..b]);
+                }
+                if self.at == tokens {
+                    return Some(self.batch(config, &tally));
+                }
+                Settling::Count(tally)
+            }
+        };
+        if std::mem::discriminant(&self.settling) != before {
+            self.at = 0;
         }
-        self.batch(config, turns)
+        None
+    }
+
+    fn second_chance(&mut self, config: &Config) {
+        let p = Matrix {
+            rows: self.clusters.len(),
+            cols: config.experts as usize,
+            data: std::mem::take(&mut self.scores),
+        };
+        let extra = places::second_chance(config, &self.pairs, &p, self.turns);
+        self.turns += extra.len();
+        self.pairs.extend(extra);
+        self.pairs.sort_by_key(|p| (p.token, p.choice));
+        for t in 0..self.clusters.len() {
+            self.first[t + 1] = self.pairs.partition_point(|p| p.token as usize <= t) as u32;
+        }
     }
 
     /// GShard's random second choice: sent when u < min(1, 2 g2), g2 over the pair or raw.
-    fn withhold_second(&mut self, config: &Config) {
+    fn withhold_second(&mut self, config: &Config, t: usize) {
         let raw = match config.second_choice {
+            _ if config.router != Router::Gshard => return,
             SecondChoice::Random => false,
             SecondChoice::RandomRaw => true,
             SecondChoice::Always | SecondChoice::Sampled => return,
         };
         let uniforms = Stream::new(config.seed, StreamId::Policy).step(self.index as u32);
-        for t in 0..self.clusters.len() {
-            let (a, b) = (self.first[t] as usize, self.first[t + 1] as usize);
-            if b - a == 2 {
-                let second = &mut self.pairs[a + 1];
-                let share = if raw { second.gate } else { second.weight };
-                let u = f64::from(uniforms.at(t as u64)) / f64::from(u32::MAX);
-                if u >= (2.0 * share).min(1.0) {
-                    second.fate = Fate::NotSent;
-                }
+        let (a, b) = (self.first[t] as usize, self.first[t + 1] as usize);
+        if b - a == 2 {
+            let second = &mut self.pairs[a + 1];
+            let share = if raw { second.gate } else { second.weight };
+            let u = f64::from(uniforms.at(t as u64)) / f64::from(u32::MAX);
+            if u >= (2.0 * share).min(1.0) {
+                second.fate = Fate::NotSent;
             }
         }
     }
 
-    /// Weights after drops: 0 for a dropped pair; GShard may renormalise over the kept ones.
-    fn weigh(&mut self, config: &Config) {
+    /// Weights of a token after drops: 0 for a dropped pair; GShard may renormalise over the kept
+    /// ones.
+    fn weigh(&mut self, config: &Config, t: usize) {
         let over_kept =
             config.router == Router::Gshard && config.gshard_weights == Renormalise::AfterDropping;
-        for t in 0..self.clusters.len() {
-            let pairs = &mut self.pairs[self.first[t] as usize..self.first[t + 1] as usize];
-            let kept: f64 = pairs.iter().filter(|p| p.kept()).map(|p| p.gate).sum();
-            for pair in pairs {
-                if !pair.kept() {
-                    pair.weight = 0.0;
-                } else if over_kept && kept > 0.0 {
-                    pair.weight = pair.gate / kept;
-                }
+        let pairs = &mut self.pairs[self.first[t] as usize..self.first[t + 1] as usize];
+        let kept: f64 = pairs.iter().filter(|p| p.kept()).map(|p| p.gate).sum();
+        for pair in pairs {
+            if !pair.kept() {
+                pair.weight = 0.0;
+            } else if over_kept && kept > 0.0 {
+                pair.weight = pair.gate / kept;
             }
         }
     }
 
-    fn batch(self, config: &Config, turns: usize) -> Batch {
-        let experts = config.experts as usize;
-        let mut demand = vec![0_u32; experts];
-        let mut carried = vec![0_u32; experts];
-        for pair in self.pairs.iter().filter(|p| p.fate != Fate::NotSent) {
-            demand[usize::from(pair.expert)] += u32::from(pair.asked());
-            carried[usize::from(pair.expert)] += u32::from(pair.kept());
-        }
-        let stats = self.stats(config, &demand, &carried);
-        Batch {
-            clusters: self.clusters.into(),
-            pairs: self.pairs.into(),
-            first: self.first.into(),
-            capacity: config.places() as u32,
-            turns: turns as u32,
-            demand: demand.into(),
-            carried: carried.into(),
-            bias: self.bias.into(),
-            stats,
-        }
-    }
-
-    fn stats(&self, config: &Config, demand: &[u32], carried: &[u32]) -> BatchStats {
-        let (tokens, experts) = (self.clusters.len(), config.experts as f64);
-        let (mut mass, mut kept_mass) = (0.0, 0.0);
-        let (mut moved, mut added) = (0.0, 0.0);
-        for pair in self.pairs.iter().filter(|p| p.fate != Fate::NotSent) {
-            mass += if pair.asked() { pair.gate } else { 0.0 };
-            kept_mass += if pair.kept() { pair.gate } else { 0.0 };
-            moved += f64::from(u8::from(pair.fate == Fate::Rerouted));
-            added += f64::from(u8::from(pair.fate == Fate::Added));
-        }
-        let unrouted = (0..tokens)
-            .filter(|&t| {
-                let (a, b) = (self.first[t] as usize, self.first[t + 1] as usize);
-                !self.pairs[a..b].iter().any(Pair::kept)
-            })
-            .count();
-        let loads: Vec<f64> = demand.iter().map(|&d| f64::from(d)).collect();
-        let sent: f64 = loads.iter().sum();
-        let total: f64 = carried.iter().map(|&c| f64::from(c)).sum();
-        // A batch in which nothing is asked for has no shares.
-        let share = |part: f64| if sent > 0.0 { part / sent } else { 0.0 };
-        let nominal = (tokens * config.choices()) as f64;
-        let balanced = if config.router.is_variable() {
-            sent.max(1.0)
-        } else {
-            nominal
-        } / experts;
-        BatchStats {
-            cv: load::cv(&loads),
-            max_violation: load::max_violation(&loads),
-            load_entropy: if sent > 0.0 {
-                load::load_entropy(&loads)
-            } else {
-                1.0
-            },
-            drop_rate: share(sent + added - total),
-            rerouted: share(moved),
-            added: share(added),
-            per_token: total / tokens as f64,
+    fn batch(&mut self, config: &Config, tally: &Tally) -> Batch {
+        let known = Known {
+            entropy: self.entropy,
             residual: self.residual,
-            tied: if config.counts_ties() {
-                f64::from(self.tied) / tokens as f64
-            } else {
-                f64::NAN
-            },
-            idle_in_window: self.idle_in_window(config.experts as usize),
-            unrouted: unrouted as u32,
-            retained: if mass > 0.0 { kept_mass / mass } else { 1.0 },
-            straggler: carried.iter().copied().max().map_or(0.0, f64::from) / balanced,
-            router_entropy: self.entropy / tokens as f64,
-            dead: loads.iter().filter(|&&f| f < 0.02 * sent / experts).count() as u32,
+            tied: self.tied,
+        };
+        Batch {
+            stats: tally.stats(config, &known),
+            clusters: std::mem::take(&mut self.clusters).into(),
+            pairs: Arc::new(std::mem::take(&mut self.pairs)),
+            first: Arc::new(std::mem::take(&mut self.first)),
+            capacity: config.places() as u32,
+            turns: self.turns as u32,
+            demand: tally.demand.as_slice().into(),
+            carried: tally.carried.as_slice().into(),
+            bias: std::mem::take(&mut self.bias).into(),
         }
-    }
-
-    /// Share of experts that no token of a window of 8 asks for; windows do not overlap and a tail
-    /// is left out. NaN for batches shorter than a window.
-    fn idle_in_window(&self, experts: usize) -> f64 {
-        let windows = self.clusters.len() / WINDOW;
-        let mut busy = vec![false; windows * experts];
-        for p in self
-            .pairs
-            .iter()
-            .filter(|p| p.asked() && p.fate != Fate::NotSent)
-        {
-            let at = p.token as usize / WINDOW * experts + usize::from(p.expert);
-            if let Some(slot) = busy.get_mut(at) {
-                *slot = true;
-            }
-        }
-        if windows == 0 {
-            return f64::NAN;
-        }
-        busy.iter().filter(|b| !**b).count() as f64 / busy.len() as f64
     }
 }
-
-/// Tokens in a window of chunk-level sparsity.
-const WINDOW: usize = 8;

@@ -72,7 +72,21 @@ fn load_chart(config: &Config, batches: &[Batch]) -> Chart {
     }
     if config.has_capacity() {
         let c = batches.first().map_or(0.0, |b| f64::from(b.capacity));
-        series.push(Series::line("capacity", ends.map(|x| [x, c]).to_vec()).as_reference());
+        let (name, points) = if config.per_device() {
+            let of = |(_, [a, b]): (usize, [usize; 2])| {
+                let even = c / (b - a + 1) as f64;
+                [
+                    [a as f64 - 0.5, even],
+                    [b as f64 + 0.5, even],
+                    [f64::NAN, f64::NAN],
+                ]
+            };
+            let all = config.sharing().into_iter().flat_map(of).collect();
+            ("capacity of the device, split evenly", all)
+        } else {
+            ("capacity", ends.map(|x| [x, c]).to_vec())
+        };
+        series.push(Series::line(name, points).as_reference());
     }
     Chart {
         id: "load",

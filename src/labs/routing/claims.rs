@@ -90,45 +90,44 @@ impl Ran for StudyRun {
     }
 }
 
-/// An experiment as a job.
-pub(super) struct Experiment<R: Ran> {
-    quantity: &'static str,
-    unit: &'static str,
-    plan: Plan<R>,
-    effort: Effort,
-    seeds: Vec<u64>,
-    values: Vec<[f64; 2]>,
-    /// Setups of the current seed that have not run yet, last one first.
-    waiting: Vec<Config>,
-    work: Option<Box<dyn Job<Out = R>>>,
-    runs: Vec<R>,
-}
-
 /// What an experiment does with each seed and with all of them.
 pub(super) struct Plan<R> {
-    /// The setups of a seed.
-    pub(super) setups: Setups,
-    /// What their runs say.
-    pub(super) measure: Measure<R>,
-    /// What follows from all seeds.
-    pub(super) judge: Judge,
+    quantity: &'static str,
+    unit: &'static str,
+    setups: Setups,
+    measure: Measure<R>,
+    judge: Judge,
 }
 
-impl<R: Ran> Experiment<R> {
-    pub(super) fn start(
-        quantity: &'static str,
-        unit: &'static str,
-        effort: Effort,
-        plan: Plan<R>,
-    ) -> Box<dyn Job<Out = ClaimResult>> {
+impl<R: Ran> Plan<R> {
+    /// The setups of a seed, what their runs say, and what follows from all seeds.
+    pub(super) fn new(setups: Setups, measure: Measure<R>, judge: Judge) -> Self {
+        Self {
+            quantity: "",
+            unit: "",
+            setups,
+            measure,
+            judge,
+        }
+    }
+
+    /// Names the main number and its unit.
+    pub(super) fn of(self, quantity: &'static str, unit: &'static str) -> Self {
+        Self {
+            quantity,
+            unit,
+            ..self
+        }
+    }
+
+    /// The experiment over seeds as a job.
+    pub(super) fn start(self, effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         let count = match effort {
             Effort::Quick => 8,
             Effort::Full => 24,
         };
-        Box::new(Self {
-            quantity,
-            unit,
-            plan,
+        Box::new(Experiment {
+            plan: self,
             effort,
             seeds: (1..=count).collect(),
             values: Vec::new(),
@@ -137,6 +136,18 @@ impl<R: Ran> Experiment<R> {
             runs: Vec::new(),
         })
     }
+}
+
+/// An experiment under way.
+struct Experiment<R: Ran> {
+    plan: Plan<R>,
+    effort: Effort,
+    seeds: Vec<u64>,
+    values: Vec<[f64; 2]>,
+    /// Setups of the current seed that have not run yet, last one first.
+    waiting: Vec<Config>,
+    work: Option<Box<dyn Job<Out = R>>>,
+    runs: Vec<R>,
 }
 
 impl<R: Ran> Job for Experiment<R> {
@@ -174,8 +185,8 @@ impl<R: Ran> Job for Experiment<R> {
         };
         let (verdict, why) = (self.plan.judge)(&measured);
         Ok(Step::Done(ClaimResult {
-            quantity: self.quantity.to_owned(),
-            unit: self.unit.to_owned(),
+            quantity: self.plan.quantity.to_owned(),
+            unit: self.plan.unit.to_owned(),
             measured: mean,
             interval,
             seeds: self.seeds.clone(),

@@ -1,9 +1,9 @@
 //! Config of the lab.
 
 pub(super) use super::options::{
-    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, Graph, HashTable, LayerRule,
-    Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task,
-    TieBreak, World,
+    BiasRule, BufferOrder, CapacityRule, CapacityScope, DropOrder, Estimate, Graph, HashTable,
+    LayerRule, Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study,
+    Task, TieBreak, World,
 };
 use super::rules::capacity;
 use crate::labs::DataKey;
@@ -43,6 +43,10 @@ pub struct Config {
     pub overflow: Overflow,
     /// Formula of the capacity.
     pub capacity_rule: CapacityRule,
+    /// Whether experts have places of their own or share those of their device.
+    pub capacity_scope: CapacityScope,
+    /// Share of the sequences whose pairs no device drops.
+    pub protected: f64,
     /// Whether softmax gates are divided by their sum over the k chosen.
     pub renormalise: bool,
     /// Which of several equal scores is chosen.
@@ -111,6 +115,12 @@ pub struct Config {
     pub expert_mib: f64,
     /// Chance that a predictor names an expert of the next token rightly.
     pub accuracy: f64,
+    /// Bandwidth of the link over which missing experts come, in GB/s.
+    pub link_gbs: f64,
+    /// Time that a layer computes on a token, in milliseconds.
+    pub layer_ms: f64,
+    /// Layers computed between the naming of a token's experts and their use.
+    pub lookahead: u64,
     /// Tokens decoded together.
     pub together: u64,
     /// Measured time of a decoding step, in milliseconds.
@@ -127,6 +137,8 @@ pub struct Config {
     pub bandwidth_gbs: f64,
     /// Peak throughput of a device, in Tflop/s.
     pub peak_tflops: f64,
+    /// Price of a device, in euros per hour.
+    pub device_eur: f64,
     /// What is learnt.
     pub task: Task,
     /// Updates of the parameters.
@@ -219,6 +231,12 @@ pub struct Config {
     pub traffic: f64,
     /// Time that a task on the link between nodes takes to start, in milliseconds.
     pub startup_ms: f64,
+    /// Tokens of the document a question is about.
+    pub document_tokens: u64,
+    /// Tokens of text at which a device's model finds a fact half as often.
+    pub half_length: u64,
+    /// Runs of every job on every chunk.
+    pub samples: u64,
 }
 
 impl Default for Config {
@@ -237,6 +255,8 @@ impl Default for Config {
             buffer_order: BufferOrder::ChoiceMajor,
             overflow: Overflow::Drop,
             capacity_rule: CapacityRule::Ceil,
+            capacity_scope: CapacityScope::Expert,
+            protected: 0.1,
             renormalise: true,
             tie_break: TieBreak::Lower,
             precision: Precision::Full,
@@ -271,6 +291,9 @@ impl Default for Config {
             token_kib: 14.0,
             expert_mib: 84.0,
             accuracy: 0.85,
+            link_gbs: 25.0,
+            layer_ms: 0.5,
+            lookahead: 4,
             together: 8,
             step_ms: 10.0,
             model_layers: 58,
@@ -279,6 +302,7 @@ impl Default for Config {
             weight_bits: 16,
             bandwidth_gbs: 3350.0,
             peak_tflops: 989.0,
+            device_eur: 2.5,
             task: Task::Digits,
             train_steps: 500,
             train_batch: 128,
@@ -325,6 +349,9 @@ impl Default for Config {
             rows_held: 64,
             traffic: 1.0,
             startup_ms: 0.3,
+            document_tokens: 100_000,
+            half_length: 16_000,
+            samples: 2,
         }
     }
 }
@@ -362,9 +389,44 @@ impl Config {
         }
     }
 
+    /// Whether the experts of a device share its places.
+    pub fn per_device(&self) -> bool {
+        let device = self.capacity_scope == CapacityScope::Device;
+        device && self.has_capacity() && !self.router.fills_experts()
+    }
+
+    /// Who has places: experts, or devices.
+    pub(super) fn bins(&self) -> usize {
+        if self.per_device() {
+            self.devices as usize
+        } else {
+            self.experts as usize
+        }
+    }
+
+    /// Whose places a pair for this expert takes.
+    pub fn bin_of(&self, expert: usize) -> usize {
+        expert * self.bins() / self.experts as usize
+    }
+
+    /// Devices whose experts share places, each with its first and last expert; empty where every
+    /// expert has its own.
+    pub fn sharing(&self) -> Vec<(usize, [usize; 2])> {
+        let mut out: Vec<(usize, [usize; 2])> = Vec::new();
+        for e in (0..self.experts as usize).filter(|_| self.per_device()) {
+            let device = self.bin_of(e);
+            match out.last_mut() {
+                Some((d, [_, last])) if *d == device => *last = e,
+                _ => out.push((device, [e, e])),
+            }
+        }
+        out
+    }
+
     /// Whether some pairs that found no place get another chance.
     pub fn has_second_chance(&self) -> bool {
-        self.has_capacity() && !self.router.fills_experts() && self.overflow != Overflow::Drop
+        let drops = self.overflow == Overflow::Drop || self.per_device();
+        self.has_capacity() && !self.router.fills_experts() && !drops
     }
 
     /// Whether weights are the gates themselves, not divided by their sum.
@@ -392,19 +454,21 @@ impl Config {
         own && self.breaks_ties()
     }
 
-    /// Places per expert in a batch; as many as tokens without a limit.
+    /// Places per expert (or device) in a batch; as many as tokens without a limit.
     pub(super) fn places(&self) -> usize {
-        let (n, e, k) = (self.tokens as usize, self.experts as usize, self.choices());
+        let (n, bins, k) = (self.tokens as usize, self.bins(), self.choices());
         if !self.has_capacity() {
             return n;
         }
-        let each = n.div_ceil(e);
+        let each = n.div_ceil(bins);
         let places = match self.capacity_rule {
-            CapacityRule::Ceil => capacity::capacity(self.capacity_factor, k, n, e),
+            CapacityRule::Ceil => capacity::capacity(self.capacity_factor, k, n, bins),
             CapacityRule::Nllb => k * each,
             CapacityRule::Tutel => k * (self.capacity_factor * each as f64) as usize,
         };
-        places.clamp(1, n)
+        // No expert can be asked for by more than every token; a device can.
+        let most = if self.per_device() { n * k } else { n };
+        places.clamp(1, most)
     }
 
     /// Slots per expert of Soft MoE: as many places as a balanced load would need.

@@ -5,6 +5,7 @@ use super::config::Config;
 use super::route::{Batch, Pair};
 use super::rules::placement::{self, Cluster};
 use super::rules::prefetch::{self, Traffic};
+use super::rules::stall::Link;
 use super::rules::{cache, losses};
 use crate::core::rng::{Stream, StreamId};
 
@@ -56,6 +57,48 @@ pub(super) fn predictor(config: &Config) -> Stream {
     Stream::new(config.seed, StreamId::Predictions).replicate(131)
 }
 
+/// What experts come over.
+pub(super) fn link(config: &Config) -> Link {
+    Link {
+        expert_bytes: config.expert_mib * f64::from(1 << 20),
+        token_bytes: config.token_kib * 1024.0,
+        bandwidth: 1e9 * config.link_gbs,
+        layer_secs: 1e-3 * config.layer_ms,
+        lookahead: config.lookahead as f64,
+    }
+}
+
+impl Deployment {
+    /// Share of the reads that found their expert, in per cent.
+    pub(super) fn hits(&self, traffic: &Traffic) -> f64 {
+        100.0 * traffic.hits as f64 / self.reads as f64
+    }
+
+    /// What a policy moves, in GiB per token: experts, and tokens there and back.
+    pub(super) fn moved(&self, config: &Config, traffic: &Traffic) -> f64 {
+        let Link {
+            expert_bytes,
+            token_bytes,
+            ..
+        } = link(config);
+        let bytes =
+            traffic.moved as f64 * expert_bytes + traffic.elsewhere as f64 * 2.0 * token_bytes;
+        bytes / f64::from(1 << 30) / self.tokens as f64
+    }
+
+    /// Seconds in which a policy's tokens wait for experts, per 1,000 tokens.
+    pub(super) fn stall(&self, config: &Config, traffic: &Traffic) -> f64 {
+        1e3 * link(config).stall_secs(traffic) / self.tokens as f64
+    }
+
+    /// Which of the sizes is the first that holds a quarter of the experts.
+    pub(super) fn quarter(&self, config: &Config) -> Option<usize> {
+        self.sizes
+            .iter()
+            .position(|s| 4 * s >= config.experts as usize)
+    }
+}
+
 /// Reads replayed at most.
 const READS: usize = 8192;
 
@@ -100,12 +143,7 @@ impl DeployWork {
         };
         let (experts, devices) = (config.experts as usize, config.devices as usize);
         let on_demand = |policy: fn(&[cache::Key], usize) -> usize| {
-            let hits = policy(&self.reads, size);
-            Traffic {
-                hits,
-                moved: self.reads.len() - hits,
-                elsewhere: 0,
-            }
+            Traffic::on_demand(self.reads.len(), policy(&self.reads, size))
         };
         let all = [
             on_demand(cache::lru),
@@ -117,6 +155,7 @@ impl DeployWork {
                 experts,
                 size,
                 config.accuracy,
+                link(config).hidden(),
                 &mut predictor(config),
             ),
             prefetch::placed(&self.rows, &self.expected, devices, size),

@@ -6,9 +6,7 @@
 //! load, stay on the CPU: a last bit of a gate could change who is dropped.
 
 use super::Routing;
-use super::config::{
-    BufferOrder, Config, DropOrder, Overflow, Renormalise, Router, SecondChoice, World,
-};
+use super::config::{BufferOrder, Config, DropOrder, Renormalise, Router, SecondChoice, World};
 use super::model::{Routed, Work};
 use super::world::Run;
 use crate::core::{Job as _, Result, Step};
@@ -45,15 +43,18 @@ fn has_kernel(config: &Config) -> bool {
         }
         _ => false,
     };
-    let in_order =
-        config.drop_order == DropOrder::Token && config.buffer_order == BufferOrder::ChoiceMajor;
+    // What is protected takes its place before others.
+    let protects = config.per_device() && config.protected > 0.0;
+    let in_order = config.drop_order == DropOrder::Token
+        && config.buffer_order == BufferOrder::ChoiceMajor
+        && !protects;
     // The kernels take the lower of equal experts, and count no ties.
     if config.counts_ties() {
         return false;
     }
     // The kernels count experts in workgroup memory.
     let few = config.experts <= 256;
-    few && softmax && (!config.limited || (in_order && config.overflow == Overflow::Drop))
+    few && softmax && (!config.limited || (in_order && !config.has_second_chance()))
 }
 
 /// Sizes of a batch on the device.
@@ -65,7 +66,9 @@ pub struct Sizes {
     pub experts: u32,
     /// Experts per token k, up to 8.
     pub k: u32,
-    /// Places per expert.
+    /// Who has places: experts, or devices whose experts share them; up to 256.
+    pub bins: u32,
+    /// Places of each.
     pub places: u32,
 }
 
@@ -75,6 +78,7 @@ impl Sizes {
             tokens: config.tokens as u32,
             experts: config.experts as u32,
             k: config.choices() as u32,
+            bins: config.bins() as u32,
             places: config.places() as u32,
         }
     }
@@ -117,6 +121,7 @@ impl Pipeline {
             tokens,
             experts,
             k,
+            bins,
             places,
         } = sizes;
         let pairs = tokens * k;
@@ -126,24 +131,19 @@ impl Pipeline {
             k,
             pad0: 0,
         };
-        let counting = CountParams {
-            pairs,
-            experts,
-            tokens,
-            k,
-        };
+        let counting = CountParams::new([tokens, experts, k], bins);
         let tiles = counting.tiles();
         let logits = gpu.empty::<f32>("logits", (tokens * experts) as usize)?;
         let chosen = gpu.empty::<u32>("chosen", pairs as usize)?;
         let gates = gpu.empty::<f32>("gates", pairs as usize)?;
         let entropy = gpu.empty::<f32>("entropy", tokens as usize)?;
-        let counts = gpu.empty::<u32>("counts", (tiles * experts) as usize)?;
-        let offsets = gpu.empty::<u32>("offsets", (tiles * experts) as usize)?;
-        let demand = gpu.empty::<u32>("demand", experts as usize)?;
+        let counts = gpu.empty::<u32>("counts", (tiles * bins) as usize)?;
+        let offsets = gpu.empty::<u32>("offsets", (tiles * bins) as usize)?;
+        let demand = gpu.empty::<u32>("demand", bins as usize)?;
         let positions = gpu.empty::<u32>("positions", pairs as usize)?;
         let kept = gpu.empty::<u32>("kept", pairs as usize)?;
         let scan = OffsetParams {
-            experts,
+            experts: bins,
             tiles,
             pad0: 0,
             pad1: 0,
@@ -153,7 +153,7 @@ impl Pipeline {
             sizes,
             topk: Dispatch::new(gpu, &topk, tokens, &[&logits, &chosen, &gates, &entropy])?,
             counts: Dispatch::new(gpu, &counting, pairs, &[&chosen, &counts])?,
-            offsets: Dispatch::new(gpu, &scan, experts, &[&counts, &offsets, &demand])?,
+            offsets: Dispatch::new(gpu, &scan, bins, &[&counts, &offsets, &demand])?,
             positions: Dispatch::new(
                 gpu,
                 &placing,
@@ -306,7 +306,9 @@ impl GpuJob for DeviceWork {
                     return Ok(Step::Working);
                 };
                 self.tickets = None;
-                self.work.take_routed(&routed);
+                self.work.take_routed(routed);
+            } else if self.work.receive() {
+                // A slice of the batch that came back.
             } else if self.work.routed() {
                 if let Some(run) = self.work.conclude() {
                     return Ok(Step::Done(Run::Batches(run)));
@@ -327,6 +329,7 @@ impl GpuJob for DeviceWork {
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
+    use super::super::config::CapacityScope;
     use super::super::rules::gate::top_k;
     use super::*;
     use crate::core::finish;
@@ -348,13 +351,18 @@ mod tests {
     fn a_run_on_the_device_decides_as_the_cpu_does() {
         let Some(gpu) = gpu() else { return };
         let library = Library::default();
-        for (router, k, experts, tokens) in [
-            (Router::Mixtral, 2, 8, 256),
-            (Router::Granite, 8, 64, 100),
-            (Router::Switch, 1, 7, 65),
-            (Router::Gshard, 2, 16, 129),
+        let (own, shared) = (CapacityScope::Expert, CapacityScope::Device);
+        for (router, k, experts, tokens, capacity_scope) in [
+            (Router::Mixtral, 2, 8, 256, own),
+            (Router::Granite, 8, 64, 100, own),
+            (Router::Switch, 1, 7, 65, own),
+            (Router::Gshard, 2, 16, 129, own),
+            (Router::Mixtral, 2, 8, 256, shared),
+            (Router::Granite, 3, 10, 77, shared),
         ] {
             let config = Config {
+                capacity_scope,
+                protected: 0.0,
                 router,
                 k,
                 experts,
@@ -398,6 +406,7 @@ mod tests {
             tokens,
             experts: 256,
             k: 8,
+            bins: 256,
             places: tokens / 32,
         };
         let mut stream = Stream::new(9, StreamId::Test);
@@ -449,5 +458,10 @@ mod tests {
             ..Config::default()
         };
         assert!(!has_kernel(&free), "the bias follows the load");
+        let shared = Config {
+            capacity_scope: CapacityScope::Device,
+            ..Config::default()
+        };
+        assert!(!has_kernel(&shared), "protected pairs go first");
     }
 }

@@ -23,6 +23,7 @@ fn studies(config: &Config) -> String {
         Study::Rewire => format!("Rewiring every {} items", config.interval),
         Study::Manifold => format!("RoMA, {} neighbours", config.neighbours),
         Study::Pipeline => format!("FSMoE, traffic {}", config.traffic),
+        Study::Minions => format!("Minions, {} samples a job", config.samples),
         Study::Lookup => format!("STEM, word {} edited", config.edited_word),
     }
 }
@@ -105,6 +106,7 @@ fn batches(config: &Config) -> String {
     };
     let then = match config.overflow {
         _ if own => "",
+        _ if config.per_device() => " per device",
         Overflow::Drop => "",
         Overflow::Reroute => ", re-route",
         Overflow::Expand => ", fill",

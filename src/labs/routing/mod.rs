@@ -2,12 +2,16 @@
 //! the load.
 
 mod batch;
+#[cfg(feature = "app")]
+mod cap;
 mod charts;
 mod check;
 mod claims;
 mod config;
 mod deploy;
 pub mod dump;
+mod figures;
+mod fill;
 mod frontier;
 mod gates;
 pub mod golden;
@@ -46,9 +50,9 @@ pub use gpu::{Pipeline, Sizes};
 pub use layers::{LayerRun, Policy};
 pub use model::{BatchRun, Entity, Scene};
 pub use options::{
-    BiasRule, BufferOrder, CapacityRule, DropOrder, Estimate, Graph, HashTable, LayerRule,
-    Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study, Task,
-    TieBreak, World,
+    BiasRule, BufferOrder, CapacityRule, CapacityScope, DropOrder, Estimate, Graph, HashTable,
+    LayerRule, Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study,
+    Task, TieBreak, World,
 };
 pub use queries::QueryRun;
 pub use route::{Batch, BatchStats, Fate, Pair};

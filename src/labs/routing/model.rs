@@ -5,6 +5,8 @@ use super::charts::charts;
 use super::config::{BiasRule, Config, Router};
 use super::deploy::{DeployWork, Deployment};
 use super::dump::{self, Content, Layer};
+#[cfg(feature = "gpu")]
+use super::fill::SLICE;
 use super::frontier::{self, Frontier, FrontierWork};
 use super::gates::{Gated, gate_token};
 use super::population::Population;
@@ -234,6 +236,8 @@ pub(super) struct Work {
     chance: FloorWork,
     floor: Option<Floor>,
     current: Option<BatchWork>,
+    #[cfg(feature = "gpu")]
+    incoming: Option<Routed>,
     bias: Vec<f64>,
     batches: Vec<Batch>,
     after: After,
@@ -262,6 +266,15 @@ impl Work {
         }
     }
 
+    /// Leaves out all that follows the batches.
+    #[cfg(feature = "app")]
+    pub(super) fn without_more(self) -> Self {
+        Self {
+            after: After::Nothing,
+            ..self
+        }
+    }
+
     /// Starts a run on the tokens that the config asks for.
     pub(super) fn with(config: &Config, data: &Library) -> Result<Self> {
         Ok(match &config.data {
@@ -283,6 +296,8 @@ impl Work {
             ),
             floor: None,
             current: None,
+            #[cfg(feature = "gpu")]
+            incoming: None,
             bias: vec![0.0; config.experts as usize],
             batches: Vec::new(),
             after: After::Wanted,
@@ -290,30 +305,29 @@ impl Work {
         }
     }
 
-    /// Routes up to `budget` tokens of the current batch, or does a slice of the work on it.
-    fn route(&mut self, budget: usize) {
+    /// A slice of the work on the current batch.
+    fn route(&mut self) {
         let (tokens, index) = (self.config.tokens as usize, self.batches.len());
         let mut work = self.current.take().unwrap_or_else(|| {
             let clusters = self.population.clusters(index, tokens);
             BatchWork::new(index, clusters, self.bias.clone())
         });
-        let from = work.tokens_done();
-        let until = tokens.min(from + budget);
-        for _ in from..until {
-            work.push(&self.config, &self.population);
+        match work.step(&self.config, &self.population) {
+            Some(batch) => self.adopt(batch),
+            None => self.current = Some(work),
         }
-        if until < tokens || !work.solve(&self.config) {
-            self.current = Some(work);
-            return;
-        }
-        let batch = work.settle(&self.config);
+    }
+
+    /// Takes a finished batch; the bias follows its loads.
+    fn adopt(&mut self, batch: Batch) {
         if self.config.router.has_bias() {
             let rule = match self.config.bias_rule {
                 BiasRule::Sign => bias::Rule::Sign,
                 BiasRule::Proportional => bias::Rule::Proportional,
             };
             let loads: Vec<f64> = batch.demand.iter().map(|&d| f64::from(d)).collect();
-            let rate = self.config.bias_rate / num::pow(1.0 + index as f64, self.config.bias_decay);
+            let age = 1.0 + self.batches.len() as f64;
+            let rate = self.config.bias_rate / num::pow(age, self.config.bias_decay);
             bias::step(&mut self.bias, &loads, rule, rate, false);
         }
         self.batches.push(batch);
@@ -342,23 +356,36 @@ impl Work {
             .collect()
     }
 
-    /// Takes a batch routed elsewhere.
+    /// Takes a batch routed elsewhere, which [`Self::receive`] works in.
     #[cfg(feature = "gpu")]
-    pub(super) fn take_routed(&mut self, routed: &Routed) {
-        let Some(mut work) = self.current.take() else {
-            return;
+    pub(super) fn take_routed(&mut self, routed: Routed) {
+        self.incoming = Some(routed);
+    }
+
+    /// A slice of the work on a batch routed elsewhere; `false` when there is none.
+    #[cfg(feature = "gpu")]
+    pub(super) fn receive(&mut self) -> bool {
+        let (Some(routed), Some(work)) = (&mut self.incoming, &mut self.current) else {
+            return false;
         };
         let k = self.config.choices();
-        let rows = routed
-            .chosen
-            .chunks(k)
-            .zip(routed.gates.chunks(k))
-            .zip(&routed.entropy);
-        for ((chosen, gates), &entropy) in rows {
-            work.push_routed(&self.config, chosen, gates, entropy);
+        let (from, tokens) = (work.tokens_done(), self.config.tokens as usize);
+        for t in from..tokens.min(from + (SLICE / k).max(1)) {
+            let own = t * k..(t + 1) * k;
+            let (chosen, gates) = (&routed.chosen[own.clone()], &routed.gates[own]);
+            work.push_routed(&self.config, chosen, gates, routed.entropy[t]);
         }
-        self.batches
-            .push(work.settle_placed(&self.config, &routed.positions));
+        if from < tokens {
+            if work.tokens_done() == tokens {
+                work.take_places(std::mem::take(&mut routed.positions));
+            }
+            return true;
+        }
+        if let Some(batch) = work.settle(&self.config) {
+            (self.incoming, self.current) = (None, None);
+            self.adopt(batch);
+        }
+        true
     }
 
     /// Whether all batches are routed.
@@ -553,9 +580,7 @@ impl Job for Work {
             return Ok(Step::Working);
         }
         if !self.routed() {
-            let columns = self.config.experts as usize * self.config.slots();
-            let per_token = columns * (self.config.dim as usize + 16);
-            self.route((100_000 / per_token).max(1));
+            self.route();
             return Ok(Step::Working);
         }
         Ok(self.conclude().map_or(Step::Working, Step::Done))

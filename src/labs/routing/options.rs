@@ -190,6 +190,17 @@ pub enum CapacityRule {
     Tutel,
 }
 
+/// Who shares the places of a capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum CapacityScope {
+    /// Every expert has places of its own.
+    #[default]
+    Expert,
+    /// The experts of a device share its places (DeepSeek-V2's token dropping).
+    Device,
+}
+
 /// When GShard sends a token to its second expert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
@@ -329,17 +340,20 @@ pub enum Study {
     Lookup,
     /// Chunks that overlap on three resources (FSMoE).
     Pipeline,
+    /// Jobs over the chunks of a document (Minions).
+    Minions,
 }
 
 impl Study {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Glider,
         Self::Heads,
         Self::Rewire,
         Self::Manifold,
         Self::Lookup,
         Self::Pipeline,
+        Self::Minions,
     ];
 
     /// Names in the menu, in the same order.
@@ -350,6 +364,7 @@ impl Study {
         "RoMA: routing of neighbours",
         "STEM: rows by token id",
         "FSMoE: pipeline of a layer",
+        "Minions: device and cloud",
     ];
 }
 

@@ -1,7 +1,7 @@
 //! Starting points of the lab.
 
 use super::config::{
-    Config, DropOrder, LayerRule, Overflow, QueryRule, Router, Score, Task, World,
+    CapacityScope, Config, DropOrder, LayerRule, Overflow, QueryRule, Router, Score, Task, World,
 };
 use crate::labs::Preset;
 
@@ -178,6 +178,17 @@ pub(super) static PRESETS: &[Preset<Config>] = &[
             world: World::Queries,
             query_rule: QueryRule::Energy,
             train_steps: 300,
+            ..Config::default()
+        },
+    },
+    Preset {
+        name: "Devices share places",
+        doc: "Capacity per device: a busy expert may use what its neighbours on the device leave, so fewer tokens are dropped in the same time. A tenth of the sequences is protected. Look at it under Rules, too.",
+        config: || Config {
+            experts: 16,
+            router_skew: 0.8,
+            drop_order: DropOrder::Score,
+            capacity_scope: CapacityScope::Device,
             ..Config::default()
         },
     },

@@ -106,9 +106,9 @@ pub struct Batch {
     /// Cluster of each token.
     pub clusters: Arc<[u8]>,
     /// Pairs by token, then choice.
-    pub pairs: Arc<[Pair]>,
+    pub pairs: Arc<Vec<Pair>>,
     /// First pair of each token; one entry more than tokens.
-    pub first: Arc<[u32]>,
+    pub first: Arc<Vec<u32>>,
     /// Places per expert; as many as tokens when there is no limit.
     pub capacity: u32,
     /// Turns until the last pair has arrived.

@@ -11,9 +11,19 @@ use super::rules::{entropy, families};
 use super::tell::has_floor;
 use crate::core::{Fact, Story, num};
 
+/// Whose places a pair for this expert takes.
+fn owner(config: &Config, e: usize) -> String {
+    if config.per_device() {
+        format!("device {}", config.bin_of(e))
+    } else {
+        format!("expert {e}")
+    }
+}
+
 /// What became of a pair, in words, with the numbers of the rule.
 fn verdict(config: &Config, batch: &Batch, pair: &Pair) -> String {
     let (e, c, p) = (pair.expert, batch.capacity, pair.position);
+    let whose = owner(config, usize::from(e));
     let by = match config.drop_order {
         DropOrder::Token => match config.buffer_order {
             BufferOrder::ChoiceMajor => "in order of arrival",
@@ -34,7 +44,7 @@ fn verdict(config: &Config, batch: &Batch, pair: &Pair) -> String {
                 ""
             }
         ),
-        Fate::OverCapacity => format!("dropped: position {p} ({by}) >= capacity {c} of expert {e}"),
+        Fate::OverCapacity => format!("dropped: position {p} ({by}) >= capacity {c} of {whose}"),
         Fate::Rerouted => format!(
             "re-routed to expert {e}: its best expert with room, position {p} < capacity {c}"
         ),
@@ -53,8 +63,13 @@ fn verdict(config: &Config, batch: &Batch, pair: &Pair) -> String {
                 "mass in the plan: expert {e} holds at most {c} tokens, this is its {}. by score",
                 p + 1
             ),
+            _ if config.has_capacity() && p >= c => {
+                format!(
+                    "kept by expert {e} over the capacity {c} of {whose}: its sequence is protected"
+                )
+            }
             _ if config.has_capacity() => {
-                format!("kept: position {p} ({by}) < capacity {c} of expert {e}")
+                format!("kept by expert {e}: position {p} ({by}) < capacity {c} of {whose}")
             }
             _ => format!("kept: expert {e} takes every token (no capacity limit)"),
         },
@@ -239,7 +254,11 @@ pub(super) fn expert_story(run: &BatchRun, e: usize, at: f64) -> Option<Story> {
         Fact::new("Carried in this batch", format!("{} pairs", b.carried[e])),
     ];
     if config.has_capacity() {
-        facts.push(Fact::new("Capacity", format!("{} pairs", b.capacity)));
+        let whose = owner(config, e);
+        facts.push(Fact::new(
+            format!("Capacity of {whose}"),
+            format!("{} pairs", b.capacity),
+        ));
     }
     if config.router.has_bias() {
         facts.push(Fact::new("Selection bias", format!("{:+.4}", b.bias[e])));
@@ -296,8 +315,9 @@ pub(super) fn expert_story(run: &BatchRun, e: usize, at: f64) -> Option<Story> {
         .count();
     if turned_away > 0 {
         why.push(format!(
-            "{turned_away} pairs over its capacity {} are {}",
+            "{turned_away} pairs over the capacity {} of {} are {}",
             b.capacity,
+            owner(config, e),
             if config.overflow == Overflow::Reroute {
                 "sent on to experts with room, as far as there is any"
             } else {

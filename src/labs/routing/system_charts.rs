@@ -69,6 +69,7 @@ pub(super) fn deployment_charts(config: &Config, d: &Deployment) -> Vec<Chart> {
     if d.reads > 0 {
         out.push(hit_chart(d));
         out.push(transfer_chart(config, d));
+        out.push(stall_chart(config, d));
     }
     out
 }
@@ -151,24 +152,38 @@ fn hit_chart(d: &Deployment) -> Chart {
         doc: "A device that holds only some of the layer's experts and runs the tokens one by one: share of expert reads found in fast memory, by the experts it holds and by policy. Oracles know the whole trace; the predictor names the next token's experts with its accuracy; the last policy fills the memories of all devices once by the first batch's load, and counts a hit on any of them.",
         x: Axis::linear("experts held by a device", ""),
         y: Axis::zero_based("hits", "%"),
-        series: by_size(d, |t| 100.0 * t.hits as f64 / d.reads as f64),
+        series: by_size(d, |t| d.hits(t)),
         marks: Vec::new(),
         on_timeline: false,
     }
 }
 
 fn transfer_chart(config: &Config, d: &Deployment) -> Chart {
-    let per_token = 1.0 / d.tokens.max(1) as f64;
-    let expert = config.expert_mib / 1024.0 * per_token;
-    // There and back.
-    let token = 2.0 * config.token_kib / (1024.0 * 1024.0) * per_token;
     Chart {
         id: "cache_bytes",
         title: "Expert cache: bytes",
         doc: "The same in bytes moved per token: every miss and every expert fetched ahead, wrongly or not, brings in one expert; a read served by another device moves the token there and back. A hit rate that looks high can still mean gigabytes per token. First fillings of fixed sets are not counted.",
         x: Axis::linear("experts held by a device", ""),
         y: Axis::zero_based("moved", "GiB per token"),
-        series: by_size(d, |t| t.moved as f64 * expert + t.elsewhere as f64 * token),
+        series: by_size(d, |t| d.moved(config, t)),
+        marks: Vec::new(),
+        on_timeline: false,
+    }
+}
+
+fn stall_chart(config: &Config, d: &Deployment) -> Chart {
+    let mut series = by_size(d, |t| d.stall(config, t));
+    let ends = [d.sizes.first(), d.sizes.last()].map(|s| s.map_or(f64::NAN, |s| *s as f64));
+    // A millisecond of a token is a second of a thousand.
+    let computing = ends.map(|x| [x, config.layer_ms]).to_vec();
+    series.push(Series::line("computing itself", computing).as_reference());
+    Chart {
+        id: "cache_stall",
+        title: "Expert cache: stall",
+        doc: "The same in seconds in which the layer waits, for a thousand tokens one after the other, under the link and the computing time set under System. A miss stops the layer until its expert is there; what the predictor fetches ahead may take as long as the layers between naming and use compute, and only the rest is waited for; a token served elsewhere goes there and back over the same link. The link serves this layer alone.",
+        x: Axis::linear("experts held by a device", ""),
+        y: Axis::zero_based("stall", "s per 1,000 tokens"),
+        series,
         marks: Vec::new(),
         on_timeline: false,
     }

@@ -58,6 +58,16 @@ fn busiest(loads: &[f64]) -> f64 {
     }
 }
 
+/// Seconds that a policy's tokens wait with a quarter of the experts held.
+fn stall(run: &BatchRun, policy: usize) -> f64 {
+    let config = run.config();
+    run.deployment().map_or(f64::NAN, |d| {
+        let at = d.quarter(config).filter(|_| d.reads > 0);
+        let traffic = at.and_then(|at| d.traffic[policy].get(at));
+        traffic.map_or(f64::NAN, |t| d.stall(config, t))
+    })
+}
+
 fn system_metrics(run: &BatchRun) -> Vec<Metric> {
     let d = run.deployment();
     let get = |f: &dyn Fn(&super::deploy::Deployment) -> f64| d.map_or(f64::NAN, f);
@@ -127,6 +137,22 @@ fn system_metrics(run: &BatchRun) -> Vec<Metric> {
             get(&|d| d.distinct[1]),
             Better::Lower,
             "The same when tokens of the same experts stand together (ExpertFlow's regrouping, with the path known).",
+        ),
+        Metric::new(
+            "stall_recent",
+            "Stall, least recently used",
+            "s/1,000 tokens",
+            stall(run, 0),
+            Better::Lower,
+            "Time in which a layer waits for its experts, a quarter of them held, the least recently used going first: misses times an expert's time on the link (System).",
+        ),
+        Metric::new(
+            "stall_predicted",
+            "Stall, predicted path",
+            "s/1,000 tokens",
+            stall(run, 4),
+            Better::Lower,
+            "The same with a predictor: only what it fetches later than the computing before it ends, and what it did not name, is waited for.",
         ),
     ]
 }

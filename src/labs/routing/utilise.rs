@@ -43,19 +43,24 @@ fn mfu(config: &Config, per_token: f64) -> f64 {
     machine(config).mfu(per_token, speed, peak) / bytes
 }
 
+/// S-MBU and S-MFU of batches, as shares.
+pub(super) fn sparse(config: &Config, batches: &[Batch]) -> [f64; 2] {
+    let active = touched(batches, config.experts as usize, config.together as usize);
+    [mbu(config, active), mfu(config, touched_pairs(batches))]
+}
+
 /// The figures of a run.
 pub(super) fn metrics(run: &BatchRun) -> Vec<Metric> {
     let config = run.config();
     let experts = config.experts as usize;
-    let active = touched(run.batches(), experts, config.together as usize);
-    let per_token = touched_pairs(run.batches());
+    let [s_mbu, s_mfu] = sparse(config, run.batches());
     let per_cent = |share: f64| 100.0 * share;
     vec![
         Metric::new(
             "s_mbu",
             "S-MBU",
             "%",
-            per_cent(mbu(config, active)),
+            per_cent(s_mbu),
             Better::Higher,
             "Sparse bandwidth utilisation of a decoding step: bytes of the experts that its tokens touch, the other weights and the KV cache, over step time and peak bandwidth. Above 100 % the step time given is shorter than the reading takes.",
         ),
@@ -71,7 +76,7 @@ pub(super) fn metrics(run: &BatchRun) -> Vec<Metric> {
             "s_mfu",
             "S-MFU",
             "%",
-            per_cent(mfu(config, per_token)),
+            per_cent(s_mfu),
             Better::Higher,
             "Sparse flop utilisation: two operations for each parameter that a token uses, over step time and peak throughput; attention scores are left out.",
         ),

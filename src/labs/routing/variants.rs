@@ -9,10 +9,11 @@ use super::route::Batch;
 use crate::core::{Param, Table};
 
 /// Rules compared: parameters with a few alternatives that say who goes where, and who stays.
-const RULES: [&str; 8] = [
+const RULES: [&str; 9] = [
     "second_choice",
     "gshard_weights",
     "capacity_rule",
+    "capacity_scope",
     "buffer_order",
     "drop_order",
     "overflow",
@@ -21,8 +22,6 @@ const RULES: [&str; 8] = [
 ];
 /// Tokens routed again at most.
 pub(super) const TOKENS: u64 = 512;
-/// Work of a slice: tokens × experts × (width + 16).
-const SLICE: usize = 100_000;
 
 /// One way to put a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,18 +139,10 @@ impl VariantsWork {
             .current
             .take()
             .unwrap_or_else(|| BatchWork::new(0, self.clusters.clone(), self.bias.clone()));
-        let tokens = self.clusters.len();
-        let columns = config.experts as usize * config.slots();
-        let budget = (SLICE / (columns * (config.dim as usize + 16))).max(1);
-        let until = tokens.min(work.tokens_done() + budget);
-        while work.tokens_done() < until {
-            work.push(config, population);
-        }
-        if until < tokens || !work.solve(config) {
+        let Some(batch) = work.step(config, population) else {
             self.current = Some(work);
             return None;
-        }
-        let batch = work.settle(config);
+        };
         match (&self.first, self.planned.pop()) {
             (Some(first), Some(next)) => {
                 let variant = compared(&next, &self.base, first, &batch);

@@ -1,12 +1,13 @@
 //! Drawing of the routing lab: tokens on the left, expert bins on the right, links between.
 
+use super::panels::cap::Cap;
 use super::panels::frame::Frame;
 use super::panels::heat::Heat;
-use super::panels::{bins, layers, links, queries, rules, sheet, tokens, training};
+use super::panels::{bins, held, layers, links, queries, rules, sheet, tokens, training};
 use super::{BatchRun, Config, Entity, Routing, Run};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
-use crate::ui::{LabView, Stage, format, icon::text_at, picture};
+use crate::ui::{ExtraTab, LabView, Stage, format, icon::text_at, picture};
 use egui::{Align2, FontId, Rect, Sense, pos2, vec2};
 
 /// How the run is looked at.
@@ -90,6 +91,16 @@ impl LabView for Routing {
         links::highlights(&frame, &painter);
         bins::drag_capacity(&frame, config, stage.slot, ui);
         point(&frame, &response, stage, ui);
+    }
+
+    fn results_ui(run: &Run, slot: usize, ui: &mut egui::Ui) {
+        if let Run::Batches(run) = run {
+            held::show(run, slot, ui);
+        }
+    }
+
+    fn extra() -> Option<ExtraTab<Config>> {
+        Some(("CAP", Box::<Cap>::default()))
     }
 
     fn miniature_ui(run: &Run, phase: f64, palette: &Palette, ui: &mut egui::Ui) {
@@ -256,7 +267,10 @@ fn experts_as_buttons(frame: &Frame<'_>, stage: &mut Stage<'_>, ui: &mut egui::U
 
 fn expert_words(frame: &Frame<'_>, e: usize) -> String {
     let (inside, dropped) = (frame.scene.inside[e], frame.scene.dropped[e]);
-    let room = if frame.limited {
+    let room = if let Some((d, experts)) = frame.device(e) {
+        let (taken, places) = (frame.on_device(experts), frame.batch.capacity);
+        format!(" pairs, {taken} of {places} places of device {d} taken")
+    } else if frame.limited {
         format!(" of {} places taken", frame.batch.capacity)
     } else {
         " pairs".to_owned()

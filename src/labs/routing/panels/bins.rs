@@ -20,7 +20,9 @@ pub(in crate::labs::routing) fn draw(frame: &Frame<'_>, painter: &Painter) {
     for e in 0..frame.experts() {
         bin(frame, e, &kept[e], painter);
     }
-    if frame.limited {
+    if !frame.sharing.is_empty() {
+        devices(frame, painter);
+    } else if frame.limited {
         capacity_line(frame, painter);
     }
     if frame.words {
@@ -83,7 +85,7 @@ fn bin(frame: &Frame<'_>, e: usize, pairs: &[&Pair], painter: &Painter) {
         },
     );
     let end = if frame.limited {
-        frame.x(frame.batch.capacity as f32)
+        frame.x(frame.lid(e))
     } else {
         frame.bins.right()
     };
@@ -146,10 +148,8 @@ fn dropped(frame: &Frame<'_>, e: usize, rect: Rect, shapes: &mut Vec<Shape>) {
     if count == 0 {
         return;
     }
-    let from = frame.x(frame.batch.capacity as f32);
-    let to = frame
-        .x((frame.batch.capacity + count) as f32)
-        .max(from + 2.0);
+    let from = frame.x(frame.edge(e));
+    let to = frame.x(frame.edge(e) + count as f32).max(from + 2.0);
     let piece = Rect::from_min_max(pos2(from, rect.top()), pos2(to, rect.bottom()));
     shapes.push(Shape::rect_filled(
         piece,
@@ -205,7 +205,7 @@ fn labels(frame: &Frame<'_>, e: usize, rect: Rect, focused: bool, painter: &Pain
     };
     let reach = frame.x((inside + lost) as f32).max(frame.x(inside as f32));
     let line = if lost > 0 {
-        reach.max(frame.x(frame.batch.capacity as f32))
+        reach.max(frame.x(frame.edge(e)))
     } else {
         reach
     };
@@ -227,6 +227,34 @@ fn capacity_line(frame: &Frame<'_>, painter: &Painter) {
     painter.line_segment(ends, Stroke::new(2.0, frame.palette.ink));
 }
 
+/// Each device as a box as large as its places: bars may reach out of it while there is room
+/// elsewhere in it.
+fn devices(frame: &Frame<'_>, painter: &Painter) {
+    for &(d, group) in &frame.sharing {
+        let [first, last] = group.map(|e| frame.row(e));
+        let gap = (0.1 * first.height()).min(2.0);
+        let rect = Rect::from_min_max(
+            pos2(frame.bins.left(), first.top() + gap),
+            pos2(frame.x(frame.lid(group[0])), last.bottom() - gap),
+        );
+        let stroke = Stroke::new(2.0, frame.palette.ink);
+        painter.rect_stroke(rect, 2.0, stroke, egui::StrokeKind::Middle);
+        if !frame.words || rect.height() < 26.0 {
+            continue;
+        }
+        let words = format!(
+            "device {d}: {} of {}",
+            frame.on_device(group),
+            frame.batch.capacity
+        );
+        let galley = painter.layout_no_wrap(words, FontId::proportional(10.0), frame.palette.ink);
+        let at = pos2(frame.bins.right() - galley.size().x - 2.0, rect.top() - 1.0);
+        let back = Rect::from_min_size(at, galley.size()).expand2(vec2(2.0, 0.0));
+        painter.rect_filled(back, 2.0, fade(frame.palette.background, 0.82));
+        painter.galley(at, galley, frame.palette.ink);
+    }
+}
+
 fn axis(frame: &Frame<'_>, painter: &Painter) {
     let y = frame.bins.bottom() + 4.0;
     let font = FontId::proportional(10.0);
@@ -241,11 +269,16 @@ fn axis(frame: &Frame<'_>, painter: &Painter) {
     );
     let mut used = Rect::NOTHING;
     if frame.limited {
-        let words = format!("capacity {} pairs", frame.batch.capacity);
+        let each = if frame.sharing.is_empty() {
+            ""
+        } else {
+            " a device"
+        };
+        let words = format!("capacity {} pairs{each}", frame.batch.capacity);
         let galley = painter.layout_no_wrap(words, font.clone(), frame.palette.ink);
         let half = galley.size().x / 2.0;
         let x = frame
-            .x(frame.batch.capacity as f32)
+            .x(frame.lid(0))
             .clamp(frame.bins.left() + half + 8.0, frame.bins.right() - half);
         used = Rect::from_min_size(pos2(x - half, y), galley.size());
         painter.galley(used.min, galley, frame.palette.ink);
@@ -272,7 +305,7 @@ pub(in crate::labs::routing) fn drag_capacity(
     if !frame.limited {
         return;
     }
-    let x = frame.x(frame.batch.capacity as f32);
+    let x = frame.x(frame.lid(0));
     let grip = Rect::from_min_max(
         pos2(x - 6.0, frame.bins.bottom() - 4.0),
         pos2(x + 6.0, frame.bins.bottom() + 18.0),

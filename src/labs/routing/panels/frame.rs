@@ -19,6 +19,8 @@ pub(in crate::labs::routing) struct Frame<'a> {
     pub(in crate::labs::routing) focus: Option<Entity>,
     /// Whether experts have a capacity.
     pub(in crate::labs::routing) limited: bool,
+    /// Devices whose experts share places, each with its first and last expert.
+    pub(in crate::labs::routing) sharing: Vec<(usize, [usize; 2])>,
     /// 5 % and 95 % quantile of a random load; `None` where the floor says nothing.
     pub(in crate::labs::routing) floor: Option<[f32; 2]>,
     /// Load of each expert if all were equal, as drawn.
@@ -91,16 +93,13 @@ impl<'a> Frame<'a> {
         let (cell, columns) = grid(tokens, n);
         let limited = config.has_capacity();
         let floor = run.floor().load;
-        let capacity = if limited { batch.capacity } else { 0 };
-        let top = (run.peak().max(capacity) as f32)
-            .max(floor[2] as f32)
-            .max(1.0);
         let mut frame = Self {
             batch,
             scene,
             palette,
             focus,
             limited,
+            sharing: config.sharing(),
             floor: (!config.router.is_variable()).then_some([floor[0] as f32, floor[2] as f32]),
             unit: n as f32 * config.choices() as f32 / config.experts as f32,
             balanced: if config.router.is_variable() {
@@ -114,9 +113,12 @@ impl<'a> Frame<'a> {
             bins,
             cell,
             columns,
-            full_scale: top * 1.12,
+            full_scale: 1.0,
             blocks: Vec::new(),
         };
+        let lids = (0..frame.experts()).map(|e| if limited { frame.lid(e) } else { 0.0 });
+        let top = lids.fold((run.peak() as f32).max(floor[2] as f32), f32::max);
+        frame.full_scale = 1.12 * top.max(1.0);
         if n > MANY_TOKENS {
             frame.blocks = frame.cluster_blocks(config.cluster_count());
         }
@@ -175,6 +177,33 @@ impl<'a> Frame<'a> {
     /// Horizontal position of a load.
     pub(in crate::labs::routing) fn x(&self, load: f32) -> f32 {
         self.bins.left() + load / self.full_scale * self.bins.width()
+    }
+
+    /// Places of an expert; its even part of them where a device's experts share.
+    pub(in crate::labs::routing) fn lid(&self, e: usize) -> f32 {
+        let shared = self.device(e);
+        let experts = shared.map_or(1, |(_, [first, last])| last - first + 1);
+        self.batch.capacity as f32 / experts as f32
+    }
+
+    /// The device whose places an expert shares, with its first and last expert.
+    pub(in crate::labs::routing) fn device(&self, e: usize) -> Option<(usize, [usize; 2])> {
+        let holds = |(_, [first, last]): &&(usize, [usize; 2])| (*first..=*last).contains(&e);
+        self.sharing.iter().find(holds).copied()
+    }
+
+    /// Where an expert's pairs end and what it turned away begins.
+    pub(in crate::labs::routing) fn edge(&self, e: usize) -> f32 {
+        if self.sharing.is_empty() {
+            self.lid(e)
+        } else {
+            self.scene.inside[e] as f32
+        }
+    }
+
+    /// Pairs now on a device whose experts share places.
+    pub(in crate::labs::routing) fn on_device(&self, [first, last]: [usize; 2]) -> u32 {
+        self.scene.inside[first..=last].iter().sum()
     }
 
     /// Where links end at an expert.

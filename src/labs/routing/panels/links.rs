@@ -95,7 +95,7 @@ fn falling(frame: &Frame<'_>, p: &Pair, window: f64, shapes: &mut Vec<Shape>) {
         return;
     }
     let e = usize::from(p.expert);
-    let edge = frame.x(frame.batch.capacity as f32);
+    let edge = frame.x(frame.edge(e));
     let at = pos2(edge + 6.0, frame.bin(e).center().y + 26.0 * age as f32);
     let stroke = Stroke::new(1.6, fade(frame.palette.bad, 1.0 - age as f32));
     cross(at, 3.0, stroke, shapes);

@@ -1,8 +1,10 @@
 //! The parts of the routing picture.
 
 pub(super) mod bins;
+pub(super) mod cap;
 pub(super) mod frame;
 pub(super) mod heat;
+pub(super) mod held;
 pub(super) mod layers;
 pub(super) mod links;
 pub(super) mod queries;

@@ -1,8 +1,8 @@
 //! Parameters of routers, capacity, tokens and system, some of which training shares.
 
 use super::super::config::{
-    BiasRule, BufferOrder, CapacityRule, Config, DropOrder, Graph, HashTable, Overflow, Precision,
-    Renormalise, Router, SecondChoice, Task, TieBreak,
+    BiasRule, BufferOrder, CapacityRule, CapacityScope, Config, DropOrder, Graph, HashTable,
+    Overflow, Precision, Renormalise, Router, SecondChoice, Task, TieBreak,
 };
 use super::{index_of, nth, routes, trains};
 use crate::core::Param;
@@ -13,6 +13,7 @@ fn clustered(c: &Config) -> bool {
 }
 
 const TIES: [TieBreak; 3] = [TieBreak::Lower, TieBreak::Higher, TieBreak::Random];
+const SCOPES: [CapacityScope; 2] = [CapacityScope::Expert, CapacityScope::Device];
 const PRECISIONS: [Precision; 3] = [Precision::Full, Precision::Bfloat16, Precision::E4m3];
 
 pub(super) static PARAMS: &[Param<Config>] = &[
@@ -227,7 +228,21 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     )
     .group("Capacity")
     .when(|c| routes(c) && c.has_capacity())
-    .doc("Places per expert, at least 1: DeepSpeed's and Switch's formula, NLLB's (without a factor), Tutel's."),
+    .doc("Places per expert, at least 1: DeepSpeed's and Switch's formula, NLLB's (without a factor), Tutel's. Where devices share places, E is their number."),
+    Param::choice(
+        "capacity_scope",
+        "Capacity per",
+        &["expert", "device"],
+        |c: &Config| index_of(&SCOPES, &c.capacity_scope),
+        |c, v| c.capacity_scope = nth(&SCOPES, v),
+    )
+    .group("Capacity")
+    .when(|c| routes(c) && c.has_capacity() && !c.router.fills_experts())
+    .doc("Per expert: each has places of its own. Per device: the experts of a device, in their order, share its places (DeepSeek-V2), so a busy expert may use what a quiet neighbour leaves, and the device still ends in time. Set the devices under System."),
+    Param::float("protected", "Protected sequences", [0.0, 1.0], |c: &Config| c.protected, |c, v| c.protected = v)
+        .group("Capacity")
+        .when(|c| routes(c) && c.per_device())
+        .doc("Share of the sequences of 32 tokens, drawn at random, whose pairs are never dropped (DeepSeek-V2 protects a tenth): they take places first, and more than there are if need be. Above 0 the places are given on the CPU: the kernels serve pairs in their order."),
     Param::float(
         "capacity_factor",
         "Capacity factor",
@@ -272,7 +287,7 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         |c, v| c.overflow = nth(&[Overflow::Drop, Overflow::Reroute, Overflow::Expand], v),
     )
     .group("Capacity")
-    .when(|c| routes(c) && c.limited && !c.router.fills_experts())
+    .when(|c| routes(c) && c.limited && !c.router.fills_experts() && !c.per_device())
     .doc("Pairs over the capacity are dropped; or go, surest first, to their best expert with room; or are dropped while every idle place takes the best token it can get."),
     Param::int("tokens", "Tokens per batch", [1, 65_536], |c: &Config| c.tokens, |c, v| c.tokens = v)
         .log()

@@ -13,6 +13,7 @@ const fn shows(study: Study) -> fn(&Config) -> bool {
         Study::Manifold => |c| studies(c) && matches!(c.study, Study::Manifold),
         Study::Lookup => |c| studies(c) && matches!(c.study, Study::Lookup),
         Study::Pipeline => |c| studies(c) && matches!(c.study, Study::Pipeline),
+        Study::Minions => |c| studies(c) && matches!(c.study, Study::Minions),
     }
 }
 
@@ -142,4 +143,32 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .group("Study")
     .when(shows(Study::Pipeline))
     .doc("Time that every task between nodes takes whatever its size; half of it within a node, a fifth for the experts. It is what chunks cost."),
+    Param::int(
+        "document_tokens",
+        "Document",
+        [1000, 1_000_000],
+        |c: &Config| c.document_tokens,
+        |c, v| c.document_tokens = v,
+    )
+    .log()
+    .unit("tokens")
+    .group("Study")
+    .when(shows(Study::Minions))
+    .doc("Length D of the document a question is about: what the remote model alone reads."),
+    Param::int(
+        "half_length",
+        "Half-length of the device",
+        [100, 1_000_000],
+        |c: &Config| c.half_length,
+        |c, v| c.half_length = v,
+    )
+    .log()
+    .unit("tokens")
+    .group("Study")
+    .when(shows(Study::Minions))
+    .doc("Length h of a text at which the device's model finds a fact half as often as in a very short one."),
+    Param::int("samples", "Samples of a job", [1, 16], |c: &Config| c.samples, |c, v| c.samples = v)
+        .group("Study")
+        .when(shows(Study::Minions))
+        .doc("Times s that every job runs on every chunk; one success in s is enough."),
 ];

@@ -12,6 +12,29 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .advanced()
     .when(routes)
     .doc("Chance that each expert of the next token is named rightly before it runs; else a random other one is fetched (predictive cache)."),
+    Param::float("link_gbs", "Link to the experts", [0.1, 1000.0], |c: &Config| c.link_gbs, |c, v| {
+        c.link_gbs = v;
+    })
+    .log()
+    .unit("GB/s")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Bandwidth over which experts that are not held come in, and tokens go to another device's: some 25 GB/s of 16 lanes of PCIe 4."),
+    Param::float("layer_ms", "Computing of a layer", [0.001, 1000.0], |c: &Config| c.layer_ms, |c, v| {
+        c.layer_ms = v;
+    })
+    .log()
+    .unit("ms")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("Time that a layer computes on a token when its experts are there: what is fetched ahead can hide behind it."),
+    Param::int("lookahead", "Layers ahead", [1, 64], |c: &Config| c.lookahead, |c, v| c.lookahead = v)
+        .group("System")
+        .advanced()
+        .when(routes)
+        .doc("Layers that are computed between the moment in which the predictor names a token's experts and the one in which this layer needs them."),
     Param::int("together", "Tokens decoded together", [1, 256], |c: &Config| c.together, |c, v| {
         c.together = v;
     })
@@ -73,4 +96,13 @@ pub(super) static PARAMS: &[Param<Config>] = &[
     .advanced()
     .when(routes)
     .doc("Of one device without sparsity; 989 for an H100 in 16 bits."),
+    Param::float("device_eur", "Price of a device", [0.01, 1000.0], |c: &Config| c.device_eur, |c, v| {
+        c.device_eur = v;
+    })
+    .log()
+    .unit("€/h")
+    .group("System")
+    .advanced()
+    .when(routes)
+    .doc("What an hour of one device costs: for the cost in the tab CAP."),
 ];

@@ -13,6 +13,5 @@ mod run;
 mod work;
 
 pub(super) use glimpse::{GLIMPSE, RANDOM};
-pub(super) use run::Curve;
 pub use run::QueryRun;
 pub(super) use work::Work;

@@ -219,6 +219,14 @@ impl QueryRun {
         self.facts.curves.iter().find(|c| c.name == name)
     }
 
+    /// What a rule's curve says where a share of the answers is escalated, in per cent; NaN where
+    /// there is no such rule or share.
+    pub fn escalated(&self, name: &str, share: f64, get: fn(&Curve, usize) -> f64) -> f64 {
+        let curve = self.named(name);
+        let place = curve.and_then(|c| Some((c, c.at_share(share)?)));
+        place.map_or(f64::NAN, |(c, place)| 100.0 * get(c, place))
+    }
+
     /// Mean loss against hindsight over the sweep.
     pub fn regret(&self) -> f64 {
         self.facts.regret

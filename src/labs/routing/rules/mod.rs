@@ -23,3 +23,4 @@ pub mod precision;
 pub mod prefetch;
 pub mod sinkhorn;
 pub mod sparse_ot;
+pub mod stall;

@@ -6,7 +6,7 @@ use crate::core::rng::Stream;
 use crate::core::stats;
 
 /// What a policy did with the reads of a trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Traffic {
     /// Reads that found their expert.
     pub hits: usize,
@@ -14,6 +14,20 @@ pub struct Traffic {
     pub moved: usize,
     /// Reads served by another device, to which the token travels.
     pub elsewhere: usize,
+    /// Fetches that the tokens wait for; a part of one where the rest came before it was needed.
+    pub waits: f64,
+}
+
+impl Traffic {
+    /// What a policy that fetches on demand does with so many reads.
+    pub fn on_demand(reads: usize, hits: usize) -> Self {
+        Self {
+            hits,
+            moved: reads - hits,
+            elsewhere: 0,
+            waits: (reads - hits) as f64,
+        }
+    }
 }
 
 /// A cache of the least recently used that can be told what to keep.
@@ -66,11 +80,13 @@ impl Cache {
 /// A predictor names the experts of each token before it runs: each of them rightly with the chance
 /// `accuracy`, else a random other one. What is named and not held is fetched, in the place of the
 /// least recently used; then the token reads its experts, and what is missing is fetched on demand.
+/// So many fetches as `window` are made before the token comes, it waits for the others.
 pub fn predictive(
     rows: &[Vec<usize>],
     experts: usize,
     capacity: usize,
     accuracy: f64,
+    window: f64,
     stream: &mut Stream,
 ) -> Traffic {
     let mut cache = Cache::new(capacity);
@@ -88,16 +104,14 @@ pub fn predictive(
             }
         }
         named.truncate(capacity);
-        for &key in &named {
-            out.moved += usize::from(!cache.touch(key, &named));
-        }
-        for &key in row {
-            if cache.touch(key, &[]) {
-                out.hits += 1;
-            } else {
-                out.moved += 1;
-            }
-        }
+        let ahead = named
+            .iter()
+            .filter(|key| !cache.touch(**key, &named))
+            .count();
+        let missed = row.iter().filter(|key| !cache.touch(**key, &[])).count();
+        out.hits += row.len() - missed;
+        out.moved += ahead + missed;
+        out.waits += (ahead as f64 - window).max(0.0) + missed as f64;
     }
     out
 }
@@ -130,6 +144,7 @@ pub fn placed(rows: &[Vec<usize>], loads: &[f64], devices: usize, capacity: usiz
             }
         }
     }
+    out.waits = out.moved as f64;
     out
 }
 
@@ -186,6 +201,7 @@ mod tests {
                 16,
                 capacity,
                 1.0,
+                0.0,
                 &mut Stream::new(1, StreamId::Test),
             );
             assert_eq!(got.hits, keys.len(), "capacity {capacity}");
@@ -194,7 +210,7 @@ mod tests {
             // first.
             assert!(got.moved <= misses, "{} {misses}", got.moved);
         }
-        let none = predictive(&rows, 16, 0, 1.0, &mut Stream::new(1, StreamId::Test));
+        let none = predictive(&rows, 16, 0, 1.0, 0.0, &mut Stream::new(1, StreamId::Test));
         assert_eq!(none.hits, 0);
     }
 
@@ -203,7 +219,7 @@ mod tests {
         let rows = trace();
         let keys: Vec<cache::Key> = rows.iter().flatten().map(|&e| (0, e as i64)).collect();
         let lru = cache::lru(&keys, 4);
-        let got = predictive(&rows, 16, 4, 0.85, &mut Stream::new(1, StreamId::Test));
+        let got = predictive(&rows, 16, 4, 0.85, 0.0, &mut Stream::new(1, StreamId::Test));
         assert!(got.hits > 2 * lru, "{} {lru}", got.hits);
         assert!(got.moved > keys.len() - lru, "wrong guesses cost");
     }

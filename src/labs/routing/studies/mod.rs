@@ -7,6 +7,7 @@ mod glider;
 mod heads;
 mod lookup;
 mod manifold;
+mod minions;
 mod pipeline;
 mod rewire;
 mod run;

@@ -5,6 +5,7 @@ use super::glider::Glider;
 use super::heads::Heads;
 use super::lookup::Lookup;
 use super::manifold::Manifold;
+use super::minions::Minions;
 use super::pipeline::Pipeline;
 use super::rewire::Rewire;
 use super::run::{Findings, StudyRun};
@@ -39,6 +40,7 @@ impl Work {
                 Study::Manifold => Box::new(Manifold::new(config)),
                 Study::Lookup => Box::new(Lookup::new(config)),
                 Study::Pipeline => Box::new(Pipeline::new(config)),
+                Study::Minions => Box::new(Minions::new(config)),
             },
             config: config.clone(),
         }

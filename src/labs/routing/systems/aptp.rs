@@ -1,6 +1,6 @@
 //! APTP (arXiv 2406.12042): prompts to architecture codes by optimal transport.
 
-use super::super::claims::{Experiment, Measured, Plan, on_queries};
+use super::super::claims::{Measured, Plan, on_queries};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static APTP: Exhibit = Exhibit {
         ("π_m", "share of code m"),
         ("ε, τ", "temperatures 0.05 and 0.1"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Optimal transport keeps the architecture codes from collapsing, and the router's clusters of prompts are semantically meaningful.",
         experiment: "Codes that get at least 2 % of new prompts at even shares: trained with transport minus each prompt to its nearest code; beside it the share of the topic's entropy that the code tells.",
@@ -43,21 +43,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "codes in use, transport minus nearest",
-        "of 5",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("codes in use, transport minus nearest", "of 5")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

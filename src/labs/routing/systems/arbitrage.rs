@@ -1,8 +1,8 @@
 //! Arbitrage (arXiv 2512.05033): escalate where the advantage is, not where the answer is bad.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, QueryRule, World};
-use super::super::queries::{Curve, QueryRun};
+use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -25,7 +25,7 @@ pub(super) static ARBITRAGE: Exhibit = Exhibit {
         ("score", "probability given to the right class"),
         ("δ, θ", "thresholds, set by the share escalated"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Routing steps by predicted advantage avoids regenerations that bring little improvement and surpasses fixed acceptance thresholds on the draft's quality.",
         experiment: "Share of the escalated fifth that the strong network does not improve, threshold on the weak answer's true score minus predicted advantage; and the difference in accuracy.",
@@ -42,21 +42,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "escalated in vain, score threshold minus predicted advantage",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "escalated in vain, score threshold minus predicted advantage",
+            "points",
+        )
+        .start(effort)
 }
 
 /// Share of the answers that is escalated.
@@ -66,21 +58,12 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
     vec![Config { seed, ..config() }]
 }
 
-/// A value of a rule's curve at that share.
-fn at(run: &QueryRun, name: &str, get: fn(&Curve, usize) -> f64) -> f64 {
-    let curve = run.curves().iter().find(|c| c.name == name);
-    curve.map_or(f64::NAN, |c| {
-        c.at_share(SHARE)
-            .map_or(f64::NAN, |place| 100.0 * get(c, place))
-    })
-}
-
 fn measure(runs: &[QueryRun]) -> [f64; 2] {
     let Some(run) = runs.first() else {
         return [f64::NAN; 2];
     };
-    let wasted = |name| at(run, name, |c, i| c.wasted[i][1]);
-    let accuracy = |name| at(run, name, |c, i| c.points[i][1]);
+    let wasted = |name| run.escalated(name, SHARE, |c, i| c.wasted[i][1]);
+    let accuracy = |name| run.escalated(name, SHARE, |c, i| c.points[i][1]);
     [
         wasted("score of the weak answer") - wasted("predicted advantage"),
         accuracy("predicted advantage") - accuracy("score of the weak answer"),

@@ -1,6 +1,6 @@
 //! Graph of tokens by attention (arXiv 2505.00792): scores follow the attention between tokens.
 
-use super::super::claims::{Experiment, Plan};
+use super::super::claims::Plan;
 use super::super::config::{Config, Graph};
 use super::graph_of_tokens::{self, judge, measure};
 use crate::core::{ClaimResult, Job};
@@ -27,7 +27,7 @@ pub(super) static ATTENTION_AWARE: Exhibit = Exhibit {
         ("p", "probabilities of each token alone"),
         ("τ", "temperature; 1 is plain attention"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Routing fluctuates less, and its entropy is lower.",
         experiment: "The same tokens with fresh noise: share whose first expert changes, with averaging over without; and the change of the mean routing entropy.",
@@ -43,21 +43,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "tokens that change their expert, averaged over plain",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("tokens that change their expert, averaged over plain", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

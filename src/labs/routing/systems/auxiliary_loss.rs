@@ -1,6 +1,6 @@
 //! The auxiliary loss of Switch Transformers (arXiv 2101.03961), in training.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Score, World};
 use super::super::training::TrainRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static AUXILIARY_LOSS: Exhibit = Exhibit {
         ("E", "number of experts"),
         ("f, P", "shares of assignments and of probability"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Without balancing, routing to one expert collapses onto a few; the auxiliary loss keeps all experts in use and does not overwhelm the task.",
         experiment: "16 experts on handwritten digits, softmax, one expert each: dead experts at the end without the loss minus with it (weight 0.1), and what it does to the accuracy on held-out digits.",
@@ -47,21 +47,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "dead experts of 16, without minus with the loss",
-        "experts",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("dead experts of 16, without minus with the loss", "experts")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

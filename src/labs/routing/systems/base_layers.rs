@@ -1,6 +1,6 @@
 //! BASE layers (arXiv 2103.16716): exact balanced assignment.
 
-use super::super::claims::{Experiment, Measured, Plan, mean_logit};
+use super::super::claims::{Measured, Plan, mean_logit};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static BASE_LAYERS: Exhibit = Exhibit {
         ("a(t)", "expert of token t"),
         ("N, E", "tokens per batch, experts"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The assignment guarantees equal loads without any auxiliary loss or extra hyperparameter.",
         experiment: "A router with favourites: MaxVio of the assignment, and how much of the argmax's mean logit the balance costs.",
@@ -43,21 +43,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "MaxVio of the assignment",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("MaxVio of the assignment", "")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! BlockFFN (arXiv 2507.08771, thunlp/BlockFFN): ReLU routing with RMS norm.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static BLOCKFFN: Exhibit = Exhibit {
         ("TLS", "token-level sparsity"),
         ("CLS", "chunk-level sparsity"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "More than 80 % token-level and 70 % 8-token chunk-level sparsity.",
         experiment: "32 experts, an untrained router with a threshold, tokens with correlation 0.9 along the sequence: chunk-level sparsity, and token-level sparsity beside it.",
@@ -47,21 +47,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "8-token chunk-level sparsity, correlated tokens",
-        "%",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("8-token chunk-level sparsity, correlated tokens", "%")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Capacity-Aware Inference (arXiv 2503.05066, CASE-Lab-UMD/Capacity-Aware-MoE): drop by score, re-route, or fill idle places.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, DropOrder, Overflow};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static CAPACITY_AWARE: Exhibit = Exhibit {
         ("k", "experts per token"),
         ("N, E", "tokens per batch, experts"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Dropping by score keeps more than dropping by order, and filling idle places regains what was lost, at a layer time set by γ instead of the busiest expert.",
         experiment: "A router with favourites at γ = 1.5: gate mass kept by score over that kept in token order; and the gate mass with idle places filled.",
@@ -43,21 +43,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "gate mass kept, by score over by order",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("gate mass kept, by score over by order", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! CARROT (arXiv 2502.03261): the model of best estimated quality less cost.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict, num, stats};
@@ -25,7 +25,7 @@ pub(super) static CARROT: Exhibit = Exhibit {
         ("q, c", "estimated quality and cost of model m on query x"),
         ("μ", "weight of cost, 0 to 1: the transport"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "A router that estimates quality and cost of each model is rate-optimal: its regret falls at the best possible rate with the number of training queries.",
         experiment: "Slope of the log regret to true qualities by the log of the number of answered queries, 64 to 4,096; regret is the mean over 41 weights of cost.",
@@ -41,21 +41,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "slope of ln regret by ln n",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("slope of ln regret by ln n", "")
+        .start(effort)
 }
 
 /// Numbers of answered queries over which the rate is taken.

@@ -1,6 +1,6 @@
 //! DeepSeek-V3 (arXiv 2412.19437): sigmoid scores, node-limited groups, selection bias.
 
-use super::super::claims::{Experiment, Measured, Plan, mean_gate};
+use super::super::claims::{Measured, Plan, mean_gate};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -28,7 +28,7 @@ pub(super) static DEEPSEEK_V3: Exhibit = Exhibit {
         ("k", "experts per token (8 of 256 in the paper)"),
         ("2.5", "routed scaling factor"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Each token is sent to at most M = 4 nodes, selected by the sum of the highest scores of the experts on each node.",
         experiment: "64 experts in 8 groups, top-8: the most groups that any token of a seed uses, and the score mass against the same router without the limit.",
@@ -51,21 +51,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "groups used by a token, at most",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("groups used by a token, at most", "")
+        .start(effort)
 }
 
 /// The same tokens with 4 groups and with all 8.

@@ -1,6 +1,6 @@
 //! Dr.LLM (arXiv 2510.12773): routers that skip, run or repeat layers.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, LayerRule, World};
 use super::super::layers::LayerRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static DR_LLM: Exhibit = Exhibit {
         ("p_c", "probability of the labelled action c"),
         ("n_c", "decisions with label c"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Routers trained on searched paths improve accuracy while saving layers (ARC and DART: up to +3.4 points, 5 layers saved per example).",
         experiment: "Accuracy on held-out noisy digits with the trained routers minus that with every block run once; beside it the block runs saved.",
@@ -42,21 +42,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "accuracy, trained routers minus every block",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("accuracy, trained routers minus every block", "points")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Duo-LLM (arXiv 2410.10846): oracles against trained routers.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, LayerRule, World};
 use super::super::layers::LayerRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -25,7 +25,7 @@ pub(super) static DUO_LLM: Exhibit = Exhibit {
         ("L", "number of blocks"),
         ("x, y", "a sample and its label"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Trained routers operate differently from oracles and often yield suboptimal solutions.",
         experiment: "Accuracy of the oracle minus that of the trained routers on held-out noisy digits; and how much of the oracle's gain in loss the best of 100 random paths has at 4 block runs.",
@@ -41,21 +41,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "accuracy, oracle minus trained routers",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("accuracy, oracle minus trained routers", "points")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! DynMoLE (mikecovlee/DynMoLE): experts by the entropy of the router.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -28,7 +28,7 @@ pub(super) static DYNMOLE: Exhibit = Exhibit {
         ("H", "threshold, 0.9"),
         ("ε", "1e-5"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The number of active experts adapts to the token: fewer where the router is confident.",
         experiment: "Router sharpness 0.25, 0.5, 1, 2 and 4 on the same tokens: mean active experts at 4 over those at 0.25, and whether they fall at every step.",
@@ -46,21 +46,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "active experts, sharpest over dullest router",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("active experts, sharpest over dullest router", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

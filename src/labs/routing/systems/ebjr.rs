@@ -1,8 +1,8 @@
 //! EBJR (arXiv 2110.10343): a cascade by free energy.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, QueryRule, World};
-use super::super::queries::{Curve, QueryRun};
+use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
@@ -26,7 +26,7 @@ pub(super) static EBJR: Exhibit = Exhibit {
         ("F", "free energy"),
         ("τ", "threshold, set by the share escalated"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Sending samples by energy from a shallow to a deep model reaches near the deep one's accuracy and outperforms other criteria by a considerable margin.",
         experiment: "Accuracy on noisy digits with a fifth escalated by free energy minus that by the largest softmax probability; and minus that of a random fifth.",
@@ -43,21 +43,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "accuracy at a fifth escalated, energy minus largest probability",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "accuracy at a fifth escalated, energy minus largest probability",
+            "points",
+        )
+        .start(effort)
 }
 
 /// Share of the answers that is escalated.
@@ -67,20 +59,11 @@ fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
     vec![Config { seed, ..config() }]
 }
 
-/// A value of a rule's curve at that share.
-fn at(run: &QueryRun, name: &str, get: fn(&Curve, usize) -> f64) -> f64 {
-    let curve = run.curves().iter().find(|c| c.name == name);
-    curve.map_or(f64::NAN, |c| {
-        c.at_share(SHARE)
-            .map_or(f64::NAN, |place| 100.0 * get(c, place))
-    })
-}
-
 fn measure(runs: &[QueryRun]) -> [f64; 2] {
     let Some(run) = runs.first() else {
         return [f64::NAN; 2];
     };
-    let accuracy = |name| at(run, name, |c, i| c.points[i][1]);
+    let accuracy = |name| run.escalated(name, SHARE, |c, i| c.points[i][1]);
     [
         accuracy("free energy") - accuracy("largest probability"),
         accuracy("free energy") - accuracy("random"),

@@ -1,6 +1,6 @@
 //! Expert-router coupling loss (arXiv 2512.23447), in training.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, World};
 use super::super::training::TrainRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static ERC: Exhibit = Exhibit {
         ("ε", "bound of the noise, held constant"),
         ("α", "strictness, 1 is strictest"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The loss couples each expert to its gate row and improves the model.",
         experiment: "Share of experts that respond to their own gate row most, with the loss (weight 1, α 1) minus without; beside it the change of the accuracy on held-out digits.",
@@ -44,21 +44,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "experts whose own gate row excites them most, with minus without",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "experts whose own gate row excites them most, with minus without",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Expert choice routing (arXiv 2202.09368): experts take their best tokens.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static EXPERT_CHOICE: Exhibit = Exhibit {
         ("k", "experts per token on average"),
         ("N, E", "tokens per batch, experts"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Expert choice guarantees perfect load balance by construction, and tokens get a variable number of experts.",
         experiment: "A router with strong favourites: load CV of expert choice, and the share of tokens that no expert takes, over seeds.",
@@ -46,21 +46,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "load CV of expert choice",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("load CV of expert choice", "")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,8 +1,8 @@
 //! ExpertFlow (arXiv 2410.17954): experts fetched along predicted routing paths.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Router};
-use super::super::deploy::{kept_by_token, predictor};
+use super::super::deploy::{kept_by_token, link, predictor};
 use super::super::model::BatchRun;
 use super::super::rules::{cache, prefetch};
 use crate::core::{ClaimResult, Job, Verdict};
@@ -13,7 +13,7 @@ pub(super) static EXPERT_FLOW: Exhibit = Exhibit {
     id: "expertflow",
     lab: LabKind::Routing,
     title: "ExpertFlow: predictive cache",
-    idea: "A device that cannot hold all experts waits for those it lacks. A predictor names the next token's experts, and they are fetched while the present one runs: far more reads find their expert. The charts of the expert cache show the hits, and the bytes that wrong guesses add.",
+    idea: "A device that cannot hold all experts waits for those it lacks. A predictor names the next token's experts, and they are fetched while the present one runs: far more reads find their expert. The charts of the expert cache show the hits, the bytes that wrong guesses add, and how long the layer waits.",
     paper: Paper {
         title: "ExpertFlow: Efficient Mixture-of-Experts Inference via Predictive Expert Caching and Token Scheduling",
         authors: "He et al.",
@@ -21,8 +21,8 @@ pub(super) static EXPERT_FLOW: Exhibit = Exhibit {
         arxiv: "2410.17954",
     },
     basis: Basis::AbstractOnly,
-    deviations: "The predictor is a stated accuracy: each expert of the next token is named rightly with that chance, else a random other one. One layer, one token at a time; what is named and missing takes the place of the least recently used. The link is always fast enough, so hits and bytes are shown, not seconds. Tokens are regrouped by sorting them by their experts.",
-    equation: "before token t: fetch named(t) \\\\ cache, evict the least recently used outside named(t); at token t: hit if e in cache, else fetch; bytes = all that is fetched",
+    deviations: "The predictor is a stated accuracy: each expert of the next token is named rightly with that chance, else a random other one. One layer, one token at a time; what is named and missing takes the place of the least recently used. The link serves this layer alone, and what is fetched ahead has the time of the layers computed before it (System); the claim counts hits and experts moved. Tokens are regrouped by sorting them by their experts.",
+    equation: "before token t: fetch named(t) \\\\ cache, evict the least recently used outside named(t); at token t: hit if e in cache, else fetch; bytes = all that is fetched; stall = (misses + max(0, fetched ahead - window)) · expert bytes / bandwidth, window = lookahead · layer time / (expert bytes / bandwidth)",
     symbols: &[
         (
             "named(t)",
@@ -30,7 +30,7 @@ pub(super) static EXPERT_FLOW: Exhibit = Exhibit {
         ),
         ("cache", "experts held, as many as the sweep says"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Predicting routing paths keeps the experts that are needed in fast memory, so that far more reads are hits, and cuts the traffic between memories.",
         experiment: "32 experts, 2 per token, a quarter of them held, accuracy 85 %: hits of the predictive cache minus those of the least recently used, on the same reads; and the experts moved, over those of the least recently used.",
@@ -51,21 +51,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "hits, predictive minus least recently used",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("hits, predictive minus least recently used", "points")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {
@@ -81,7 +70,9 @@ fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let keys: Vec<cache::Key> = rows.iter().flatten().map(|&e| (0, e as i64)).collect();
     let (experts, held) = (c.experts as usize, c.experts as usize / 4);
     let lru = cache::lru(&keys, held);
-    let ahead = prefetch::predictive(&rows, experts, held, c.accuracy, &mut predictor(c));
+    let window = link(c).hidden();
+    let draws = &mut predictor(c);
+    let ahead = prefetch::predictive(&rows, experts, held, c.accuracy, window, draws);
     let reads = keys.len() as f64;
     [
         100.0 * (ahead.hits as f64 - lru as f64) / reads,

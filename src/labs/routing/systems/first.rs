@@ -1,6 +1,6 @@
 //! FiRST (arXiv 2410.12513): the prompt decides which layers its sequence skips.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, LayerRule, World};
 use super::super::layers::LayerRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static FIRST: Exhibit = Exhibit {
         ("h", "the residual stream before the block"),
         ("S", "the sparsity wanted"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Skipping layers chosen per sequence during prefill lowers latency and keeps the quality competitive, with an intact cache of keys and values.",
         experiment: "Accuracy on held-out sequences of noisy digits with 30 % sparsity decided by the prompt, minus that with every block run; beside it the holes that the same routers leave when each token decides.",
@@ -42,21 +42,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "accuracy, blocks skipped by the prompt minus every block",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "accuracy, blocks skipped by the prompt minus every block",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

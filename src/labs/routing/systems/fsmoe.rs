@@ -1,6 +1,6 @@
 //! FSMoE (arXiv 2501.10714): a pipeline within a layer of experts.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Study, World};
 use super::super::studies::StudyRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static FSMOE: Exhibit = Exhibit {
         ("α, β", "start-up, time per amount of work n"),
         ("T(r)", "time of the pass"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Forward and backward want different pipeline degrees in most layers (912 of 1,458), and an adaptive schedule is faster than the existing ones.",
         experiment: "200 random layers for each seed: share of which the best numbers of chunks differ between the passes; and what separate numbers save over the best common one.",
@@ -42,21 +42,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "layers whose passes want different degrees",
-        "%",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("layers whose passes want different degrees", "%")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! FTP's sparsity scheduler (arXiv 2412.11494).
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, LayerRule, World};
 use super::super::layers::LayerRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static FTP: Exhibit = Exhibit {
         ("p_{l-1}", "class probabilities at the exit before it"),
         ("S", "the sparsity wanted"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "A searched allocation of sparsity over the blocks keeps more accuracy than pruning all blocks alike.",
         experiment: "Accuracy on held-out noisy digits at 30 % sparsity, allocated on training samples, minus that with the same sparsity in every block but the first.",
@@ -42,21 +42,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "accuracy, allocated minus the same sparsity everywhere",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "accuracy, allocated minus the same sparsity everywhere",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

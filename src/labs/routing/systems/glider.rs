@@ -1,6 +1,6 @@
 //! Glider (arXiv 2410.07172): a global and a local router for adapters.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Study, World};
 use super::super::studies::StudyRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static GLIDER: Exhibit = Exhibit {
         ("g_e", "gate of expert e for tokens"),
         ("A_e", "expert e"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "With a global router held-in tasks improve substantially over routing by tokens alone, and generalisation to held-out tasks stays strong.",
         experiment: "Relative squared error on held-in tasks, both routers in equal parts minus tokens alone; and the same difference on mixtures of two tasks.",
@@ -43,21 +43,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "error on held-in tasks, both routers minus tokens alone",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "error on held-in tasks, both routers minus tokens alone",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

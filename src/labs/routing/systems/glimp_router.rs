@@ -1,6 +1,6 @@
 //! GlimpRouter (arXiv 2601.05110): a glimpse at the first token of a step.
 
-use super::super::claims::{Experiment, Measured, Plan, on_queries};
+use super::super::claims::{Measured, Plan, on_queries};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::{GLIMPSE, QueryRun, RANDOM};
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static GLIMP_ROUTER: Exhibit = Exhibit {
         ("T", "tokens of a step"),
         ("θ", "threshold, set by the share escalated"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The entropy of a step's first token predicts how hard the step is; handing over only hard steps keeps or improves the accuracy at a lower latency than the large model alone.",
         experiment: "Steps of a Markov chain: quality with 30 % of the steps escalated by the entropy of their first token, minus that with random steps at the same cost; beside it the area under the curve of that entropy as a predictor of errors.",
@@ -42,21 +42,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "quality at equal cost, first token's entropy minus random",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "quality at equal cost, first token's entropy minus random",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,7 +1,7 @@
 //! Top-k first, then softmax over the k: JetMoE (arXiv 2404.07413), Granite, GPT-OSS; the rule as in
 //! transformers' `GraniteMoeTopKGating`.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use super::super::rules::families;
@@ -28,7 +28,7 @@ pub(super) static GRANITE: Exhibit = Exhibit {
         ("S", "the k experts chosen"),
         ("Z", "sum of exp(z) over all experts: it cancels"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Softmax over the k chosen logits equals the softmax over all experts renormalised over the k chosen: the two orders differ only in rounding.",
         experiment: "Weights and choices of both rules on the same random tokens for k = 1, 2, 4, 8: largest difference of any weight.",
@@ -45,21 +45,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "largest difference of a weight",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("largest difference of a weight", "")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Graph of tokens (arXiv 2505.00792): similar tokens share their routing scores.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Graph, Router};
 use super::super::model::BatchRun;
 use super::super::rules::gate;
@@ -31,7 +31,7 @@ pub(super) static GRAPH_OF_TOKENS: Exhibit = Exhibit {
         ("p", "probabilities of each token alone"),
         ("τ", "temperature"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Routing fluctuates less, and its entropy is lower.",
         experiment: "The same tokens with fresh noise: share whose first expert changes, with averaging over without; and the change of the mean routing entropy.",
@@ -53,21 +53,10 @@ pub(super) fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "tokens that change their expert, averaged over plain",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("tokens that change their expert, averaged over plain", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,7 +1,7 @@
 //! GShard (arXiv 2006.16668): two experts per token, first choices served first, the second sent
 //! always or at random.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, Router, SecondChoice};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -53,16 +53,9 @@ fn setup() -> Setup {
 }
 
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "dropped pairs, random minus always",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("dropped pairs, random minus always", "points")
+        .start(effort)
 }
 
 /// The same tokens with the second choice sent at random and always.

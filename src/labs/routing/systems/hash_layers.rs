@@ -1,6 +1,6 @@
 //! Hash layers (arXiv 2106.04426): a fixed table from token id to expert.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, HashTable, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -25,7 +25,7 @@ pub(super) static HASH_LAYERS: Exhibit = Exhibit {
         ("id", "token id"),
         ("table", "expert of each id, drawn before training"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "A table balanced by frequency spreads the load more evenly than a random one.",
         experiment: "The same tokens through both tables: MaxVio of the balanced table over that of the random one.",
@@ -41,21 +41,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "MaxVio, balanced over random table",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("MaxVio, balanced over random table", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Auxiliary-loss-free load balancing (arXiv 2408.15664): a selection bias follows the load.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -57,16 +57,9 @@ fn setup() -> Setup {
 }
 
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "MaxVio with the bias over MaxVio without",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("MaxVio with the bias over MaxVio without", "×")
+        .start(effort)
 }
 
 /// The same batches with the bias and, at the smallest legal rate, with the bias all but frozen.

@@ -1,6 +1,6 @@
 //! Loss-free balancing (arXiv 2408.15664) against the auxiliary loss, in training.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Task, World};
 use super::super::training::{Snapshot, TrainRun};
 use crate::core::{ClaimResult, Job, Verdict, num};
@@ -27,7 +27,7 @@ pub(super) static LOSS_FREE_TRAINING: Exhibit = Exhibit {
         ("c", "tokens asked of each expert in the batch"),
         ("u", "bias step, 0.001"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Loss-free balancing reaches both a better loss and a better balance than training with an auxiliary loss.",
         experiment: "Held-out loss with the bias (u = 0.001) over that with the auxiliary loss, at the one of four weights (0.1, 0.3, 1, 3) whose MaxVio in the last training batches is nearest to the bias's; same weights and data.",
@@ -51,21 +51,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "held-out loss, bias over auxiliary loss",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("held-out loss, bias over auxiliary loss", "×")
+        .start(effort)
 }
 
 /// Weights of the auxiliary loss that the bias is held against.

@@ -1,7 +1,7 @@
 //! Mixtral of experts (arXiv 2401.04088): softmax over all experts, the k best, weights
 //! renormalised. The released model is dropless; the capacity here is the lab's addition.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, DropOrder};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -52,16 +52,9 @@ fn setup() -> Setup {
 }
 
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "gate mass kept, best gate minus token order",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("gate mass kept, best gate minus token order", "points")
+        .start(effort)
 }
 
 /// The same tokens under both drop orders.

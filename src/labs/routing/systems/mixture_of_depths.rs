@@ -1,6 +1,6 @@
 //! Mixture of depths (arXiv 2404.02258).
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, LayerRule, World};
 use super::super::layers::{LayerRun, Policy};
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static MIXTURE_OF_DEPTHS: Exhibit = Exhibit {
         ("f", "what the block adds"),
         ("c", "capacity, 12.5 %"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "At the same compute per token, a network with routed blocks (capacity 12.5 %, every other block) is better than one that every token runs whole; routing at random is far worse.",
         experiment: "Accuracy on held-out noisy digits, minus that at the same block runs per sample between two shallower networks trained alike; beside it minus the same network with as many samples drawn at random.",
@@ -42,21 +42,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "accuracy, routed blocks minus fewer blocks at equal block runs",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "accuracy, routed blocks minus fewer blocks at equal block runs",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

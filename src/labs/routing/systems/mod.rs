@@ -39,6 +39,7 @@ mod erc;
 mod glider;
 mod glimp_router;
 mod loss_free_training;
+mod minions;
 mod multi_head_adapters;
 mod openmoe_routing;
 mod rewiring;
@@ -100,6 +101,7 @@ pub static EXHIBITS: &[&Exhibit] = &[
     &roma::ROMA,
     &stem::STEM,
     &fsmoe::FSMOE,
+    &minions::MINIONS,
 ];
 
 /// Key of the system a config runs, if it is one of the registry's.
@@ -121,6 +123,7 @@ fn study_id(config: &Config) -> &'static str {
         Study::Manifold => "roma",
         Study::Lookup => "stem",
         Study::Pipeline => "fsmoe",
+        Study::Minions => "minions",
     }
 }
 

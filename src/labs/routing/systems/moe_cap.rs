@@ -1,6 +1,6 @@
 //! MoE-CAP (arXiv 2412.07067): utilisation that counts only the experts in use.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use super::super::touched::{expected, touched, touched_pairs};
@@ -20,14 +20,14 @@ pub(super) static MOE_CAP: Exhibit = Exhibit {
         arxiv: "2412.07067",
     },
     basis: Basis::Code,
-    deviations: "Consecutive tokens of the routed batches stand for the requests of a step. Step time, layers and devices are yours to give (System); the other weights of a layer and the KV cache are single numbers, attention scores are left out of the operations. The radar of cost, accuracy and performance needs systems to compare.",
+    deviations: "Consecutive tokens of the routed batches stand for the requests of a step. Step time, layers and devices are yours to give (System); the other weights of a layer and the KV cache are single numbers, attention scores are left out of the operations. The tab CAP draws cost, accuracy and performance of the setups on screen; the price of a device is yours to give, and the gate mass kept stands for accuracy, which needs a model.",
     equation: "S-MBU = (L (A P_expert + P_attention) + KV) bytes / (step time · GPUs · peak bandwidth); A = distinct experts touched per layer, E (1 - (1 - k/E)^B) for independent uniform tokens; S-MFU = L (P_attention + k P_expert) 2 tokens/s / peak throughput",
     symbols: &[
         ("A", "experts touched by the tokens of a step"),
         ("B", "tokens decoded together"),
         ("k, E", "experts per token, experts"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Utilisation metrics that ignore sparse activation overestimate what a mixture of experts uses.",
         experiment: "64 experts, 4 per token, 8 consecutive correlated tokens: experts there are over experts touched, which is the factor of the overestimate; and touched over the formula for independent tokens.",
@@ -53,21 +53,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "experts there are over experts touched by 8 tokens",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("experts there are over experts touched by 8 tokens", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Multi-Head Adapter Routing (arXiv 2211.03831): adapters mixed block by block.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Study, World};
 use super::super::studies::StudyRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static MULTI_HEAD_ADAPTERS: Exhibit = Exhibit {
         ("Z", "routing, one number for each task, adapter and block"),
         ("S, H", "adapters of the inventory, blocks"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Combining subsets of adapter parameters outperforms one routing per adapter under a comparable parameter budget, and after training an average of the adapters adapts as well as routing.",
         experiment: "Mean error over the trained tasks, four blocks over one block with as many parameters; and the error on new tasks from 16 samples, averaged adapter over all trained.",
@@ -42,21 +42,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "error of four blocks over that of one",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("error of four blocks over that of one", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,7 +1,7 @@
 //! OpenMoE (arXiv 2402.01739): drop towards the end.
 
 use super::super::charts::turned_away_by_position;
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{BufferOrder, Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static OPENMOE: Exhibit = Exhibit {
         ("C", "places per expert and sequence"),
         ("N, E", "tokens per sequence, experts"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Tokens that come later in a sequence face a greater risk of being dropped.",
         experiment: "Drop rate of the last quarter of the sequence minus that of the first, in token order; and the same with the surest tokens served first.",
@@ -46,21 +46,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "drop rate, last minus first quarter",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("drop rate, last minus first quarter", "points")
+        .start(effort)
 }
 
 /// The same sequences in token order and with the surest tokens first.

@@ -1,6 +1,6 @@
 //! OpenMoE (arXiv 2402.01739): early routing learning and context-independent specialisation.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Task, World};
 use super::super::training::TrainRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -28,7 +28,7 @@ pub(super) static OPENMOE_ROUTING: Exhibit = Exhibit {
             "size of the context's part over the token's: 0.3",
         ),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Routing is learnt early in training and remains largely unchanged, and it goes mainly by the token's id, with minimal context relevance.",
         experiment: "Share of held-out tokens whose first expert after a third of the updates is that of the end; and the information of the first choice about the context over that about the token, context 0.3 times as large.",
@@ -52,21 +52,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "first experts that are final after a third of training",
-        "%",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "first experts that are final after a third of training",
+            "%",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! PALBERT (arXiv 2204.03276): a deterministic exit.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, LayerRule, World};
 use super::super::layers::LayerRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -29,7 +29,7 @@ pub(super) static PALBERT: Exhibit = Exhibit {
         ),
         ("β", "weight of the prior"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Sampling the exit introduces major variance in exit layers and lowers performance; the deterministic Q-exit improves on it.",
         experiment: "Standard deviation over held-out samples of the blocks run under Q-exit over that under sampling, same network; beside it the difference in accuracy.",
@@ -45,21 +45,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "spread of the exit, Q-exit over sampled",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("spread of the exit, Q-exit over sampled", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

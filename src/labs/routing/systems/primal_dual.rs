@@ -1,6 +1,6 @@
 //! The primal-dual view of loss-free balancing (arXiv 2512.03915): the bias is the price of an expert.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{BiasRule, Config, Router};
 use super::super::model::BatchRun;
 use super::super::rules::assignment;
@@ -32,7 +32,7 @@ pub(super) static PRIMAL_DUAL: Exhibit = Exhibit {
         ("c", "loads under b"),
         ("u", "first step"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "With decaying steps the dual gap shrinks towards zero, and tokens only move from more to less loaded experts.",
         experiment: "One batch of 256 tokens, 8 experts, 200 updates: dual gap per token at the end of the decaying step; and the share of moves that go to a more loaded expert.",
@@ -52,21 +52,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "dual gap per token after 200 updates",
-        "logits",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("dual gap per token after 200 updates", "logits")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Rewiring Experts on the Fly (arXiv 2510.14853): a router that is put right by its own context.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Study, World};
 use super::super::studies::StudyRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static REWIRING: Exhibit = Exhibit {
         ("A_e", "map that expert e knows"),
         ("ctx", "the last 32 items"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Optimising routing on the context already generated, without other data, consistently improves a mixture of experts in use and stays robust to shifts of the context.",
         experiment: "Error of the next item, rewired over as shipped, under a shifted gate; and the same without a shift, where only the noise of the gate is left to put right.",
@@ -43,21 +43,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "error rewired over error as shipped",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("error rewired over error as shipped", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! RoMA (arXiv 2511.07419): routing weights that follow the geometry of tasks.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Study, World};
 use super::super::studies::StudyRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static ROMA: Exhibit = Exhibit {
         ("E_i", "embedding of its task"),
         ("N(i)", "its k nearest successful samples"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Aligning the manifold of routing weights with that of task embeddings, by training the gates alone, brings new samples to the right experts; the embedding must tell the tasks apart.",
         experiment: "Right expert on fresh samples, aligned minus as shipped; and the same with an embedding that says nothing of the task.",
@@ -42,21 +42,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "right expert, aligned minus as shipped",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("right expert, aligned minus as shipped", "points")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! S-BASE (unified scaling laws, arXiv 2202.01169; the loop of Megatron-LM): balanced soft assignment by Sinkhorn's algorithm.
 
-use super::super::claims::{Experiment, Measured, Plan, mean_logit, metric};
+use super::super::claims::{Measured, Plan, mean_logit, metric};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static S_BASE: Exhibit = Exhibit {
         ("d0, d1", "scales of rows and columns"),
         ("τ", "temperature: small is close to the exact assignment"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Sinkhorn's plan balances the load almost like the exact assignment, with little loss of value.",
         experiment: "A router with favourites, one expert per token: MaxVio of the plan's choice over that of the plain argmax, and its mean chosen logit against the exact assignment.",
@@ -46,21 +46,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "MaxVio, Sinkhorn over argmax",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("MaxVio, Sinkhorn over argmax", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! SAME (arXiv 2602.01990): router drift in a sequence of tasks.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Task, World};
 use super::super::training::TrainRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static SAME: Exhibit = Exhibit {
         ("U", "directions that the first task uses"),
         ("overlap", "share of the dimensions that both tasks use"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Updating the router only in task-relevant, orthogonal directions stabilises expert selection: tokens of earlier tasks keep their experts.",
         experiment: "First task's held-out tokens whose first expert changes while the second is learnt, protected minus free, a quarter of the dimensions in common; and the second task's loss, protected over free.",
@@ -49,21 +49,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "router drift, protected minus free",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("router drift, protected minus free", "points")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Latency-aware balancing of ShiftAddViT (arXiv 2306.06446).
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Score, World};
 use super::super::training::TrainRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -25,7 +25,7 @@ pub(super) static SHIFT_ADD_VIT: Exhibit = Exhibit {
         ("latency", "time of an expert for a token"),
         ("CV", "standard deviation over mean"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The latency-aware loss sends more tokens to faster experts and so shortens the slowest one's time.",
         experiment: "Two experts of latency 1.5 and 1 on handwritten digits, one each: time of the slowest with the latency-aware loss over that with the auxiliary loss, which aims at even shares; both at weight 1.",
@@ -47,21 +47,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "time of the slowest expert, latency-aware over auxiliary loss",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "time of the slowest expert, latency-aware over auxiliary loss",
+            "×",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

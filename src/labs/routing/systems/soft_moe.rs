@@ -1,6 +1,6 @@
 //! Soft MoE (arXiv 2308.00951, google-research/vmoe): every slot takes a weighted mean of all tokens.
 
-use super::super::claims::{Experiment, Measured, Plan, token_gates};
+use super::super::claims::{Measured, Plan, token_gates};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static SOFT_MOE: Exhibit = Exhibit {
         ("D, C", "token × slot weights in and out"),
         ("slots", "as many per expert as a balanced load has tokens"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "No token is ever dropped completely and every expert does the same work, by construction.",
         experiment: "The smallest share that any token has in all slots together, relative to an even share, in a router with favourites; and the largest.",
@@ -46,21 +46,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "smallest share of a token in the slots",
-        "× even share",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("smallest share of a token in the slots", "× even share")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Sparsity-constrained optimal transport (arXiv 2209.15466, google-research/vmoe): at most k tokens per expert.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static SPARSE_TRANSPORT: Exhibit = Exhibit {
         ("C", "nonzeros allowed per expert"),
         ("γ", "weight of the quadratic term"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The cardinality constraint gives explicit control over the number of tokens per expert: no expert exceeds its capacity.",
         experiment: "A router with favourites in the released setting: largest load over the capacity, and the share of tokens that 20 steps leave without any expert.",
@@ -45,21 +45,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "largest load over capacity",
-        "×",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("largest load over capacity", "×")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

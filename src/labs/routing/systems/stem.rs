@@ -1,6 +1,6 @@
 //! STEM (arXiv 2601.10639): rows of a table in place of a projection.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Study, World};
 use super::super::studies::StudyRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -27,7 +27,7 @@ pub(super) static STEM: Exhibit = Exhibit {
         ("U", "table with a row for every id"),
         ("W_u", "up-projection that it replaces"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "A layer looked up by token id needs no routing at run time, reads about a third fewer parameters, uses more distinct parameters as the text grows, and can be edited word by word.",
         experiment: "Exponent of the growth of distinct rows over 3,000 words of a real text, another passage for each seed; and the largest change at any other word when one row is edited.",
@@ -43,21 +43,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "exponent of distinct rows over words",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("exponent of distinct rows over words", "")
+        .start(effort)
 }
 
 fn setups(seed: u64, _effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! Switch Transformers (arXiv 2101.03961): one expert per token, capacity, overflow to the residual.
 
-use super::super::claims::{Experiment, Measured, Plan, metric};
+use super::super::claims::{Measured, Plan, metric};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -48,16 +48,9 @@ fn setup() -> Setup {
 }
 
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "dropped tokens at capacity factor 1.25",
-        "%",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("dropped tokens at capacity factor 1.25", "%")
+        .start(effort)
 }
 
 /// Many small clusters and no favourites: as balanced as an untrained router gets.

@@ -1,6 +1,6 @@
 //! TCAndon-Router (arXiv 2601.04544): several agents per query, their answers merged.
 
-use super::super::claims::{Experiment, Measured, Plan, on_queries};
+use super::super::claims::{Measured, Plan, on_queries};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static TCANDON: Exhibit = Exhibit {
         ("a_m", "what agent m is described by: mean of its topics"),
         ("q_m", "chance that agent m answers the need right"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Naming several agents and refining their answers is more accurate and more robust to overlap than naming one, and new agents join without training.",
         experiment: "Needs answered right along the threshold, at the one of least regret (price 0.3), minus those of the best single agent; beside it what the row of the fifth agent adds in queries that need it.",
@@ -42,21 +42,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "needs answered right, several agents minus one",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("needs answered right, several agents minus one", "points")
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

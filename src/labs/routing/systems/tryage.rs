@@ -1,6 +1,6 @@
 //! Tryage (arXiv 2308.11601): predicted loss plus the goals of the user.
 
-use super::super::claims::{Experiment, Measured, Plan, on_queries};
+use super::super::claims::{Measured, Plan, on_queries};
 use super::super::config::{Config, QueryRule, World};
 use super::super::queries::QueryRun;
 use crate::core::{ClaimResult, Job, Verdict};
@@ -26,7 +26,7 @@ pub(super) static TRYAGE: Exhibit = Exhibit {
         ("C_j", "goal j, such as size or age"),
         ("λ_j", "weight of the goal"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "The router identifies the optimal model with an accuracy of 50.9 %, against 23.6 % for GPT-3.5 turbo and 10.8 % for Gorilla.",
         experiment: "Share of the queries for which the truly best of five models is picked, minus that of always taking the model that is best most often; 1,024 answered queries.",
@@ -42,21 +42,13 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "best model picked, router minus the commonest best",
-        "points",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of(
+            "best model picked, router minus the commonest best",
+            "points",
+        )
+        .start(effort)
 }
 
 fn setups(seed: u64, effort: Effort) -> Vec<Config> {

@@ -1,6 +1,6 @@
 //! X-MoE (arXiv 2204.09179; the cosine gate of microsoft/tutel): routing on a hypersphere.
 
-use super::super::claims::{Experiment, Measured, Plan};
+use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
 use super::super::rules::gate;
@@ -27,7 +27,7 @@ pub(super) static X_MOE: Exhibit = Exhibit {
         ("v_e", "vector of expert e"),
         ("τ", "temperature; 0.5 at the start of training"),
     ],
-    setup,
+    setup: || Setup::Routing(config()),
     claim: Some(Claim {
         statement: "Scores on the hypersphere do not depend on the size of the representation, which a linear router's do.",
         experiment: "Every token made three times as long: largest change of any routing probability of the cosine router, and the mean change of the largest probability of the linear one.",
@@ -44,21 +44,10 @@ fn config() -> Config {
     }
 }
 
-fn setup() -> Setup {
-    Setup::Routing(config())
-}
-
 fn start(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
-    Experiment::start(
-        "largest change of a probability, cosine router",
-        "",
-        effort,
-        Plan {
-            setups,
-            measure,
-            judge,
-        },
-    )
+    Plan::new(setups, measure, judge)
+        .of("largest change of a probability, cosine router", "")
+        .start(effort)
 }
 
 /// The same tokens seen by the cosine router and by the linear one.
