@@ -5,7 +5,7 @@ use super::model::Entity;
 use super::route::{Batch, Fate};
 use super::rules::load::Floor;
 use super::tell::has_floor;
-use super::touched::touched_chart;
+use super::touched::{Growing, touched_chart};
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind, stats};
 
 fn indexed(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 2]> {
@@ -25,22 +25,35 @@ fn by_batch(batches: &[Batch], get: impl Fn(&Batch) -> f64) -> Vec<[f64; 2]> {
         .collect()
 }
 
-/// The linked charts of a run.
-pub(super) fn charts(config: &Config, batches: &[Batch], floor: &Floor) -> Vec<Chart> {
-    let mut out = vec![
-        load_chart(config, batches),
-        balance_chart(config, batches, floor),
-        drop_chart(batches),
-        position_chart(batches),
-        gate_chart(config, batches),
-    ];
-    if config.router != Router::SoftMoe {
-        out.push(touched_chart(config, batches));
+/// The linked charts of a run, drawn one at a time.
+#[derive(Debug, Default)]
+pub(super) struct Drawing {
+    /// Experts touched by tokens decoded together.
+    pub(super) growing: Growing,
+    /// The charts so far.
+    pub(super) charts: Vec<Chart>,
+    at: usize,
+}
+
+impl Drawing {
+    /// Draws the next; `false` when all are there.
+    pub(super) fn step(&mut self, config: &Config, batches: &[Batch], floor: &Floor) -> bool {
+        let reads = config.router != Router::SoftMoe;
+        if reads && self.growing.step(config, batches) {
+            return true;
+        }
+        self.charts.extend(match self.at {
+            0 => Some(load_chart(config, batches)),
+            1 => Some(balance_chart(config, batches, floor)),
+            2 => Some(drop_chart(batches)),
+            3 => Some(position_chart(batches)),
+            4 => Some(gate_chart(config, batches)),
+            5 => reads.then(|| touched_chart(config, batches, &self.growing)),
+            _ => (config.router.has_bias()).then(|| bias_chart(config, batches)),
+        });
+        self.at += 1;
+        self.at < 7
     }
-    if config.router.has_bias() {
-        out.push(bias_chart(config, batches));
-    }
-    out
 }
 
 fn load_chart(config: &Config, batches: &[Batch]) -> Chart {

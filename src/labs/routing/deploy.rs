@@ -2,6 +2,7 @@
 //! for a device that cannot hold them all.
 
 use super::config::Config;
+use super::fill::{SLICE, slice};
 use super::route::{Batch, Pair};
 use super::rules::placement::{self, Cluster};
 use super::rules::prefetch::{self, Traffic};
@@ -110,27 +111,40 @@ pub(super) struct DeployWork {
     rows: Vec<Vec<usize>>,
     /// Load of each expert in the first batch, from which a placement is made.
     expected: Vec<f64>,
-    stage: usize,
+    stage: Stage,
+    /// Batch and token that the traffic has got to.
+    at: (usize, usize),
+    leaving: losses::Traffic,
+}
+
+/// What is computed.
+enum Stage {
+    Traffic,
+    Devices,
+    Trace,
+    Caches,
 }
 
 impl DeployWork {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         Self {
             out: Deployment::default(),
             reads: Vec::new(),
             rows: Vec::new(),
             expected: Vec::new(),
-            stage: 0,
+            stage: Stage::Traffic,
+            at: (0, 0),
+            leaving: losses::Traffic::none(config.devices as usize),
         }
     }
 
     /// One slice of work; the deployment when it is done.
     pub(super) fn step(&mut self, config: &Config, batches: &[Batch]) -> Option<Deployment> {
-        self.stage += 1;
         match self.stage {
-            1 => self.devices(config, batches),
-            2 => self.trace(config, batches),
-            _ => return self.caches(config).then(|| self.out.clone()),
+            Stage::Traffic => self.traffic(config, batches),
+            Stage::Devices => self.devices(config, batches),
+            Stage::Trace => self.trace(config, batches),
+            Stage::Caches => return self.caches(config).then(|| self.out.clone()),
         }
         None
     }
@@ -166,15 +180,34 @@ impl DeployWork {
         false
     }
 
+    /// Pairs and copies of the next tokens that leave their device.
+    fn traffic(&mut self, config: &Config, batches: &[Batch]) {
+        let (experts, devices) = (config.experts as usize, config.devices as usize);
+        let count = batches.len().max(1) as f64;
+        let (batch, token) = &mut self.at;
+        let Some(b) = batches.get(*batch) else {
+            self.stage = Stage::Devices;
+            return;
+        };
+        let tokens = b.clusters.len();
+        for t in slice(token, tokens, SLICE / config.choices()) {
+            self.leaving.add(t * devices / tokens, &kept(b, t), experts);
+        }
+        if *token == tokens {
+            let none = losses::Traffic::none(devices);
+            let of_batch = std::mem::replace(&mut self.leaving, none);
+            self.out.cross_pairs += of_batch.cross_pairs as f64 / count;
+            self.out.copies += of_batch.unique_rank_copies as f64 / count;
+            self.at = (*batch + 1, 0);
+        }
+    }
+
     fn devices(&mut self, config: &Config, batches: &[Batch]) {
+        self.stage = Stage::Trace;
         let (experts, devices) = (config.experts as usize, config.devices as usize);
         let count = batches.len().max(1) as f64;
         let mut loads = vec![0.0; experts];
         for b in batches {
-            let chosen = kept_by_token(b);
-            let traffic = losses::all_to_all(&chosen, experts, devices);
-            self.out.cross_pairs += traffic.cross_pairs as f64 / count;
-            self.out.copies += traffic.unique_rank_copies as f64 / count;
             for (l, &c) in loads.iter_mut().zip(b.carried.iter()) {
                 *l += f64::from(c) / count;
             }
@@ -219,9 +252,11 @@ impl DeployWork {
 
     /// Reads of a device that runs the tokens one by one, experts ascending.
     fn trace(&mut self, config: &Config, batches: &[Batch]) {
+        self.stage = Stage::Caches;
         let experts = config.experts as usize;
         'all: for b in batches {
-            for mut row in kept_by_token(b) {
+            for t in 0..b.clusters.len() {
+                let mut row = kept(b, t);
                 if self.reads.len() + row.len() > READS {
                     break 'all;
                 }
@@ -274,14 +309,15 @@ fn failure(copies: &[(usize, usize)], loads: &[f64], devices: usize, dead: usize
     }
 }
 
+/// Experts that keep a token.
+fn kept(b: &Batch, token: usize) -> Vec<usize> {
+    let kept = b.of_token(token).iter().filter(|p| Pair::kept(p));
+    kept.map(|p| usize::from(p.expert)).collect()
+}
+
 /// Experts that keep each token.
 pub(super) fn kept_by_token(b: &Batch) -> Vec<Vec<usize>> {
-    (0..b.clusters.len())
-        .map(|t| {
-            let kept = b.of_token(t).iter().filter(|p| Pair::kept(p));
-            kept.map(|p| usize::from(p.expert)).collect()
-        })
-        .collect()
+    (0..b.clusters.len()).map(|t| kept(b, t)).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Computation of the lab: the floor first, then batch after batch.
 
 use super::batch::BatchWork;
-use super::charts::charts;
+use super::charts::Drawing;
 use super::config::{BiasRule, Config, Router};
 use super::deploy::{DeployWork, Deployment};
 use super::dump::{self, Content, Layer};
@@ -255,6 +255,16 @@ enum After {
     Deploy(Option<Frontier>, Box<DeployWork>),
     /// The switches, one by one.
     Variants(Option<Frontier>, Box<Deployment>, Box<VariantsWork>),
+    /// The charts, one by one.
+    Draw(Box<Found>, Box<Drawing>),
+}
+
+/// What follows the batches, as far as it was wanted.
+#[derive(Default)]
+struct Found {
+    frontier: Option<Frontier>,
+    deployment: Option<Deployment>,
+    variants: Vec<Variant>,
 }
 
 impl Work {
@@ -397,11 +407,11 @@ impl Work {
     pub(super) fn conclude(&mut self) -> Option<BatchRun> {
         let (config, batches) = (&self.config, &self.batches);
         match &mut self.after {
-            After::Nothing => return self.finish(None, None, Vec::new()),
+            After::Nothing => self.after = After::Draw(Box::default(), Box::default()),
             After::Wanted => {
                 let tokens = frontier::tokens(config.tokens as usize, config.experts as usize);
                 self.after = if config.router == Router::Recorded {
-                    After::Deploy(None, Box::new(DeployWork::new()))
+                    After::Deploy(None, Box::new(DeployWork::new(config)))
                 } else {
                     let z = self.first_logits(tokens);
                     After::Frontier(Box::new(FrontierWork::new(z, self.config.seed)))
@@ -409,7 +419,7 @@ impl Work {
             }
             After::Frontier(work) => {
                 if let Some(frontier) = work.step() {
-                    self.after = After::Deploy(Some(frontier), Box::new(DeployWork::new()));
+                    self.after = After::Deploy(Some(frontier), Box::new(DeployWork::new(config)));
                 }
             }
             After::Deploy(frontier, work) => {
@@ -422,9 +432,19 @@ impl Work {
             }
             After::Variants(frontier, deployment, work) => {
                 if let Some(variants) = work.step(&self.population) {
-                    let frontier = frontier.take();
-                    let deployment = std::mem::take(&mut **deployment);
-                    return self.finish(frontier, Some(deployment), variants);
+                    let found = Found {
+                        frontier: frontier.take(),
+                        deployment: Some(std::mem::take(&mut **deployment)),
+                        variants,
+                    };
+                    self.after = After::Draw(Box::new(found), Box::default());
+                }
+            }
+            After::Draw(found, drawing) => {
+                let floor = self.floor.as_ref()?;
+                if !drawing.step(config, batches, floor) {
+                    let (found, drawing) = (std::mem::take(found), std::mem::take(drawing));
+                    return self.finish(*found, *drawing);
                 }
             }
         }
@@ -448,21 +468,21 @@ impl Work {
         }
     }
 
-    fn finish(
-        &mut self,
-        frontier: Option<Frontier>,
-        deployment: Option<Deployment>,
-        variants: Vec<Variant>,
-    ) -> Option<BatchRun> {
+    fn finish(&mut self, found: Found, drawing: Drawing) -> Option<BatchRun> {
         let floor = self.floor.clone()?;
         let batches = std::mem::take(&mut self.batches);
-        let mut charts = charts(&self.config, &batches, &floor);
+        let Found {
+            frontier,
+            deployment,
+            variants,
+        } = found;
+        let mut charts = drawing.charts;
         charts
             .extend(frontier.map(|f| frontier_chart(&self.config, &self.population, &batches, &f)));
         if let Some(d) = &deployment {
             charts.extend(deployment_charts(&self.config, d));
             if self.config.router != Router::SoftMoe {
-                charts.push(step_chart(&self.config, &batches));
+                charts.push(step_chart(&self.config, &drawing.growing));
             }
         }
         Some(BatchRun {

@@ -35,16 +35,33 @@ pub(super) fn expected(experts: usize, k: f64, window: usize) -> f64 {
 /// Windows compared: powers of two up to this.
 const WIDEST: usize = 256;
 
+/// Experts touched by windows of growing size, one size at a time.
+#[derive(Debug, Default)]
+pub(super) struct Growing {
+    /// Tokens together, and the experts they touch.
+    pub(super) points: Vec<[f64; 2]>,
+}
+
+impl Growing {
+    /// The next size; `false` when there is none.
+    pub(super) fn step(&mut self, config: &Config, batches: &[Batch]) -> bool {
+        let tokens = batches.first().map_or(0, |b| b.clusters.len());
+        let window = 1 << self.points.len();
+        let more = window <= tokens.min(WIDEST);
+        if more {
+            let own = touched(batches, config.experts as usize, window);
+            self.points.push([window as f64, own]);
+        }
+        more
+    }
+}
+
 /// Experts read against tokens decoded together.
-pub(super) fn touched_chart(config: &Config, batches: &[Batch]) -> Chart {
+pub(super) fn touched_chart(config: &Config, batches: &[Batch], growing: &Growing) -> Chart {
     let experts = config.experts as usize;
-    let tokens = batches.first().map_or(0, |b| b.clusters.len());
-    let windows: Vec<usize> = (0..=WIDEST.ilog2())
-        .map(|i| 1 << i)
-        .filter(|w| *w <= tokens)
-        .collect();
     let line = |get: &dyn Fn(usize) -> f64| -> Vec<[f64; 2]> {
-        windows.iter().map(|&w| [w as f64, get(w)]).collect()
+        let all = growing.points.iter();
+        all.map(|[w, _]| [*w, get(*w as usize)]).collect()
     };
     // Rules that choose a varying number are held against what they choose on average.
     let per_token = touched_pairs(batches);
@@ -55,7 +72,7 @@ pub(super) fn touched_chart(config: &Config, batches: &[Batch]) -> Chart {
         x: Axis::log("tokens together", ""),
         y: Axis::zero_based("experts read", "per layer"),
         series: vec![
-            Series::line("this router", line(&|w| touched(batches, experts, w))),
+            Series::line("this router", growing.points.as_slice()),
             Series::line(
                 "independent uniform routing",
                 line(&|w| expected(experts, per_token, w)),

@@ -5,7 +5,7 @@ use super::config::Config;
 use super::model::BatchRun;
 use super::route::Batch;
 use super::rules::losses::Machine;
-use super::touched::{touched, touched_pairs};
+use super::touched::{Growing, touched, touched_pairs};
 use crate::core::{Axis, Better, Chart, Metric, Series};
 
 /// Bytes of a mebibyte, a gibibyte; a billion.
@@ -91,29 +91,17 @@ pub(super) fn metrics(run: &BatchRun) -> Vec<Metric> {
     ]
 }
 
-/// Tokens together that are compared: powers of two up to this.
-const WIDEST: usize = 256;
-
 /// The least time of a step by the tokens decoded together.
-pub(super) fn step_chart(config: &Config, batches: &[Batch]) -> Chart {
-    let experts = config.experts as usize;
-    let tokens = batches.first().map_or(0, |b| b.clusters.len());
-    let windows: Vec<usize> = (0..=WIDEST.ilog2())
-        .map(|i| 1 << i)
-        .filter(|w| *w <= tokens)
-        .collect();
+pub(super) fn step_chart(config: &Config, growing: &Growing) -> Chart {
     let millis = |active: f64| {
         // A step that takes a second uses this share of the bandwidth: its seconds at least.
         1e3 * machine(config).mbu(active, config.kv_gib * GIB, 1.0, 1.0, bandwidth(config))
     };
-    let sparse: Vec<[f64; 2]> = windows
-        .iter()
-        .map(|&w| [w as f64, millis(touched(batches, experts, w))])
-        .collect();
-    let dense: Vec<[f64; 2]> = windows
-        .iter()
-        .map(|&w| [w as f64, millis(experts as f64)])
-        .collect();
+    let line = |active: &dyn Fn(f64) -> f64| -> Vec<[f64; 2]> {
+        let all = growing.points.iter();
+        all.map(|[w, own]| [*w, millis(active(*own))]).collect()
+    };
+    let (sparse, dense) = (line(&|own| own), line(&|_| config.experts as f64));
     let given = [config.together as f64, config.step_ms];
     Chart {
         id: "step_time",

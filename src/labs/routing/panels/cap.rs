@@ -1,6 +1,6 @@
 //! The tab CAP: cost, accuracy and performance of the setups on screen in one picture.
 
-use crate::core::Result;
+use crate::core::{Result, num};
 use crate::labs::Library;
 use crate::labs::routing::Config;
 use crate::labs::routing::cap::{Comparing, SPOKES, Values};
@@ -68,8 +68,8 @@ impl Extra<Config> for Cap {
 
 /// Where a spoke points.
 fn direction(spoke: usize) -> egui::Vec2 {
-    let turn = spoke as f32 / SPOKES.len() as f32 * std::f32::consts::TAU;
-    vec2(turn.sin(), -turn.cos())
+    let turn = spoke as f64 / SPOKES.len() as f64 * std::f64::consts::TAU;
+    vec2(num::sin(turn) as f32, -num::cos(turn) as f32)
 }
 
 fn radar(known: &[(usize, &Values)], palette: &Palette, ui: &mut Ui) {

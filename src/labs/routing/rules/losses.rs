@@ -114,25 +114,37 @@ pub struct Traffic {
 
 /// Traffic of a routing: token n lives on rank ⌊nR/N⌋, expert e on rank ⌊eR/E⌋.
 pub fn all_to_all(chosen: &[Vec<usize>], experts: usize, ranks: usize) -> Traffic {
-    let mut out = Traffic {
-        cross_pairs: 0,
-        unique_rank_copies: 0,
-        rank_load: vec![0; ranks],
-    };
+    let mut out = Traffic::none(ranks);
     for (t, picks) in chosen.iter().enumerate() {
-        let home = t * ranks / chosen.len();
+        out.add(t * ranks / chosen.len(), picks, experts);
+    }
+    out
+}
+
+impl Traffic {
+    /// No tokens yet.
+    pub fn none(ranks: usize) -> Self {
+        Self {
+            cross_pairs: 0,
+            unique_rank_copies: 0,
+            rank_load: vec![0; ranks],
+        }
+    }
+
+    /// Adds a token that lives on rank `home`.
+    pub fn add(&mut self, home: usize, picks: &[usize], experts: usize) {
+        let ranks = self.rank_load.len();
         let mut remote = BTreeSet::new();
         for &e in picks {
             let rank = e * ranks / experts;
-            out.rank_load[rank] += 1;
+            self.rank_load[rank] += 1;
             if rank != home {
-                out.cross_pairs += 1;
+                self.cross_pairs += 1;
                 remote.insert(rank);
             }
         }
-        out.unique_rank_copies += remote.len();
+        self.unique_rank_copies += remote.len();
     }
-    out
 }
 
 /// A model and machine for the utilisation metrics.
