@@ -22,14 +22,18 @@ fn app(size: [f32; 2]) -> Harness<'static, App> {
 
 /// Steps until the app has settled: no setup is computing.
 fn settle(harness: &mut Harness<'_, App>) {
-    for _ in 0..2000 {
+    settle_within(2000, harness);
+}
+
+fn settle_within(frames: usize, harness: &mut Harness<'_, App>) {
+    for _ in 0..frames {
         harness.step();
         if !harness.state().is_busy() {
             harness.step();
             return;
         }
     }
-    panic!("the app is still computing after 2000 frames");
+    panic!("the app is still computing after {frames} frames");
 }
 
 fn open(harness: &mut Harness<'_, App>, hash: &str) {
@@ -346,7 +350,8 @@ fn the_placement_search_shows_a_map_per_phase_and_what_follows() {
         harness.query_by_label("Cancel placement").is_some(),
         "a search under way can be given up"
     );
-    settle(&mut harness);
+    // Some hundred runs.
+    settle_within(40_000, &mut harness);
     for part in ["Prefill alone", "Decode alone", "Both together"] {
         assert!(
             harness.query_by_label_contains(part).is_some(),

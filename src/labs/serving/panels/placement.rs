@@ -15,7 +15,7 @@ use crate::ui::theme::{Palette, mix, small_strong};
 use egui::{DragValue, Frame, Margin, RichText, Stroke, Ui, vec2};
 
 /// Requests of a run per GPU at least: with fewer an overload ends before it is felt.
-const REQUESTS: u64 = 100;
+const REQUESTS: u64 = 300;
 
 /// Width from which on the three maps stand side by side, in points.
 const ABREAST: f32 = 940.0;
@@ -143,11 +143,9 @@ fn found_ui(found: &Placements, palette: &Palette, ui: &mut Ui) {
         format::quantity(config.slo_ttft_secs, "s"),
         format::quantity(config.slo_tpot_secs, "s"),
     ));
-    let cells = found.cells.iter().flatten();
-    let high = cells.map(Cell::per_gpu).fold(0.0, f64::max);
     let maps = |ui: &mut Ui| {
         for part in Part::ALL {
-            ui.vertical(|ui| part_ui(found, part, high, palette, ui));
+            ui.vertical(|ui| part_ui(found, part, palette, ui));
             ui.add_space(8.0);
         }
     };
@@ -166,8 +164,9 @@ fn found_ui(found: &Placements, palette: &Palette, ui: &mut Ui) {
 }
 
 /// The map of a part: rows of pipeline, columns of tensor parallelism.
-fn part_ui(found: &Placements, part: Part, high: f64, palette: &Palette, ui: &mut Ui) {
+fn part_ui(found: &Placements, part: Part, palette: &Palette, ui: &mut Ui) {
     let cells = &found.cells[part as usize];
+    let high = cells.iter().map(Cell::per_gpu).fold(0.0, f64::max);
     let best = found.best(part);
     ui.label(small_strong(
         ui,
@@ -207,7 +206,7 @@ fn part_ui(found: &Placements, part: Part, high: f64, palette: &Palette, ui: &mu
 #[derive(Clone, Copy)]
 struct Look {
     chosen: bool,
-    /// Its goodput per GPU over the highest of all.
+    /// Its goodput per GPU over the highest of its part.
     share: f64,
 }
 
@@ -222,7 +221,10 @@ fn cell_ui(cell: &Cell, look: Look, load: Load, palette: &Palette, ui: &mut Ui) 
         Stroke::new(2.0, fill)
     };
     let (word, color) = match &cell.found {
-        Ok(_) => (format::number(cell.per_gpu()), ink_on(fill)),
+        Ok(rate) => (
+            format!("{}{}", at_least(rate), format::number(cell.per_gpu())),
+            ink_on(fill),
+        ),
         Err(unfit) => (unfit.short().to_owned(), palette.muted),
     };
     let word = if look.chosen {
