@@ -18,6 +18,7 @@ pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod label;
+mod layer;
 mod layers;
 mod model;
 mod options;
@@ -121,7 +122,7 @@ impl Lab for Routing {
 
     /// The first layer, as many tokens as fit, with the router kept where the file allows it.
     fn use_data(config: &Config, key: &DataKey, data: &Dataset) -> Result<Config> {
-        let layers = model::layers_of(key, data)?;
+        let layers = layer::layers_of(key, data)?;
         let layer = layers.get(config.layer as usize).or_else(|| layers.first());
         let layer =
             layer.ok_or_else(|| Error::Unsupported(format!("{} without layers", key.name)))?;

@@ -4,11 +4,11 @@ use super::batch::BatchWork;
 use super::charts::Drawing;
 use super::config::{BiasRule, Config, Router};
 use super::deploy::{DeployWork, Deployment};
-use super::dump::{self, Content, Layer};
 #[cfg(feature = "gpu")]
 use super::fill::SLICE;
 use super::frontier::{self, Frontier, FrontierWork};
 use super::gates::{Gated, gate_token};
+use super::layer::layer_of;
 use super::population::Population;
 use super::route::Batch;
 use super::rules::bias;
@@ -17,8 +17,8 @@ use super::rules::matrix::Matrix;
 use super::system_charts::{deployment_charts, frontier_chart};
 use super::utilise::step_chart;
 use super::variants::{self, Variant, VariantsWork};
-use crate::core::{Chart, EntityId, Error, Job, Moment, MomentKind, Result, Step, Timeline, num};
-use crate::labs::{DataKey, Dataset, Library};
+use crate::core::{Chart, EntityId, Job, Moment, MomentKind, Result, Step, Timeline, num};
+use crate::labs::Library;
 use std::sync::Arc;
 
 /// Everything computed. Cheap to clone.
@@ -502,67 +502,6 @@ impl Work {
                 variants,
             }),
         })
-    }
-}
-
-/// The layer of a file, checked against the config.
-fn layer_of(config: &Config, key: &DataKey, data: &Library) -> Result<Layer> {
-    let layers = layers_of(key, data.get(key)?)?;
-    let count = layers.len();
-    let layer = layers
-        .into_iter()
-        .nth(config.layer as usize)
-        .ok_or_else(|| {
-            let allowed = format!("0 to {} ({} has {count} layers)", count - 1, key.name);
-            Error::out_of_range("layer", config.layer, allowed)
-        })?;
-    let recorded = config.router == Router::Recorded;
-    if recorded != (layer.content == Content::Choices) {
-        let allowed = if recorded {
-            "any other: the file holds scores, not choices"
-        } else {
-            "as recorded: the file holds choices, not scores"
-        };
-        return Err(Error::out_of_range(
-            "router",
-            Router::name(config.router),
-            allowed,
-        ));
-    }
-    if layer.experts > config.experts as usize
-        || (!recorded && layer.experts != config.experts as usize)
-    {
-        let allowed = format!("{}, as in the file", layer.experts);
-        return Err(Error::out_of_range("experts", config.experts, allowed));
-    }
-    if recorded && layer.width != config.choices() {
-        let allowed = format!("{}, as in the file", layer.width);
-        return Err(Error::out_of_range("k", config.k, allowed));
-    }
-    if config.tokens * config.batches > layer.tokens as u64 {
-        let allowed = format!(
-            "tokens x batches up to the {} tokens of the layer, here {}",
-            layer.tokens,
-            config.tokens * config.batches
-        );
-        return Err(Error::out_of_range("batches", config.batches, allowed));
-    }
-    Ok(layer)
-}
-
-/// The layers of a data set.
-pub(super) fn layers_of(key: &DataKey, data: &Dataset) -> Result<Vec<Layer>> {
-    match data {
-        Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
-        other @ (Dataset::Trace(_)
-        | Dataset::Profile(_)
-        | Dataset::LossLog(_)
-        | Dataset::Schedule(_)
-        | Dataset::Images(_)) => Err(Error::Unsupported(format!(
-            "{} ({}) in this lab",
-            key.name,
-            other.words()
-        ))),
     }
 }
 

@@ -1,0 +1,67 @@
+//! The layers of a file that was brought.
+
+use super::config::{Config, Router};
+use super::dump::{self, Content, Layer};
+use crate::core::{Error, Result};
+use crate::labs::{DataKey, Dataset, Library};
+
+/// The layer of a file, checked against the config.
+pub(super) fn layer_of(config: &Config, key: &DataKey, data: &Library) -> Result<Layer> {
+    let layers = layers_of(key, data.get(key)?)?;
+    let count = layers.len();
+    let layer = layers
+        .into_iter()
+        .nth(config.layer as usize)
+        .ok_or_else(|| {
+            let allowed = format!("0 to {} ({} has {count} layers)", count - 1, key.name);
+            Error::out_of_range("layer", config.layer, allowed)
+        })?;
+    let recorded = config.router == Router::Recorded;
+    if recorded != (layer.content == Content::Choices) {
+        let allowed = if recorded {
+            "any other: the file holds scores, not choices"
+        } else {
+            "as recorded: the file holds choices, not scores"
+        };
+        return Err(Error::out_of_range(
+            "router",
+            Router::name(config.router),
+            allowed,
+        ));
+    }
+    if layer.experts > config.experts as usize
+        || (!recorded && layer.experts != config.experts as usize)
+    {
+        let allowed = format!("{}, as in the file", layer.experts);
+        return Err(Error::out_of_range("experts", config.experts, allowed));
+    }
+    if recorded && layer.width != config.choices() {
+        let allowed = format!("{}, as in the file", layer.width);
+        return Err(Error::out_of_range("k", config.k, allowed));
+    }
+    if config.tokens * config.batches > layer.tokens as u64 {
+        let allowed = format!(
+            "tokens x batches up to the {} tokens of the layer, here {}",
+            layer.tokens,
+            config.tokens * config.batches
+        );
+        return Err(Error::out_of_range("batches", config.batches, allowed));
+    }
+    Ok(layer)
+}
+
+/// The layers of a data set.
+pub(super) fn layers_of(key: &DataKey, data: &Dataset) -> Result<Vec<Layer>> {
+    match data {
+        Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
+        other @ (Dataset::Trace(_)
+        | Dataset::Profile(_)
+        | Dataset::LossLog(_)
+        | Dataset::Schedule(_)
+        | Dataset::Images(_)) => Err(Error::Unsupported(format!(
+            "{} ({}) in this lab",
+            key.name,
+            other.words()
+        ))),
+    }
+}
