@@ -197,7 +197,11 @@ pub(super) fn charts(pairing: &Pairing) -> Vec<Chart> {
     vec![
         Chart {
             id: "loss_pairs",
-            title: "One loss from another",
+            title: if pairing.measured {
+                "One loss from another, logged"
+            } else {
+                "One loss from another, generated"
+            },
             doc: "Losses of two runs at equal steps, each above the floor that the fit found, on logarithmic axes: the curve between them is a straight line whose slope is κ. The last third was not fitted. The legend says whether the pairs were logged or come from a law.",
             x: Axis::log("first loss above its floor", "nats"),
             y: Axis::log("second loss above its floor", "nats"),
