@@ -314,7 +314,7 @@ fn a_run_is_saved_in_forms_that_other_programs_read() {
     };
     let plane = run(&config);
     let names: Vec<&str> = plane.files().iter().map(|f| f.1).collect();
-    assert_eq!(names.len(), 6, "{names:?}");
+    assert_eq!(names.len(), 7, "{names:?}");
     let bytes = |name: &str| plane.file(names.iter().position(|n| *n == name).unwrap());
     let text = |name: &str| String::from_utf8(bytes(name)).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text("sigmas.json")).unwrap();

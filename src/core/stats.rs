@@ -105,6 +105,9 @@ pub fn binomial_quantile(n: usize, p: f64, q: f64) -> usize {
     if p >= 1.0 {
         return n;
     }
+    if p <= 0.0 {
+        return 0;
+    }
     let mean = n as f64 * p;
     let first = (mean - 12.0 * (mean * (1.0 - p)).sqrt()).max(0.0) as usize;
     let (ln_p, ln_q) = (num::ln(p), num::ln_1p(-p));
