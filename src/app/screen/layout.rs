@@ -10,6 +10,8 @@ use egui::{CentralPanel, Frame, Margin, Panel, RichText, ScrollArea, Ui, vec2};
 
 /// Below this width the panels become sheets under the picture.
 const NARROW: f32 = 700.0;
+/// Height of the transport there, with its margins.
+const NARROW_TRANSPORT: f32 = 84.0;
 /// Below this width the right panel is a drawer.
 const MEDIUM: f32 = 1180.0;
 
@@ -218,10 +220,14 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             .fill(palette.background)
             .inner_margin(Margin::symmetric(8, 6));
         CentralPanel::default().frame(margin).show(ui, |ui| {
+            let room = ui.available_height();
             ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+                let top = ui.cursor().top();
                 self.headline_ui(ui, palette);
-                let side = ui.available_width().min(460.0);
-                ui.allocate_ui(vec2(ui.available_width(), side), |ui| {
+                // In a low window, one at 200 % zoom say, picture and transport still fit together.
+                let left = room - (ui.cursor().top() - top) - NARROW_TRANSPORT;
+                let height = ui.available_width().min(460.0).min(left.max(140.0));
+                ui.allocate_ui(vec2(ui.available_width(), height), |ui| {
                     self.pictures_ui(ui, palette);
                 });
                 transport::transport_ui(ui, &mut self.transport, &self.timeline);

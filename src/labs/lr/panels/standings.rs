@@ -5,7 +5,7 @@ use super::super::report::{Standing, standings};
 use super::super::words::words;
 use super::super::{Run, contest};
 use crate::core::num;
-use crate::ui::format::{DASH, table_number};
+use crate::ui::format::{DASH, number, table_number};
 use crate::ui::table::swatch;
 use crate::ui::theme::{Palette, small_strong, strong};
 use egui::{Color32, Grid, RichText, Sense, Stroke, Ui, pos2, vec2};
@@ -15,7 +15,7 @@ const STRIP: f32 = 10.0;
 /// Its width.
 const STRIP_WIDTH: f32 = 84.0;
 /// Width of the names.
-const SCHEDULE_WIDTH: f32 = 74.0;
+const SCHEDULE_WIDTH: f32 = 88.0;
 
 /// Draws the table of the setup in `slot`.
 pub(crate) fn show(run: &Run, slot: usize, ui: &mut Ui) {
@@ -104,11 +104,7 @@ fn optimizers_ui(run: &Run, ui: &mut Ui) {
                 ui.add(egui::Label::new(table_number(row.loss)).extend());
                 let [low, high] = row.interval;
                 if low.is_finite() && high.is_finite() {
-                    ui.add(small(format!(
-                        "{} to {}",
-                        table_number(low),
-                        table_number(high)
-                    )));
+                    ui.add(small(between(&number(low), &number(high))));
                 }
             });
             ui.vertical(|ui| {
@@ -122,7 +118,7 @@ fn optimizers_ui(run: &Run, ui: &mut Ui) {
                 let sign = if row.gap > 0.0 { "+" } else { "" };
                 ui.add(egui::Label::new(format!("{sign}{}", written(row.gap))).extend());
                 if low.is_finite() && high.is_finite() {
-                    ui.add(small(format!("{} to {}", written(low), written(high))));
+                    ui.add(small(between(&written(low), &written(high))));
                 }
             });
             ui.end_row();
@@ -166,6 +162,11 @@ fn caption(run: &Run, rows: &[Standing]) -> String {
         ""
     };
     format!("{rate} Mean and 95 % interval over {runs} {over}{paired}")
+}
+
+/// The ends of an interval, so short that three columns fit beside each other.
+fn between(low: &str, high: &str) -> String {
+    format!("{low}…{high}")
 }
 
 /// How a difference and the ends of its interval are written: alike, the largest with two digits.
@@ -212,10 +213,10 @@ fn rate_words(row: &Standing, one_rate: bool) -> String {
 fn schedule_ui(name: &str, words: String, color: Color32, ui: &mut Ui) {
     ui.vertical(|ui| {
         ui.set_width(SCHEDULE_WIDTH);
-        ui.horizontal(|ui| {
+        ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             swatch(ui, color);
-            ui.label(small_strong(ui, name));
+            ui.add(egui::Label::new(small_strong(ui, name)).wrap());
         });
         if !words.is_empty() {
             ui.label(RichText::new(words).small().weak());
@@ -233,8 +234,14 @@ fn loss_ui(row: &Standing, range: [f64; 2], color: Color32, ui: &mut Ui) {
         let Some([low, high]) = row.interval else {
             return;
         };
-        let text = format!("{} to {}", table_number(low), table_number(high));
-        ui.add(egui::Label::new(RichText::new(text).small().weak()).extend());
+        ui.add(
+            egui::Label::new(
+                RichText::new(between(&number(low), &number(high)))
+                    .small()
+                    .weak(),
+            )
+            .extend(),
+        );
         strip_ui(row.loss, [low, high], range, color, ui);
     });
 }
@@ -270,7 +277,7 @@ fn gap_ui(row: &Standing, palette: &Palette, ui: &mut Ui) {
         if row.gap_interval.is_none() {
             return;
         }
-        let text = format!("{} to {}", written(low), written(high));
+        let text = between(&written(low), &written(high));
         ui.add(whole(RichText::new(text).small().weak()));
         if !row.is_separated() {
             ui.label(
