@@ -65,7 +65,7 @@ pub fn metrics_ui(ui: &mut Ui, columns: &[Column<'_>]) {
         return;
     };
     let several = columns.len() > 1;
-    let width = name_width(ui.available_width(), columns.len());
+    let width = name_width(ui, columns);
     egui::Grid::new("metrics")
         .striped(true)
         .spacing([GAP, 6.0])
@@ -86,12 +86,28 @@ pub fn metrics_ui(ui: &mut Ui, columns: &[Column<'_>]) {
 const GAP: f32 = 12.0;
 
 /// What is left for the names, so that long ones wrap and no value is cut off.
-fn name_width(room: f32, setups: usize) -> f32 {
-    const UNIT: f32 = 56.0;
-    const VALUE: f32 = 58.0;
+fn name_width(ui: &Ui, columns: &[Column<'_>]) -> f32 {
     const DIFFERENCE: f32 = 72.0;
-    let more = setups.saturating_sub(1) as f32;
-    (room - UNIT - VALUE - 2.0 * GAP - more * (VALUE + DIFFERENCE + 2.0 * GAP)).max(110.0)
+    let width = |text: String, style: egui::TextStyle| {
+        let font = style.resolve(ui.style());
+        let galley = ui
+            .painter()
+            .layout_no_wrap(text, font, egui::Color32::BLACK);
+        galley.size().x
+    };
+    // As wide as the widest unit and the widest value, in heavier letters.
+    let (mut unit_width, mut value_width) = (24.0_f32, 40.0_f32);
+    for metric in columns.iter().flat_map(|c| c.metrics) {
+        let size = Some(metric.value.abs()).filter(|v| v.is_finite());
+        let (factor, unit) = format::scaled_unit(size.unwrap_or(0.0), metric.unit);
+        let value = value_text(metric.value / factor, metric.unit);
+        unit_width = unit_width.max(width(unit, egui::TextStyle::Small));
+        value_width = value_width.max(1.08 * width(value, egui::TextStyle::Body));
+    }
+    let more = columns.len().saturating_sub(1) as f32;
+    let taken =
+        unit_width + value_width + 2.0 * GAP + more * (value_width + DIFFERENCE + 2.0 * GAP);
+    (ui.available_width() - taken - 4.0).max(96.0)
 }
 
 /// The metric with this id, where a setup of another system may list fewer.

@@ -563,17 +563,20 @@ export const WITH_WEBGPU = [
       };
       await refused("cut.npy", npy("9, 4", values), /144 bytes of data expected, 64 found/);
       await refused("huge.npy", npy("4294967296, 4294967296", values), /overflows/);
-      await refused("claims.npy", npy("65536, 65536", values), /17179869184 bytes of data expected, 64 found/);
+      await refused("claims.npy", npy("32768, 16384", values), /2147483648 bytes of data expected, 64 found/);
       await refused("beheaded.npy", npy("4, 4", values).subarray(0, 60), /the header is longer than the file/);
       await refused("large.npy", npy("4, 4", new Float32Array(1 << 18)), /bytes; at most 536870912 are read/, 544);
       const rows = (...lines) => Buffer.from(`token,layer,expert\n${lines.join("\n")}\n`);
       await refused("uneven.csv", rows("0,0,1", "0,0,2", "1,0,3"), /layer 0, token 1.*1 experts, but 2 at token 0/);
       await refused("unknown.csv", rows("0,0,1", "1,0,900"), /line 3.*expert is "900"; want a whole number below 512/);
+      // The question about one file is gone before the next is asked.
+      const answered = () => lab.by("button", "Cancel").waitFor({ state: "detached" });
       // A whole file whose numbers cannot be routed is refused when it is to be used.
       const unusable = async (name, shape, numbers, words) => {
         await lab.drop(name, npy(shape, Float32Array.from(numbers)));
         await lab.by("button", "Use in the routing lab").waitFor({ state: "attached" });
         await lab.press("Use in the routing lab");
+        await answered();
         const said = await lab.message(new RegExp(`${name.replace(".", "\\.")}, tensor`));
         assert.match(said, words, said);
         await stays();
@@ -591,6 +594,7 @@ export const WITH_WEBGPU = [
         await lab.by("button", "Use in the pruning lab").waitFor({ state: "attached" });
         assert.equal(await lab.by("button", "Use in the routing lab").count(), 0, `${name} is not offered for routing`);
         await lab.press("Cancel");
+        await answered();
         await stays();
       }
       return lab;
