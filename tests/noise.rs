@@ -348,7 +348,7 @@ fn a_run_is_saved_in_forms_that_other_programs_read() {
     });
     assert_eq!(
         drawn.files().len(),
-        5,
+        6,
         "no library config of a drawn schedule"
     );
 }
