@@ -8,7 +8,7 @@ use crate::labs::serving::capacity::Load;
 use crate::labs::serving::capacity::placement::{
     Apart, Cell, Instances, Part, Placements, Placing, Rate, Wish,
 };
-use crate::labs::serving::cost::{Gpu, Model};
+use crate::labs::serving::cost::{CostKind, Gpu, Model};
 use crate::ui::format;
 use crate::ui::heatmap::ink_on;
 use crate::ui::theme::{Palette, mix, small_strong};
@@ -31,9 +31,11 @@ pub(super) struct PlacementPart {
 }
 
 impl PlacementPart {
-    fn begin(&mut self, front: &Config, data: &Library) -> Result<()> {
+    /// Starts the search for a setup at the cost of `kind`.
+    fn begin(&mut self, front: &Config, kind: CostKind, data: &Library) -> Result<()> {
         let config = Config {
             requests: front.requests.max(REQUESTS),
+            cost_kind: kind,
             ..front.clone()
         };
         let placing = Placing::new(&config, self.wish, data)?;
@@ -68,6 +70,24 @@ impl PlacementPart {
         }
     }
 
+    /// The button that starts it. Coefficients of one's own hold for one degree of tensor
+    /// parallelism: the search then takes a model and a GPU instead, and says which.
+    fn search_ui(&mut self, front: &Config, data: &Library, palette: &Palette, ui: &mut Ui) {
+        let (kind, name) = if matches!(front.cost_kind, CostKind::Preset | CostKind::Roofline) {
+            (front.cost_kind, "Search the placement".to_owned())
+        } else {
+            let model = Model::NAMES[front.model as usize];
+            let gpu = Gpu::NAMES[front.roofline_gpu as usize];
+            let words = "The setup's own coefficients hold for one degree of tensor parallelism.";
+            ui.label(RichText::new(words).small().color(palette.warning));
+            let name = format!("Search with the roofline of {model} on {gpu}");
+            (CostKind::Roofline, name)
+        };
+        if ui.add(egui::Button::new(name).wrap()).clicked() {
+            self.trouble = self.begin(front, kind, data).err().map(|e| e.to_string());
+        }
+    }
+
     pub(super) fn ui(&mut self, front: Option<&Config>, data: &Library, ui: &mut Ui) {
         let palette = Palette::of(ui.ctx());
         ui.label(
@@ -89,10 +109,8 @@ impl PlacementPart {
             if ui.button("Cancel placement").clicked() {
                 self.under_way = None;
             }
-        } else if ui.button("Search the placement").clicked()
-            && let Some(front) = front
-        {
-            self.trouble = self.begin(front, data).err().map(|e| e.to_string());
+        } else if let Some(front) = front {
+            self.search_ui(front, data, palette, ui);
         }
         if let Some(trouble) = &self.trouble {
             ui.label(RichText::new(trouble).color(palette.bad));
