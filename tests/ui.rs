@@ -337,6 +337,30 @@ fn the_phase_diagram_tells_who_serves_most_and_a_cell_becomes_the_targets() {
 }
 
 #[test]
+fn a_placement_for_coefficients_of_ones_own_is_searched_on_a_roofline_that_is_named() {
+    let mut harness = app([1440.0, 900.0]);
+    open(&mut harness, "#exhibit/distserve");
+    for press in ["Capacity", "Placement"] {
+        harness.get_by_label(press).click();
+        harness.step();
+        harness.step();
+    }
+    assert!(
+        harness.query_by_label("Search the placement").is_none(),
+        "not with these coefficients"
+    );
+    harness
+        .get_by_label_contains("Search with the roofline of")
+        .click();
+    harness.step();
+    harness.step();
+    assert!(
+        harness.query_by_label("Cancel placement").is_some(),
+        "the search is under way"
+    );
+}
+
+#[test]
 fn the_placement_search_shows_a_map_per_phase_and_what_follows() {
     let mut harness = app([1440.0, 900.0]);
     open(&mut harness, "#serving");
