@@ -2,7 +2,9 @@
 
 use super::config::{Config, Rule};
 use super::model::{Cell, Run};
+use super::words::rate_words;
 use super::work;
+use crate::core::Arrange as _;
 use crate::core::{Axis, Chart, Job, Result, Series, Step, Table, stats};
 use std::sync::Arc;
 
@@ -42,11 +44,17 @@ impl Contender {
             .min_by(|a, b| a.final_loss().total_cmp(&b.final_loss()))
     }
 
-    /// "Muon at 1.0e-2".
+    /// "Muon at 0.01".
     pub(super) fn name(&self) -> String {
         self.best().map_or_else(
             || format!("{}, diverged", self.rule.name()),
-            |cell| format!("{} at {:.1e}", self.rule.name(), cell.schedule.peak),
+            |cell| {
+                format!(
+                    "{} at {}",
+                    self.rule.name(),
+                    rate_words(cell.schedule.peak, 2)
+                )
+            },
         )
     }
 }
@@ -221,7 +229,7 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
             }
         })
         .collect();
-    out.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+    out.arrange_by(|a, b| a.loss.total_cmp(&b.loss));
     out
 }
 

@@ -10,6 +10,7 @@ use super::loss_pairs::Pairing;
 use super::schedule::{Schedule, Shape};
 use super::steer::Probe;
 use super::training::Trainer;
+use super::words::rate_words;
 use super::{report, work};
 use crate::core::{
     Chart, EntityId, Metric, Moment, MomentKind, Recording, Story, Table, Timeline, num, stats,
@@ -129,9 +130,13 @@ impl Cell {
         EntityId(self.shape().index() as u64 * 1000 + (500 + self.offset) as u64)
     }
 
-    /// "cosine at 1.0e-2".
+    /// "cosine at 0.01".
     pub fn name(&self) -> String {
-        format!("{} at {:.1e}", self.shape().name(), self.schedule.peak)
+        format!(
+            "{} at {}",
+            self.shape().name(),
+            rate_words(self.schedule.peak, 2)
+        )
     }
 
     /// Final losses of all seeds; NaN for diverged ones.

@@ -22,6 +22,16 @@ pub(super) struct Words {
     pub(super) picture: &'static str,
 }
 
+/// A learning rate with that many significant digits: "0.028", "3e-4".
+pub(super) fn rate_words(rate: f64, digits: usize) -> String {
+    let text = format!("{rate:.*e}", digits.saturating_sub(1));
+    match text.parse::<f64>() {
+        Ok(v) if v == 0.0 || (1e-3..1e3).contains(&v) => v.to_string(),
+        Ok(v) => format!("{v:e}"),
+        Err(_) => text,
+    }
+}
+
 /// The words of a problem.
 pub(super) fn words(problem: Problem) -> Words {
     match problem {

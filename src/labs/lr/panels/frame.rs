@@ -1,12 +1,14 @@
 //! A plot area with its axes; both panels share the horizontal one.
 
-use crate::core::num;
-use crate::ui::format::number;
+use crate::core::{Axis, num};
+use crate::ui::chart::axis::Style;
 use crate::ui::theme::{Palette, fade};
 use egui::{Align2, FontId, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, pos2, vec2};
 
 /// Panels up to this width, in points, have short titles.
 pub(crate) const NARROW: f32 = 430.0;
+/// Least distance between two ticks, in points.
+const TICK_GAP: f32 = 30.0;
 /// How far left of the plot a title starts.
 const TITLE_OFFSET: f32 = 48.0;
 
@@ -79,19 +81,27 @@ impl Frame {
     /// Background, grid, tick labels and title.
     pub(crate) fn backdrop(&self, title: &str, font: &FontId, palette: &Palette, at: &Painter) {
         let rule = Stroke::new(1.0, fade(palette.grid, 0.7));
-        for k in 0..=3 {
-            let share = f64::from(k) / 3.0;
-            let v = self.range[0] + share * (self.range[1] - self.range[0]);
+        let axis = if self.log {
+            Axis::log("", "")
+        } else {
+            Axis::linear("", "")
+        };
+        let span = self.range[1] - self.range[0];
+        let gap = span * f64::from(TICK_GAP / self.plot.height().max(TICK_GAP));
+        for tick in Style::new(&axis, self.range).ticks(self.range, gap) {
+            if tick.text.is_empty() {
+                continue;
+            }
+            let share = (tick.at - self.range[0]) / span;
             let y = self.plot.bottom() - self.plot.height() * share as f32;
             at.line_segment(
                 [pos2(self.plot.left(), y), pos2(self.plot.right(), y)],
                 rule,
             );
-            let value = if self.log { num::pow(10.0, v) } else { v };
             at.text(
                 pos2(self.plot.left() - 6.0, y),
                 Align2::RIGHT_CENTER,
-                number(value),
+                tick.text,
                 font.clone(),
                 palette.muted,
             );

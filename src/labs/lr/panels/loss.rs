@@ -4,10 +4,13 @@ use super::super::model::last_before;
 use super::super::words::words;
 use super::super::{Cell, Run};
 use super::frame::{Frame, NARROW, stroke_line};
+use crate::core::Arrange as _;
 use crate::ui::Stage;
 use crate::ui::theme::{Palette, fade};
-use egui::{Align2, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, pos2, vec2};
+use egui::{Align2, Painter, Pos2, Rect, Sense, Stroke, TextStyle, Ui, Vec2, pos2, vec2};
 
+/// Room for a swatch before its name, in points.
+const SWATCH: f32 = 26.0;
 /// Distance at which the pointer finds a curve, in points.
 const REACH: f32 = 14.0;
 /// The first share of a run, whose losses would squeeze the rest of the axis.
@@ -183,37 +186,67 @@ fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, paint
     }
 }
 
-/// Names in the order of the final losses, with a swatch each.
+/// Names in the order of the final losses, with a swatch each, in the corner where they hide least.
 fn legend(shown: &[&Cell], top: f32, frame: &Frame, stage: &Stage<'_>, ui: &Ui, painter: &Painter) {
     let palette: &Palette = stage.palette;
     let font = TextStyle::Small.resolve(ui.style());
     let mut order: Vec<(usize, &&Cell)> = shown.iter().enumerate().collect();
-    order.sort_by(|a, b| b.1.final_loss().total_cmp(&a.1.final_loss()));
+    order.arrange_by(|a, b| b.1.final_loss().total_cmp(&a.1.final_loss()));
     let line = font.size + 5.0;
-    let mut y = top;
-    for (i, cell) in order {
-        let value = cell.final_loss();
-        let text = if value.is_finite() {
-            format!("{}: {value:.4}", cell.name())
-        } else {
-            format!("{}, diverged", cell.name())
-        };
-        let galley = painter.layout_no_wrap(text, font.clone(), palette.ink);
-        let left = frame.plot.right() - galley.size().x - 2.0;
+    let rows: Vec<_> = order
+        .into_iter()
+        .map(|(i, cell)| {
+            let value = cell.final_loss();
+            let text = if value.is_finite() {
+                format!("{}: {value:.4}", cell.name())
+            } else {
+                format!("{}, diverged", cell.name())
+            };
+            (i, painter.layout_no_wrap(text, font.clone(), palette.ink))
+        })
+        .collect();
+    let width = rows
+        .iter()
+        .map(|(_, text)| text.size().x)
+        .fold(0.0, f32::max);
+    let size = vec2(SWATCH + width + 4.0, line * rows.len() as f32 + 2.0);
+    let back = emptiest(shown, size, top, frame);
+    painter.rect_filled(back, 2.0, fade(palette.background, 0.75));
+    let mut y = back.top() + 2.0;
+    for (i, text) in rows {
+        let middle = y + font.size / 2.0 + 1.0;
         let swatch = [
-            pos2(left - 24.0, y + font.size / 2.0 + 1.0),
-            pos2(left - 6.0, y + font.size / 2.0 + 1.0),
+            pos2(back.left() + 2.0, middle),
+            pos2(back.left() + SWATCH - 6.0, middle),
         ];
-        let back = Rect::from_min_max(
-            pos2(left - 26.0, y - 1.0),
-            pos2(frame.plot.right(), y + line - 2.0),
-        );
-        painter.rect_filled(back, 2.0, fade(palette.background, 0.75));
         let color = palette.series_at(stage.slot + i);
         stroke_line(painter, swatch.to_vec(), Stroke::new(2.0, color), i);
-        painter.galley(pos2(left, y), galley, palette.ink);
+        painter.galley(pos2(back.left() + SWATCH, y), text, palette.ink);
         y += line;
     }
+}
+
+/// The corner of the plot in which a box of this size covers fewest points of the curves; the upper
+/// right one, where losses end low, before others that cover as few.
+fn emptiest(shown: &[&Cell], size: Vec2, top: f32, frame: &Frame) -> Rect {
+    let plot = frame.plot.shrink2(vec2(4.0, 2.0));
+    let right = plot.right() - size.x;
+    let bottom = plot.bottom() - size.y;
+    let corners = [
+        pos2(right, top),
+        pos2(right, bottom),
+        pos2(plot.left(), bottom),
+        pos2(plot.left(), top),
+    ];
+    let points: Vec<Pos2> = shown
+        .iter()
+        .flat_map(|cell| frame.line(&cell.mean_curve()))
+        .collect();
+    corners
+        .map(|corner| Rect::from_min_size(corner, size))
+        .into_iter()
+        .min_by_key(|box_| points.iter().filter(|p| box_.contains(**p)).count())
+        .unwrap_or(frame.plot)
 }
 
 /// The dot at the playhead with its loss; where the legend below its words starts.

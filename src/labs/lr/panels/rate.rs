@@ -2,6 +2,7 @@
 
 use super::super::report::rate_points;
 use super::super::schedule::{Schedule, Shape};
+use super::super::words::rate_words;
 use super::super::{Config, Problem, Run};
 use super::frame::{Frame, NARROW, stroke_line};
 use crate::ui::Stage;
@@ -30,9 +31,9 @@ impl Handle {
     fn words(self, config: &Config) -> String {
         match self {
             Self::Peak => format!(
-                "warmup end and peak: {:.0} % of the run, rate {:.2e}",
+                "warmup end and peak: {:.0} % of the run, rate {}",
                 100.0 * config.warmup,
-                config.peak
+                rate_words(config.peak, 3)
             ),
             Self::Cooldown => format!(
                 "cooldown start: last {:.0} % of the run",
@@ -379,6 +380,6 @@ fn marker(s: &Schedule, title: &str, frame: &Frame, stage: &Stage<'_>, ui: &Ui, 
     let update = (stage.playhead.max(0.0) as usize).min(s.updates - 1);
     let at = pos2(frame.x(update as f64), frame.y(s.rate(update)));
     painter.circle_filled(at, 4.0, stage.palette.accent);
-    let text = format!("update {update}: rate {:.2e}", s.rate(update));
+    let text = format!("update {update}: rate {}", rate_words(s.rate(update), 3));
     frame.reading(title, text, ui, stage.palette, painter);
 }

@@ -2,7 +2,7 @@
 
 use super::super::config::Problem;
 use super::super::report::{Standing, standings};
-use super::super::words::words;
+use super::super::words::{rate_words, words};
 use super::super::{Run, contest};
 use crate::core::num;
 use crate::ui::format::{DASH, number, table_number};
@@ -62,7 +62,7 @@ fn schedules_ui(run: &Run, slot: usize, ui: &mut Ui) {
             for row in &rows {
                 let color = palette.series_at(slot + row.place);
                 let tuned = run.config.problem != Problem::League;
-                schedule_ui(row.shape.name(), rate_words(row, tuned), color, ui);
+                schedule_ui(row.shape.name(), where_best(row, tuned), color, ui);
                 loss_ui(row, range, color, ui);
                 if several {
                     gap_ui(row, palette, ui);
@@ -92,7 +92,7 @@ fn optimizers_ui(run: &Run, ui: &mut Ui) {
         ui.end_row();
         for row in &rows {
             let place = run.contenders.iter().position(|c| c.rule == row.rule);
-            let mut words = format!("at {:.1e}", row.peak);
+            let mut words = format!("at {}", rate_words(row.peak, 2));
             if row.at_edge {
                 words.push_str(", end of the grid");
             }
@@ -195,12 +195,12 @@ fn drawn(rows: &[Standing]) -> [f64; 2] {
 }
 
 /// Where a schedule is best; nothing when its rates differ from problem to problem.
-fn rate_words(row: &Standing, one_rate: bool) -> String {
+fn where_best(row: &Standing, one_rate: bool) -> String {
     if !one_rate {
         return String::new();
     }
     let mut words = if row.peak.is_finite() {
-        format!("at {:.1e}", row.peak)
+        format!("at {}", rate_words(row.peak, 2))
     } else {
         "no peak rate works".to_owned()
     };
