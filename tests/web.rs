@@ -149,9 +149,11 @@ fn the_clock_runs_and_absent_settings_are_absent() {
 }
 
 #[wasm_bindgen_test]
-fn the_snapshot_is_what_was_published() {
-    platform::publish_snapshot(r#"{"lab":"serving"}"#);
-    assert_eq!(platform::snapshot_json(), r#"{"lab":"serving"}"#);
+fn frames_are_counted_and_nothing_is_told_of_an_application_that_does_not_run() {
+    let before = platform::frames_drawn();
+    platform::frame_drawn();
+    assert_eq!(platform::frames_drawn(), before + 1);
+    assert_eq!(platform::snapshot_json(), "");
 }
 
 fn node(id: u64, kind: MirrorKind, name: &str) -> MirrorNode {

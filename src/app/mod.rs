@@ -66,6 +66,8 @@ pub struct App {
     open: Open,
     /// The address last written or followed.
     hash: String,
+    /// The setups that the address names; `None` while it names something else.
+    written: Option<Shared>,
     /// Files being made, to be saved.
     saving: Vec<Product>,
     busy: bool,
@@ -140,6 +142,7 @@ impl App {
             screens: BTreeMap::new(),
             open: Open::Home,
             hash: String::new(),
+            written: None,
             busy: true,
             embedded: platform::query("embed").is_some(),
             frame_secs: 0.0,
@@ -458,10 +461,16 @@ impl eframe::App for App {
             self.execute(command, &ctx);
         }
         self.write_hash(&ctx);
-        platform::publish_snapshot(&self.snapshot().to_string());
+        platform::frame_drawn();
         if let Some(secs) = frame.info().cpu_usage {
             self.overlays.note_frame(secs * 1e3);
         }
+    }
+
+    // The page asks for a snapshot of the application that is running.
+    #[cfg(target_arch = "wasm32")]
+    fn as_any_mut(&mut self) -> Option<&mut dyn std::any::Any> {
+        Some(self)
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

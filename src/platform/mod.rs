@@ -15,9 +15,9 @@ use web as imp;
 use crate::core::{Error, Reading, Result};
 
 #[cfg(target_arch = "wasm32")]
-pub use web::{frames_drawn, hash_changed, lose_device, snapshot_json};
+pub use web::{frames_drawn, hash_changed, lose_device};
 #[cfg(all(target_arch = "wasm32", feature = "app"))]
-pub use web::{start, start_page, stop};
+pub use web::{snapshot_json, start, start_page, stop};
 
 /// Seconds on a clock that never runs backwards. For frame times and animation only: no result
 /// depends on it.
@@ -143,9 +143,9 @@ pub fn prefers_reduced_motion() -> bool {
     imp::prefers_reduced_motion()
 }
 
-/// Publishes what `window.schedlab.snapshot()` returns: a JSON object. Called once per frame.
-pub fn publish_snapshot(json: &str) {
-    imp::publish_snapshot(json);
+/// Counts a frame for `window.schedlab.framesDrawn()`.
+pub fn frame_drawn() {
+    imp::frame_drawn();
 }
 
 /// How `window.schedlab.loseDevice()` gives up the graphics device.

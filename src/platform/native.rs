@@ -251,7 +251,7 @@ pub(super) fn prefers_reduced_motion() -> bool {
     false
 }
 
-pub(super) fn publish_snapshot(_json: &str) {}
+pub(super) fn frame_drawn() {}
 
 pub(super) fn set_device_killer(_kill: Box<dyn Fn()>) {}
 

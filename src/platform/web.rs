@@ -14,7 +14,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, BlobPropertyBag, File, HtmlAnchorElement, HtmlInputElement, Url, Window};
 
 #[cfg(feature = "app")]
-pub use start::{start, start_page, stop};
+pub use start::{snapshot_json, start, start_page, stop};
 
 /// What arrived from the browser and waits to be taken.
 #[derive(Default)]
@@ -26,7 +26,6 @@ struct Inbox {
     hash: Option<String>,
     waker: Option<Box<dyn Fn() + Send + Sync>>,
     kill_device: Option<Box<dyn Fn()>>,
-    snapshot: String,
     frames: u32,
 }
 
@@ -377,11 +376,8 @@ pub(super) fn prefers_reduced_motion() -> bool {
         .is_some_and(|query| query.matches())
 }
 
-pub(super) fn publish_snapshot(json: &str) {
-    INBOX.with_borrow_mut(|inbox| {
-        json.clone_into(&mut inbox.snapshot);
-        inbox.frames = inbox.frames.wrapping_add(1);
-    });
+pub(super) fn frame_drawn() {
+    INBOX.with_borrow_mut(|inbox| inbox.frames = inbox.frames.wrapping_add(1));
 }
 
 pub(super) fn set_device_killer(kill: Box<dyn Fn()>) {
@@ -400,13 +396,7 @@ pub(super) fn take_mirror_actions() -> Vec<MirrorAction> {
     dom::take_actions()
 }
 
-/// The last published snapshot as JSON text, empty before the first one.
-#[wasm_bindgen]
-pub fn snapshot_json() -> String {
-    INBOX.with_borrow(|inbox| inbox.snapshot.clone())
-}
-
-/// How often a snapshot was published: once per frame.
+/// Frames drawn since the module was loaded.
 #[wasm_bindgen]
 pub fn frames_drawn() -> u32 {
     INBOX.with_borrow(|inbox| inbox.frames)

@@ -67,6 +67,21 @@ pub async fn start(canvas: HtmlCanvasElement, backend: String) -> Result<(), JsV
     Ok(())
 }
 
+/// What `window.schedlab.snapshot()` returns, as JSON text; empty before the first frame. It is made
+/// when somebody asks, not in every frame.
+#[wasm_bindgen]
+pub fn snapshot_json() -> String {
+    if super::frames_drawn() == 0 {
+        return String::new();
+    }
+    RUNNER
+        .with_borrow(|runner| {
+            let app = runner.as_ref()?.app_mut::<App>()?;
+            Some(app.snapshot().to_string())
+        })
+        .unwrap_or_default()
+}
+
 /// Stops the application and lets go of its canvas.
 #[wasm_bindgen]
 pub fn stop() {
