@@ -1,5 +1,6 @@
 //! A sweep: every setup run over a range of one or two of its parameters, for several seeds.
 
+use crate::core::Arrange as _;
 use crate::core::{Error, Job, Metric, Param, Result, Step};
 use crate::labs::{Lab, LabRun as _, Library};
 
@@ -192,7 +193,7 @@ pub(crate) fn frontier(points: &[[f64; 2]]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..points.len())
         .filter(|&i| points[i].iter().all(|v| v.is_finite()))
         .collect();
-    order.sort_by(|&a, &b| {
+    order.arrange_by(|&a, &b| {
         points[b][0]
             .total_cmp(&points[a][0])
             .then(points[b][1].total_cmp(&points[a][1]))

@@ -27,5 +27,5 @@ pub use metric::{Better, EntityId, Fact, Metric, Story, Table};
 pub use param::{Group, Param, ParamKind, parse_number, validate};
 pub use reading::Reading;
 pub use replay::{Recorder, Recording, Simulation};
-pub use sort::Sorter;
+pub use sort::{Arrange, Sorter, sort_ids};
 pub use timeline::{Moment, MomentKind, Timeline};

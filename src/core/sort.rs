@@ -1,4 +1,4 @@
-//! Sorting many values without holding anything up.
+//! Sorting: many values without holding anything up, and few without a copy of the sort for each.
 
 use super::{Job, Result, Step};
 use std::cmp::Ordering;
@@ -6,6 +6,52 @@ use std::collections::VecDeque;
 
 /// Values sorted in one step, and merged in one step, about.
 const CHUNK: usize = 1 << 14;
+
+/// Puts values in order, equal ones staying as they were, with the result of [`slice::sort_by`].
+///
+/// The compiler makes a copy of the standard sort, some five kilobytes, for every comparison it is
+/// called with. Here one copy sorts places for everybody; it takes a list of places and a call for
+/// each comparison more. For lists that are sorted now and then.
+pub trait Arrange<T> {
+    /// Like [`slice::sort_by`].
+    fn arrange_by(&mut self, order: impl FnMut(&T, &T) -> Ordering);
+
+    /// Like [`slice::sort_by_key`].
+    fn arrange_by_key<K: Ord>(&mut self, mut key: impl FnMut(&T) -> K) {
+        self.arrange_by(|a, b| key(a).cmp(&key(b)));
+    }
+}
+
+impl<T> Arrange<T> for [T] {
+    fn arrange_by(&mut self, mut order: impl FnMut(&T, &T) -> Ordering) {
+        let mut from = places(self.len(), &mut |a, b| order(&self[a], &self[b]));
+        // Along each cycle of places the value that belongs here is swapped here.
+        for start in 0..from.len() {
+            let mut at = start;
+            loop {
+                let next = std::mem::replace(&mut from[at], at);
+                if next == start {
+                    break;
+                }
+                self.swap(at, next);
+                at = next;
+            }
+        }
+    }
+}
+
+/// The places of values in their order.
+fn places(len: usize, order: &mut dyn FnMut(usize, usize) -> Ordering) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..len).collect();
+    places.sort_by(|a, b| order(*a, *b));
+    places
+}
+
+/// Like [`slice::sort_by`] for numbers of requests or experts; one copy for every comparison, as
+/// with [`Arrange`], without a list of places.
+pub fn sort_ids(ids: &mut [u32], order: &mut dyn FnMut(u32, u32) -> Ordering) {
+    ids.sort_by(|a, b| order(*a, *b));
+}
 
 /// Sorts values ascending in short steps: pieces first, which are then merged in pairs. The last
 /// merge goes over all values once. Equal values may change places.
@@ -132,6 +178,26 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn arranging_is_a_stable_sort(values in proptest::collection::vec((0_u8..6, 0_u8..200), 0..60)) {
+            let mut wanted = values.clone();
+            wanted.sort_by_key(|v| v.0);
+            let mut by_key = values.clone();
+            by_key.arrange_by_key(|v| v.0);
+            prop_assert_eq!(&by_key, &wanted);
+            wanted.sort_by_key(|v| std::cmp::Reverse(v.0));
+            let mut falling = by_key;
+            falling.arrange_by(|a, b| b.0.cmp(&a.0));
+            prop_assert_eq!(falling, wanted);
+            let mut ids: Vec<u32> = values.iter().map(|v| u32::from(v.1)).collect();
+            sort_ids(&mut ids, &mut |a, b| (a % 7).cmp(&(b % 7)));
+            let mut wanted: Vec<u32> = values.iter().map(|v| u32::from(v.1)).collect();
+            wanted.sort_by_key(|v| v % 7);
+            prop_assert_eq!(ids, wanted);
+        }
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]

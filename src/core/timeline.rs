@@ -1,5 +1,6 @@
 //! The time axis of a run, as the transport sees it.
 
+use super::sort::Arrange as _;
 use std::sync::Arc;
 
 /// What kind of event a moment is, for its colour and the "jump to" menu.
@@ -27,7 +28,7 @@ pub struct Moment {
 impl Moment {
     /// Puts moments in order of time; those at the same time keep their order.
     pub fn sort(moments: &mut [Self]) {
-        moments.sort_by(|a, b| a.at.total_cmp(&b.at));
+        moments.arrange_by(|a, b| a.at.total_cmp(&b.at));
     }
 }
 

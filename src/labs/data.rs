@@ -2,6 +2,7 @@
 //! it by [`DataKey`]; the data itself never travels in a link.
 
 use super::{LabKind, lr, noise, pruning, routing, serving};
+use crate::core::Arrange as _;
 use crate::core::{Error, Job, Reading, Result, Step, finish};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -197,7 +198,7 @@ impl Opening {
 
     /// Starts with pictures that came together: one data set of all.
     pub fn pictures(mut files: Vec<(String, Vec<u8>)>) -> Self {
-        files.sort_by(|a, b| a.0.cmp(&b.0));
+        files.arrange_by(|a, b| a.0.cmp(&b.0));
         let name = match files.as_slice() {
             [(name, _)] => name.clone(),
             all => format!("{} pictures", all.len()),

@@ -2,6 +2,7 @@
 
 use super::LabScreen;
 use crate::app::sweep::{Axis, Sweep, first_range, frontier};
+use crate::core::Arrange as _;
 use crate::core::{self, Better, Chart, Mark, Metric, Param, Scale, Series, SeriesKind};
 use crate::gpu::GpuLab;
 use crate::ui::chart::{self, Layer, Link};
@@ -314,7 +315,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         {
             let goals: Vec<[f64; 2]> = all.iter().map(|p| [gx * p[0], gy * p[1]]).collect();
             let mut edge: Vec<[f64; 2]> = frontier(&goals).into_iter().map(|i| all[i]).collect();
-            edge.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            edge.arrange_by(|a, b| a[0].total_cmp(&b[0]));
             chart
                 .series
                 .push(Series::line("not beaten in both", edge).as_reference());

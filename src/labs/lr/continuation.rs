@@ -13,6 +13,7 @@ use super::model::{Cell, Curve, Run};
 use super::plan::{Branch, SHAPES, SHARES, Stable};
 use super::schedule::{Cooldown, Factors, Schedule, Shape};
 use super::work::{cells_of, stride};
+use crate::core::Arrange as _;
 use crate::core::{Error, Job, Result, Step};
 use std::sync::Arc;
 
@@ -241,7 +242,7 @@ impl Continuation {
             let loss = law.predict(&rates, &[end], MERGED)[0];
             points.push([(past.len() + start) as f64, loss]);
         }
-        points.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        points.arrange_by(|a, b| a[0].total_cmp(&b[0]));
         self.plan.push((shape.name(), points));
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 use super::continuation::Facing;
 use super::law::LawChoice;
+use crate::core::Arrange as _;
 use crate::core::{Axis, Chart, Series, SeriesKind, num};
 
 /// Most pairs that are fitted.
@@ -188,7 +189,7 @@ pub(super) fn charts(pairing: &Pairing) -> Vec<Chart> {
         .map(|p| [p[0] - fit.floors[0], fit.at(p[0]) - fit.floors[1]])
         .filter(|p| p.iter().all(|v| *v > 0.0))
         .collect();
-    line.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    line.arrange_by(|a, b| a[0].total_cmp(&b[0]));
     let residuals: Vec<[f64; 2]> = (pairing.points.iter())
         .map(|p| [p[0], p[1] - fit.at(p[0])])
         .collect();

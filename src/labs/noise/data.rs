@@ -1,6 +1,7 @@
 //! The lab's data sets: small mixtures in the plane, all with modes that can be counted.
 
 use super::mixture::Mixture;
+use crate::core::Arrange as _;
 use crate::core::rng::Stream;
 use crate::core::{Result, num};
 use serde::{Deserialize, Serialize};
@@ -157,7 +158,7 @@ fn shares(weights: &[f64], n: usize) -> Vec<usize> {
     let exact: Vec<f64> = weights.iter().map(|w| w * n as f64).collect();
     let mut counts: Vec<usize> = exact.iter().map(|e| e.floor() as usize).collect();
     let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| {
+    order.arrange_by(|&a, &b| {
         (exact[b] - exact[b].floor())
             .total_cmp(&(exact[a] - exact[a].floor()))
             .then(a.cmp(&b))

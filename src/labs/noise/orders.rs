@@ -2,6 +2,7 @@
 //! (valeoai/Halton-MaskGIT `Sampler/halton_sampler.py`) and the dilated sets of DUS
 //! (arXiv 2506.19037).
 
+use crate::core::Arrange as _;
 use crate::core::num;
 use std::f64::consts::PI;
 
@@ -99,7 +100,7 @@ pub fn highest(scores: &[(usize, f64)], count: usize, decimals: i32) -> Vec<usiz
         .iter()
         .map(|(i, s)| (*i, (s * unit).round_ties_even()))
         .collect();
-    rounded.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    rounded.arrange_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     rounded.into_iter().take(count).map(|(i, _)| i).collect()
 }
 

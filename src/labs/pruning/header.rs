@@ -3,6 +3,7 @@
 //! number in the header. Rules as in the reference implementation (safetensors 0.8.0), except for
 //! the differences listed at [`Strictness`].
 
+use crate::core::Arrange as _;
 use crate::core::{Error, Result};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
@@ -212,7 +213,7 @@ pub fn parse(file: &str, start: &[u8], total: u64, strictness: Strictness) -> Re
             }
         }
     }
-    entries.sort_by_key(|e| e.span);
+    entries.arrange_by_key(|e| e.span);
     check_spans(file, &entries, total - 8 - length, strictness)?;
     Ok(Header {
         length,

@@ -9,6 +9,7 @@ use super::config::{Config, Granularity, Method, Regime};
 use super::results::{Point, Results, Run};
 use super::select::{Cut, MAGNITUDE_BITS};
 use super::training;
+use crate::core::Arrange as _;
 use crate::core::stats::ascending;
 use crate::core::{
     Better, Chart, EntityId, Metric, Moment, MomentKind, Result, Story, Table, Timeline,
@@ -100,7 +101,7 @@ impl Results {
     /// Layers drawn as lines, the largest where there are many, in file order.
     pub(super) fn lines(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.layers.len()).collect();
-        order.sort_by_key(|&l| std::cmp::Reverse(self.layers[l].values.len()));
+        order.arrange_by_key(|&l| std::cmp::Reverse(self.layers[l].values.len()));
         order.truncate(LINES);
         order.sort_unstable();
         order

@@ -4,6 +4,7 @@
 use super::config::Config;
 use super::policies::Feature;
 use super::workload::Workload;
+use crate::core::Arrange as _;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Better, Metric};
@@ -82,7 +83,8 @@ pub(super) fn metric(config: &Config, workload: &Workload) -> Option<Metric> {
 pub(super) fn kendall_tau(truth: &[u32], predicted: &[f64]) -> f64 {
     let n = truth.len().min(predicted.len());
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| (truth[a].cmp(&truth[b])).then(predicted[a].total_cmp(&predicted[b])));
+    order
+        .arrange_by(|&a, &b| (truth[a].cmp(&truth[b])).then(predicted[a].total_cmp(&predicted[b])));
     let ranked: Vec<f64> = order.iter().map(|&i| predicted[i]).collect();
     let pairs = |n: usize| n as f64 * (n as f64 - 1.0) / 2.0;
     let ties = |same: &dyn Fn(usize, usize) -> bool| {

@@ -1,6 +1,7 @@
 //! What lies over the curves: playhead, cursor with its readings, marks, names at the line ends.
 
 use super::{Drawn, Layer, Link, data, menu, screen_x, vertical};
+use crate::core::Arrange as _;
 use crate::core::SeriesKind;
 use crate::ui::format;
 use crate::ui::icon::text_at;
@@ -74,7 +75,7 @@ pub(super) fn end_labels(
             Some((y.clamp(frame.top() + 6.0, frame.bottom() - 6.0), d))
         })
         .collect();
-    ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ends.arrange_by(|a, b| a.0.total_cmp(&b.0));
     let heights = spread(
         &ends.iter().map(|e| e.0).collect::<Vec<_>>(),
         14.0,
@@ -184,7 +185,7 @@ struct Entry<'a, 'b> {
 fn entries<'a, 'b>(drawn: &'a [Drawn<'b>], layers: usize, palette: &Palette) -> Vec<Entry<'a, 'b>> {
     let mut order: Vec<&Drawn<'_>> = drawn.iter().collect();
     let value = |d: &Drawn<'_>| end_value(d, f64::INFINITY).unwrap_or(f64::NEG_INFINITY);
-    order.sort_by(|a, b| value(b).total_cmp(&value(a)));
+    order.arrange_by(|a, b| value(b).total_cmp(&value(a)));
     let many = drawn.iter().any(|d| d.layer.chart.series.len() > 1);
     if layers < 2 || !many {
         return order
@@ -471,7 +472,7 @@ fn readout(
         .iter()
         .filter_map(|d| Some((data::value_at(d.series, at)?, d)))
         .collect();
-    values.sort_by(|a, b| b.0.total_cmp(&a.0));
+    values.arrange_by(|a, b| b.0.total_cmp(&a.0));
     rows.extend(values.into_iter().take(8).map(|(y, d)| {
         (
             Some(d),

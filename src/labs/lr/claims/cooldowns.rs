@@ -3,6 +3,7 @@
 use super::super::config::Problem;
 use super::super::schedule::Cooldown;
 use super::{Arm, Config, Experiment, Measure, Shape, seeds_of};
+use crate::core::Arrange as _;
 use crate::core::{ClaimResult, Job, Verdict, stats};
 use crate::labs::Effort;
 
@@ -52,7 +53,7 @@ fn judge(arms: &[Arm], seeds: Vec<u64>) -> ClaimResult {
         .map(|a| stats::mean(&a.last))
         .fold(f64::INFINITY, f64::min);
     let mut order: Vec<&Arm> = arms.iter().collect();
-    order.sort_by(|a, b| a.mean().total_cmp(&b.mean()));
+    order.arrange_by(|a, b| a.mean().total_cmp(&b.mean()));
     let words: Vec<String> = order
         .iter()
         .map(|a| {

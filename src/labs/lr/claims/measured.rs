@@ -2,6 +2,7 @@
 //! at four or five peak rates each (fabian-sp/lr-scheduling).
 
 use super::super::bound::Bound;
+use crate::core::Arrange as _;
 use crate::core::{ClaimResult, Error, Job, Result, Step, Verdict, num, stats};
 use crate::labs::evidence::{evidence, skipped};
 use crate::labs::lr::model::parabola_minimum;
@@ -101,7 +102,7 @@ fn read(text: &str) -> Result<Vec<Measured>> {
         return Err(bad("has fewer than three schedules with three runs each"));
     }
     for m in &mut out {
-        m.runs.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        m.runs.arrange_by(|a, b| a[0].total_cmp(&b[0]));
     }
     Ok(out)
 }

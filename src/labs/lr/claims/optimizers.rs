@@ -4,6 +4,7 @@ use super::super::config::{Problem, Rule};
 use super::super::steer::floor;
 use super::super::work;
 use super::{Arm, Config, Experiment, Measure, Shape, seeds_of};
+use crate::core::Arrange as _;
 use crate::core::{ClaimResult, Job, Result, Step, Verdict, stats};
 use crate::labs::Effort;
 use crate::labs::lr::Run;
@@ -127,7 +128,7 @@ fn judged(run: &Run) -> ClaimResult {
     let half = scores.first().map_or(0, |s| s.1.len() / 2);
     let mut order: Vec<usize> = (0..scores.len()).collect();
     let picked = |i: usize| stats::mean(&scores[i].1[..half]);
-    order.sort_by(|a, b| picked(*b).total_cmp(&picked(*a)));
+    order.arrange_by(|a, b| picked(*b).total_cmp(&picked(*a)));
     let (best, worst) = (&scores[order[0]], &scores[order[order.len() - 1]]);
     let pairs: Vec<f64> = (best.1[half..].iter().zip(&worst.1[half..]))
         .map(|(a, b)| a - b)

@@ -4,6 +4,7 @@ use super::{
     Arm, Config, Experiment, Measure, Shape, conditions, digits, finding, paired, quadratic,
     result, seeds_of, verdict,
 };
+use crate::core::Arrange as _;
 use crate::core::{ClaimResult, Job, Verdict, num, stats};
 use crate::labs::Effort;
 use crate::labs::lr::schedule::Cooldown;
@@ -170,7 +171,7 @@ pub(crate) fn cooldowns(effort: Effort) -> Box<dyn Job<Out = ClaimResult>> {
         |arms, seeds| {
             let (measured, interval) = paired(&arms[0], &arms[1]);
             let mut order: Vec<&Arm> = arms[2..].iter().collect();
-            order.sort_by(|a, b| a.mean().total_cmp(&b.mean()));
+            order.arrange_by(|a, b| a.mean().total_cmp(&b.mean()));
             let names: Vec<&str> = order
                 .iter()
                 .map(|a| a.config.cooldown_shape.name())

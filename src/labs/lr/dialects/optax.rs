@@ -2,6 +2,7 @@
 
 use super::super::schedule::half_cosine;
 use super::{Params, each};
+use crate::core::Arrange as _;
 use crate::core::{Error, Result, num};
 
 pub(super) fn schedule(name: &str, p: Params<'_>, n: usize) -> Result<Option<Vec<f64>>> {
@@ -83,7 +84,7 @@ fn piecewise(p: Params<'_>, n: usize) -> Result<Vec<f64>> {
             .map_err(|e| Error::malformed(NAME, format!("boundary {key:?}: {e}")))?;
         scales.push((at, Params(&p.0[NAME]).rate(key)?));
     }
-    scales.sort_by_key(|s| s.0);
+    scales.arrange_by_key(|s| s.0);
     Ok(each(n, |i| {
         scales
             .iter()

@@ -1,5 +1,6 @@
 //! The linked charts of a run.
 
+use crate::core::Arrange as _;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 use crate::labs::lr::config::Problem;
 use crate::labs::lr::continuation::LogFacts;
@@ -191,7 +192,7 @@ fn sweep_chart(run: &Run) -> Chart {
             minima.push([best.schedule.peak, best.final_loss()]);
         }
     }
-    minima.sort_by(|a, b| a[0].total_cmp(&b[0]));
+    minima.arrange_by(|a, b| a[0].total_cmp(&b[0]));
     let best = Series::new("best of each schedule", SeriesKind::Points, minima);
     series.push(best.as_reference());
     if problem == Problem::Law {

@@ -1,5 +1,6 @@
 //! Every schedule at its own best peak rate, and what the runs say about the differences.
 
+use crate::core::Arrange as _;
 use crate::core::{Table, stats};
 use crate::labs::lr::config::Problem;
 use crate::labs::lr::model::{Cell, Run};
@@ -105,7 +106,7 @@ pub(in crate::labs::lr) fn standings(run: &Run) -> Vec<Standing> {
         })
         .collect();
     // A NaN is last in the total order.
-    out.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+    out.arrange_by(|a, b| a.loss.total_cmp(&b.loss));
     out
 }
 

@@ -5,6 +5,7 @@
 //! drop of the rate then fits what is left.
 
 use super::task::Task;
+use crate::core::Arrange as _;
 use crate::core::rng::{Stream, StreamId};
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ impl Task for Sparse {
 
     fn profile(&self) -> Vec<f64> {
         let mut sizes = self.products().map(f64::abs).to_vec();
-        sizes.sort_by(|a, b| b.total_cmp(a));
+        sizes.arrange_by(|a, b| b.total_cmp(a));
         sizes
     }
 

@@ -4,6 +4,7 @@ use super::super::config::Config;
 use super::super::orders;
 use super::World;
 use super::hyper::{Call, Hyperschedule};
+use crate::core::Arrange as _;
 use crate::core::Result;
 use crate::core::rng::Stream;
 use serde::{Deserialize, Serialize};
@@ -220,7 +221,7 @@ fn surest(scores: &[(usize, f64)], count: usize, precedence: &[usize]) -> Vec<us
         rank[*i] = r;
     }
     let mut by_rank: Vec<(usize, f64)> = scores.to_vec();
-    by_rank.sort_by_key(|(i, _)| rank[*i]);
+    by_rank.arrange_by_key(|(i, _)| rank[*i]);
     // `highest` breaks ties by the number it is given: here the rank.
     let ranked: Vec<(usize, f64)> = by_rank
         .iter()

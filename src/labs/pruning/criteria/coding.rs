@@ -1,5 +1,6 @@
 //! Cutting, rounding and entropy-coding weights to a budget of bits (L², arXiv 2308.04269).
 
+use crate::core::Arrange as _;
 use crate::labs::pruning::measure::entropy;
 
 /// Step of a symmetric grid of so many bits over the largest magnitude; 0 when all are 0.
@@ -36,7 +37,7 @@ const CUTS: [f64; 24] = [
 /// rounded to a grid of `grid_bits`.
 pub fn offers(weights: &[f32], grid_bits: u64) -> Vec<Coded> {
     let mut order: Vec<f32> = weights.to_vec();
-    order.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+    order.arrange_by(|a, b| a.abs().total_cmp(&b.abs()));
     let largest = order.last().map_or(0.0, |w| f64::from(w.abs()));
     let step = grid_step(largest, grid_bits);
     let half = (1_i64 << (grid_bits - 1)) - 1;
@@ -93,7 +94,7 @@ pub fn choose(offers: &[Vec<Coded>], budget: f64) -> Vec<Coded> {
                 next.push((bits + offer.bits, distortion + offer.distortion, longer));
             }
         }
-        next.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        next.arrange_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         front.clear();
         for choice in next {
             if front.last().is_none_or(|last| choice.1 < last.1) {

@@ -1,6 +1,7 @@
 //! Which training examples are easy (arXiv 2206.14486: prune by the distance to the boundary of a
 //! network trained before).
 
+use crate::core::Arrange as _;
 use crate::core::stats::ascending;
 use crate::labs::pruning::kinds::Pick;
 use crate::labs::pruning::mask::Mask;
@@ -23,7 +24,7 @@ pub fn pick(margins: &[f64], luck: &[u32], how: Pick, share: f64) -> Mask {
     let order = match how {
         Pick::Random => {
             let mut order: Vec<usize> = (0..n).collect();
-            order.sort_by_key(|&i| (luck.get(i).copied().unwrap_or(0), i));
+            order.arrange_by_key(|&i| (luck.get(i).copied().unwrap_or(0), i));
             order
         }
         Pick::Hard | Pick::Easy => ascending(margins),

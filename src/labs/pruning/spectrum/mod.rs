@@ -16,6 +16,7 @@ pub use eigen::Eigen;
 pub(super) use job::not_finite;
 pub use job::{Decomposing, Solving};
 
+use crate::core::Arrange as _;
 use crate::core::{Error, Result, num};
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -117,7 +118,7 @@ impl Spectrum {
         scale: f64,
         epsilon: f64,
     ) -> Self {
-        eigenvalues.sort_by(|a, b| b.total_cmp(a));
+        eigenvalues.arrange_by(|a, b| b.total_cmp(a));
         // Rounding makes some of those that are 0 negative.
         let squares = || eigenvalues.iter().map(|&v| v.max(0.0));
         let first = squares().next().unwrap_or(0.0);

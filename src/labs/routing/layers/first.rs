@@ -7,6 +7,7 @@ use super::super::rules::gate;
 use super::super::rules::matrix::dot;
 use super::net::{Adam, Net, Samples, WIDTH, add, cross_entropy, samples};
 use super::sparsity::Skipped;
+use crate::core::Arrange as _;
 use crate::core::digits::PIXELS;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
@@ -42,7 +43,7 @@ pub(super) enum Scope {
 /// Held-out samples as sequences: sorted by digit, so that a prompt tells something of what follows.
 pub(super) fn order(labels: &[u8]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..labels.len()).collect();
-    order.sort_by_key(|&i| (labels[i], i));
+    order.arrange_by_key(|&i| (labels[i], i));
     order
 }
 

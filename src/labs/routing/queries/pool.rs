@@ -5,6 +5,7 @@
 use super::super::config::{Config, Estimate, QueryRule};
 use super::super::rules::gate;
 use super::super::rules::models::carrot;
+use crate::core::Arrange as _;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{num, stats};
 
@@ -188,7 +189,7 @@ fn neighbours(config: &Config, queries: &[Query]) -> Vec<[f64; MODELS]> {
         topics[q.topic].push((q.difficulty, right));
     }
     for list in &mut topics {
-        list.sort_by(|a, b| a.0.total_cmp(&b.0));
+        list.arrange_by(|a, b| a.0.total_cmp(&b.0));
     }
     queries
         .iter()

@@ -2,6 +2,7 @@
 
 use super::super::config::Config;
 use super::charts;
+use crate::core::Arrange as _;
 use crate::core::{Better, Chart, EntityId, Fact, Metric, Story, Table, Timeline, stats};
 use crate::labs::LabRun;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ impl Curve {
     /// Quality at a cost, between the points; NaN outside of them.
     pub fn quality_at(&self, cost: f64) -> f64 {
         let mut sorted = self.points.clone();
-        sorted.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        sorted.arrange_by(|a, b| a[0].total_cmp(&b[0]));
         sorted
             .windows(2)
             .find(|w| w[0][0] <= cost && cost <= w[1][0])

@@ -1,6 +1,7 @@
 //! Expert caches: which experts stay in fast memory (policies compared by ExpertFlow, arXiv
 //! 2410.17954). Cold start; a miss always inserts.
 
+use crate::core::Arrange as _;
 use std::collections::BTreeMap;
 
 /// What is cached: a layer's expert.
@@ -107,6 +108,6 @@ pub fn static_top(accesses: &[Key], capacity: usize) -> usize {
         *counts.entry(key).or_default() += 1;
     }
     let mut counts: Vec<(Key, usize)> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    counts.arrange_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     counts.iter().take(capacity).map(|c| c.1).sum()
 }

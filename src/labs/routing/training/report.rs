@@ -5,6 +5,7 @@ use super::super::model::Entity;
 use super::measure::Snapshot;
 use super::run::TrainRun;
 use super::trainer::latencies;
+use crate::core::Arrange as _;
 use crate::core::{Better, Chart, EntityId, Fact, Metric, Story, Table, Timeline, num, stats};
 use crate::labs::LabRun;
 
@@ -310,7 +311,7 @@ fn label_table(run: &TrainRun) -> Table {
 fn shares(counts: &[u32], name: impl Fn(usize) -> String) -> String {
     let total: u32 = counts.iter().sum();
     let mut all: Vec<(usize, u32)> = counts.iter().copied().enumerate().collect();
-    all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    all.arrange_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let large = all.iter().filter(|(_, n)| 20 * n >= total && *n > 0);
     let words: Vec<String> = large
         .map(|(i, n)| {

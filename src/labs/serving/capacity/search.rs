@@ -2,6 +2,7 @@
 
 use super::bracket::Bracket;
 use super::{Bound, Load};
+use crate::core::Arrange as _;
 use crate::core::{Error, Job, Metric, Result, Step};
 use crate::labs::serving::config::Config;
 use crate::labs::serving::{Run, Serving};
@@ -93,7 +94,7 @@ impl Search {
 
     fn found(&mut self) -> Found {
         let mut tried = std::mem::take(&mut self.tried);
-        tried.sort_by(|a, b| a.load.total_cmp(&b.load));
+        tried.arrange_by(|a, b| a.load.total_cmp(&b.load));
         let best = (tried.iter().rev()).find(|t| Some(t.load) == self.bracket.best());
         Found {
             load: best.map_or(0.0, |t| t.load),

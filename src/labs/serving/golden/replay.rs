@@ -1,6 +1,7 @@
 //! Replays of a workload through a scheduler, compared request by request and batch by batch.
 
 use super::unknown_fields;
+use crate::core::Arrange as _;
 use crate::core::golden::{
     Case, Check, Tolerance, field, flat_integers, float_field, floats_field, str_field, usize_field,
 };
@@ -348,7 +349,7 @@ fn all_totals(name: &str, totals: &Value, engine: &Engine) -> Case {
 
 fn first_batches(name: &str, listed: &[Value], mut batches: Vec<Batch>) -> Case {
     let mut check = Check::new(format!("{name}: first iterations"), within_seconds());
-    batches.sort_by(|a, b| a.start.total_cmp(&b.start));
+    batches.arrange_by(|a, b| a.start.total_cmp(&b.start));
     if batches.len() < listed.len() {
         check.fail(format!("{} batches, want {}", batches.len(), listed.len()));
     }

@@ -7,6 +7,7 @@ use super::blend_tree::{Load, Plan, plan};
 use super::ordered::{self, Order};
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
+use crate::core::sort_ids;
 use crate::labs::serving::config::BlendOrder;
 use crate::labs::serving::engine::{
     Beside, CohortRule, Desk, Entry, Limits, Note, Phase, Requests,
@@ -119,7 +120,7 @@ impl BlendServe {
             };
         }
         let mut queue: Vec<u32> = desk.queue.drain(..).collect();
-        queue.sort_by(|&a, &b| {
+        sort_ids(&mut queue, &mut |a, b| {
             let rank = |r: u32| self.places[r as usize].rank;
             rank(a).total_cmp(&rank(b)).then(a.cmp(&b))
         });

@@ -4,6 +4,7 @@
 //! After "BlendServe: optimizing offline inference for auto-regressive large models with
 //! resource-aware batching" (arXiv 2411.16102).
 
+use crate::core::Arrange as _;
 use crate::labs::serving::cost::{CostModel, Demand};
 use crate::labs::serving::engine::{Piece, Requests, Work};
 
@@ -200,7 +201,7 @@ fn balance(children: Vec<Node>, density: f64, splits: &mut u32) -> Vec<Node> {
     let mut keyed: Vec<(f64, Node)> = (out.into_iter())
         .map(|node| (node.load().density(), node))
         .collect();
-    keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+    keyed.arrange_by(|a, b| b.0.total_cmp(&a.0));
     keyed.into_iter().map(|(_, node)| node).collect()
 }
 
@@ -225,7 +226,7 @@ pub(super) fn plan(
         .map(|&(r, output)| (path(requests, r), r, output))
         .collect();
     let key = |p: &Piece| (p.stream, p.tokens);
-    paths.sort_by(|a, b| {
+    paths.arrange_by(|a, b| {
         (a.0.iter().map(key))
             .cmp(b.0.iter().map(key))
             .then(a.1.cmp(&b.1))

@@ -7,6 +7,7 @@
 use super::ranked::Ranked;
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
+use crate::core::Arrange as _;
 use crate::core::num;
 use crate::labs::serving::config::{Config, JitOrder};
 use crate::labs::serving::engine::{Desk, Entry, Limits, Promise, Requests};
@@ -201,7 +202,7 @@ impl JitServe {
         let mut all: Vec<(u32, f64)> = (self.ranked.order.iter())
             .map(|&r| (r, self.priority(requests, limits, r, now)))
             .collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        all.arrange_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let places = limits.batch_cap as usize;
         if self.terms.order == JitOrder::Margin && all.len() > places {
             let window = ((WINDOW * places as f64) as usize).clamp(places, all.len());
@@ -226,7 +227,7 @@ impl JitServe {
 fn group(window: &mut [(u32, f64)], places: usize, length: impl Fn(u32) -> f64) {
     let mut by_length: Vec<(f64, u32, f64)> =
         window.iter().map(|&(r, p)| (length(r), r, p)).collect();
-    by_length.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    by_length.arrange_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let worth = |stretch: &[(f64, u32, f64)]| num::sum(stretch.iter().map(|s| s.2));
     let mut best = &by_length[..places];
     for stretch in by_length.windows(places) {
@@ -236,7 +237,7 @@ fn group(window: &mut [(u32, f64)], places: usize, length: impl Fn(u32) -> f64) 
     }
     let mut chosen: Vec<u32> = best.iter().map(|s| s.1).collect();
     chosen.sort_unstable();
-    window.sort_by_key(|(r, _)| chosen.binary_search(r).is_err());
+    window.arrange_by_key(|(r, _)| chosen.binary_search(r).is_err());
 }
 
 impl Policy for JitServe {
@@ -261,7 +262,7 @@ impl Policy for JitServe {
         // throw each other out for ever.
         let patient = |r: u32| requests.restarts[r as usize] < super::MOST_RESTARTS;
         let key = |r: u32| if patient(r) { key(r) } else { -1.0 };
-        order.sort_by(|&a, &b| {
+        order.arrange_by(|&a, &b| {
             (key(a).total_cmp(&key(b)))
                 .then_with(|| {
                     let at = |r: u32| requests.arrival[r as usize];
@@ -272,7 +273,7 @@ impl Policy for JitServe {
         // Of those at the top whoever decodes goes first, then prompts in chunks: none stalls for
         // a prompt that ranks before it.
         let top = order.len().min(limits.batch_cap as usize);
-        order[..top].sort_by_key(|&r| (patient(r), patient(r) && !requests.decoding(r)));
+        order[..top].arrange_by_key(|&r| (patient(r), patient(r) && !requests.decoding(r)));
         self.ranked.order = order;
         self.ranked.step(desk, requests, limits);
     }

@@ -10,6 +10,7 @@
 use super::ranked::Ranked;
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
+use crate::core::sort_ids;
 use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests};
 use std::collections::BTreeMap;
 
@@ -87,7 +88,7 @@ impl Policy for LearnedRank {
         self.ranked.gather(desk);
         let mut order = std::mem::take(&mut self.ranked.order);
         let key = |r: u32| (self.guard(r).promoted == 0, requests.tags.predicted(r));
-        order.sort_by(|&a, &b| {
+        sort_ids(&mut order, &mut |a, b| {
             let (a, b) = (key(a), key(b));
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
         });

@@ -8,6 +8,7 @@
 use super::ranked::Ranked;
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
+use crate::core::sort_ids;
 use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Work};
 use std::collections::BTreeMap;
 
@@ -88,8 +89,8 @@ impl Policy for Mlfq {
         }
         self.ranked.gather(desk);
         let seats = &self.seats;
-        let place = |r: &u32| seats.get(r).map_or((DEEPEST, 0), |s| (s.level, s.turn));
-        self.ranked.order.sort_by_key(place);
+        let place = |r: u32| seats.get(&r).map_or((DEEPEST, 0), |s| (s.level, s.turn));
+        sort_ids(&mut self.ranked.order, &mut |a, b| place(a).cmp(&place(b)));
         self.ranked.step(desk, requests, limits);
         self.running_secs = limits.cost.stage_seconds(&desk.work(requests), 1);
     }

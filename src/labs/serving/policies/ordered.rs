@@ -3,6 +3,7 @@
 
 use super::Policy;
 use super::vllm_v1::{admit, missing_blocks, retire, wanted_tokens};
+use crate::core::sort_ids;
 use crate::labs::serving::engine::{
     Beside, CohortRule, Desk, Entry, Limits, Place, Requests, Stop,
 };
@@ -153,7 +154,7 @@ fn step_within(
 }
 
 fn sort(order: &impl Order, desk: &mut Desk, requests: &Requests) {
-    desk.queue.make_contiguous().sort_by(|&a, &b| {
+    sort_ids(desk.queue.make_contiguous(), &mut |a, b| {
         (order.key(requests, a).total_cmp(&order.key(requests, b))).then(a.cmp(&b))
     });
 }

@@ -4,6 +4,7 @@
 //! token decodes with the next batch of decodes, and nothing is copied.
 
 use super::{Card, Feature, Policy, whole_prompt_blocks};
+use crate::core::sort_ids;
 use crate::labs::serving::engine::{Desk, Lane, Limits, Requests, Stop};
 
 /// The registry's card.
@@ -47,7 +48,9 @@ pub(super) fn decodes(
     rank: impl Fn(&Requests, u32) -> bool,
 ) {
     desk.sort_held(requests);
-    (desk.held.make_contiguous()).sort_by_key(|&r| rank(requests, r));
+    sort_ids(desk.held.make_contiguous(), &mut |a, b| {
+        rank(requests, a).cmp(&rank(requests, b))
+    });
     while desk.batch_len() < limits.micro_batch() as usize {
         let Some(r) = desk.held.pop_front() else {
             break;

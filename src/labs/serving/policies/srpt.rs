@@ -7,6 +7,7 @@
 use super::ranked::Ranked;
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
+use crate::core::sort_ids;
 use crate::labs::serving::engine::{
     Beside, CohortRule, Desk, Entry, Limits, Oracle, Place, Requests,
 };
@@ -53,12 +54,13 @@ impl Policy for Srpt {
         self.ranked.gather(desk);
         if self.predicted {
             let mut order = std::mem::take(&mut self.ranked.order);
-            order.sort_by(|&a, &b| self.left(requests, a).total_cmp(&self.left(requests, b)));
+            sort_ids(&mut order, &mut |a, b| {
+                self.left(requests, a).total_cmp(&self.left(requests, b))
+            });
             self.ranked.order = order;
         } else {
-            self.ranked
-                .order
-                .sort_by_key(|&r| requests.remaining(Oracle::declare(), r));
+            let left = |r: u32| requests.remaining(Oracle::declare(), r);
+            sort_ids(&mut self.ranked.order, &mut |a, b| left(a).cmp(&left(b)));
         }
         self.ranked.step(desk, requests, limits);
     }

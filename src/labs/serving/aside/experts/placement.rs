@@ -1,6 +1,7 @@
 //! Where the copies of the experts lie, and which experts the tokens choose.
 
 use super::config::ExpertsConfig;
+use crate::core::Arrange as _;
 use crate::core::rng::{Stream, StreamId};
 
 /// Servers of every expert: copies from the largest expected load down, each to a server with the
@@ -21,7 +22,7 @@ pub(super) fn place(config: &ExpertsConfig, servers: &[u16]) -> Vec<Vec<u16>> {
     }
     let mut order: Vec<usize> = (0..counts.len()).collect();
     let load = |e: usize| shares[e] / counts[e] as f64;
-    order.sort_by(|a, b| load(*b).total_cmp(&load(*a)).then(a.cmp(b)));
+    order.arrange_by(|a, b| load(*b).total_cmp(&load(*a)).then(a.cmp(b)));
     let mut loads = vec![0.0; most];
     let mut held = vec![0_u32; most];
     // Experts that two servers have in common.

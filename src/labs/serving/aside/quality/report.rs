@@ -6,6 +6,7 @@ use super::super::run::value_of;
 use super::config::{Choice, QualityConfig};
 use super::policy::{Learned, SIZES, STEPS};
 use super::sim::{Got, Requests};
+use crate::core::Arrange as _;
 use crate::core::stats::{mean, percentile};
 use crate::core::{
     Axis, Better, Chart, EntityId, Fact, Metric, Series, SeriesKind, Story, Table, Timeline,
@@ -311,7 +312,7 @@ fn charts(
 ) -> Vec<Chart> {
     let distribution = all.iter().map(|o| {
         let mut levels: Vec<f64> = windows(c, requests, &o.got).iter().map(|w| w[1]).collect();
-        levels.sort_by(|a, b| b.total_cmp(a));
+        levels.arrange_by(|a, b| b.total_cmp(a));
         let n = levels.len().max(1) as f64;
         let points = levels
             .iter()

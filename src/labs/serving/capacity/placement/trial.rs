@@ -1,6 +1,7 @@
 //! One setup at one load: the share of its requests within their targets.
 
 use super::plan::{Part, Placement};
+use crate::core::Arrange as _;
 use crate::core::{Job, Result, Step};
 use crate::labs::Library;
 use crate::labs::serving::capacity::Load;
@@ -213,7 +214,7 @@ impl Trial {
         let mut firsts: Vec<_> = (prompts.ended())
             .map(|(r, at, from)| (at[0], r, from))
             .collect();
-        firsts.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        firsts.arrange_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let senders = configs[0].replicas as u32;
         Leg::decoding(&configs[1], workload, senders, &firsts).map(Some)
     }

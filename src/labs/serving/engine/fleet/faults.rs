@@ -6,6 +6,7 @@ use super::super::event_loop::{Engine, Stage};
 use super::super::requests::Phase;
 use super::super::sink::{Incident, Sink, Turn};
 use super::{Fleet, Move, Standing};
+use crate::core::Arrange as _;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -196,7 +197,7 @@ impl Engine {
             }
         }
         let arrival = &self.requests.arrival;
-        taken.sort_by(|&a, &b| arrival[a as usize].total_cmp(&arrival[b as usize]));
+        taken.arrange_by(|&a, &b| arrival[a as usize].total_cmp(&arrival[b as usize]));
         for &r in &taken {
             let i = r as usize;
             self.requests.blocks[i] = 0;

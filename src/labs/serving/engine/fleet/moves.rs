@@ -9,6 +9,7 @@ use super::super::pools::kv_tokens;
 use super::super::requests::Phase;
 use super::super::sink::{Moved, Sink};
 use super::Standing;
+use crate::core::Arrange as _;
 
 /// When a request moves between a pair of instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Engine {
             .filter(|&i| matches!(self.standing(i), Standing::Serving | Standing::Draining))
             .map(|i| (self.freeness(i, rule), i))
             .collect();
-        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        order.arrange_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let givers = order.iter().take_while(|(free, _)| *free < threshold);
         let takers = (order.iter().rev()).take_while(|(free, _)| *free >= threshold);
         let pairs: Vec<_> = (givers.zip(takers)).map(|(g, t)| (g.1, t.1)).collect();

@@ -1,6 +1,7 @@
 //! A server that dies: calls are sent again, experts without a copy are loaded elsewhere.
 
 use super::{Call, Event, Sim};
+use crate::core::Arrange as _;
 use crate::labs::serving::aside::experts::served::{Outage, OutageKind};
 
 impl Sim {
@@ -102,7 +103,7 @@ impl Sim {
         self.servers[usize::from(s)].alive = true;
         let mut back = std::mem::take(&mut self.gone);
         // Those first that nobody has.
-        back.sort_by_key(|e| !self.holders[usize::from(*e)].is_empty());
+        back.arrange_by_key(|e| !self.holders[usize::from(*e)].is_empty());
         for e in back {
             self.load(s, e);
         }

@@ -1,6 +1,7 @@
 //! The memory of the GPUs: who holds it, and who gives it up.
 
 use super::Sim;
+use crate::core::Arrange as _;
 
 impl Sim {
     /// Memory times time until `end`, in GB·s.
@@ -22,7 +23,7 @@ impl Sim {
         let here = self.copies.iter();
         let here = here.filter(|c| c.gpu == gpu && !c.gone.is_finite());
         let mut taken: Vec<[f64; 2]> = here.map(|c| c.place).collect();
-        taken.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        taken.arrange_by(|a, b| a[0].total_cmp(&b[0]));
         let mut from = 0.0;
         for [start, length] in taken {
             if start - from >= size {
