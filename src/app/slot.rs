@@ -1,9 +1,9 @@
 //! One setup on screen with its computation. The newest config wins: a change drops the job under
 //! way, and the last finished run stays on screen, marked stale, until the new one is there.
 
-use crate::core::{Error, Job, Result, Step};
+use crate::core::{Error, Job, Metric, Result, Step};
 use crate::gpu::{Gpu, GpuJob, GpuLab};
-use crate::labs::Library;
+use crate::labs::{LabRun as _, Library};
 
 /// A computation under way, on either path.
 enum Work<R> {
@@ -22,6 +22,8 @@ pub(crate) struct Slot<L: GpuLab> {
     work: Option<Work<L::Run>>,
     /// The last finished run.
     pub(crate) run: Option<L::Run>,
+    /// Its headline numbers, worked out once: they are shown in every frame.
+    pub(crate) metrics: Vec<Metric>,
     /// The config of that run.
     run_config: Option<L::Config>,
     /// Why the current config does not run.
@@ -41,6 +43,7 @@ impl<L: GpuLab> Slot<L> {
             requested: None,
             work: None,
             run: None,
+            metrics: Vec::new(),
             run_config: None,
             error: None,
             on_gpu: false,
@@ -56,6 +59,7 @@ impl<L: GpuLab> Slot<L> {
             requested: self.run_config.clone(),
             work: None,
             run: self.run.clone(),
+            metrics: self.metrics.clone(),
             run_config: self.run_config.clone(),
             error: None,
             on_gpu: self.on_gpu,
@@ -120,6 +124,11 @@ impl<L: GpuLab> Slot<L> {
         L::start(config, data).map(Work::Cpu)
     }
 
+    fn show(&mut self, run: L::Run) {
+        self.metrics = run.metrics();
+        self.run = Some(run);
+    }
+
     /// Takes one step of the work; `true` when there is a new run to show, finished or as a preview. A failure on the GPU is
     /// followed by the same computation on the CPU; its text is returned for the status line.
     pub(crate) fn step(&mut self, data: &Library, gpu: Option<&Gpu>) -> (bool, Option<Error>) {
@@ -139,8 +148,8 @@ impl<L: GpuLab> Slot<L> {
                     None => None,
                 };
                 let shown = preview.is_some();
-                if shown {
-                    self.run = preview;
+                if let Some(run) = preview {
+                    self.show(run);
                     self.run_config = None;
                     self.is_preview = true;
                 }
@@ -148,7 +157,7 @@ impl<L: GpuLab> Slot<L> {
             }
             Ok(Step::Done(run)) => {
                 self.is_preview = false;
-                self.run = Some(run);
+                self.show(run);
                 self.run_config.clone_from(&self.requested);
                 self.work = None;
                 self.on_gpu = on_gpu;

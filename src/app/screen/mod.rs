@@ -527,13 +527,10 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
             .iter()
             .map(|slot| {
                 let setup: Setup = slot.config.clone().into();
-                let metrics: Option<serde_json::Map<String, Value>> =
-                    slot.run.as_ref().map(|run| {
-                        run.metrics()
-                            .into_iter()
-                            .map(|m| (m.id.to_owned(), json!(m.value)))
-                            .collect()
-                    });
+                let metrics: Option<serde_json::Map<String, Value>> = slot.run.as_ref().map(|_| {
+                    let told = slot.metrics.iter();
+                    told.map(|m| (m.id.to_owned(), json!(m.value))).collect()
+                });
                 json!({
                     "label": L::label(&slot.config),
                     "setup": setup,

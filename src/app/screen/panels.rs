@@ -3,7 +3,7 @@
 
 use super::layout::LETTERS;
 use super::{Env, LabScreen};
-use crate::core::{Chart, Param};
+use crate::core::{Chart, Metric, Param};
 use crate::gpu::GpuLab;
 use crate::labs::{CompareMode, LabRun};
 use crate::ui::chart::{self, Layer, Link};
@@ -182,11 +182,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
 
     /// The most important numbers, large.
     pub(super) fn headline_ui(&mut self, ui: &mut Ui, palette: &Palette) {
-        let slots: Vec<_> = self
-            .slots
-            .iter()
-            .map(|s| s.run.as_ref().map(LabRun::metrics).unwrap_or_default())
-            .collect();
+        let slots: Vec<&[Metric]> = self.slots.iter().map(|s| &s.metrics[..]).collect();
         let Some(first) = slots.iter().find(|m| !m.is_empty()) else {
             return;
         };
@@ -374,21 +370,16 @@ impl<L: LabView + GpuLab> LabScreen<L> {
 
     /// The metrics of every setup, what differs, and the many-seeds table.
     pub(super) fn results_ui(&mut self, ui: &mut Ui) {
-        let metrics: Vec<_> = self
-            .slots
-            .iter()
-            .map(|s| s.run.as_ref().map(LabRun::metrics).unwrap_or_default())
-            .collect();
         let labels: Vec<String> = (0..self.slots.len())
             .map(|i| LETTERS[i].to_owned())
             .collect();
         self.difference_lines_ui(ui);
         let columns: Vec<_> = labels
             .iter()
-            .zip(&metrics)
-            .map(|(label, metrics)| table::Column {
+            .zip(&self.slots)
+            .map(|(label, slot)| table::Column {
                 label: label.as_str(),
-                metrics: metrics.as_slice(),
+                metrics: &slot.metrics,
             })
             .collect();
         table::metrics_ui(ui, &columns);
