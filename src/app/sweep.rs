@@ -11,16 +11,23 @@ pub(crate) struct Axis {
     pub(crate) values: Vec<f64>,
 }
 
+/// What was found so far over the grid, whatever lab it is of.
+pub(crate) struct Grid {
+    /// One axis for a curve, two for a map.
+    pub(crate) axes: Vec<Axis>,
+    /// Number of setups compared.
+    pub(crate) setups: usize,
+    pub(crate) seeds: usize,
+    /// Metrics of the runs finished, in the order of [`Grid::place`]; empty where a config is
+    /// refused.
+    done: Vec<Vec<Metric>>,
+}
+
 /// A sweep under way or done.
 pub(crate) struct Sweep<L: Lab> {
     configs: Vec<L::Config>,
-    /// One axis for a curve, two for a map.
-    pub(crate) axes: Vec<Axis>,
-    pub(crate) seeds: usize,
+    pub(crate) grid: Grid,
     job: Option<Box<dyn Job<Out = L::Run>>>,
-    /// Metrics of the runs finished, in the order of [`Sweep::place`]; empty where a config is
-    /// refused.
-    done: Vec<Vec<Metric>>,
 }
 
 /// Mean and range over the seeds at one point.
@@ -38,33 +45,15 @@ struct Place {
     seed: usize,
 }
 
-impl<L: Lab> Sweep<L> {
-    pub(crate) fn new(configs: Vec<L::Config>, axes: Vec<Axis>, seeds: usize) -> Self {
-        Self {
-            configs,
-            axes,
-            seeds: seeds.max(1),
-            job: None,
-            done: Vec::new(),
-        }
-    }
-
+impl Grid {
     /// Number of points of the grid.
     pub(crate) fn points(&self) -> usize {
         self.axes.iter().map(|a| a.values.len()).product()
     }
 
-    /// Number of setups compared.
-    pub(crate) fn setups(&self) -> usize {
-        self.configs.len()
-    }
-
     /// Number of runs finished and wanted.
     pub(crate) fn progress(&self) -> (usize, usize) {
-        (
-            self.done.len(),
-            self.configs.len() * self.points() * self.seeds,
-        )
+        (self.done.len(), self.setups * self.points() * self.seeds)
     }
 
     /// Whether all runs are finished.
@@ -75,17 +64,16 @@ impl<L: Lab> Sweep<L> {
 
     /// One seed of every point before the next seed, so that a rough picture comes first.
     fn place(&self, run: usize) -> Place {
-        let setups = self.configs.len();
         let points = self.points();
         Place {
-            setup: run % setups,
-            point: run / setups % points,
-            seed: run / setups / points,
+            setup: run % self.setups,
+            point: run / self.setups % points,
+            seed: run / self.setups / points,
         }
     }
 
     fn run_at(&self, setup: usize, point: usize, seed: usize) -> usize {
-        (seed * self.points() + point) * self.configs.len() + setup
+        (seed * self.points() + point) * self.setups + setup
     }
 
     /// The parameter values of a point, one per axis.
@@ -99,47 +87,6 @@ impl<L: Lab> Sweep<L> {
                 value
             })
             .collect()
-    }
-
-    /// The config of a setup at a point of the grid.
-    pub(crate) fn config(&self, setup: usize, point: usize) -> L::Config {
-        let mut config = self.configs[setup].clone();
-        for (axis, value) in self.axes.iter().zip(self.values(point)) {
-            L::params()[axis.param].set_value(&mut config, value);
-        }
-        config
-    }
-
-    /// Takes one step. A point whose config is out of range is left out, not an error.
-    ///
-    /// # Errors
-    /// Why a run failed; the sweep is then of no use.
-    pub(crate) fn step(&mut self, data: &Library) -> Result<()> {
-        if self.is_done() {
-            return Ok(());
-        }
-        let Place { setup, point, seed } = self.place(self.done.len());
-        if self.job.is_none() {
-            let mut config = self.config(setup, point);
-            let first = L::seed(&config);
-            L::set_seed(&mut config, first.wrapping_add(seed as u64));
-            match L::start(&config, data) {
-                Ok(job) => self.job = Some(job),
-                Err(Error::OutOfRange { .. }) => {
-                    self.done.push(Vec::new());
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let Some(job) = &mut self.job else {
-            return Err(Error::Stuck("no run to step".to_owned()));
-        };
-        if let Step::Done(run) = job.step()? {
-            self.job = None;
-            self.done.push(run.metrics());
-        }
-        Ok(())
     }
 
     /// Number of runs left out because their config is out of range.
@@ -168,6 +115,62 @@ impl<L: Lab> Sweep<L> {
             low: values.iter().copied().fold(f64::INFINITY, f64::min),
             high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         })
+    }
+}
+
+impl<L: Lab> Sweep<L> {
+    pub(crate) fn new(configs: Vec<L::Config>, axes: Vec<Axis>, seeds: usize) -> Self {
+        Self {
+            grid: Grid {
+                axes,
+                setups: configs.len(),
+                seeds: seeds.max(1),
+                done: Vec::new(),
+            },
+            configs,
+            job: None,
+        }
+    }
+
+    /// The config of a setup at a point of the grid.
+    pub(crate) fn config(&self, setup: usize, point: usize) -> L::Config {
+        let mut config = self.configs[setup].clone();
+        for (axis, value) in self.grid.axes.iter().zip(self.grid.values(point)) {
+            L::params()[axis.param].set_value(&mut config, value);
+        }
+        config
+    }
+
+    /// Takes one step. A point whose config is out of range is left out, not an error.
+    ///
+    /// # Errors
+    /// Why a run failed; the sweep is then of no use.
+    pub(crate) fn step(&mut self, data: &Library) -> Result<()> {
+        if self.grid.is_done() {
+            return Ok(());
+        }
+        let Place { setup, point, seed } = self.grid.place(self.grid.done.len());
+        if self.job.is_none() {
+            let mut config = self.config(setup, point);
+            let first = L::seed(&config);
+            L::set_seed(&mut config, first.wrapping_add(seed as u64));
+            match L::start(&config, data) {
+                Ok(job) => self.job = Some(job),
+                Err(Error::OutOfRange { .. }) => {
+                    self.grid.done.push(Vec::new());
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(job) = &mut self.job else {
+            return Err(Error::Stuck("no run to step".to_owned()));
+        };
+        if let Step::Done(run) = job.step()? {
+            self.job = None;
+            self.grid.done.push(run.metrics());
+        }
+        Ok(())
     }
 }
 
@@ -236,12 +239,12 @@ mod tests {
         ];
         let data = Library::default();
         let mut sweep = Sweep::<Serving>::new(vec![small()], axes, 2);
-        while !sweep.is_done() {
+        while !sweep.grid.is_done() {
             sweep.step(&data).unwrap();
         }
-        assert_eq!(sweep.progress(), (12, 12));
-        assert_eq!(sweep.values(3), [4.0, 12.0]);
-        let metric = sweep.metrics()[0].id;
+        assert_eq!(sweep.grid.progress(), (12, 12));
+        assert_eq!(sweep.grid.values(3), [4.0, 12.0]);
+        let metric = sweep.grid.metrics()[0].id;
         let own: Vec<f64> = (0..2)
             .map(|seed| {
                 let mut config = sweep.config(0, 3);
@@ -251,7 +254,7 @@ mod tests {
                 crate::core::finish(&mut *job).unwrap().metrics()[0].value
             })
             .collect();
-        let spread = sweep.spread(0, 3, metric).unwrap();
+        let spread = sweep.grid.spread(0, 3, metric).unwrap();
         assert_eq!(spread.low, own[0].min(own[1]));
         assert_eq!(spread.high, own[0].max(own[1]));
     }
@@ -263,13 +266,13 @@ mod tests {
             values: vec![-1.0, 2.0],
         }];
         let mut sweep = Sweep::<Serving>::new(vec![small()], axes, 1);
-        while !sweep.is_done() {
+        while !sweep.grid.is_done() {
             sweep.step(&Library::default()).unwrap();
         }
-        let metric = sweep.metrics()[0].id;
-        assert_eq!(sweep.refused(), 1);
-        assert_eq!(sweep.spread(0, 0, metric), None);
-        assert!(sweep.spread(0, 1, metric).is_some(), "the good point");
+        let metric = sweep.grid.metrics()[0].id;
+        assert_eq!(sweep.grid.refused(), 1);
+        assert_eq!(sweep.grid.spread(0, 0, metric), None);
+        assert!(sweep.grid.spread(0, 1, metric).is_some(), "the good point");
     }
 
     #[test]

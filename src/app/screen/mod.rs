@@ -1,6 +1,7 @@
 //! A lab on screen: one to four setups sharing one playhead, one selection and one seed, with
 //! everything around them that is the same in every lab.
 
+mod found;
 mod layout;
 mod panels;
 mod sweep;
@@ -308,7 +309,7 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
             }
             if !busy
                 && let Some(sweep) = &mut self.sweep
-                && !sweep.is_done()
+                && !sweep.grid.is_done()
             {
                 busy = true;
                 if let Err(error) = sweep.step(env.data) {
@@ -338,7 +339,7 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         }
         self.slots.iter().any(Slot::is_working)
             || self.seeds.as_ref().is_some_and(|b| !b.is_done())
-            || self.sweep.as_ref().is_some_and(|s| !s.is_done())
+            || self.sweep.as_ref().is_some_and(|s| !s.grid.is_done())
             || extra_busy
     }
 
@@ -555,7 +556,7 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
             "playing": self.transport.playing,
             "selected": self.selected,
             "seeds": self.seeds.as_ref().map(|b| done_of(b.progress())),
-            "sweep": self.sweep.as_ref().map(|s| done_of(s.progress())),
+            "sweep": self.sweep.as_ref().map(|s| done_of(s.grid.progress())),
         })
     }
 }

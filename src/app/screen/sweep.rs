@@ -1,15 +1,13 @@
 //! The sweep panel: how a result depends on a parameter, on two of them, or on another result.
 
 use super::LabScreen;
-use crate::app::sweep::{Axis, Sweep, first_range, frontier};
-use crate::core::Arrange as _;
-use crate::core::{self, Better, Chart, Mark, Metric, Param, Scale, Series, SeriesKind};
+use super::found::{Found, Swept};
+use crate::app::sweep::{Axis, Sweep, first_range};
+use crate::core::{self, Param};
 use crate::gpu::GpuLab;
-use crate::ui::chart::{self, Layer, Link};
-use crate::ui::heatmap::{HeatMap, heatmap_ui};
 use crate::ui::theme::Palette;
 use crate::ui::{LabView, format, value_entry_ui};
-use egui::{RichText, Ui, vec2};
+use egui::{RichText, Ui};
 
 /// What the user chose to sweep and to see.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +18,8 @@ pub(super) struct Plan {
     points: usize,
     seeds: usize,
     /// Ids of the metrics shown: the first, and the one it is set against in a trade-off.
-    metric: Option<&'static str>,
-    against: Option<&'static str>,
+    pub(super) metric: Option<&'static str>,
+    pub(super) against: Option<&'static str>,
 }
 
 impl Default for Plan {
@@ -54,8 +52,8 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let Some(sweep) = &self.sweep else {
             return;
         };
-        let (done, wanted) = sweep.progress();
-        if !sweep.is_done() {
+        let (done, wanted) = sweep.grid.progress();
+        if !sweep.grid.is_done() {
             ui.add(
                 egui::ProgressBar::new(done as f32 / wanted.max(1) as f32)
                     .text(format!("{done} of {wanted} runs")),
@@ -156,7 +154,7 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         };
         let seeds = self.plan.seeds;
         let sweep = Sweep::<L>::new(configs, axes, seeds);
-        let runs = sweep.progress().1;
+        let runs = sweep.grid.progress().1;
         if ui
             .add_enabled(runs > 0, egui::Button::new(format!("Sweep, {runs} runs")))
             .on_hover_text(if map {
@@ -175,15 +173,15 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let Some(sweep) = &self.sweep else {
             return false;
         };
-        let now: Vec<L::Config> = if sweep.axes.len() == 2 {
+        let now: Vec<L::Config> = if sweep.grid.axes.len() == 2 {
             vec![self.slots[self.focus].config.clone()]
         } else {
             self.configs()
         };
-        now.len() != sweep.setups()
+        now.len() != sweep.grid.setups
             || now.into_iter().enumerate().any(|(setup, mut config)| {
                 let swept = sweep.config(setup, 0);
-                for axis in &sweep.axes {
+                for axis in &sweep.grid.axes {
                     L::params()[axis.param].copy(&mut config, &swept);
                 }
                 config != swept
@@ -194,39 +192,24 @@ impl<L: LabView + GpuLab> LabScreen<L> {
         let Some(sweep) = &self.sweep else {
             return;
         };
-        let refused = sweep.refused();
-        if refused > 0 {
-            ui.label(
-                RichText::new(format!(
-                    "{refused} runs left out: these values do not go with the rest of the setup"
-                ))
-                .small()
-                .color(Palette::of(ui.ctx()).muted),
-            );
-        }
-        let metrics = sweep.metrics().to_vec();
-        let Some(first) = metrics.first() else {
-            return;
+        let config = &self.slots[self.focus].config;
+        let swept = |axis: &Axis| {
+            let param = &L::params()[axis.param];
+            Swept {
+                label: param.label,
+                unit: param.unit,
+                log: param.range().is_some_and(|(_, log)| log),
+                now: param.value(config),
+            }
         };
-        let plan = &mut self.plan;
-        let metric = metric_of(&metrics, plan.metric).unwrap_or(first).clone();
-        let is_map = sweep.axes.len() == 2;
-        ui.separator();
-        plan.metric = Some(metric_ui(ui, "Result", &metrics, Some(metric.id)).unwrap_or(metric.id));
-        if !is_map {
-            plan.against = metric_ui(ui, "Against", &metrics, plan.against);
-        }
-        let against = plan
-            .against
-            .filter(|id| !is_map && *id != metric.id)
-            .and_then(|id| metric_of(&metrics, Some(id)))
-            .cloned();
-        let picked = match (is_map, against) {
-            (true, _) => self.map_ui(ui, &metric),
-            (false, Some(against)) => self.trade_off_ui(ui, &against, &metric),
-            (false, None) => self.curve_ui(ui, &metric),
+        let found = Found {
+            grid: &sweep.grid,
+            swept: sweep.grid.axes.iter().map(swept).collect(),
+            labels: self.slots.iter().map(|s| L::label(&s.config)).collect(),
+            focus: self.focus,
+            playhead: self.transport.playhead,
         };
-        if let Some(point) = picked {
+        if let Some(point) = found.ui(ui, &mut self.plan) {
             self.open_point(point);
         }
     }
@@ -237,197 +220,11 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             return;
         };
         let config = &mut self.slots[self.focus].config;
-        for (axis, value) in sweep.axes.iter().zip(sweep.values(point)) {
+        for (axis, value) in sweep.grid.axes.iter().zip(sweep.grid.values(point)) {
             L::params()[axis.param].set_value(config, value);
         }
         self.seeds = None;
     }
-
-    fn curve_ui(&mut self, ui: &mut Ui, metric: &Metric) -> Option<usize> {
-        let sweep = self.sweep.as_ref()?;
-        let axis = sweep.axes.first()?;
-        let param = &L::params()[axis.param];
-        let current = param.value(&self.slots[self.focus].config);
-        let labels: Vec<String> = self.slots.iter().map(|s| L::label(&s.config)).collect();
-        let charts: Vec<Chart> = (0..sweep.setups())
-            .map(|setup| {
-                let found: Vec<(f64, _)> = axis
-                    .values
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(i, x)| Some((*x, sweep.spread(setup, i, metric.id)?)))
-                    .collect();
-                let mut series = Vec::new();
-                if sweep.seeds > 1 {
-                    let low: Vec<[f64; 2]> = found.iter().map(|(x, s)| [*x, s.low]).collect();
-                    let high: Vec<f64> = found.iter().map(|(_, s)| s.high).collect();
-                    series.push(Series::band("range of the seeds", low, high));
-                }
-                let mean: Vec<[f64; 2]> = found.iter().map(|(x, s)| [*x, s.mean]).collect();
-                series.push(Series::line("mean", mean));
-                Chart {
-                    x: axis_of(param),
-                    series,
-                    marks: vec![Mark {
-                        x: current,
-                        label: "now".to_owned(),
-                    }],
-                    ..chart_of(metric)
-                }
-            })
-            .collect();
-        let x = self.charts_of_sweep_ui(ui, &charts, &labels)?;
-        let values = &self.sweep.as_ref()?.axes.first()?.values;
-        let log = param.range().is_some_and(|(_, log)| log);
-        nearest(values, x, log)
-    }
-
-    fn trade_off_ui(&mut self, ui: &mut Ui, against: &Metric, metric: &Metric) -> Option<usize> {
-        let sweep = self.sweep.as_ref()?;
-        let axis = sweep.axes.first()?;
-        let labels: Vec<String> = self.slots.iter().map(|s| L::label(&s.config)).collect();
-        let point = |setup: usize, i: usize| {
-            let x = sweep.spread(setup, i, against.id)?.mean;
-            let y = sweep.spread(setup, i, metric.id)?.mean;
-            Some([x, y])
-        };
-        let all: Vec<[f64; 2]> = (0..sweep.setups())
-            .flat_map(|setup| (0..axis.values.len()).filter_map(move |i| point(setup, i)))
-            .collect();
-        let good = |m: &Metric| match m.better {
-            Better::Lower => Some(-1.0),
-            Better::Higher => Some(1.0),
-            Better::Neither => None,
-        };
-        let mut charts: Vec<Chart> = (0..sweep.setups())
-            .map(|setup| {
-                let points: Vec<[f64; 2]> = (0..axis.values.len())
-                    .filter_map(|i| point(setup, i))
-                    .collect();
-                Chart {
-                    x: core::Axis::linear(against.name, against.unit),
-                    series: vec![Series::new("points", SeriesKind::Points, points)],
-                    ..chart_of(metric)
-                }
-            })
-            .collect();
-        if let (Some(gx), Some(gy), Some(chart)) = (good(against), good(metric), charts.first_mut())
-        {
-            let goals: Vec<[f64; 2]> = all.iter().map(|p| [gx * p[0], gy * p[1]]).collect();
-            let mut edge: Vec<[f64; 2]> = frontier(&goals).into_iter().map(|i| all[i]).collect();
-            edge.arrange_by(|a, b| a[0].total_cmp(&b[0]));
-            chart
-                .series
-                .push(Series::line("not beaten in both", edge).as_reference());
-        }
-        let focus = self.focus.min(sweep.setups() - 1);
-        let own: Vec<(usize, f64)> = (0..axis.values.len())
-            .filter_map(|i| Some((i, point(focus, i)?[0])))
-            .collect();
-        let x = self.charts_of_sweep_ui(ui, &charts, &labels)?;
-        own.into_iter()
-            .min_by(|a, b| (a.1 - x).abs().total_cmp(&(b.1 - x).abs()))
-            .map(|(i, _)| i)
-    }
-
-    fn charts_of_sweep_ui(&self, ui: &mut Ui, charts: &[Chart], labels: &[String]) -> Option<f64> {
-        let layers: Vec<Layer<'_>> = charts
-            .iter()
-            .enumerate()
-            .map(|(slot, chart)| Layer {
-                chart,
-                slot,
-                label: labels.get(slot).map_or("", String::as_str),
-            })
-            .collect();
-        let mut link = Link {
-            playhead: self.transport.playhead,
-            cursor: None,
-            seek: None,
-            picked: None,
-            hovered: None,
-            selected: None,
-        };
-        let size = vec2(ui.available_width().max(240.0), 260.0);
-        chart::chart_ui(ui, &layers, &mut link, size);
-        link.picked
-    }
-
-    fn map_ui(&mut self, ui: &mut Ui, metric: &Metric) -> Option<usize> {
-        let sweep = self.sweep.as_ref()?;
-        let [x, y] = &sweep.axes[..] else {
-            return None;
-        };
-        let cells: Vec<f64> = (0..sweep.points())
-            .map(|i| sweep.spread(0, i, metric.id).map_or(f64::NAN, |s| s.mean))
-            .collect();
-        let largest = cells
-            .iter()
-            .filter(|v| v.is_finite())
-            .fold(0.0_f64, |a, v| a.max(v.abs()));
-        let (factor, unit) = format::scaled_unit(largest, metric.unit);
-        let cells: Vec<f64> = cells.iter().map(|v| v / factor).collect();
-        let title = |axis: &Axis| {
-            let param = &L::params()[axis.param];
-            if param.unit.is_empty() {
-                param.label.to_owned()
-            } else {
-                format!("{} ({})", param.label, param.unit)
-            }
-        };
-        let config = &self.slots[self.focus].config;
-        let at = |axis: &Axis| {
-            let value = L::params()[axis.param].value(config);
-            axis.values.iter().position(|v| *v == value)
-        };
-        ui.label(RichText::new(format!("{} ({unit})", metric.name)).strong())
-            .on_hover_text(metric.doc);
-        let map = HeatMap {
-            name: metric.name,
-            titles: [title(x), title(y)],
-            axes: [&x.values, &y.values],
-            cells: &cells,
-            unit: &unit,
-            current: at(x).zip(at(y)).map(|(x, y)| [x, y]),
-            owners: None,
-            click: "A click opens it.",
-        };
-        let width = ui.available_width().clamp(240.0, 520.0);
-        let [px, py] = heatmap_ui(ui, &map, vec2(width, width * 0.9))?;
-        Some(py * x.values.len() + px)
-    }
-}
-
-fn metric_of<'a>(metrics: &'a [Metric], id: Option<&str>) -> Option<&'a Metric> {
-    metrics.iter().find(|m| Some(m.id) == id)
-}
-
-/// Choice of a metric; "the parameter" where none is chosen.
-fn metric_ui(
-    ui: &mut Ui,
-    name: &str,
-    metrics: &[Metric],
-    mut chosen: Option<&'static str>,
-) -> Option<&'static str> {
-    let free = name == "Against";
-    ui.horizontal_wrapped(|ui| {
-        let label = ui.label(name);
-        egui::ComboBox::from_id_salt(("sweep metric", name))
-            .selected_text(metric_of(metrics, chosen).map_or("the parameter", |m| m.name))
-            .width(170.0)
-            .show_ui(ui, |ui| {
-                if free {
-                    value_entry_ui(ui, &mut chosen, None, "the parameter");
-                }
-                for metric in metrics {
-                    value_entry_ui(ui, &mut chosen, Some(metric.id), metric.name)
-                        .on_hover_text(metric.doc);
-                }
-            })
-            .response
-            .labelled_by(label.id);
-    });
-    chosen
 }
 
 /// The two ends of a range, kept in order and within what the parameter allows.
@@ -465,36 +262,4 @@ fn range_ui<C>(ui: &mut Ui, param: &Param<C>, range: &mut [f64; 2]) {
         .labelled_by(label.id);
         ui.label(RichText::new(param.unit).small());
     });
-}
-
-fn axis_of<C>(param: &Param<C>) -> core::Axis {
-    let log = param.range().is_some_and(|(_, log)| log);
-    core::Axis {
-        name: param.label,
-        unit: param.unit,
-        scale: if log { Scale::Log } else { Scale::Linear },
-        from_zero: false,
-    }
-}
-
-fn chart_of(metric: &Metric) -> Chart {
-    Chart {
-        id: "sweep",
-        title: metric.name,
-        doc: metric.doc,
-        x: core::Axis::default(),
-        y: core::Axis::linear(metric.name, metric.unit),
-        series: Vec::new(),
-        marks: Vec::new(),
-        on_timeline: false,
-    }
-}
-
-/// Index of the value nearest to `x`, in the logarithm where the axis is one.
-fn nearest(values: &[f64], x: f64, log: bool) -> Option<usize> {
-    let at = |v: f64| if log && v > 0.0 { core::num::ln(v) } else { v };
-    (0..values.len()).min_by(|&a, &b| {
-        let far = |i: usize| (at(values[i]) - at(x)).abs();
-        far(a).total_cmp(&far(b))
-    })
 }
