@@ -74,9 +74,10 @@ export async function textOf(download) {
 
 /** A page of the application, watched. */
 export class Lab {
-  static async open(browser, root, place = "") {
+  static async open(browser, root, place = "", deviceScaleFactor = 1) {
     const context = await browser.newContext({
       viewport: { width: 1200, height: 760 },
+      deviceScaleFactor,
       reducedMotion: "reduce",
       acceptDownloads: true,
     });
