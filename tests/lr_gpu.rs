@@ -24,6 +24,23 @@ fn close(a: f64, b: f64, share: f64) -> bool {
 }
 
 #[test]
+fn another_beta2_in_the_cooldown_is_left_to_the_cpu() {
+    let Some(gpu) = gpu() else { return };
+    let data = Library::default();
+    let plain = Config {
+        shape: Shape::Wsd,
+        horizon: 20,
+        ..Config::default()
+    };
+    let raised = Config {
+        cooldown_beta2: 0.999,
+        ..plain.clone()
+    };
+    let starts = |config: &Config| Lr::start_gpu(&gpu, config, &data).unwrap().is_some();
+    assert!(starts(&plain) && !starts(&raised));
+}
+
+#[test]
 fn a_sweep_on_the_device_ends_at_the_losses_of_the_cpu() {
     let Some(gpu) = gpu() else { return };
     let data = Library::default();

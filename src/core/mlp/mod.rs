@@ -8,7 +8,7 @@
 
 mod optimizer;
 
-pub use optimizer::{ADAM_EPS, Optimizer, OptimizerState, mask_state};
+pub use optimizer::{ADAM_EPS, LateDecay, Optimizer, OptimizerState, mask_state};
 
 use super::rng::Stream;
 use super::{Error, Result, num};

@@ -18,6 +18,7 @@ pub mod fit;
 pub mod golden;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod late_decay;
 pub mod law;
 pub mod law_fit;
 mod law_optimum;

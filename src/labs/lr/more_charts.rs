@@ -43,7 +43,10 @@ pub(super) fn charts(run: &Run) -> Vec<Chart> {
             out.extend(valley_map(run));
         }
         Problem::Sparse => out.extend(profile_chart(run)),
-        Problem::Branches => out.extend(copies_chart(run)),
+        Problem::Branches => {
+            out.extend(copies_chart(run));
+            out.extend(super::late_decay::chart(run));
+        }
         Problem::Robust => out.extend(scale_charts()),
         Problem::Denoiser => out.extend(super::contest::charts(run)),
         Problem::League => out.extend(league_charts(run)),

@@ -1,6 +1,6 @@
 //! The story of one training run at a moment: its numbers, and the rules with the numbers put in.
 
-use super::config::{Problem, Rule};
+use super::config::{BETA2, Problem, Rule};
 use super::law::Law;
 use super::model::{Cell, Run, last_before};
 use super::steer::{Drift, STEEP};
@@ -234,6 +234,14 @@ fn digits_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
         ),
     };
     let mut why = vec![rule];
+    if let Some(late) = run.config.late_decay(&cell.schedule)
+        && update >= late.after as usize
+    {
+        why.push(format!(
+            "β₂ is {} since update {} instead of {BETA2}; such runs are trained on the CPU",
+            late.beta2, late.after
+        ));
+    }
     if let Some(recording) = &run.recording
         && run.chosen().is_some_and(|c| c.entity() == cell.entity())
         && let Some(trainer) = Some(recording.at(update as u64)).filter(|t| t.steps() > 0)

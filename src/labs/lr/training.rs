@@ -6,7 +6,7 @@
 //! and rates, so their differences are paired.
 
 use crate::core::digits::{CLASSES, LR_TRAIN, PIXELS, Samples, digits};
-use crate::core::mlp::{Evaluation, Mlp, Optimizer, OptimizerState, Workspace};
+use crate::core::mlp::{Evaluation, LateDecay, Mlp, Optimizer, OptimizerState, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, Simulation};
 use std::sync::{Arc, OnceLock};
@@ -89,6 +89,7 @@ pub struct Trainer {
     pub net: Mlp,
     state: OptimizerState,
     rule: Optimizer,
+    late: Option<LateDecay>,
     rates: Arc<[f64]>,
     batches: Batches,
     work: Workspace,
@@ -109,6 +110,7 @@ impl Trainer {
             net,
             state: rule.state(n),
             rule,
+            late: None,
             rates,
             batches,
             work: Workspace::default(),
@@ -116,6 +118,11 @@ impl Trainer {
             loss: f64::NAN,
             done: 0,
         })
+    }
+
+    /// The same run with another decay of the second moment in its cooldown.
+    pub fn with_late(self, late: Option<LateDecay>) -> Self {
+        Self { late, ..self }
     }
 
     /// One update on a batch made elsewhere (it must be the one of this step); `false` when all
@@ -137,12 +144,11 @@ impl Trainer {
             &mut self.grad,
             &mut self.work,
         );
-        self.rule.update(
-            &mut self.state,
-            self.net.params_mut(),
-            &self.grad,
-            rate as f32,
-        );
+        let (state, params) = (&mut self.state, self.net.params_mut());
+        match self.late {
+            Some(late) => (self.rule).update_late(late, state, params, &self.grad, rate as f32),
+            None => self.rule.update(state, params, &self.grad, rate as f32),
+        }
         self.done += 1;
     }
 

@@ -459,7 +459,8 @@ impl DigitsWork {
             .iter()
             .enumerate()
             .map(|(i, cell)| {
-                let lane = Lane::new(rule, cell.schedule.rates()?.into(), batches)?;
+                let mut lane = Lane::new(rule, cell.schedule.rates()?.into(), batches)?;
+                lane.trainer = (lane.trainer).with_late(self.config.late_decay(&cell.schedule));
                 let watched = i == self.chosen && self.seed == 0;
                 Ok(if watched { lane.watched() } else { lane })
             })

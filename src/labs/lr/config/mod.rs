@@ -20,6 +20,9 @@ use crate::core::{Error, Result, validate};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
+/// Decay of `AdamW`'s second moment.
+pub(in crate::labs::lr) const BETA2: f64 = 0.95;
+
 /// Every input that changes a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,6 +185,8 @@ pub struct Config {
     pub noise: f64,
     /// Update rule (digits).
     pub rule: Rule,
+    /// Decay of `AdamW`'s second moment in a cooldown; [`BETA2`] leaves it unchanged (digits, copies).
+    pub cooldown_beta2: f64,
     /// Momentum of SGD (digits).
     pub momentum: f64,
     /// Weight decay (digits).
@@ -281,6 +286,7 @@ impl Default for Config {
             start_decay: 0.6,
             noise: 0.05,
             rule: Rule::AdamW,
+            cooldown_beta2: BETA2,
             momentum: 0.9,
             weight_decay: 0.1,
             batch: 32,
@@ -358,7 +364,7 @@ impl Config {
             // Muon is refused where this network is trained.
             Rule::AdamW | Rule::Muon => Optimizer::AdamW {
                 beta1: 0.9,
-                beta2: 0.95,
+                beta2: BETA2 as f32,
                 weight_decay: self.weight_decay as f32,
             },
         }
@@ -410,6 +416,7 @@ impl Config {
             // A tenth of the work of the digits network.
             Problem::Sparse => 1,
             Problem::Transformer => 250,
+            Problem::Branches if self.raises_beta2() => 20 * self.copies,
             Problem::Branches => 10 * self.copies,
             Problem::Denoiser => 30 * if self.contest { 3 } else { 1 },
             // Tuning, targets and studies of five problems.

@@ -424,7 +424,17 @@ const COMMON: &[Param<Config>] = &[
     )
     .group(TASK)
     .when(netted)
-    .doc("Update rule. A change also sets a peak rate and weight decay that suit it. Muon trains the denoiser alone."),
+    .doc("Update rule. A change also sets a peak rate and weight decay that suit it. Muon and SOAP train the denoiser alone."),
+    Param::float(
+        "cooldown_beta2",
+        "β₂ in the cooldown",
+        [0.9, 0.9999],
+        |c: &Config| c.cooldown_beta2,
+        |c, v| c.cooldown_beta2 = v,
+    )
+    .group(TASK)
+    .when(Config::may_raise_beta2)
+    .doc("Decay of AdamW's second moment once WSD, trapezoid or power cool down; 0.95 leaves it unchanged. The kernels keep one β₂ over a run, so with another value all runs are trained on the CPU. Copies of a cooldown are then also trained without the change, and a chart compares both."),
     Param::float(
         "momentum",
         "Momentum",

@@ -1,6 +1,7 @@
 //! From the config to the rates of every update.
 
-use super::{Config, Problem, Resume};
+use super::{BETA2, Config, Problem, Resume, Rule};
+use crate::core::mlp::LateDecay;
 use crate::core::{Error, Result};
 use crate::labs::lr::dialects::{Dialect, Settings, named};
 use crate::labs::lr::extension::Extension;
@@ -42,6 +43,25 @@ impl Config {
             },
             factors: None,
         }
+    }
+
+    /// Whether there is a cooldown under `AdamW` whose second moment could decay at another pace.
+    pub(super) fn may_raise_beta2(&self) -> bool {
+        let trained = matches!(self.problem, Problem::Digits | Problem::Branches);
+        trained && self.rule == Rule::AdamW && self.wsd()
+    }
+
+    /// Whether it does.
+    pub fn raises_beta2(&self) -> bool {
+        self.may_raise_beta2() && (self.cooldown_beta2 - BETA2).abs() > 0.0
+    }
+
+    /// That pace, from the start of a schedule's cooldown.
+    pub(in crate::labs::lr) fn late_decay(&self, s: &Schedule) -> Option<LateDecay> {
+        (self.raises_beta2() && s.shape.cools() && s.cooldown > 0).then(|| LateDecay {
+            after: s.decay_start() as u32,
+            beta2: self.cooldown_beta2 as f32,
+        })
     }
 
     /// What libraries need to know beside the schedule.

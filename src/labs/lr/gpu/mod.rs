@@ -34,6 +34,8 @@ impl GpuLab for Lr {
             || config.shape.is_computed()
             || (config.shape.is_guided() && config.shape != Shape::ScheduleFree)
             || config.batch > u64::from(MLP_MAX_BATCH)
+            // The kernel keeps one decay of the second moment.
+            || config.raises_beta2()
         {
             return Ok(None);
         }

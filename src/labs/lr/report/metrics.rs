@@ -3,10 +3,10 @@
 use super::standings::gap;
 use crate::core::{Better, Metric, stats};
 use crate::labs::lr::bound::{Bound, power_norms};
-use crate::labs::lr::cards;
 use crate::labs::lr::config::Problem;
 use crate::labs::lr::model::{Cell, Run, parabola_minimum};
 use crate::labs::lr::words::words;
+use crate::labs::lr::{cards, late_decay};
 
 /// Best peak rate of the chosen shape between grid points, when the minimum lies inside the grid.
 fn refined_peak(run: &Run) -> f64 {
@@ -121,6 +121,16 @@ pub(in crate::labs::lr) fn metrics(run: &Run) -> Vec<Metric> {
             better: Better::Lower,
             doc: "Mean held-out loss of the copies minus that of their mean model.",
         });
+        if let Some((value, ..)) = late_decay::gain(run) {
+            out.push(Metric {
+                id: "raised_beta2",
+                name: "β₂ raised minus unchanged",
+                unit,
+                value,
+                better: Better::Lower,
+                doc: "Held-out loss of the copies with the set β₂ in the cooldown minus that of the same copies with 0.95, mean over the seeds; its interval stands in the chart.",
+            });
+        }
     }
     if let Some((_, _, mean, _)) = against_rivals(run) {
         out.push(Metric {

@@ -15,7 +15,7 @@ mod streamed;
 mod task;
 mod valley;
 
-pub(super) use branches::{COPIES, TRACES as BRANCHES};
+pub(super) use branches::{COPIES, RAISED, TRACES as BRANCHES};
 pub(super) use drift::Drift;
 pub(super) use federated::{CLIENTS, TRACES as FEDERATED};
 pub(super) use growing::TRACES as GROWING;

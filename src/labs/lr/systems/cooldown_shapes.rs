@@ -10,7 +10,7 @@ pub(super) static COOLDOWN_SHAPES: Exhibit = Exhibit {
     id: "cooldown-shapes",
     lab: LabKind::Lr,
     title: "Cooldown shapes: bias and variance",
-    idea: "Cool the same checkpoint down several times, on different data. A shape that falls late lets the copies travel far and end far apart; one that falls early keeps them together, and where they were. Good shapes sit in between.",
+    idea: "Cool the same checkpoint down several times, on different data. A shape that falls late lets the copies travel far and end far apart; one that falls early keeps them together, and where they were. Good shapes sit in between. The authors also raise AdamW's β₂ for the cooldown: the copies are trained with and without that.",
     paper: Paper {
         title: "Training Dynamics of the Cooldown Stage in Warmup-Stable-Decay Learning Rate Scheduler",
         authors: "Dremov et al.",
@@ -18,7 +18,7 @@ pub(super) static COOLDOWN_SHAPES: Exhibit = Exhibit {
         arxiv: "2508.01483",
     },
     basis: Basis::Code,
-    deviations: "Shapes from the authors' benchmark code; copies of the digits network in place of language models. Bias is the held-out loss of the model with the mean of the copies' weights above the best shape's; variance is the mean loss of the copies minus that of their mean.",
+    deviations: "Shapes from the authors' benchmark code; copies of the digits network in place of language models. Bias is the held-out loss of the model with the mean of the copies' weights above the best shape's; variance is the mean loss of the copies minus that of their mean. With another β₂ in the cooldown its bias correction follows the product of all decays, and every copy has a twin without the change; its gain is drawn here and no claim is tested for it.",
     equation: "bias² = L(mean_k θ_k) - min over shapes; variance = mean_k L(θ_k) - L(mean_k θ_k)",
     symbols: &[
         ("θ_k", "weights of copy k after the cooldown"),
@@ -29,6 +29,8 @@ pub(super) static COOLDOWN_SHAPES: Exhibit = Exhibit {
             shape: Shape::Wsd,
             cooldown_shape: Cooldown::Cosine,
             cooldown: 0.2,
+            cooldown_beta2: 0.99,
+            seeds: 8,
             rivals: false,
             ..Config::default().with_problem(Problem::Branches)
         })
