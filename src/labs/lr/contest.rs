@@ -233,7 +233,7 @@ pub(super) fn rows(run: &Run) -> Vec<Row> {
     out
 }
 
-/// The same as a table; `optimizer` counts SGD, AdamW, Muon from 0.
+/// The same as a table; `optimizer` counts SGD, AdamW, Muon, SOAP from 0.
 pub(super) fn table(run: &Run) -> Table {
     Table {
         columns: [
@@ -291,7 +291,7 @@ mod tests {
             ..config
         };
         let run = finish(&mut *work::start(&config).unwrap()).unwrap();
-        assert_eq!(run.contenders.len(), 3);
+        assert_eq!(run.contenders.len(), Rule::ALL.len());
         assert_eq!(run.config.rule, Rule::AdamW);
         let rows = rows(&run);
         assert!(rows.windows(2).all(|w| w[0].loss <= w[1].loss), "{rows:?}");
@@ -304,7 +304,11 @@ mod tests {
         let best = run.best(Shape::Linear).unwrap();
         assert_eq!(own.peak, best.schedule.peak);
         assert_eq!(charts(&run).len(), 2);
-        assert!(charts(&run).iter().all(|c| c.series.len() == 3));
-        assert_eq!(table(&run).rows.len(), 3);
+        assert!(
+            charts(&run)
+                .iter()
+                .all(|c| c.series.len() == Rule::ALL.len())
+        );
+        assert_eq!(table(&run).rows.len(), Rule::ALL.len());
     }
 }

@@ -13,6 +13,7 @@
 //! advise, only hidden matrices go this way; the first and the last layer and all biases take AdamW.
 //! The iteration runs in single precision; theirs runs in bfloat16.
 
+use super::matrices::{Matrix, multiply, transposed};
 use super::optimizers::{Optimizer, Rule};
 use std::ops::Range;
 
@@ -24,42 +25,6 @@ const ITERATIONS: usize = 5;
 const MOMENTUM: f64 = 0.95;
 /// Root mean square of AdamW's update that Muon's is brought to.
 const RMS: f64 = 0.2;
-
-/// A matrix in the flat vector of parameters, row by row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Matrix {
-    /// Its first element.
-    pub(super) start: usize,
-    /// Rows.
-    pub(super) rows: usize,
-    /// Columns.
-    pub(super) columns: usize,
-}
-
-impl Matrix {
-    fn range(self) -> Range<usize> {
-        self.start..self.start + self.rows * self.columns
-    }
-}
-
-/// out = a b for row-major matrices of m × k and k × n.
-fn multiply(a: &[f32], b: &[f32], [m, k, n]: [usize; 3], out: &mut Vec<f32>) {
-    out.clear();
-    out.resize(m * n, 0.0);
-    for (row, out) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)) {
-        for (x, line) in row.iter().zip(b.chunks_exact(n)) {
-            for (o, y) in out.iter_mut().zip(line) {
-                *o += x * y;
-            }
-        }
-    }
-}
-
-fn transposed(a: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    (0..columns)
-        .flat_map(|c| (0..rows).map(move |r| a[r * columns + c]))
-        .collect()
-}
 
 /// The matrix with its singular values brought near 1.
 fn orthogonalised(g: &[f32], rows: usize, columns: usize) -> Vec<f32> {

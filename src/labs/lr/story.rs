@@ -228,7 +228,7 @@ fn digits_reasons(run: &Run, cell: &Cell, update: usize) -> Vec<String> {
             "v ← {} v + (g + {} w); w ← w - {eta:.3e} v",
             run.config.momentum, run.config.weight_decay
         ),
-        Rule::AdamW | Rule::Muon => format!(
+        Rule::AdamW | Rule::Muon | Rule::Soap => format!(
             "w ← (1 - {eta:.3e} × {}) w - {eta:.3e} m̂ / (√v̂ + 1e-8)",
             run.config.weight_decay
         ),

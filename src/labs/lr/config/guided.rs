@@ -305,7 +305,7 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     )
     .group(TASK)
     .when(|c| c.problem == Problem::Denoiser)
-    .doc("Trains the same network under the chosen schedule by SGD with momentum, AdamW and Muon; the grid of every other one moves until its best peak rate lies inside."),
+    .doc("Trains the same network under the chosen schedule by SGD with momentum, AdamW, Muon and SOAP; the grid of every other one moves until its best peak rate lies inside."),
     Param::float(
         "drift",
         "Drift",

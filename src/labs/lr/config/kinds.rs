@@ -281,10 +281,10 @@ impl Problem {
     pub fn suits(self, rule: Rule) -> (f64, f64) {
         match (self, rule) {
             (Self::Denoiser, Rule::Sgd) => (0.1, 0.0),
-            (Self::Denoiser, Rule::AdamW) => (5e-3, 0.0),
+            (Self::Denoiser, Rule::AdamW | Rule::Soap) => (5e-3, 0.0),
             (Self::Denoiser, Rule::Muon) => (1e-2, 0.0),
             (_, Rule::Sgd) => (0.1, 1e-4),
-            (_, Rule::AdamW | Rule::Muon) => (2e-2, 0.1),
+            (_, Rule::AdamW | Rule::Muon | Rule::Soap) => (2e-2, 0.1),
         }
     }
 
@@ -324,13 +324,15 @@ pub enum Rule {
     AdamW,
     /// Orthogonalised momentum for hidden matrices, AdamW for the rest.
     Muon,
+    /// Adam in the eigenbasis of Shampoo's preconditioner.
+    Soap,
 }
 
 impl Rule {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 3] = [Self::Sgd, Self::AdamW, Self::Muon];
+    pub const ALL: [Self; 4] = [Self::Sgd, Self::AdamW, Self::Muon, Self::Soap];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 3] = ["SGD with momentum", "AdamW", "Muon"];
+    pub const NAMES: [&'static str; 4] = ["SGD with momentum", "AdamW", "Muon", "SOAP"];
 
     /// Its place in [`Rule::ALL`].
     pub fn index(self) -> usize {

@@ -361,8 +361,8 @@ impl Config {
                 momentum: self.momentum as f32,
                 weight_decay: self.weight_decay as f32,
             },
-            // Muon is refused where this network is trained.
-            Rule::AdamW | Rule::Muon => Optimizer::AdamW {
+            // The others are refused where this network is trained.
+            Rule::AdamW | Rule::Muon | Rule::Soap => Optimizer::AdamW {
                 beta1: 0.9,
                 beta2: BETA2 as f32,
                 weight_decay: self.weight_decay as f32,
@@ -376,7 +376,7 @@ impl Config {
         FreeConfig {
             kind: match self.rule {
                 Rule::Sgd => FreeKind::Sgd,
-                Rule::AdamW | Rule::Muon => FreeKind::AdamW,
+                Rule::AdamW | Rule::Muon | Rule::Soap => FreeKind::AdamW,
             },
             lr: self.peak,
             beta: self.beta,
@@ -418,17 +418,24 @@ impl Config {
             Problem::Transformer => 250,
             Problem::Branches if self.raises_beta2() => 20 * self.copies,
             Problem::Branches => 10 * self.copies,
-            Problem::Denoiser => 30 * if self.contest { 3 } else { 1 },
+            Problem::Denoiser => {
+                30 * if self.contest {
+                    Rule::ALL.len() as u64
+                } else {
+                    1
+                }
+            }
             // Tuning, targets and studies of five problems.
             Problem::League => 800,
             _ => 10,
         };
         let updates = self.horizon * self.cells() as u64 * per / 10;
         let foreign = self.problem != Problem::Denoiser || self.shape == Shape::ScheduleFree;
-        if self.rule == Rule::Muon && self.problem.has_optimizer() && foreign {
+        let special = matches!(self.rule, Rule::Muon | Rule::Soap);
+        if special && self.problem.has_optimizer() && foreign {
             return Err(Error::out_of_range(
                 "rule",
-                Rule::Muon.name(),
+                self.rule.name(),
                 "on the denoiser only, under a schedule",
             ));
         }

@@ -415,7 +415,7 @@ const COMMON: &[Param<Config>] = &[
         &Rule::NAMES,
         |c: &Config| c.rule.index(),
         |c, v| {
-            let rule = Rule::ALL[v.min(2)];
+            let rule = Rule::ALL[v.min(Rule::ALL.len() - 1)];
             if rule != c.rule {
                 (c.peak, c.weight_decay) = c.problem.suits(rule);
             }

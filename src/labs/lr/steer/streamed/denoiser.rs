@@ -3,7 +3,7 @@
 //! distance to it. The task stands in for the one of "Optimization Benchmark for Diffusion Models on
 //! Dynamical Systems" (arXiv 2510.19376), whose networks and flows are beyond this machine.
 
-use super::super::super::muon::Matrix;
+use super::super::super::matrices::Matrix;
 use super::Model;
 use super::domains::put;
 use crate::core::Result;
@@ -11,6 +11,7 @@ use crate::core::mlp::{Mlp, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::noise::data::DataSet;
 use crate::labs::noise::training::{Density, Exam, SIZES, Source};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Spread of the spiral's modes.
@@ -75,6 +76,17 @@ impl Denoiser {
         })
     }
 
+    /// The weights of some layers.
+    fn matrices_of(&self, layers: Range<usize>) -> Vec<Matrix> {
+        layers
+            .map(|layer| Matrix {
+                start: self.net.weight_range(layer).start,
+                rows: SIZES[layer + 1],
+                columns: SIZES[layer],
+            })
+            .collect()
+    }
+
     /// Loss and gradient on the batch that was drawn last.
     fn slope(&mut self, w: &[f64], out: &mut [f64]) -> f64 {
         put(&mut self.net, w);
@@ -115,13 +127,11 @@ impl Model for Denoiser {
 
     fn matrices(&self) -> Vec<Matrix> {
         // The hidden ones: neither the first layer nor the last.
-        (1..self.net.layers() - 1)
-            .map(|layer| Matrix {
-                start: self.net.weight_range(layer).start,
-                rows: SIZES[layer + 1],
-                columns: SIZES[layer],
-            })
-            .collect()
+        self.matrices_of(1..self.net.layers() - 1)
+    }
+
+    fn all_matrices(&self) -> Vec<Matrix> {
+        self.matrices_of(0..self.net.layers())
     }
 
     fn traces(&mut self, w: &[f64], _done: u64) -> Vec<(&'static str, f64)> {
@@ -173,5 +183,11 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|m| m.rows == 64 && m.columns == 64));
         assert_eq!(found[0].start, 5 * 64 + 64);
+        let all = model.all_matrices();
+        assert_eq!(all.len(), SIZES.len() - 1);
+        assert_eq!(all[1..3], found[..]);
+        let weights: usize = all.iter().map(|m| m.rows * m.columns).sum();
+        let biases: usize = SIZES[1..].iter().sum();
+        assert_eq!(weights + biases, model.net.params().len());
     }
 }

@@ -18,10 +18,12 @@ pub(in crate::labs::lr) use modules::TRACES as MODULES;
 pub(in crate::labs::lr) use robust::{LEVELS, TRACES as ROBUST, scale_of};
 
 use super::super::config::{Config, Problem, Rule};
-use super::super::muon::{Matrix, Muon};
+use super::super::matrices::Matrix;
+use super::super::muon::Muon;
 use super::super::norms::{self, Sharpness, norm};
 use super::super::optimizers::{FreeConfig, FreeKind, Optimizer, Rule as Update, ScheduleFree};
 use super::super::schedule::Shape;
+use super::super::soap::Soap;
 use super::task::{Task, aligned, named};
 use crate::core::Result;
 
@@ -49,6 +51,11 @@ pub(super) trait Model {
         Vec::new()
     }
 
+    /// The weight matrices that SOAP turns; none where it does not run.
+    fn all_matrices(&self) -> Vec<Matrix> {
+        Vec::new()
+    }
+
     /// Further quantities after `done` updates.
     fn traces(&mut self, _w: &[f64], _done: u64) -> Vec<(&'static str, f64)> {
         Vec::new()
@@ -66,6 +73,7 @@ const REACH: f64 = 1e-4;
 enum Mover {
     Rule(Optimizer),
     Muon(Box<Muon>),
+    Soap(Box<Soap>),
     Free(ScheduleFree),
 }
 
@@ -128,7 +136,7 @@ impl<M: Model> Streamed<M> {
             let config = FreeConfig {
                 kind: match s.rule {
                     Rule::Sgd => FreeKind::Sgd,
-                    Rule::AdamW | Rule::Muon => FreeKind::AdamW,
+                    Rule::AdamW | Rule::Muon | Rule::Soap => FreeKind::AdamW,
                 },
                 lr: 1.0,
                 beta: s.beta,
@@ -144,6 +152,10 @@ impl<M: Model> Streamed<M> {
             let matrices = self.model.matrices();
             let muon = Muon::new(matrices, s.weight_decay, self.weights.len());
             Mover::Muon(Box::new(muon))
+        } else if s.rule == Rule::Soap {
+            let matrices = self.model.all_matrices();
+            let soap = Soap::new(matrices, s.weight_decay, self.weights.len());
+            Mover::Soap(Box::new(soap))
         } else {
             let update = match s.rule {
                 Rule::Sgd => Update::Sgd {
@@ -176,13 +188,14 @@ impl<M: Model + Clone + 'static> Task for Streamed<M> {
         self.gradient.resize(self.weights.len(), 0.0);
         let last = self.weights.clone();
         let at = match &self.mover {
-            Mover::Rule(_) | Mover::Muon(_) => &self.weights,
+            Mover::Rule(_) | Mover::Muon(_) | Mover::Soap(_) => &self.weights,
             Mover::Free(free) => &free.y,
         };
         self.loss = self.model.gradient(at, self.done, &mut self.gradient);
         match &mut self.mover {
             Mover::Rule(rule) => rule.update(&mut self.weights, &self.gradient, rate),
             Mover::Muon(muon) => muon.update(&mut self.weights, &self.gradient, rate),
+            Mover::Soap(soap) => soap.update(&mut self.weights, &self.gradient, rate),
             Mover::Free(free) => {
                 free.update_at(&self.gradient, rate, false);
                 self.weights = free.x();
