@@ -81,6 +81,14 @@ const CHARTS: &[Compared] = &[
     },
     Compared {
         problem: Problem::Growing,
+        id: "asked",
+        title: "Batch the test asks for",
+        doc: "What the chosen test found after the last step, first seed: the batch follows it up, never down. The norm test looks at all directions, the inner-product test along the mean gradient alone, the augmented one also across it. No longer measured once the batch is the largest allowed.",
+        y: Axis::log("batch", "samples"),
+        trace: GROWING[3],
+    },
+    Compared {
+        problem: Problem::Growing,
         id: "scale",
         title: "Noise scale",
         doc: "Step size over batch: growing the batch does to the noise what decaying the rate does.",

@@ -193,17 +193,13 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     Param::choice(
         "growth",
         "Batch grows by",
-        &["nothing", "the norm test", "the inner-product test"],
-        |c: &Config| match c.growth {
-            Growth::Fixed => 0,
-            Growth::Norm => 1,
-            Growth::InnerProduct => 2,
-        },
-        |c, v| c.growth = [Growth::Fixed, Growth::Norm, Growth::InnerProduct][v.min(2)],
+        &Growth::NAMES,
+        |c: &Config| c.growth.index(),
+        |c, v| c.growth = Growth::ALL[v.min(3)],
     )
     .group(TASK)
     .when(|c| c.problem == Problem::Growing)
-    .doc("What decides the next batch. An update of the run is the samples of one base batch; a larger batch waits for several."),
+    .doc("What decides the next batch: the spread of the gradients against their mean, its part along the mean alone, or that and the part at right angles to it. An update of the run is the samples of one base batch; a larger batch waits for several."),
     Param::float(
         "tolerance",
         "Tolerated noise",
@@ -215,6 +211,17 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group(TASK)
     .when(|c| c.problem == Problem::Growing && c.growth != Growth::Fixed)
     .doc("θ: deviation of the mean gradient over its norm that is tolerated. The authors use 0.1, with which these small gradients need the largest batch at once."),
+    Param::float(
+        "across",
+        "Tolerated noise across",
+        [0.01, 100.0],
+        |c: &Config| c.across,
+        |c, v| c.across = v,
+    )
+    .log()
+    .group(TASK)
+    .when(|c| c.problem == Problem::Growing && c.growth == Growth::Augmented)
+    .doc("ν: deviation of the mean gradient at right angles to itself, over its norm, that is tolerated. The authors use 0.1."),
     Param::float(
         "mask_from",
         "Masking rate, first",

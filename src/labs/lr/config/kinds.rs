@@ -174,6 +174,25 @@ pub enum Growth {
     Norm,
     /// The inner-product test: variance of the products with the mean.
     InnerProduct,
+    /// That, and the variance at right angles to the mean.
+    Augmented,
+}
+
+impl Growth {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 4] = [Self::Fixed, Self::Norm, Self::InnerProduct, Self::Augmented];
+    /// Their names, in the same order.
+    pub const NAMES: [&'static str; 4] = [
+        "nothing",
+        "the norm test",
+        "the inner-product test",
+        "the augmented inner-product test",
+    ];
+
+    /// Its place in [`Growth::ALL`].
+    pub fn index(self) -> usize {
+        Self::ALL.iter().position(|g| *g == self).unwrap_or(0)
+    }
 }
 
 /// Where `FedHyper` acts.

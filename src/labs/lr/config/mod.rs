@@ -129,6 +129,8 @@ pub struct Config {
     pub growth: Growth,
     /// Largest noise of the mean gradient that is tolerated, over its norm (growing batch).
     pub tolerance: f64,
+    /// The same of the parts at right angles to it (augmented test).
+    pub across: f64,
     /// Share of symbols hidden at the start (masked letters).
     pub mask_from: f64,
     /// Share of symbols hidden at the end (masked letters).
@@ -251,6 +253,7 @@ impl Default for Config {
             project: false,
             growth: Growth::Norm,
             tolerance: 0.5,
+            across: 0.5,
             mask_from: 0.3,
             mask_to: 0.15,
             scaling: Scaling::Adaptive,

@@ -1,7 +1,10 @@
 //! A batch that grows when gradients are noisy ("AdAdaGrad: Adaptive Batch Size Schemes for
 //! Adaptive Gradient Methods", arXiv 2402.11215; timlautk/AdAdaGrad): after an update the batch b
 //! becomes max(b, ⌈‖Var_i g_i‖₁ / (θ² ‖ḡ‖²)⌉), the inner-product test uses
-//! Var_i⟨g_i, ḡ⟩ / (θ² ‖ḡ‖⁴). It never shrinks and ends at a cap. The step is `AdaGrad`-Norm's,
+//! Var_i⟨g_i, ḡ⟩ / (θ² ‖ḡ‖⁴), the augmented one ("Adaptive Sampling Strategies for Stochastic
+//! Optimization", arXiv 1710.11258) the larger of that and ‖Var_i g'_i‖₁ / (ν² ‖ḡ‖²), where g' is g
+//! without its part along ḡ. The authors' code sums the products tensor by tensor; here a gradient is
+//! one vector, as in the papers. The batch never shrinks and ends at a cap. The step is `AdaGrad`-Norm's,
 //! η ḡ / √Σ ‖ḡ‖².
 //!
 //! One update of the run is a budget of one base batch of samples: a batch eight times as large
@@ -19,8 +22,60 @@ use crate::core::{Result, num};
 const MOST: usize = 1024;
 
 /// Names of the traces.
-pub(in crate::labs::lr) const TRACES: [&str; 3] =
-    ["batch", "optimizer steps", "noise scale, rate over batch"];
+pub(in crate::labs::lr) const TRACES: [&str; 4] = [
+    "batch",
+    "optimizer steps",
+    "noise scale, rate over batch",
+    "batch the test asks for",
+];
+
+/// How far the gradients of a batch's samples spread.
+#[derive(Debug, Clone, Default)]
+struct Spread {
+    /// Σ ‖g_i‖².
+    squares: f64,
+    /// ⟨g_i, ḡ⟩.
+    products: Vec<f64>,
+    /// ‖ḡ‖².
+    square: f64,
+}
+
+impl Spread {
+    fn per(&self) -> f64 {
+        self.products.len() as f64 - 1.0
+    }
+
+    /// Sample variance, summed over all coordinates.
+    fn whole(&self) -> f64 {
+        // Summed over coordinates, Σ g² - n ḡ² is the whole sample variance times n - 1.
+        (self.squares - self.products.len() as f64 * self.square) / self.per()
+    }
+
+    /// Sample variance of the products with the mean.
+    fn along(&self) -> f64 {
+        let square = self.square;
+        num::sum((self.products.iter()).map(|p| (p - square) * (p - square))) / self.per()
+    }
+
+    /// Sample variance at right angles to the mean: what is left of g - (⟨g, ḡ⟩ / ‖ḡ‖²) ḡ, whose mean
+    /// is 0.
+    fn across(&self) -> f64 {
+        let taken = num::sum(self.products.iter().map(|p| p * p)) / self.square;
+        ((self.squares - taken) / self.per()).max(0.0)
+    }
+
+    /// The batch that a test asks for, with tolerances θ and ν; 0 for none.
+    fn wanted(&self, growth: Growth, tolerance: f64, across: f64) -> f64 {
+        let limit = tolerance * tolerance;
+        let along = || self.along() / (limit * self.square * self.square);
+        match growth {
+            Growth::Fixed => 0.0,
+            Growth::Norm => self.whole() / (limit * self.square),
+            Growth::InnerProduct => along(),
+            Growth::Augmented => along().max(self.across() / (across * across * self.square)),
+        }
+    }
+}
 
 /// One run.
 #[derive(Clone)]
@@ -28,8 +83,10 @@ pub(super) struct Growing {
     net: Mlp,
     batches: Batches,
     growth: Growth,
-    tolerance: f64,
+    tolerances: [f64; 2],
     batch: usize,
+    /// What the test asked for last; NaN before it did.
+    asked: f64,
     /// Samples that were paid for and wait.
     waiting: Samples,
     paid: u64,
@@ -46,8 +103,9 @@ impl Growing {
         Ok(Self {
             net: Mlp::new(&SIZES, &mut Stream::new(batches.seed, StreamId::Weights))?,
             growth: config.growth,
-            tolerance: config.tolerance,
+            tolerances: [config.tolerance, config.across],
             batch: batches.size,
+            asked: f64::NAN,
             batches,
             waiting: Samples {
                 x: Vec::new(),
@@ -82,26 +140,23 @@ impl Growing {
             return (mean, square, 0.0);
         }
         let mut one = vec![0.0_f32; params];
-        let (mut squares, mut products) = (0.0, Vec::with_capacity(n));
+        let mut spread = Spread {
+            square,
+            ..Spread::default()
+        };
         for (x, label) in samples.x.chunks_exact(SIZES[0]).zip(&samples.labels) {
             self.net
                 .gradient(x, &[*label], None, &mut one, &mut self.work);
-            squares += num::sum(one.iter().map(|g| f64::from(*g) * f64::from(*g)));
-            products.push(num::sum(
+            spread.squares += num::sum(one.iter().map(|g| f64::from(*g) * f64::from(*g)));
+            spread.products.push(num::sum(
                 one.iter()
                     .zip(&mean)
                     .map(|(a, b)| f64::from(*a) * f64::from(*b)),
             ));
         }
-        let below = (n - 1) as f64;
-        let limit = self.tolerance * self.tolerance;
-        let wanted = if self.growth == Growth::Norm {
-            // Summed over coordinates, Σ g² - n ḡ² is the whole sample variance times n - 1.
-            (squares - n as f64 * square) / below / (limit * square)
-        } else {
-            let spread = products.iter().map(|p| (p - square) * (p - square));
-            num::sum(spread) / below / (limit * square * square)
-        };
+        let [tolerance, across] = self.tolerances;
+        let wanted = spread.wanted(self.growth, tolerance, across);
+        self.asked = wanted;
         (mean, square, wanted)
     }
 
@@ -146,8 +201,10 @@ impl Task for Growing {
             self.batch as f64,
             self.steps as f64,
             self.step_size / self.batch as f64,
+            self.asked,
         ];
-        TRACES.into_iter().zip(values).collect()
+        let known = |v: &(&str, f64)| !v.1.is_nan();
+        TRACES.into_iter().zip(values).filter(known).collect()
     }
 
     fn finish(&mut self) -> [f64; 2] {
@@ -186,7 +243,11 @@ mod tests {
         let fixed = run(Growth::Fixed, 0.5);
         assert_eq!((fixed.batch, fixed.steps), (16, 120));
         // The spread along the mean is one direction of all: its test is met more easily.
-        for (growth, tolerance) in [(Growth::Norm, 0.5), (Growth::InnerProduct, 0.1)] {
+        for (growth, tolerance) in [
+            (Growth::Norm, 0.5),
+            (Growth::InnerProduct, 0.1),
+            (Growth::Augmented, 0.5),
+        ] {
             let grown = run(growth, tolerance);
             assert!(
                 grown.batch > 16 && grown.steps < 110,
@@ -201,6 +262,68 @@ mod tests {
     fn a_strict_test_goes_to_the_cap_and_a_loose_one_stays() {
         assert_eq!(run(Growth::Norm, 0.01).batch, MOST);
         assert_eq!(run(Growth::Norm, 100.0).batch, 16);
+    }
+
+    #[test]
+    fn the_three_tests_by_hand() {
+        // Samples (1, 1) and (1, -1): the mean is (1, 0), all spread lies across it.
+        let across = Spread {
+            squares: 4.0,
+            products: vec![1.0, 1.0],
+            square: 1.0,
+        };
+        // Samples (0, 0) and (2, 0): the same mean, all spread lies along it.
+        let along = Spread {
+            squares: 4.0,
+            products: vec![0.0, 2.0],
+            square: 1.0,
+        };
+        let asked = |s: &Spread, growth| s.wanted(growth, 0.5, 0.25);
+        for (spread, norm, inner, augmented) in [(across, 8.0, 0.0, 32.0), (along, 8.0, 8.0, 8.0)] {
+            assert_eq!(asked(&spread, Growth::Norm), norm);
+            assert_eq!(asked(&spread, Growth::InnerProduct), inner);
+            assert_eq!(asked(&spread, Growth::Augmented), augmented);
+            assert_eq!(asked(&spread, Growth::Fixed), 0.0);
+        }
+    }
+
+    #[test]
+    fn the_spread_is_what_lies_along_the_mean_and_across_it() {
+        let mut stream = Stream::new(5, StreamId::Test);
+        let (n, dims) = (9, 4);
+        let samples: Vec<Vec<f64>> = (0..n)
+            .map(|_| (0..dims).map(|k| stream.normal() + f64::from(k)).collect())
+            .collect();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let mean: Vec<f64> = (0..dims as usize)
+            .map(|k| samples.iter().map(|s| s[k]).sum::<f64>() / f64::from(n))
+            .collect();
+        let spread = Spread {
+            squares: samples.iter().map(|s| dot(s, s)).sum(),
+            products: samples.iter().map(|s| dot(s, &mean)).collect(),
+            square: dot(&mean, &mean),
+        };
+        let parts = spread.across() + spread.along() / spread.square;
+        assert!((spread.whole() / parts - 1.0).abs() < 1e-12, "{spread:?}");
+        // Across by its definition.
+        let left: f64 = samples
+            .iter()
+            .map(|s| {
+                let share = dot(s, &mean) / spread.square;
+                s.iter()
+                    .zip(&mean)
+                    .map(|(s, m)| (s - share * m).powi(2))
+                    .sum::<f64>()
+            })
+            .sum();
+        let want = left / f64::from(n - 1);
+        assert!(
+            (spread.across() / want - 1.0).abs() < 1e-12,
+            "{want} {spread:?}"
+        );
+        // The augmented test is never the easier one.
+        let asked = |growth| spread.wanted(growth, 0.3, 0.3);
+        assert!(asked(Growth::Augmented) >= asked(Growth::InnerProduct));
     }
 
     #[test]

@@ -18,12 +18,13 @@ pub(super) static ADADAGRAD: Exhibit = Exhibit {
         arxiv: "2402.11215",
     },
     basis: Basis::Code,
-    deviations: "AdaGrad-Norm on the digits; batches from 32 to 1,024. The tolerance is 0.5: with the authors' 0.1 these small gradients ask for the largest batch at once. The augmented inner-product test is not offered.",
-    equation: "b ← max(b, ⌈‖Var_i g_i‖₁ / (θ² ‖ḡ‖²)⌉), or Var_i⟨g_i, ḡ⟩ / (θ² ‖ḡ‖⁴); w ← w - η ḡ / √Σ ‖ḡ‖²",
+    deviations: "AdaGrad-Norm on the digits; batches from 32 to 1,024. The tolerance is 0.5: with the authors' 0.1 these small gradients ask for the largest batch at once. The tests take a gradient as one vector, where the authors' code sums the products tensor by tensor.",
+    equation: "b ← max(b, ⌈‖Var_i g_i‖₁ / (θ² ‖ḡ‖²)⌉), or Var_i⟨g_i, ḡ⟩ / (θ² ‖ḡ‖⁴), or the larger of that and ‖Var_i g'_i‖₁ / (ν² ‖ḡ‖²); w ← w - η ḡ / √Σ ‖ḡ‖²",
     symbols: &[
         ("g_i, ḡ", "gradient of sample i, and their mean"),
         ("b", "batch"),
-        ("θ", "tolerated noise"),
+        ("g'_i", "g_i without its part along ḡ"),
+        ("θ, ν", "tolerated noise, along the mean and across it"),
     ],
     setup: || {
         Setup::Lr(Config {
