@@ -1,5 +1,5 @@
 //! Schedules that are computed before a run: refined from gradient norms, the optimum of the
-//! convex bound, the optimum of the multi-power law. A job that does so in short steps and hands
+//! convex bound, the optimum of the multi-power law, and of the noisy quadratic itself. A job that does so in short steps and hands
 //! the finished table to the run.
 
 use super::bound::{log_objective, optimum_start, power_norms, refined_schedule};
@@ -19,6 +19,8 @@ use std::sync::Arc;
 const NODES: usize = 512;
 /// Iterations of a search.
 const ITERATIONS: usize = 400;
+/// Updates times modes of a search for the quadratic's optimum, at most.
+const MOST_MOMENTS: u64 = 1 << 20;
 /// Norms below this share of their median are raised to it.
 const SMALLEST_NORM: f64 = 1e-3;
 /// Share of the run over which norms are smoothed.
@@ -43,6 +45,20 @@ pub(super) fn check(config: &Config) -> Result<()> {
         {
             unfit("the digits network, the noisy quadratic or the bound")
         }
+        (Shape::ExactOptimal, Problem::Quadratic)
+            if config.horizon * config.dims > MOST_MOMENTS =>
+        {
+            Err(Error::out_of_range(
+                "dims",
+                config.dims,
+                format!(
+                    "at most {} over {} updates, for the exact optimum",
+                    MOST_MOMENTS / config.horizon.max(1),
+                    config.horizon
+                ),
+            ))
+        }
+        (Shape::ExactOptimal, p) if p != Problem::Quadratic => unfit("the noisy quadratic only"),
         (Shape::BoundOptimal, Problem::Log) => unfit("a schedule that the fitted law can continue"),
         _ => Ok(()),
     }
@@ -61,6 +77,8 @@ enum Stage {
     Digits(Box<Trainer>, Vec<f64>),
     /// The search for the bound's optimum.
     Bound(Lbfgs, Vec<f64>, usize),
+    /// The search for the rates with the lowest expected loss.
+    Exact(Lbfgs, quadratic::Problem, usize),
     /// The search for the law's optimum.
     Law(LawOptimum, usize),
     /// The run itself.
@@ -87,6 +105,14 @@ impl Prepared {
                     optimum_start(n, 1.0),
                 );
                 Stage::Bound(search, g, 0)
+            }
+            (Shape::ExactOptimal, _) => {
+                let problem = work::quadratic_of(config);
+                let search = Lbfgs::new(
+                    |x, slope| quadratic::last_loss_by_logs(&problem, x, slope),
+                    quadratic::optimum_start(&problem, config.horizon as usize),
+                );
+                Stage::Exact(search, problem, 0)
             }
             (_, Problem::Quadratic) => {
                 let problem = work::quadratic_of(config);
@@ -144,6 +170,20 @@ impl Prepared {
                 let words = "the minimiser of the convex bound";
                 Ok(Some(factors(&stretched(&eta, updates), words)))
             }
+            Stage::Exact(search, problem, done) => {
+                *done += 1;
+                let value = |x: &[f64], s: &mut [f64]| quadratic::last_loss_by_logs(problem, x, s);
+                if search.iterate(value, 1e-9, 1000) && *done < ITERATIONS {
+                    return Ok(None);
+                }
+                let eta: Vec<f64> = search.x.iter().map(|v| crate::core::num::exp(*v)).collect();
+                let top = eta.iter().copied().fold(0.0, f64::max);
+                let words = format!(
+                    "the minimiser of the exact expected loss, {:.5} at a peak of {top:.3}",
+                    search.value
+                );
+                Ok(Some(factors(&eta, &words)))
+            }
             Stage::Law(search, done) => {
                 *done += 1;
                 if search.iterate() && *done < ITERATIONS {
@@ -173,7 +213,9 @@ impl Job for Prepared {
         let updates = self.config.horizon.max(1) as f64;
         let share = match &self.stage {
             Stage::Quadratic(_, norms) | Stage::Digits(_, norms) => norms.len() as f64 / updates,
-            Stage::Bound(_, _, done) | Stage::Law(_, done) => *done as f64 / ITERATIONS as f64,
+            Stage::Bound(_, _, done) | Stage::Exact(_, _, done) | Stage::Law(_, done) => {
+                *done as f64 / ITERATIONS as f64
+            }
             Stage::Running(job) => return 0.2 + 0.8 * job.progress(),
         };
         0.2 * share.min(1.0)
@@ -277,6 +319,36 @@ mod tests {
             "{}",
             cell.schedule.factor(0)
         );
+    }
+
+    #[test]
+    fn the_exact_optimum_of_the_quadratic_falls_and_beats_linear_decay() {
+        let config = Config {
+            shape: Shape::ExactOptimal,
+            horizon: 200,
+            dims: 128,
+            rivals: true,
+            ..Config::default().with_problem(Problem::Quadratic)
+        };
+        let run = run(&config);
+        let loss = |shape| run.best(shape).unwrap().final_loss();
+        let (own, linear) = (loss(Shape::ExactOptimal), loss(Shape::Linear));
+        assert!(own < linear, "{own} {linear}");
+        let cell = run.chosen().unwrap();
+        let rates: Vec<f64> = (0..200).map(|i| cell.schedule.factor(i)).collect();
+        assert!(rates[100] < 0.9 && rates[199] < rates[100], "{rates:?}");
+        let long = Config {
+            horizon: 4000,
+            ..config.clone()
+        };
+        assert_eq!(long.check(), Ok(()));
+        let wide = Config { dims: 4096, ..long };
+        assert_eq!(wide.check().unwrap_err().field(), Some("dims"));
+        let elsewhere = Config {
+            problem: Problem::Digits,
+            ..config
+        };
+        assert_eq!(elsewhere.check().unwrap_err().field(), Some("shape"));
     }
 
     #[test]

@@ -64,11 +64,13 @@ pub enum Shape {
     DriftOptimal,
     /// A finished WSD run that goes on at a lower stable rate.
     Extended,
+    /// The minimiser of the exact expected loss.
+    ExactOptimal,
 }
 
 impl Shape {
     /// All shapes, in the order of the menu.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Constant,
         Self::Linear,
         Self::Cosine,
@@ -97,9 +99,10 @@ impl Shape {
         Self::FedHyper,
         Self::DriftOptimal,
         Self::Extended,
+        Self::ExactOptimal,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 28] = [
+    pub const NAMES: [&'static str; 29] = [
         "constant",
         "linear",
         "cosine",
@@ -128,6 +131,7 @@ impl Shape {
         "FedHyper",
         "drift optimum",
         "extended WSD",
+        "exact optimum",
     ];
     /// The shapes every run can be compared with.
     pub const RIVALS: [Self; 5] = [
@@ -163,6 +167,7 @@ impl Shape {
                 | Self::ScheduleFree
                 | Self::FedHyper
                 | Self::DriftOptimal
+                | Self::ExactOptimal
         )
     }
 
@@ -180,12 +185,16 @@ impl Shape {
                 | Self::FedHyper
                 | Self::DriftOptimal
                 | Self::Extended
+                | Self::ExactOptimal
         )
     }
 
     /// Whether its values have to be computed before a run.
     pub fn is_computed(self) -> bool {
-        matches!(self, Self::Refined | Self::BoundOptimal | Self::LawOptimal)
+        matches!(
+            self,
+            Self::Refined | Self::BoundOptimal | Self::LawOptimal | Self::ExactOptimal
+        )
     }
 
     /// Whether its rates come out of the run itself.
