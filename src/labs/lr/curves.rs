@@ -11,7 +11,8 @@ use crate::core::{Error, Result, num};
 pub const MPL_WARMUP: usize = 2160;
 /// Peak rate of the shipped curves.
 pub const MPL_PEAK: f64 = 3e-4;
-const MPL_END: f64 = 3e-5;
+/// Lowest rate of the shipped curves.
+pub const MPL_END: f64 = 3e-5;
 /// The law has η^-γ, so an end of 0 is replaced by this.
 const SMALLEST_END: f64 = 1e-9;
 

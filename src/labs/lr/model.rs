@@ -3,6 +3,7 @@
 use super::config::{Config, Problem};
 use super::contest::Contender;
 use super::continuation::LogFacts;
+use super::curves::{MPL_END, MPL_PEAK};
 use super::dialects::Dialect;
 use super::law::Law;
 use super::league::League;
@@ -38,6 +39,8 @@ pub struct Run {
     pub(super) pairing: Option<Arc<Pairing>>,
     /// Times to the targets (benchmark).
     pub(super) league: Option<Arc<League>>,
+    /// Updates (first, one past the last) of the chosen schedule at rates that the law was not fitted on.
+    pub extrapolated: Arc<[[usize; 2]]>,
     /// What every library that has the chosen schedule uses, the lab first.
     pub dialects: Arc<[(Dialect, Vec<f64>)]>,
     timeline: Timeline,
@@ -203,12 +206,34 @@ impl Run {
             contenders: Arc::from([]),
             pairing: None,
             league: None,
+            extrapolated: Arc::from([]),
             dialects,
             timeline,
             charts: Arc::from([]),
         };
+        if run.config.problem == Problem::Law {
+            run.extrapolated = run.outside([MPL_END, MPL_PEAK], None);
+        }
         run.charts = report::charts(&run).into();
         run
+    }
+
+    /// Where the chosen schedule leaves these rates, after its warmup or after update `now`.
+    fn outside(&self, [low, high]: [f64; 2], now: Option<usize>) -> Arc<[[usize; 2]]> {
+        let Some(s) = self.chosen().map(|c| &c.schedule) else {
+            return Arc::from([]);
+        };
+        let mut out: Vec<[usize; 2]> = Vec::new();
+        for i in now.unwrap_or(s.warmup)..s.updates {
+            if (0.999 * low..=1.001 * high).contains(&s.rate(i)) {
+                continue;
+            }
+            match out.last_mut() {
+                Some(last) if last[1] == i => last[1] = i + 1,
+                _ => out.push([i, i + 1]),
+            }
+        }
+        out.into()
     }
 
     /// A run that was steered, with the probes of its search.
@@ -257,6 +282,7 @@ impl Run {
             },
         );
         Moment::sort(&mut run.timeline.moments);
+        run.extrapolated = run.outside([facts.rates[0], f64::INFINITY], Some(facts.now));
         run.log = Some(Arc::new(facts));
         run.charts = report::charts(&run).into();
         run

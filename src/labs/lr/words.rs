@@ -41,7 +41,7 @@ pub(super) fn words(problem: Problem) -> Words {
             headline: "Predicted final loss",
             unit: "nats",
             doc: "Loss that the chosen law predicts, and what the other laws say of the same schedule. It falls faster as the rate falls. Two real runs of the same schedule differ by up to 0.023.",
-            picture: "predicted loss, nats",
+            picture: "predicted loss, nats; hatched: rates that no law was fitted on",
         },
         Problem::Quadratic => Words {
             curve: "expected loss",

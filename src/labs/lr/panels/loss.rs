@@ -69,6 +69,7 @@ pub(crate) fn show(run: &Run, stage: &mut Stage<'_>, rect: Rect, ui: &mut Ui) {
     {
         *stage.seek = Some(frame.update_at(pointer.x).round());
     }
+    hatched(run, &frame, stage.palette, &painter);
     logged(run, &frame, stage.palette, &painter);
     for (i, cell) in shown.iter().enumerate().rev() {
         curve(cell, i, &frame, stage, ui, &painter);
@@ -92,26 +93,29 @@ fn title(run: &Run, rect: Rect) -> &'static str {
     whole.split_once(';').map_or(whole, |(name, _)| name)
 }
 
-/// The logged losses, and hatching where the chosen schedule leaves the logged rates.
+/// Hatching where the chosen schedule leaves the rates that the law was fitted on.
+fn hatched(run: &Run, frame: &Frame, palette: &Palette, painter: &Painter) {
+    for range in run.extrapolated.iter() {
+        let [left, right] = range.map(|i| frame.x(i as f64));
+        let area = Rect::from_x_y_ranges(left..=right, frame.plot.y_range());
+        let within = painter.with_clip_rect(area);
+        // On one grid over the whole plot, so that ranges side by side look like one.
+        let mut x = frame.plot.left() - area.height();
+        while x < area.right() {
+            let line = [pos2(x, area.bottom()), pos2(x + area.height(), area.top())];
+            if line[1].x > area.left() {
+                within.line_segment(line, Stroke::new(1.0, fade(palette.muted, 0.3)));
+            }
+            x += 9.0;
+        }
+    }
+}
+
+/// The logged losses.
 fn logged(run: &Run, frame: &Frame, palette: &Palette, painter: &Painter) {
     let Some(log) = &run.log else {
         return;
     };
-    if let Some(cell) = run.chosen() {
-        let s = &cell.schedule;
-        let outside = (log.now..s.updates).find(|i| s.rate(*i) < 0.999 * log.rates[0]);
-        if let Some(from) = outside {
-            let area =
-                Rect::from_min_max(pos2(frame.x(from as f64), frame.plot.top()), frame.plot.max);
-            let within = painter.with_clip_rect(area);
-            let mut x = area.left() - area.height();
-            while x < area.right() {
-                let line = [pos2(x, area.bottom()), pos2(x + area.height(), area.top())];
-                within.line_segment(line, Stroke::new(1.0, fade(palette.muted, 0.3)));
-                x += 9.0;
-            }
-        }
-    }
     for p in log
         .measured
         .iter()
