@@ -267,7 +267,21 @@ impl Prepared {
             return Parts::UNKNOWN;
         }
         let mut drop = 0.0;
-        for &change in self.changes.iter().take_while(|c| c.first <= s) {
+        for (c, gone) in self.until(s, s1) {
+            drop += c.gap * gone;
+        }
+        Parts {
+            power: law.l0 + law.a * num::pow(s1, -law.alpha),
+            drop: law.b * drop,
+        }
+    }
+
+    /// The changes up to step `s`, where the sum of the rates is `s1`, each with the share of its effect
+    /// that has come by then.
+    fn until(&self, s: usize, s1: f64) -> impl Iterator<Item = (Change, f64)> {
+        let beta = self.law.beta;
+        let changes = self.changes.iter().take_while(move |c| c.first <= s);
+        changes.map(move |&change| {
             // A run that reaches past s counts with its part up to s.
             let c = if change.last <= s {
                 change
@@ -275,13 +289,25 @@ impl Prepared {
                 self.change(change.first, s)
             };
             // u^-β; u >= 1, so this is as exact as `pow` and twice as fast.
-            let left = num::exp(-law.beta * num::ln(1.0 + c.speed * (s1 - c.before)));
-            drop += c.gap * (1.0 - left);
+            let left = num::exp(-beta * num::ln(1.0 + c.speed * (s1 - c.before)));
+            (c, 1.0 - left)
+        })
+    }
+
+    /// What the changes of the rate take off the loss at step `s`, and what they would in the end, by
+    /// equal parts of the run until then: (middle of the part, taken, whole). All that is taken is minus
+    /// [`Parts::drop`].
+    pub fn released(&self, s: usize, parts: usize) -> Vec<[f64; 3]> {
+        let (n, s1) = (s + 1, self.s1.get(s).copied().unwrap_or(f64::NAN));
+        let mut out: Vec<[f64; 3]> = (0..parts)
+            .map(|i| [(i as f64 + 0.5) * n as f64 / parts as f64, 0.0, 0.0])
+            .collect();
+        for (c, gone) in self.until(s, s1) {
+            let part = &mut out[c.first.midpoint(c.last) * parts / n];
+            part[1] -= self.law.b * (c.gap * gone);
+            part[2] -= self.law.b * c.gap;
         }
-        Parts {
-            power: law.l0 + law.a * num::pow(s1, -law.alpha),
-            drop: law.b * drop,
-        }
+        out
     }
 }
 
@@ -382,6 +408,41 @@ mod tests {
             let error = (exact.at(s).loss() - merged.at(s).loss()).abs();
             assert!(error < 7e-5, "{error} at {s}");
         }
+    }
+
+    #[test]
+    fn what_every_change_releases_adds_up_to_the_drop() {
+        let law = PUBLISHED[0].1;
+        let rates: Vec<f64> = (0..6000)
+            .map(|i| {
+                if i < 3000 {
+                    3e-4
+                } else {
+                    3e-4 - 9e-8 * f64::from(i - 3000)
+                }
+            })
+            .collect();
+        let prepared = Prepared::new(law, &rates, 1);
+        let parts = prepared.released(4999, 50);
+        let taken: f64 = parts.iter().map(|p| p[1]).sum();
+        assert!((taken + prepared.at(4999).drop).abs() < 1e-12, "{taken}");
+        for [at, taken, whole] in parts {
+            // Nothing before the cooldown; after it every part releases less than it holds.
+            if at < 3000.0 {
+                assert_eq!([taken, whole], [0.0; 2], "{at}");
+            } else {
+                assert!(taken > 0.0 && taken < whole, "{at}: {taken} {whole}");
+            }
+        }
+        // A single cut releases more the longer one waits, and never more than B times its size.
+        let cut: Vec<f64> = (0..6000)
+            .map(|i| if i < 1000 { 3e-4 } else { 1e-4 })
+            .collect();
+        let prepared = Prepared::new(law, &cut, 1);
+        let after = |s: usize| prepared.released(s, 1)[0];
+        let [early, late] = [after(1100), after(5999)];
+        assert!(early[1] < late[1] && late[1] < late[2]);
+        assert!((late[2] - law.b * 2e-4).abs() < 1e-12);
     }
 
     #[test]

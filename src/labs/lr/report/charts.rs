@@ -5,11 +5,14 @@ use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 use crate::labs::lr::config::Problem;
 use crate::labs::lr::continuation::LogFacts;
 use crate::labs::lr::law::Law;
+use crate::labs::lr::laws::Prepared;
 use crate::labs::lr::model::{Cell, Run};
 use crate::labs::lr::plan::Branch;
 use crate::labs::lr::words::words;
 use crate::labs::lr::{cards, curves, dialect_report, more_charts};
 
+/// Neighbouring changes of the rate that are taken as one.
+const MERGED: usize = 64;
 /// Points of a drawn schedule.
 const SCHEDULE_POINTS: usize = 400;
 
@@ -45,6 +48,7 @@ pub(in crate::labs::lr) fn charts(run: &Run) -> Vec<Chart> {
     } else if matches!(run.config.problem, Problem::Law | Problem::Bound) {
         charts.push(parts_chart(run));
         charts.extend(areas_chart(run));
+        charts.extend(beads_chart(run));
     } else if run.config.problem != Problem::League {
         charts.push(gradient_chart(run));
     }
@@ -363,6 +367,37 @@ fn parts_chart(run: &Run) -> Chart {
         marks: phase_marks(run),
         on_timeline: true,
     }
+}
+
+/// Parts of a run that the changes of its rate are added up over.
+const BEADS: usize = 48;
+
+/// What every change of the rate has released by the end of the run.
+fn beads_chart(run: &Run) -> Option<Chart> {
+    let Some(Law::MultiPower(law)) = run.law() else {
+        return None;
+    };
+    let rates = run.chosen()?.schedule.rates().ok()?;
+    let parts = Prepared::new(law, &rates, MERGED).released(rates.len() - 1, BEADS);
+    let column = |k: usize| -> Vec<[f64; 2]> { parts.iter().map(|p| [p[0], p[k]]).collect() };
+    let total: f64 = parts.iter().map(|p| p[1]).sum();
+    Some(Chart {
+        id: "beads",
+        title: "What every cut of the rate releases",
+        doc: "The drop of the multi-power law as a sum over the changes of the rate: what those of each part of the run have taken off the loss by its end, and what they would take off if the run went on for ever at its last rates. Late cuts have had little time; the rises of the warmup count against.",
+        x: Axis::linear("optimizer step", ""),
+        y: Axis::linear("loss taken off", "nats"),
+        series: vec![
+            Series::new(
+                format!("taken off by the end, {total:.4} in all"),
+                SeriesKind::Bars,
+                column(1),
+            ),
+            Series::line("taken off in the end", column(2)).as_reference(),
+        ],
+        marks: phase_marks(run),
+        on_timeline: true,
+    })
 }
 
 /// The annealing law as its two areas, in nats.
