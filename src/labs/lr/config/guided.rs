@@ -334,4 +334,15 @@ pub(super) const PARAMS: &[Param<Config>] = &[
     .group(TASK)
     .when(drifts)
     .doc("Share of the run after which the optimum drifts; it stands still before."),
+    Param::float(
+        "drift_until",
+        "Drift ends",
+        [0.0, 1.0],
+        |c: &Config| c.drift_until,
+        |c, v| c.drift_until = v,
+    )
+    .unit("of the run")
+    .group(TASK)
+    .when(drifts)
+    .doc("Share of the run after which the optimum stands still again; 1 lets it drift to the end. A short drift is an event: the best rate jumps and falls back."),
 ];

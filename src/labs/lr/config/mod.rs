@@ -117,6 +117,8 @@ pub struct Config {
     pub drift: f64,
     /// Share of the run after which the optimum drifts (drift).
     pub drift_from: f64,
+    /// Share of the run after which it stands still again (drift).
+    pub drift_until: f64,
     /// Where `FedHyper` acts (federated).
     pub fed: Fed,
     /// Updates of every client in a round (federated).
@@ -247,6 +249,7 @@ impl Default for Config {
             beta: 0.9,
             drift: 0.05,
             drift_from: 0.5,
+            drift_until: 1.0,
             fed: Fed::ServerMomentum,
             local_steps: 5,
             task_length: 500,

@@ -22,15 +22,17 @@ pub(in crate::labs::lr) struct Drift {
     done: u64,
     moves: f64,
     from: u64,
+    until: u64,
     regret: f64,
 }
 
 impl Drift {
     pub(super) fn of(config: &Config) -> Self {
-        Self::new(
-            config.drift,
-            (config.drift_from * config.horizon as f64).round() as u64,
-        )
+        let at = |share: f64| (share * config.horizon as f64).round() as u64;
+        Self {
+            until: at(config.drift_until),
+            ..Self::new(config.drift, at(config.drift_from))
+        }
     }
 
     /// An optimum that moves by `drift` (mean square) per update from update `from` on.
@@ -40,6 +42,7 @@ impl Drift {
             done: 0,
             moves: drift,
             from,
+            until: u64::MAX,
             regret: 0.0,
         }
     }
@@ -60,7 +63,7 @@ impl Drift {
     /// One update at a rate.
     pub(in crate::labs::lr) fn advance(&mut self, rate: f64) {
         let grow = 1.0 - 2.0 * rate + rate * rate * (1.0 + (DIMS + 1.0) / BATCH);
-        let moved = if self.done >= self.from {
+        let moved = if (self.from..self.until).contains(&self.done) {
             self.moves
         } else {
             0.0
@@ -141,6 +144,30 @@ mod tests {
         let sudden = best(0.05, 150, &[150, 299]);
         close(sudden[0], 0.0075, 2e-4);
         close(sudden[1], 0.097, 6e-3);
+    }
+
+    #[test]
+    fn a_drift_that_ends_lets_the_best_rate_fall_again() {
+        let config = Config {
+            drift_from: 0.4,
+            drift_until: 0.6,
+            horizon: 300,
+            ..Config::default()
+        };
+        let mut run = Drift::of(&config);
+        let mut rates = Vec::new();
+        for _ in 0..300 {
+            rates.push(run.best());
+            run.update(run.best());
+        }
+        // The first moved step shows at the next update, and so does the last.
+        assert!(
+            rates[119] > rates[120] && rates[121] > rates[120],
+            "{:?}",
+            &rates[118..123]
+        );
+        assert!(rates[180] > 5.0 * rates[120] && rates[181] < rates[180]);
+        assert!(rates[299] < 0.2 * rates[180]);
     }
 
     #[test]

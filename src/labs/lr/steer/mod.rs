@@ -68,6 +68,13 @@ pub(super) fn check(config: &Config) -> Result<()> {
     if config.problem == Problem::League && shape.is_computed() {
         return unfit("a schedule that is known before the run, on the benchmark");
     }
+    if config.problem == Problem::Drift && config.drift_until < config.drift_from {
+        return Err(Error::out_of_range(
+            "drift_until",
+            config.drift_until,
+            format!("{} to 1, after the drift starts", config.drift_from),
+        ));
+    }
     if !shape.is_guided() {
         return Ok(());
     }
