@@ -2,8 +2,8 @@
 
 use super::config::Problem;
 use super::steer::{
-    BRANCHES, DENOISER, DOMAINS, FEDERATED, GROWING, LOGISTIC, MASKING, MODULES, RELABEL, ROBUST,
-    SPARSE,
+    ABSOLUTE, BRANCHES, DENOISER, DOMAINS, FEDERATED, GROWING, LOGISTIC, MASKING, MODULES, RELABEL,
+    ROBUST, SPARSE,
 };
 use crate::core::Axis;
 
@@ -110,6 +110,14 @@ const CHARTS: &[Compared] = &[
         doc: "Exact loss over the whole distribution, minus that of the best classifier there is.",
         y: Axis::log("excess loss", "nats"),
         trace: LOGISTIC[0],
+    },
+    Compared {
+        problem: Problem::Absolute,
+        id: "excess",
+        title: "Above the optimum",
+        doc: "Exact loss over the whole distribution, minus that of the teacher.",
+        y: Axis::log("excess loss", ""),
+        trace: ABSOLUTE[0],
     },
     Compared {
         problem: Problem::Bigram,

@@ -131,6 +131,14 @@ pub(super) fn words(problem: Problem) -> Words {
             doc: "Mean loss of the batches since the last point. The run is judged by how far its loss over the whole distribution lies above the optimum's, which is known exactly.",
             picture: "training loss, nats; band over seeds",
         },
+        Problem::Absolute => Words {
+            curve: "training loss",
+            last: "excess loss",
+            headline: "Excess loss",
+            unit: "",
+            doc: "Mean absolute residual of the batches since the last point. The run is judged by how far its loss over the whole distribution lies above the least there is, both exact. Gradients do not shrink near the optimum: what the convex bound assumes.",
+            picture: "training loss; band over seeds",
+        },
         Problem::Bigram | Problem::Masking => Words {
             curve: "training loss",
             last: "excess loss",

@@ -48,6 +48,8 @@ pub enum Problem {
     Denoiser,
     /// Time to a target on several problems.
     League,
+    /// Linear regression by the absolute loss, judged exactly.
+    Absolute,
 }
 
 /// What a run that is resumed does with its scheduler.
@@ -226,7 +228,7 @@ impl Fed {
 
 impl Problem {
     /// All of them, in the order of the menu.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Law,
         Self::Quadratic,
         Self::Digits,
@@ -248,9 +250,10 @@ impl Problem {
         Self::Branches,
         Self::Denoiser,
         Self::League,
+        Self::Absolute,
     ];
     /// Their names, in the same order.
-    pub const NAMES: [&'static str; 21] = [
+    pub const NAMES: [&'static str; 22] = [
         "predicted language model",
         "noisy quadratic (exact)",
         "digits network (trained)",
@@ -272,6 +275,7 @@ impl Problem {
         "copies of a cooldown (trained)",
         "denoiser of a spiral (trained, judged exactly)",
         "time to a target on five problems (trained)",
+        "regression by absolute loss (trained, judged exactly)",
     ];
 
     /// Its place in [`Problem::ALL`].
@@ -293,6 +297,7 @@ impl Problem {
                 | Self::Modules
                 | Self::Branches
                 | Self::Denoiser
+                | Self::Absolute
         )
     }
 

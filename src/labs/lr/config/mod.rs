@@ -326,10 +326,11 @@ impl Config {
             Problem::Branches => (600, 2e-2, 0),
             Problem::Denoiser => (300, 5e-3, 1),
             Problem::League => (200, 1.0, 0),
+            Problem::Absolute => (600, 0.3, 3),
         };
         // Convex problems under the rule that their theory is about.
         let (rule, momentum, weight_decay) = match problem {
-            Problem::Logistic | Problem::Bigram => (Rule::Sgd, 0.0, 0.0),
+            Problem::Logistic | Problem::Bigram | Problem::Absolute => (Rule::Sgd, 0.0, 0.0),
             Problem::Masking | Problem::Robust | Problem::Modules | Problem::Denoiser => {
                 (Rule::AdamW, self.momentum, 0.0)
             }

@@ -24,7 +24,8 @@ pub(super) use relabel::TRACES as RELABEL;
 pub(super) use search::Probe;
 pub(super) use sparse::TRACES as SPARSE;
 pub(super) use streamed::{
-    DENOISER, DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, floor, overlap_loss, scale_of,
+    ABSOLUTE, DENOISER, DOMAINS, LEVELS, LOGISTIC, MASKING, MODULES, ROBUST, floor, overlap_loss,
+    scale_of,
 };
 pub(super) use task::ITERATES;
 pub(super) use valley::{STEEP, TRACES as VALLEY};

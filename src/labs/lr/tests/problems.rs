@@ -34,7 +34,8 @@ fn told(problem: Problem, rivals: bool) {
         assert!(filled, "{problem:?} {}", chart.id);
     }
     let watched = run.charts().iter().any(|c| c.id == "sharpness");
-    let norms = problem.has_optimizer() && problem != Problem::Branches;
+    let curved = !matches!(problem, Problem::Branches | Problem::Absolute);
+    let norms = problem.has_optimizer() && curved;
     assert_eq!(watched, norms, "{problem:?}");
 }
 
@@ -42,6 +43,7 @@ fn told(problem: Problem, rivals: bool) {
 fn streamed_problems_run_and_tell_norms_and_sharpness() {
     for problem in [
         Problem::Logistic,
+        Problem::Absolute,
         Problem::Bigram,
         Problem::Transformer,
         Problem::Masking,

@@ -10,7 +10,8 @@ use crate::core::rng::{Stream, StreamId};
 use std::f64::consts::PI;
 use std::sync::OnceLock;
 
-const INPUTS: usize = 64;
+/// Inputs of this regression and of the one by the absolute loss.
+pub(super) const INPUTS: usize = 64;
 /// Share of labels that are flipped.
 const FLIPPED: f64 = 0.1;
 /// Samples whose curvature is measured.
@@ -25,12 +26,12 @@ fn softplus(x: f64) -> f64 {
 }
 
 /// Standard deviation of input `j`.
-fn deviation(j: usize) -> f64 {
+pub(super) fn deviation(j: usize) -> f64 {
     1.0 / ((j + 1) as f64).sqrt()
 }
 
 /// The teacher: the same for every run.
-fn teacher() -> &'static [f64] {
+pub(super) fn teacher() -> &'static [f64] {
     static TEACHER: OnceLock<Vec<f64>> = OnceLock::new();
     TEACHER.get_or_init(|| {
         let mut stream = Stream::new(0, StreamId::Data);

@@ -1,6 +1,7 @@
 //! Models trained in double precision on a stream of batches that seed and update alone decide: the
 //! same run under PyTorch's update rules, Schedule-Free, or any rule that sets the rate.
 
+mod absolute;
 mod bigram;
 mod denoiser;
 mod domains;
@@ -10,6 +11,7 @@ mod robust;
 mod text;
 mod transformer;
 
+pub(in crate::labs::lr) use absolute::TRACES as ABSOLUTE;
 pub(in crate::labs::lr) use bigram::TRACES as MASKING;
 pub(in crate::labs::lr) use denoiser::{TRACES as DENOISER, floor};
 pub(in crate::labs::lr) use domains::{TRACES as DOMAINS, overlap_loss};
@@ -42,6 +44,11 @@ pub(super) trait Model {
 
     /// Gradient of the loss on a fixed sample, whose curvature is measured.
     fn fixed_gradient(&mut self, w: &[f64], out: &mut [f64]);
+
+    /// Whether its loss has a curvature to be measured.
+    fn is_smooth(&self) -> bool {
+        true
+    }
 
     /// Loss and accuracy that a run is judged by.
     fn judge(&mut self, w: &[f64]) -> [f64; 2];
@@ -229,7 +236,7 @@ impl<M: Model + Clone + 'static> Task for Streamed<M> {
             out = self.model.traces(&self.weights, self.done);
             out.push((norms::TRACES[0], norm(self.weights.iter().copied())));
             out.push((norms::TRACES[1], self.update_norm));
-            if sharpness.is_due() {
+            if self.model.is_smooth() && sharpness.is_due() {
                 let model = &mut self.model;
                 let value = sharpness.at(&self.weights, REACH, |w, g| model.fixed_gradient(w, g));
                 out.push((norms::TRACES[2], value));
@@ -271,6 +278,7 @@ pub(super) fn owns(problem: Problem) -> bool {
             | Problem::Domains
             | Problem::Modules
             | Problem::Denoiser
+            | Problem::Absolute
     )
 }
 
@@ -291,6 +299,7 @@ pub(super) fn task_of(
     let batch = config.batch as usize;
     Ok(Some(match config.problem {
         Problem::Logistic => boxed(of, logistic::Logistic::new(seed, batch)),
+        Problem::Absolute => boxed(of, absolute::Absolute::new(seed, batch)),
         Problem::Bigram => boxed(of, bigram::Bigram::plain(seed, batch)),
         Problem::Masking => boxed(of, bigram::Bigram::masked(config, seed)),
         Problem::Transformer => boxed(of, transformer::Transformer::new(seed)),
