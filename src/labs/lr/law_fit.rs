@@ -133,6 +133,7 @@ pub struct LawFit {
     remarks: Vec<String>,
     annealing: Option<AnnealingFit>,
     all_starts: usize,
+    peak: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +168,7 @@ impl LawFit {
             );
             [true, true, true, false, false, false, false]
         };
-        let waiting = starts(&targets, peak);
+        let waiting = starts(&targets, peak, 1.0);
         let coarse: Arc<[Target]> = targets.iter().map(|t| t.thinned(ROWS)).collect();
         let annealing =
             (kind == LawKind::Annealing).then(|| AnnealingFit::new(runs, replicates, seed));
@@ -187,6 +188,7 @@ impl LawFit {
             seed,
             remarks,
             annealing,
+            peak,
         })
     }
 
@@ -196,6 +198,16 @@ impl LawFit {
             Stage::Starts => {
                 if let Some(start) = self.waiting.pop() {
                     return Some(Fitting::new(self.coarse.clone(), start, self.free, COARSE));
+                }
+                // Losses far smaller than a language model's: the published drop is more than all of
+                // them.
+                if self.best.is_none() && self.starts.len() == self.all_starts {
+                    let least = self.targets.iter().map(Target::least_loss);
+                    let share = least.fold(f64::INFINITY, f64::min) / PUBLISHED[1].1.l0;
+                    self.waiting = starts(&self.targets, self.peak, share);
+                    if let Some(start) = self.waiting.pop() {
+                        return Some(Fitting::new(self.coarse.clone(), start, self.free, COARSE));
+                    }
                 }
                 self.stage = Stage::Polish;
                 let (_, best) = self.best?;
@@ -297,12 +309,14 @@ impl Job for LawFit {
             Stage::Polish => self.all_starts,
             Stage::Bootstrap => self.all_starts + 1 + self.replicates.len(),
         };
-        done as f64 / parts
+        // A second round of starts may have been needed.
+        (done as f64 / parts).min(1.0)
     }
 }
 
-/// Starts spread over what is plausible for losses and rates like these.
-fn starts(targets: &[Target], peak: f64) -> Vec<MultiPower> {
+/// Starts spread over what is plausible for losses and rates like these, with the published drop scaled
+/// by `share_of_drop`.
+fn starts(targets: &[Target], peak: f64, share_of_drop: f64) -> Vec<MultiPower> {
     let (least, (middle_s1, middle)) = targets
         .iter()
         .fold((f64::INFINITY, (1.0, 1.0)), |(least, at), t| {
@@ -320,7 +334,7 @@ fn starts(targets: &[Target], peak: f64) -> Vec<MultiPower> {
                     l0,
                     a: ((middle - l0) * num::pow(middle_s1, alpha)).max(1e-6),
                     alpha,
-                    b: published.b * scale,
+                    b: published.b * scale * share_of_drop,
                     c: c * published.c * num::pow(1.0 / scale, published.gamma - 1.0),
                     beta,
                     gamma: published.gamma,

@@ -1,5 +1,6 @@
 //! Whole runs.
 
+mod law_on_quadratic;
 mod problems;
 
 use super::schedule::Shape;
