@@ -37,8 +37,8 @@ pub(super) static DIFFUSION_OPTIMIZERS: Exhibit = Exhibit {
         })
     },
     claim: Some(Claim {
-        statement: "Muon ends 18 % below AdamW in final loss, and SGD stays well behind Adam.",
-        experiment: "Denoiser of a spiral, 600 updates under linear decay: held-out loss of Muon and of SGD with momentum against AdamW's, each at its own tuned peak rate over paired seeds.",
+        statement: "Muon and SOAP end 18 % below AdamW in final loss, and SGD stays well behind Adam.",
+        experiment: "Denoiser of a spiral, 600 updates under linear decay: held-out loss of Muon, SOAP and SGD with momentum against AdamW's, each at its own tuned peak rate over paired seeds.",
         start: optimizers::diffusion,
     }),
 };
