@@ -1,6 +1,5 @@
 //! Whole runs.
 
-mod law_on_quadratic;
 mod problems;
 
 use super::schedule::Shape;
