@@ -18,7 +18,7 @@ pub(super) static COOLDOWN_SHAPES: Exhibit = Exhibit {
         arxiv: "2508.01483",
     },
     basis: Basis::Code,
-    deviations: "Shapes from the authors' benchmark code; copies of the digits network in place of language models. Bias is the held-out loss of the model with the mean of the copies' weights above the best shape's; variance is the mean loss of the copies minus that of their mean. With another β₂ in the cooldown its bias correction follows the product of all decays, and every copy has a twin without the change; its gain is drawn here and no claim is tested for it.",
+    deviations: "Shapes from the authors' benchmark code; copies of the digits network in place of language models. Bias is the held-out loss of the model with the mean of the copies' weights above the best shape's; variance is the mean loss of the copies minus that of their mean. With another β₂ in the cooldown its bias correction follows the product of all decays, and every copy has a twin without the change; what it does is drawn here and no claim is tested for it.",
     equation: "bias² = L(mean_k θ_k) - min over shapes; variance = mean_k L(θ_k) - L(mean_k θ_k)",
     symbols: &[
         ("θ_k", "weights of copy k after the cooldown"),
