@@ -5,6 +5,7 @@
 //! --test fuzz` looks further. A failure names its seed and round, which make the same bytes again.
 #![cfg(not(target_arch = "wasm32"))]
 
+use base64::Engine as _;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 use schedlab::core::{Step, png};
@@ -24,6 +25,44 @@ fn seed() -> u64 {
     let wanted = std::env::var("FUZZ_SEED").ok();
     wanted.and_then(|w| w.parse().ok()).unwrap_or(1)
 }
+
+/// An archive as NumPy writes it: one array stored, one deflated.
+fn archive(arrays: [(&str, Vec<u8>); 2]) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (method, (name, content)) in [0_u16, 8].into_iter().zip(arrays) {
+        let packed = match method {
+            0 => content.clone(),
+            _ => miniz_oxide::deflate::compress_to_vec(&content, 6),
+        };
+        // Versions, method and sizes: what both heads share. Times and checksums are not looked at.
+        let sizes = [packed.len() as u32, content.len() as u32];
+        let shared = [
+            [20_u16, 0, method, 0, 0, 0, 0]
+                .map(u16::to_le_bytes)
+                .concat(),
+            sizes.map(u32::to_le_bytes).concat(),
+            [name.len() as u16, 0].map(u16::to_le_bytes).concat(),
+        ]
+        .concat();
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &shared[..], &[0; 10]].concat());
+        directory.extend((out.len() as u32).to_le_bytes());
+        directory.extend(name.as_bytes());
+        out.extend([b"PK\x03\x04", &shared[..], name.as_bytes(), &packed[..]].concat());
+    }
+    let start = (out.len() as u32).to_le_bytes();
+    let length = (directory.len() as u32).to_le_bytes();
+    let end = [
+        &b"PK\x05\x06\0\0\0\0\x02\0\x02\0"[..],
+        &length,
+        &start,
+        &[0; 2],
+    ]
+    .concat();
+    [out, directory, end].concat()
+}
+
+/// 16 x 32 pixels of one colour, baseline.
+const JPEG: &str = "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAUDBAQEAwUEBAQFBQUGBwwIBwcHBw8LCwkMEQ8SEhEPERETFhwXExQaFRERGCEYGh0dHx8fExciJCIeJBweHx7/2wBDAQUFBQcGBw4ICA4eFBEUHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh7/wAARCAAgABADASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAf/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFgEBAQEAAAAAAAAAAAAAAAAAAAcI/8QAFBEBAAAAAAAAAAAAAAAAAAAAAP/aAAwDAQACEQMRAD8AlgCdNlgAP//Z";
 
 /// One sound file of every format that is read.
 fn sound() -> Vec<(&'static str, Vec<u8>)> {
@@ -127,6 +166,19 @@ fn sound() -> Vec<(&'static str, Vec<u8>)> {
         (
             "picture.ppm",
             [text("P6\n4 3\n255\n"), (0..36).collect()].concat(),
+        ),
+        (
+            "picture.jpg",
+            base64::prelude::BASE64_STANDARD
+                .decode(JPEG)
+                .unwrap_or_default(),
+        ),
+        (
+            "weights.npz",
+            archive([
+                ("a.npy", npy::write("<f4", &[8, 8], &floats(64))),
+                ("b.npy", npy::write("<f4", &[4, 8], &floats(32))),
+            ]),
         ),
         ("logits.npy", npy::write("<f4", &[12, 8], &floats(96))),
         ("weights.npy", npy::write("<f4", &[8, 8], &floats(64))),
