@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { LABS, configs, results } from "./labs.mjs";
 import { serve } from "./server.mjs";
-import { deviation, native, runs, slider } from "./tools.mjs";
+import { allowed, deviation, native, runs, slider } from "./tools.mjs";
+
+/** Systems whose runs take a moment even in a build for development; networks that are pruned are
+ * trained first, so one of them is compared by the lab's own test. */
+const TWENTY = [
+  "orca", "vllm", "sglang", "srpt", "vtc", "sarathi-serve", "mlfq", "priority",
+  "annealing-law", "river-valley", "convex-bound", "multi-power-law", "mpl-optimum",
+  "linear-subspace", "halton-scheduler", "dus", "simple-diffusion",
+  "switch", "expert-choice", "loss-free-balancing",
+];
 
 export const EVERYWHERE = [
   {
@@ -184,6 +193,23 @@ export const EVERYWHERE = [
       assert.deepEqual(configs(second), configs(first), "the same setups");
       assert.deepEqual(results(second), results(first), "the same results");
       await other.close();
+      return lab;
+    },
+  },
+  {
+    name: "twenty systems give the numbers of the command line: bit for bit on the CPU, within bounds by kernels",
+    long: true,
+    async run({ open, schedlab, graphics }) {
+      const lab = await open("#home", graphics === "webgpu" ? "?kernels=gpu" : "");
+      for (const id of TWENTY) {
+        await lab.page.evaluate((place) => (location.hash = place), `#exhibit/${id}`);
+        await lab.until(`the system ${id}`, (s) => s?.exhibit === id);
+        for (const one of (await lab.settled(`results of ${id}`)).setups) {
+          assert.equal(one.error, null, `${id}: ${one.error}`);
+          const worst = deviation(one.results, await native(schedlab, one.setup));
+          assert.ok(worst <= allowed(one), `${id}, ${one.path}: relative deviation ${worst}`);
+        }
+      }
       return lab;
     },
   },

@@ -2,16 +2,7 @@
 import assert from "node:assert/strict";
 import { textOf } from "./harness.mjs";
 import { LABS, configs } from "./labs.mjs";
-import { deviation, native, runs } from "./tools.mjs";
-
-/** Systems whose runs take a moment even in a build for development; networks that are pruned are
- * trained first, so one of them is compared by the lab's own test. */
-const TWENTY = [
-  "orca", "vllm", "sglang", "srpt", "vtc", "sarathi-serve", "mlfq", "priority",
-  "annealing-law", "river-valley", "convex-bound", "multi-power-law", "mpl-optimum",
-  "linear-subspace", "halton-scheduler", "dus", "simple-diffusion",
-  "switch", "expert-choice", "loss-free-balancing",
-];
+import { runs } from "./tools.mjs";
 
 export const PAGE = [
   {
@@ -110,22 +101,6 @@ export const PAGE = [
     },
   },
   {
-    name: "twenty systems give the numbers of the command line, bit for bit",
-    long: true,
-    async run({ open, schedlab }) {
-      const lab = await open("#home", "?kernels=cpu");
-      for (const id of TWENTY) {
-        await lab.page.evaluate((place) => (location.hash = place), `#exhibit/${id}`);
-        await lab.until(`the system ${id}`, (s) => s?.exhibit === id);
-        for (const one of (await lab.settled(`results of ${id}`)).setups) {
-          assert.equal(one.error, null, `${id}: ${one.error}`);
-          assert.equal(deviation(one.results, await native(schedlab, one.setup)), 0, `${id}: not equal in every bit`);
-        }
-      }
-      return lab;
-    },
-  },
-  {
     name: "at 200 % zoom and on a phone every lab's transport lies within the window",
     long: true,
     async run({ open }) {
@@ -193,6 +168,10 @@ export const PAGE = [
     async run({ open }) {
       const lab = await open("#lr");
       await runs(lab, "lr");
+      await lab.key("k");
+      await lab.by("textbox", "Name").fill("before the panic");
+      await lab.press("Keep");
+      await lab.message(/Kept as/);
       await lab.page.waitForTimeout(400);
       const address = lab.page.url();
       await lab.page.evaluate(() => window.schedlabPage.panic("a test of the report"));
@@ -202,6 +181,8 @@ export const PAGE = [
       await lab.started();
       assert.equal((await runs(lab, "lr")).lab, "lr", "the lab is back");
       assert.equal(lab.page.url().split("/")[3], address.split("/")[3], "the address is kept");
+      await lab.press("Home");
+      await lab.by("button", "before the panic").waitFor({ state: "attached" });
       return lab;
     },
   },

@@ -44,10 +44,27 @@ class Skip extends Error {}
 const TEST_MILLIS = 300_000;
 const end = Date.now() + Number(args.minutes) * 60_000;
 
-async function attempt(test) {
+/** A browser for one test after another. One in which a test failed, or lost its device, is ended: that
+ * must not reach the next test. */
+class Seat {
+  #held = null;
+
+  async browser() {
+    this.#held ??= await launch(graphics, args.chromium);
+    return this.#held.browser;
+  }
+
+  async leave() {
+    const held = this.#held;
+    this.#held = null;
+    await held?.end();
+  }
+}
+
+async function attempt(test, seat) {
   const opened = [];
-  // A fresh browser per test: a lost device or a crash must not reach the next one.
-  const { browser, end: endBrowser } = await launch(graphics, args.chromium);
+  let fit = false;
+  const browser = await seat.browser();
   const openRaw = async (place, query = "", root = server.root) => {
     const lab = await Lab.open(browser, root, `${query}${place}`);
     opened.push(lab);
@@ -66,6 +83,7 @@ async function attempt(test) {
   };
   try {
     await within(TEST_MILLIS, "the test", test.run(tools).then((lab) => lab.close()));
+    fit = !test.breaks;
   } catch (error) {
     if (error instanceof Skip) throw error;
     const lines = [String(error.stack ?? error).slice(0, 4000)];
@@ -79,12 +97,12 @@ async function attempt(test) {
     }
     throw new Error(lines.join("\n"));
   } finally {
-    await endBrowser();
+    if (!fit) await seat.leave();
   }
 }
 
 /** Runs a test and says how it went; false if it failed. */
-async function judged(test, failed) {
+async function judged(test, failed, seat) {
   const began = Date.now();
   const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
   if (began > end) {
@@ -93,7 +111,7 @@ async function judged(test, failed) {
     return true;
   }
   try {
-    await attempt(test);
+    await attempt(test, seat);
     counts.passed += 1;
     console.log(`ok ${test.name} (${seconds()})`);
   } catch (error) {
@@ -112,15 +130,19 @@ async function judged(test, failed) {
 const queue = [...tests].sort((a, b) => Number(b.long ?? false) - Number(a.long ?? false));
 const again = [];
 const turn = async () => {
+  const seat = new Seat();
   for (let test = queue.shift(); test; test = queue.shift()) {
-    if (!(await judged(test, "once more:"))) again.push(test);
+    if (!(await judged(test, "once more:", seat))) again.push(test);
   }
+  await seat.leave();
 };
 await Promise.all(Array.from({ length: Number(args.workers) }, turn));
 // A browser that draws in software on a busy machine now and then crashes, misses a key or a
 // deadline: a test that fails is run once more, alone, and the log says so. A real fault fails twice.
 for (const test of again) {
-  if (!(await judged(test, "not ok"))) counts.failed += 1;
+  const seat = new Seat();
+  if (!(await judged(test, "not ok", seat))) counts.failed += 1;
+  await seat.leave();
 }
 server.close();
 console.log(`e2e result: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${graphics})`);

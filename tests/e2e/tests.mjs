@@ -2,10 +2,11 @@
 // throwing.
 import { CHANGES } from "./changes.mjs";
 import { FILES } from "./files.mjs";
+import { MEMORY } from "./graphics.mjs";
 import { PAGE } from "./page.mjs";
 import { STUDIES } from "./studies.mjs";
 
 export { EVERYWHERE } from "./everywhere.mjs";
 export { LOSS, WITHOUT_GPU } from "./graphics.mjs";
 
-export const WITH_WEBGPU = [...CHANGES, ...FILES, ...STUDIES, ...PAGE];
+export const WITH_WEBGPU = [...CHANGES, ...FILES, ...STUDIES, ...PAGE, ...MEMORY];

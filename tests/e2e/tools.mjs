@@ -36,6 +36,10 @@ export function deviation(got, want) {
   return worst;
 }
 
+/** How far the results of a setup may be from the command line's, as a share: kernels work in single
+ * precision; what the CPU computes is the same in every bit. */
+export const allowed = (setup) => (setup.path === "gpu" ? 2e-2 : 0);
+
 /** Another page opened by the address of this one has the same setups. */
 export async function linkHolds(lab, open, snapshot, words) {
   await lab.page.waitForTimeout(500);
