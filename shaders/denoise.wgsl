@@ -1,6 +1,7 @@
 // One step of a sampler on a two-dimensional Gaussian mixture, one particle an invocation: the exact
 // denoised estimate, then a first-order step (with noise) or a Heun step.
 // #include "lib/grid.wgsl"
+// #include "lib/width.wgsl"
 // #include "lib/philox.wgsl"
 // #include "lib/normal.wgsl"
 
@@ -52,9 +53,9 @@ fn denoise(x: vec2<f32>, base: u32) -> vec2<f32> {
     return sum / total;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = linear_index(id, groups, 64u);
+    let i = linear_index(id, groups, WIDTH);
     if (i >= params.count) {
         return;
     }

@@ -1,5 +1,6 @@
 // Standard normal draws that agree bit for bit on every device.
 // #include "lib/grid.wgsl"
+// #include "lib/width.wgsl"
 // #include "lib/philox.wgsl"
 // #include "lib/normal.wgsl"
 
@@ -18,9 +19,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> normal_table: array<u32>;
 @group(0) @binding(2) var<storage, read_write> draws: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = linear_index(id, groups, 64u);
+    let i = linear_index(id, groups, WIDTH);
     if (i >= params.blocks) {
         return;
     }

@@ -1,5 +1,6 @@
 // Random words: block i of a stream. #include lines are resolved by src/gpu/include.rs.
 // #include "lib/grid.wgsl"
+// #include "lib/width.wgsl"
 // #include "lib/philox.wgsl"
 
 struct Params {
@@ -16,9 +17,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> words: array<vec4<u32>>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = linear_index(id, groups, 64u);
+    let i = linear_index(id, groups, WIDTH);
     if (i >= params.blocks) {
         return;
     }

@@ -1,5 +1,6 @@
 // For each expert, the pairs that ask for it in earlier tiles, and in all. One expert per invocation.
 // #include "lib/grid.wgsl"
+// #include "lib/width.wgsl"
 
 struct Params {
     experts: u32,
@@ -13,9 +14,9 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> offsets: array<u32>;
 @group(0) @binding(3) var<storage, read_write> demand: array<u32>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let e = linear_index(id, groups, 64u);
+    let e = linear_index(id, groups, WIDTH);
     if (e >= params.experts) {
         return;
     }

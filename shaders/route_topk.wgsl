@@ -2,6 +2,7 @@
 // softmax probabilities, and the entropy of the whole distribution. Two passes over a row: the best
 // are kept in order in registers, then the exponentials are added.
 // #include "lib/grid.wgsl"
+// #include "lib/width.wgsl"
 
 struct Params {
     tokens: u32,
@@ -23,9 +24,9 @@ fn ordered(word: u32) -> u32 {
     return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(WIDTH)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let t = linear_index(id, groups, 64u);
+    let t = linear_index(id, groups, WIDTH);
     if (t >= params.tokens) {
         return;
     }

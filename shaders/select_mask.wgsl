@@ -1,6 +1,5 @@
 // Mask of the keys above the cut, 32 keys a word: an invocation owns its word, so nothing races.
 // Among equal keys the first `ties` in flat order are pruned.
-// #include "lib/tile.wgsl"
 
 struct Params {
     n: u32,
@@ -25,7 +24,11 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let tile = tile_index(group, groups);
+    let tile = group.x + group.y * groups.x;
+    // Equal keys of the tile go, stay, or, in one tile alone, some of both: there their order matters.
+    let ties = state[5];
+    let start = before[tile];
+    let mixed = (start < ties) & ((tile + 1u >= params.tiles) | (before[tile + 1u] > ties));
     let first = tile * 2048u + lane * 32u;
     let threshold = state[1];
     var above = 0u;
@@ -38,27 +41,30 @@ fn main(
             equal |= select(0u, 1u << j, key == threshold);
         }
     }
-    sums[lane] = countOneBits(equal);
-    workgroupBarrier();
-    for (var stride = 1u; stride < 64u; stride *= 2u) {
-        var left = 0u;
-        if (lane >= stride) {
-            left = sums[lane - stride];
-        }
-        workgroupBarrier();
-        sums[lane] += left;
-        workgroupBarrier();
-    }
-    if (tile >= params.tiles || first >= params.n) {
-        return;
-    }
-    var rank = before[tile] + sums[lane] - countOneBits(equal);
     var word = above;
-    for (var j = 0u; j < 32u; j++) {
-        if ((equal & (1u << j)) != 0u) {
-            word |= select(0u, 1u << j, rank >= state[5]);
-            rank += 1u;
+    if (mixed) {
+        sums[lane] = countOneBits(equal);
+        workgroupBarrier();
+        for (var stride = 1u; stride < 64u; stride *= 2u) {
+            var left = 0u;
+            if (lane >= stride) {
+                left = sums[lane - stride];
+            }
+            workgroupBarrier();
+            sums[lane] += left;
+            workgroupBarrier();
         }
+        var rank = start + sums[lane] - countOneBits(equal);
+        for (var j = 0u; j < 32u; j++) {
+            if ((equal & (1u << j)) != 0u) {
+                word |= select(0u, 1u << j, rank >= ties);
+                rank += 1u;
+            }
+        }
+    } else if (start >= ties) {
+        word |= equal;
     }
-    mask[first / 32u] = word;
+    if (tile < params.tiles && first < params.n) {
+        mask[first / 32u] = word;
+    }
 }

@@ -2,6 +2,7 @@
 // and the largest finite one as ordered keys, sum and sum of squares of the finite ones, and a
 // histogram of all finite magnitudes above 0 by their upper 11 bits.
 // #include "lib/tile.wgsl"
+// #include "lib/pool.wgsl"
 
 struct Params {
     n: u32,
@@ -36,8 +37,9 @@ fn main(
     if (lane == 0u) {
         atomicStore(&lowest, 0xffffffffu);
     }
-    workgroupBarrier();
     var sum = vec2<f32>(0.0, 0.0);
+    // As in `counts`.
+    var here = vec4<u32>(0u, 0u, 0xffffffffu, 0u);
     for (var j = 0u; j < 64u; j += 1u) {
         let i = tile * 4096u + j * 64u + lane;
         if (i >= params.n) {
@@ -46,14 +48,14 @@ fn main(
         let bits = values[i];
         let magnitude = bits & 0x7fffffffu;
         if (magnitude >= 0x7f800000u) {
-            atomicAdd(&wild, 1u);
+            here.y += 1u;
             continue;
         }
         let key = bits ^ select(0x80000000u, 0xffffffffu, (bits >> 31u) == 1u);
-        atomicMin(&lowest, key);
-        atomicMax(&highest, key);
+        here.z = min(here.z, key);
+        here.w = max(here.w, key);
         if (magnitude == 0u) {
-            atomicAdd(&zeros, 1u);
+            here.x += 1u;
             continue;
         }
         atomicAdd(&bins[magnitude >> 20u], 1u);
@@ -62,6 +64,13 @@ fn main(
     }
     partial[lane] = sum;
     workgroupBarrier();
+    let pooled = vec4<u32>(pool_sum(here.x), pool_sum(here.y), pool_min(here.z), pool_max(here.w));
+    if (speaks()) {
+        atomicAdd(&zeros, pooled.x);
+        atomicAdd(&wild, pooled.y);
+        atomicMin(&lowest, pooled.z);
+        atomicMax(&highest, pooled.w);
+    }
     for (var half = 32u; half > 0u; half = half >> 1u) {
         if (lane < half) {
             partial[lane] += partial[lane + half];
@@ -69,9 +78,9 @@ fn main(
         workgroupBarrier();
     }
     for (var b = lane; b < 2048u; b += 64u) {
-        let here = atomicLoad(&bins[b]);
-        if (here > 0u) {
-            atomicAdd(&histogram[b], here);
+        let count = atomicLoad(&bins[b]);
+        if (count > 0u) {
+            atomicAdd(&histogram[b], count);
         }
     }
     if (lane == 0u && tile < params.tiles) {

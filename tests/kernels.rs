@@ -3,10 +3,13 @@
 //! one will do); `ALLOW_NO_GPU=1` skips what needs it, visibly.
 #![cfg(feature = "gpu")]
 
+use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 use schedlab::gpu::kernels::ALL;
-use schedlab::gpu::{Access, Gpu, KernelSpec, Probe, Trial, Wish, choose, resolve};
+use schedlab::gpu::{
+    Access, Gpu, KernelSpec, Pooling, Probe, Shape, Trial, Tuner, WIDTHS, Wish, choose, resolve,
+};
 use std::collections::BTreeSet;
 
 fn gpu() -> Option<Gpu> {
@@ -20,22 +23,45 @@ fn gpu() -> Option<Gpu> {
     }
 }
 
-fn parsed(spec: &KernelSpec) -> Result<naga::Module, String> {
-    let source = resolve(spec.wgsl).map_err(|e| e.to_string())?;
+/// The module as a pipeline gets it: with the number of invocations put in.
+fn parsed(spec: &KernelSpec, shape: Shape) -> Result<naga::Module, String> {
+    let source = resolve(spec.wgsl, shape.pooling).map_err(|e| e.to_string())?;
     let module = naga::front::wgsl::parse_str(&source).map_err(|e| e.emit_to_string(&source))?;
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let wanted = match shape.pooling {
+        Pooling::Alone => Capabilities::empty(),
+        Pooling::Subgroups => Capabilities::SUBGROUP,
+    };
+    let info = Validator::new(ValidationFlags::all(), wanted)
         .validate(&module)
         .map_err(|e| e.emit_to_string(&source))?;
-    Ok(module)
+    let width = ("WIDTH".to_owned(), f64::from(shape.width));
+    let constants = spec.has_free_width().then_some(width).into_iter().collect();
+    let (module, _) =
+        process_overrides(&module, &info, None, &constants).map_err(|e| format!("{e:?}"))?;
+    Ok(module.into_owned())
+}
+
+/// What a device may make of a kernel.
+fn shapes(spec: &KernelSpec) -> Vec<Shape> {
+    let mut out = Vec::new();
+    for pooling in [Pooling::Alone, Pooling::Subgroups] {
+        for width in WIDTHS {
+            let shape = spec.shaped(Shape { width, pooling });
+            if !out.contains(&shape) {
+                out.push(shape);
+            }
+        }
+    }
+    out
 }
 
 /// What the module says about its entry point and bindings against the declaration.
-fn disagreements(spec: &KernelSpec, module: &naga::Module) -> Vec<String> {
+fn disagreements(spec: &KernelSpec, shape: Shape, module: &naga::Module) -> Vec<String> {
     let mut out = Vec::new();
     let [entry] = &module.entry_points[..] else {
         return vec![format!("{} entry points", module.entry_points.len())];
     };
-    if entry.workgroup_size != [spec.workgroup, 1, 1] {
+    if entry.workgroup_size != [shape.width, 1, 1] {
         out.push(format!("workgroup {:?}", entry.workgroup_size));
     }
     let mut bound = 0;
@@ -114,13 +140,13 @@ fn every_kernel_is_valid_with_default_capabilities_and_declared_truly() {
     for listed in ALL {
         let spec = &listed.spec;
         assert!(names.insert(spec.name), "{} is listed twice", spec.name);
-        match parsed(spec) {
-            Err(error) => problems.push(format!("{}: {error}", spec.name)),
-            Ok(module) => problems.extend(
-                disagreements(spec, &module)
-                    .into_iter()
-                    .map(|what| format!("{}: {what}", spec.name)),
-            ),
+        for shape in shapes(spec) {
+            let found = match parsed(spec, shape) {
+                Err(error) => vec![error],
+                Ok(module) => disagreements(spec, shape, &module),
+            };
+            let named = |what| format!("{} {shape:?}: {what}", spec.name);
+            problems.extend(found.into_iter().map(named));
         }
         if spec.workgroup > 256 || spec.bindings.len() > 8 {
             problems.push(format!("{}: above WebGPU's default limits", spec.name));
@@ -154,6 +180,60 @@ fn every_kernel_equals_its_twin_at_every_edge_size() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn no_shape_of_a_kernel_changes_a_bit() {
+    let Some(gpu) = gpu() else { return };
+    let (mut widths, mut variants) = (0, 0);
+    for listed in ALL {
+        let spec = &listed.spec;
+        let many = if listed.folds { 70_001 } else { 5_003 };
+        for (n, seed) in [(0, 1), (1, 2), (65, 3), (1_000, 4), (many, 5), (many, 6)] {
+            let mut prints = BTreeSet::new();
+            for shape in shapes(spec) {
+                gpu.set_shape(shape);
+                if spec.shaped(gpu.shape()) != shape {
+                    // The device has no subgroups.
+                    continue;
+                }
+                widths += usize::from(spec.has_free_width());
+                variants += usize::from(shape.pooling == Pooling::Subgroups);
+                let report = Trial::start(&gpu, listed, n, seed)
+                    .and_then(|trial| trial.wait(&gpu))
+                    .unwrap_or_else(|e| panic!("{} {shape:?} n = {n}: {e}", spec.name));
+                let problem = report.problem();
+                assert!(report.pass(), "{} {shape:?} n = {n}: {problem}", spec.name);
+                prints.insert(report.fingerprint);
+            }
+            assert_eq!(prints.len(), 1, "{} n = {n}: shapes differ", spec.name);
+        }
+    }
+    assert!(widths > 50, "{widths} trials of kernels with a free width");
+    assert!(
+        variants > 0 || gpu.caps().subgroups.is_none(),
+        "the device has subgroups"
+    );
+}
+
+#[test]
+fn the_shape_is_chosen_by_measuring() {
+    let Some(gpu) = gpu() else { return };
+    let tuned = Tuner::start(&gpu)
+        .and_then(|tuner| tuner.wait(&gpu))
+        .expect("a shape");
+    println!("{}: {tuned:?}", tuned.words());
+    assert_eq!(tuned.widths.len(), WIDTHS.len(), "{tuned:?}");
+    let speeds = tuned.widths.iter().map(|(_, speed)| *speed);
+    let all = speeds.chain(tuned.pooling.into_iter().flatten());
+    assert!(
+        all.into_iter().all(|v| v > 0.0 && v.is_finite()),
+        "{tuned:?}"
+    );
+    assert!(WIDTHS.contains(&tuned.shape.width), "{tuned:?}");
+    assert_eq!(tuned.pooling.is_some(), gpu.caps().subgroups.is_some());
+    gpu.set_shape(tuned.shape);
+    assert_eq!(gpu.shape(), tuned.shape, "the device allows it");
 }
 
 #[test]
@@ -326,5 +406,74 @@ mod faults {
         let choice = choose(Some(&gpu), Wish::Gpu, None);
         assert_eq!(choice.path, Path::Cpu);
         assert!(choice.reason.contains("lost"), "{choice:?}");
+    }
+}
+
+mod steady {
+    use super::gpu;
+    use schedlab::core::Step;
+    use schedlab::gpu::{Gpu, GpuLab, Made};
+    use schedlab::labs::lr::schedule::Shape;
+    use schedlab::labs::{Library, lr, noise};
+
+    /// What each poll of a run makes on the device.
+    fn polls<L: GpuLab>(gpu: &Gpu, config: &L::Config) -> Vec<Made> {
+        let job = L::start_gpu(gpu, config, &Library::default()).expect("a config");
+        let mut job = job.expect("kernels for this config");
+        let mut out = Vec::new();
+        loop {
+            let before = gpu.made();
+            let step = job.poll(gpu).expect("a run");
+            let after = gpu.made();
+            out.push(Made {
+                buffers: after.buffers - before.buffers,
+                pipelines: after.pipelines - before.pipelines,
+                submissions: after.submissions - before.submissions,
+            });
+            if let Step::Done(_) = step {
+                return out;
+            }
+            gpu.wait().expect("a device");
+        }
+    }
+
+    /// The second run of a config; the first one compiles, and fills the pool of buffers to read
+    /// back into.
+    fn second<L: GpuLab>(gpu: &Gpu, name: &str, config: &L::Config) -> Vec<Made> {
+        polls::<L>(gpu, config);
+        let polls = polls::<L>(gpu, config);
+        let compiled: u64 = polls.iter().map(|made| made.pipelines).sum();
+        assert_eq!(compiled, 0, "{name}: a second run compiles nothing");
+        polls
+    }
+
+    #[test]
+    fn a_run_on_the_device_makes_its_buffers_at_its_start() {
+        let Some(gpu) = gpu() else { return };
+        let digits = lr::Config {
+            shape: Shape::Linear,
+            rivals: false,
+            grid: 1,
+            seeds: 2,
+            horizon: 60,
+            ..lr::Config::default()
+        };
+        let plane = noise::Config {
+            particles: 300,
+            steps: 12,
+            ..noise::Config::default()
+        };
+        let runs = [
+            second::<noise::Noise>(&gpu, "noise", &plane),
+            second::<lr::Lr>(&gpu, "lr", &digits),
+        ];
+        for polls in runs {
+            let begun = polls.iter().position(|made| made.submissions > 0);
+            let later = &polls[begun.expect("work on the device") + 1..];
+            assert!(!later.is_empty(), "it takes more than one poll");
+            for made in later {
+                assert!(made.buffers == 0 && made.submissions <= 1, "{made:?}");
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@
 use js_sys::Promise;
 use schedlab::core::{Error, Result};
 use schedlab::gpu::kernels::ALL;
-use schedlab::gpu::{Gpu, Trial, TrialReport};
+use schedlab::gpu::{Gpu, Shape, Trial, TrialReport, Tuner, WIDTHS};
 use schedlab::labs::{LabKind, Library, Setup, outcome_of};
 use schedlab::platform::{self, Checked, MirrorAction, MirrorKind, MirrorNode, MirrorNumber};
 use wasm_bindgen::JsCast;
@@ -78,6 +78,34 @@ async fn every_kernel_agrees_with_its_twin_on_the_browser_device() {
         }
     }
     assert_eq!(gpu.fault(), None, "no error was reported");
+}
+
+#[wasm_bindgen_test]
+async fn the_width_of_kernels_is_measured_and_changes_no_bit() {
+    let gpu = gpu().await.expect("this browser was started with WebGPU");
+    for listed in ALL.iter().filter(|listed| listed.spec.has_free_width()) {
+        let mut prints = Vec::new();
+        for width in WIDTHS {
+            gpu.set_shape(Shape {
+                width,
+                ..Shape::default()
+            });
+            assert_eq!(gpu.shape().width, width, "every browser allows it");
+            let report = report(Trial::start(&gpu, listed, 1000, 7).unwrap()).await;
+            prints.push(report.unwrap().fingerprint);
+        }
+        assert_eq!(prints, [prints[0]; 3], "{}", listed.spec.name);
+    }
+    let mut tuner = Tuner::start(&gpu).unwrap();
+    for _ in 0..4000 {
+        if let Some(tuned) = tuner.poll(&gpu) {
+            let tuned = tuned.unwrap();
+            assert_eq!(tuned.widths.len(), WIDTHS.len(), "{tuned:?}");
+            return;
+        }
+        turn().await;
+    }
+    panic!("not measured in 20 s");
 }
 
 #[wasm_bindgen_test]

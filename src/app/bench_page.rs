@@ -48,7 +48,13 @@ impl BenchPage {
         };
     }
 
-    /// Goes on until `more` says stop; `true` while a measurement is under way.
+    /// Whether a measurement is under way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// Goes on until `more` says stop; `true` if it wants another frame. Nothing is drawn while a
+    /// kernel is timed: drawing would take its share of the device.
     pub(crate) fn work(&mut self, gpu: Option<&Gpu>, mut more: impl FnMut() -> bool) -> bool {
         if !self.under_way {
             return false;
@@ -67,10 +73,15 @@ impl BenchPage {
         }
         let device = gpu.filter(|gpu| gpu.computes());
         self.under_way = match (&mut self.kernels, device) {
-            (Some(kernels), Some(gpu)) => kernels.poll(gpu).unwrap_or_else(|error| {
-                self.problems.push(error.to_string());
-                true
-            }),
+            (Some(kernels), Some(gpu)) => loop {
+                let going = kernels.poll(gpu).unwrap_or_else(|error| {
+                    self.problems.push(error.to_string());
+                    true
+                });
+                if !going || kernels.waits() || !more() {
+                    break going;
+                }
+            },
             (Some(_), None) => {
                 self.problems
                     .push("the device that was measured is gone".to_owned());
@@ -78,7 +89,8 @@ impl BenchPage {
             }
             (None, _) => false,
         };
-        self.under_way
+        let waits = self.kernels.as_ref().is_some_and(KernelBench::waits);
+        self.under_way && !waits
     }
 
     /// Gives up what is under way; what was measured stays.

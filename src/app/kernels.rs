@@ -2,17 +2,27 @@
 //! user, and back to the CPU when the device is lost.
 
 use super::prefs::KernelChoice;
-use crate::gpu::{Choice, Gpu, Path, Probe, Speeds, Tier, Wish, choose};
+use crate::gpu::{Choice, Gpu, Path, Probe, Speeds, Tier, Tuned, Tuner, Wish, choose};
 use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
 
-/// The device, the measurement and the choice.
+/// The measurement of the shape of kernels, once per device.
+enum Tuning {
+    /// Waits until kernels are in use and nothing is computed.
+    Due,
+    UnderWay(Tuner),
+    /// The outcome; `None` if the device failed.
+    Done(Option<Tuned>),
+}
+
+/// The device, the measurements and the choice.
 pub(crate) struct Kernels {
     gpu: Option<Gpu>,
     wish: Wish,
     probe: Option<Probe>,
     speeds: Option<Speeds>,
     choice: Choice,
+    tuning: Tuning,
     loss_reported: bool,
 }
 
@@ -48,13 +58,14 @@ impl Kernels {
             probe,
             speeds: None,
             choice,
+            tuning: Tuning::Due,
             loss_reported: false,
         }
     }
 
     /// Goes on measuring and watches the device; `true` when the path changed, so that runs under
-    /// way start again.
-    pub(crate) fn poll(&mut self, ctx: &egui::Context, notices: &mut Notices) -> bool {
+    /// way start again. `busy`: whether something is being computed.
+    pub(crate) fn poll(&mut self, ctx: &egui::Context, notices: &mut Notices, busy: bool) -> bool {
         let Some(gpu) = &self.gpu else {
             return false;
         };
@@ -86,7 +97,45 @@ impl Kernels {
         let choice = choose(Some(gpu), self.wish, self.speeds);
         let changed = choice.path != self.choice.path;
         self.choice = choice;
+        self.tune(ctx, busy);
         changed
+    }
+
+    /// Chooses the shape of kernels compiled from now on, when nobody waits for a result.
+    fn tune(&mut self, ctx: &egui::Context, busy: bool) {
+        let Some(gpu) = self.in_use().cloned() else {
+            return;
+        };
+        let outcome = match &mut self.tuning {
+            Tuning::Due if busy => {
+                // One frame more than the work needs.
+                ctx.request_repaint();
+                return;
+            }
+            Tuning::Due => match Tuner::start(&gpu) {
+                Ok(tuner) => {
+                    self.tuning = Tuning::UnderWay(tuner);
+                    return;
+                }
+                Err(error) => Err(error),
+            },
+            // What comes back asks for a frame.
+            Tuning::UnderWay(tuner) => match tuner.poll(&gpu) {
+                Some(outcome) => outcome,
+                None => return,
+            },
+            Tuning::Done(_) => return,
+        };
+        match outcome {
+            Ok(tuned) => {
+                gpu.set_shape(tuned.shape);
+                self.tuning = Tuning::Done(Some(tuned));
+            }
+            Err(error) => {
+                log::warn!("the shape of kernels was not measured: {error}");
+                self.tuning = Tuning::Done(None);
+            }
+        }
     }
 
     /// The device, whichever path is in use.
@@ -125,6 +174,10 @@ impl Kernels {
             Path::Gpu => "GPU",
             Path::Cpu => "CPU",
         };
-        format!("Kernels: {path} – {}", self.choice.reason)
+        let shape = match (&self.tuning, self.choice.path) {
+            (Tuning::Done(Some(tuned)), Path::Gpu) => format!("; {}", tuned.words()),
+            _ => String::new(),
+        };
+        format!("Kernels: {path} – {}{shape}", self.choice.reason)
     }
 }

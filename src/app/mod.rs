@@ -296,7 +296,7 @@ impl App {
         self.frame_secs = f64::from(ctx.input(|i| i.unstable_dt));
         let budget = work_budget(self.frame_secs);
         let within_budget = || platform::now_secs() - start < budget;
-        if self.kernels.poll(ctx, &mut self.notices) {
+        if self.kernels.poll(ctx, &mut self.notices, self.busy) {
             for screen in self.screens.values_mut() {
                 screen.invalidate();
             }
@@ -332,7 +332,7 @@ impl App {
         } else {
             self.bench_page.cancel();
         }
-        self.busy = busy;
+        self.busy = busy || self.bench_page.is_under_way();
         if busy {
             ctx.request_repaint();
         }

@@ -20,8 +20,8 @@ mod with_device {
     use super::{GpuArgs, say};
     use crate::core::Result;
     use crate::gpu::{
-        Choice, Gpu, KernelBench, KernelTiming, Probe, Speeds, Trial, TrialReport, Wish, choose,
-        kernels,
+        Choice, Gpu, KernelBench, KernelTiming, Pooling, Probe, Speeds, Trial, TrialReport, Tuned,
+        Tuner, Wish, choose, kernels,
     };
     use serde_json::{Value, json};
     use std::fmt::Write as _;
@@ -49,6 +49,10 @@ mod with_device {
         };
         let speeds = Probe::start(&gpu).and_then(|probe| probe.wait(&gpu)).ok();
         let choice = choose(Some(&gpu), Wish::Auto, speeds);
+        let tuned = Tuner::start(&gpu).and_then(|tuner| tuner.wait(&gpu));
+        if let Ok(tuned) = &tuned {
+            gpu.set_shape(tuned.shape);
+        }
         let trials: Vec<_> = kernels::ALL
             .iter()
             .map(|listed| {
@@ -65,7 +69,7 @@ mod with_device {
             None
         };
         if args.json {
-            let mut report = as_json(&gpu, &choice, speeds, &trials);
+            let mut report = as_json(&gpu, &choice, speeds, &tuned, &trials);
             match &timings {
                 Some(Ok(timings)) => {
                     report["bench"] = timings.iter().map(KernelTiming::to_json).collect();
@@ -75,7 +79,7 @@ mod with_device {
             }
             say(&pretty(&report));
         } else {
-            say(&in_words(&gpu, &choice, &trials));
+            say(&in_words(&gpu, &choice, &tuned, &trials));
             match &timings {
                 Some(Ok(timings)) => say(&bench_in_words(timings)),
                 Some(Err(error)) => say(&format!("throughput not measured: {error}\n")),
@@ -114,6 +118,7 @@ mod with_device {
     fn in_words(
         gpu: &Gpu,
         choice: &Choice,
+        tuned: &Result<Tuned>,
         trials: &[(&'static str, Result<TrialReport>)],
     ) -> String {
         let (info, caps) = (gpu.info(), gpu.caps());
@@ -127,12 +132,17 @@ mod with_device {
         );
         writeln!(
             out,
-            "tier     {:?}; timestamps {}",
+            "tier     {:?}; timestamps {}; subgroups {}",
             caps.tier,
-            yes_no(caps.timestamps)
+            yes_no(caps.timestamps),
+            caps.subgroups.map_or_else(
+                || "no".to_owned(),
+                |[least, most]| format!("of {least} to {most}")
+            )
         )
         .ok();
         writeln!(out, "path     {:?}: {}", choice.path, choice.reason).ok();
+        writeln!(out, "shape    {}", shape_in_words(tuned)).ok();
         writeln!(out, "limits").ok();
         for (name, value) in limits(gpu) {
             writeln!(out, "  {name:<26} {value}").ok();
@@ -152,6 +162,47 @@ mod with_device {
             writeln!(out, "  {name:<26} {line}").ok();
         }
         out
+    }
+
+    /// The shape in use and what was measured.
+    fn shape_in_words(tuned: &Result<Tuned>) -> String {
+        let tuned = match tuned {
+            Ok(tuned) => tuned,
+            Err(error) => return format!("the usual one, not measured: {error}"),
+        };
+        let giga = |speed: &f64| format!("{:.2}", speed / 1e9);
+        let widths: Vec<String> = tuned
+            .widths
+            .iter()
+            .map(|(width, speed)| format!("{width}: {}", giga(speed)))
+            .collect();
+        let mut out = format!("{} (GB/s by width {}", tuned.words(), widths.join(", "));
+        if let Some([alone, together]) = &tuned.pooling {
+            let (alone, together) = (giga(alone), giga(together));
+            write!(
+                out,
+                "; reductions {alone} by atomics, {together} by subgroups"
+            )
+            .ok();
+        }
+        out + ")"
+    }
+
+    fn shape_as_json(tuned: &Result<Tuned>) -> Value {
+        match tuned {
+            Ok(tuned) => json!({
+                "workgroup": tuned.shape.width,
+                "reductions": match tuned.shape.pooling {
+                    Pooling::Alone => "atomics",
+                    Pooling::Subgroups => "subgroups",
+                },
+                "bytes_per_second_by_workgroup": tuned.widths,
+                "reduction_bytes_per_second": tuned.pooling.map(|[alone, together]| {
+                    json!({"atomics": alone, "subgroups": together})
+                }),
+            }),
+            Err(error) => json!({"problem": error.to_string()}),
+        }
     }
 
     fn bench_in_words(timings: &[KernelTiming]) -> String {
@@ -185,6 +236,7 @@ mod with_device {
         gpu: &Gpu,
         choice: &Choice,
         speeds: Option<Speeds>,
+        tuned: &Result<Tuned>,
         trials: &[(&'static str, Result<TrialReport>)],
     ) -> Value {
         let trials: Vec<Value> = trials
@@ -209,6 +261,8 @@ mod with_device {
             "path": format!("{:?}", choice.path).to_lowercase(),
             "reason": choice.reason,
             "million_words_per_second": speeds.map(|s| json!({"gpu": s.gpu, "cpu": s.cpu})),
+            "subgroups": gpu.caps().subgroups,
+            "shape": shape_as_json(tuned),
             "limits": limits(gpu).into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "kernels": trials,
         })

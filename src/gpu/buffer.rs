@@ -52,6 +52,7 @@ impl Gpu {
                 "buffer {label} needs {size} bytes; this device allows {most}"
             )));
         }
+        self.note(|made| made.buffers += 1);
         self.faults()
             .scoped(self.device(), label, || {
                 self.device().create_buffer(&BufferDescriptor {

@@ -22,6 +22,9 @@ pub struct Caps {
     pub software: bool,
     /// Passes can be timed.
     pub timestamps: bool,
+    /// Smallest and largest number of invocations in a subgroup; `None` where kernels cannot use
+    /// subgroups, as everywhere in a page: this wgpu knows no way to ask a browser for them.
+    pub subgroups: Option<[u32; 2]>,
     /// Limits of the device (not of the adapter).
     pub limits: Limits,
 }
@@ -35,10 +38,15 @@ impl Caps {
             .contains(DownlevelFlags::COMPUTE_SHADERS)
             && limits.max_compute_invocations_per_workgroup >= 64
             && limits.max_storage_buffers_per_shader_stage >= 4;
+        let info = adapter.get_info();
         Self {
             tier: if compute { Tier::Full } else { Tier::DrawOnly },
-            software: adapter.get_info().device_type == DeviceType::Cpu,
+            software: info.device_type == DeviceType::Cpu,
             timestamps: device.features().contains(Features::TIMESTAMP_QUERY),
+            subgroups: device
+                .features()
+                .contains(Features::SUBGROUP)
+                .then_some([info.subgroup_min_size, info.subgroup_max_size]),
             limits,
         }
     }

@@ -4,7 +4,7 @@ use super::caps::{Caps, Tier};
 use super::dispatch::Batch;
 use super::faults::{Faults, lock};
 use super::include;
-use super::kernel::{Access, Kernel, KernelSpec};
+use super::kernel::{Access, Kernel, KernelSpec, Pooling, Shape};
 use crate::core::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,23 @@ pub(super) type Repaint = Arc<dyn Fn() + Send + Sync>;
 /// A kernel ready to run.
 pub(super) struct Compiled {
     pub(super) spec: KernelSpec,
+    /// Invocations of a workgroup.
+    pub(super) width: u32,
     pub(super) layout: wgpu::BindGroupLayout,
     pub(super) pipeline: wgpu::ComputePipeline,
     /// Whether a dispatch has run inside an error scope yet.
     pub(super) proven: std::sync::atomic::AtomicBool,
+}
+
+/// What was made on a device so far. While a run goes on, the first two stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Made {
+    /// Buffers, those for reading back included.
+    pub buffers: u64,
+    /// Kernels compiled.
+    pub pipelines: u64,
+    /// Lists of commands handed over.
+    pub submissions: u64,
 }
 
 struct Inner {
@@ -27,11 +40,21 @@ struct Inner {
     queue: Queue,
     info: AdapterInfo,
     caps: Caps,
-    pipelines: Mutex<BTreeMap<&'static str, Arc<Compiled>>>,
+    pipelines: Mutex<BTreeMap<(&'static str, Shape), Arc<Compiled>>>,
+    shape: Mutex<Shape>,
+    made: Mutex<Made>,
     staging: Arc<Mutex<Vec<wgpu::Buffer>>>,
     faults: Faults,
     repaint: Arc<Mutex<Option<Repaint>>>,
 }
+
+/// Features that are asked for where they are. Browsers want a line in every source that uses
+/// subgroups, which natively is an error, and wgpu 30 does not ask them for subgroups anyway.
+const WANTED: wgpu::Features = if cfg!(target_arch = "wasm32") {
+    wgpu::Features::TIMESTAMP_QUERY
+} else {
+    wgpu::Features::TIMESTAMP_QUERY.union(wgpu::Features::SUBGROUP)
+};
 
 /// A graphics device with the kernels compiled on it. Cheap to clone. Everywhere an
 /// `Option<Gpu>`: no device is a normal state.
@@ -62,6 +85,8 @@ impl Gpu {
             info: adapter.get_info(),
             caps: Caps::of(adapter, device),
             pipelines: Mutex::default(),
+            shape: Mutex::default(),
+            made: Mutex::default(),
             staging: Arc::default(),
             faults,
             repaint,
@@ -93,8 +118,8 @@ impl Gpu {
         })
     }
 
-    /// The device we ask an adapter for: WebGPU's default limits, larger buffers and timestamps
-    /// where the adapter has them. For the window's renderer too.
+    /// The device we ask an adapter for: WebGPU's default limits, larger buffers, timestamps and
+    /// subgroups where the adapter has them. For the window's renderer too.
     pub fn descriptor(adapter: &Adapter) -> wgpu::DeviceDescriptor<'static> {
         let has = adapter.limits();
         let compute = adapter
@@ -108,7 +133,7 @@ impl Gpu {
         };
         wgpu::DeviceDescriptor {
             label: Some("schedlab"),
-            required_features: adapter.features() & wgpu::Features::TIMESTAMP_QUERY,
+            required_features: adapter.features() & WANTED,
             required_limits: wgpu::Limits {
                 max_buffer_size: has.max_buffer_size.min(1 << 30),
                 max_storage_buffer_binding_size: has.max_storage_buffer_binding_size.min(1 << 30),
@@ -241,7 +266,34 @@ impl Gpu {
     /// # Errors
     /// When the device refuses it.
     pub fn prepare<K: Kernel>(&self) -> Result<()> {
-        self.compiled(&KernelSpec::of::<K>()).map(|_| ())
+        self.compiled(&KernelSpec::of::<K>(), self.shape())
+            .map(|_| ())
+    }
+
+    /// The shape of kernels that are compiled from now on.
+    pub fn shape(&self) -> Shape {
+        *lock(&self.0.shape)
+    }
+
+    /// Changes it, within what the device allows.
+    pub fn set_shape(&self, wish: Shape) {
+        let most = self.0.caps.limits.max_compute_invocations_per_workgroup;
+        *lock(&self.0.shape) = Shape {
+            width: wish.width.clamp(1, most.max(1)),
+            pooling: match self.0.caps.subgroups {
+                Some(_) => wish.pooling,
+                None => Pooling::Alone,
+            },
+        };
+    }
+
+    /// What was made on this device so far.
+    pub fn made(&self) -> Made {
+        *lock(&self.0.made)
+    }
+
+    pub(super) fn note(&self, change: impl FnOnce(&mut Made)) {
+        change(&mut lock(&self.0.made));
     }
 
     pub(super) fn faults(&self) -> &Faults {
@@ -257,34 +309,39 @@ impl Gpu {
     }
 
     /// The kernel, compiled at its first use.
-    pub(super) fn compiled(&self, spec: &KernelSpec) -> Result<Arc<Compiled>> {
-        if let Some(found) = lock(&self.0.pipelines).get(spec.name) {
+    pub(super) fn compiled(&self, spec: &KernelSpec, wish: Shape) -> Result<Arc<Compiled>> {
+        let shape = spec.shaped(wish);
+        let key = (spec.name, shape);
+        if let Some(found) = lock(&self.0.pipelines).get(&key) {
             return Ok(found.clone());
         }
-        self.check(spec)?;
-        let source = include::resolve(spec.wgsl)?;
+        self.check(spec, shape)?;
+        let source = include::resolve(spec.wgsl, shape.pooling)?;
         let built = self
             .0
             .faults
-            .scoped(&self.0.device, spec.name, || self.build(spec, source))
+            .scoped(&self.0.device, spec.name, || {
+                self.build(spec, shape.width, source)
+            })
             .map_err(|e| Error::Gpu(format!("kernel {}: {e}", spec.name)))?;
+        self.note(|made| made.pipelines += 1);
         let built = Arc::new(built);
-        lock(&self.0.pipelines).insert(spec.name, built.clone());
+        lock(&self.0.pipelines).insert(key, built.clone());
         Ok(built)
     }
 
-    fn check(&self, spec: &KernelSpec) -> Result<()> {
+    fn check(&self, spec: &KernelSpec, shape: Shape) -> Result<()> {
         let limits = &self.0.caps.limits;
         if !self.computes() {
             return Err(Error::Gpu(format!("{} cannot compute", self.name())));
         }
-        if spec.workgroup > limits.max_compute_invocations_per_workgroup
+        if shape.width > limits.max_compute_invocations_per_workgroup
             || spec.bindings.len() as u32 > limits.max_storage_buffers_per_shader_stage
         {
             return Err(Error::Gpu(format!(
                 "kernel {} needs {} invocations and {} buffers; allowed: {} and {}",
                 spec.name,
-                spec.workgroup,
+                shape.width,
                 spec.bindings.len(),
                 limits.max_compute_invocations_per_workgroup,
                 limits.max_storage_buffers_per_shader_stage
@@ -293,7 +350,7 @@ impl Gpu {
         Ok(())
     }
 
-    fn build(&self, spec: &KernelSpec, source: String) -> Compiled {
+    fn build(&self, spec: &KernelSpec, width: u32, source: String) -> Compiled {
         let device = &self.0.device;
         let label = Some(spec.name);
         let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
@@ -324,16 +381,22 @@ impl Gpu {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
+        let chosen = [("WIDTH", f64::from(width))];
+        let constants: &[_] = if spec.has_free_width() { &chosen } else { &[] };
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label,
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: None,
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants,
+                ..Default::default()
+            },
             cache: None,
         });
         Compiled {
             spec: *spec,
+            width,
             layout,
             pipeline,
             proven: std::sync::atomic::AtomicBool::new(false),

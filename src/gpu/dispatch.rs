@@ -2,7 +2,7 @@
 //! workgroups up, folds counts above 65,535 into y and refuses sizes over the device's limits.
 
 use super::device::{Compiled, Gpu};
-use super::kernel::{Kernel, KernelSpec, MAX_GROUPS, workgroups};
+use super::kernel::{Kernel, KernelSpec, MAX_GROUPS, Shape, workgroups};
 use super::readback::Readback;
 use crate::core::{Error, Result};
 use bytemuck::Pod;
@@ -38,7 +38,8 @@ impl<K: Kernel> Dispatch<K> {
         buffers: &[&Buffer],
     ) -> Result<Self> {
         let bytes = bytemuck::bytes_of(params);
-        let raw = RawDispatch::new(gpu, &KernelSpec::of::<K>(), bytes, invocations, buffers)?;
+        let spec = KernelSpec::of::<K>();
+        let raw = RawDispatch::new(gpu, &spec, gpu.shape(), bytes, invocations, buffers)?;
         Ok(Self {
             raw,
             kernel: PhantomData,
@@ -60,11 +61,12 @@ impl RawDispatch {
     pub(super) fn new(
         gpu: &Gpu,
         spec: &KernelSpec,
+        shape: Shape,
         params: &[u8],
         invocations: u32,
         buffers: &[&Buffer],
     ) -> Result<Self> {
-        let compiled = gpu.compiled(spec)?;
+        let compiled = gpu.compiled(spec, shape)?;
         if buffers.len() != spec.bindings.len() {
             return Err(Error::Gpu(format!(
                 "kernel {} takes {} buffers, got {}",
@@ -73,7 +75,7 @@ impl RawDispatch {
                 buffers.len()
             )));
         }
-        let (x, y) = workgroups(invocations, spec.workgroup);
+        let (x, y) = workgroups(invocations, compiled.width);
         let most = MAX_GROUPS.min(gpu.caps().limits.max_compute_workgroups_per_dimension);
         if x.max(y) > most {
             return Err(Error::Gpu(format!(
@@ -114,7 +116,7 @@ impl RawDispatch {
     }
 
     fn encode(&self, pass: &mut ComputePass<'_>) {
-        let (x, y) = workgroups(self.invocations, self.compiled.spec.workgroup);
+        let (x, y) = workgroups(self.invocations, self.compiled.width);
         pass.set_pipeline(&self.compiled.pipeline);
         pass.set_bind_group(0, &self.group, &[]);
         pass.dispatch_workgroups(x, y, 1);
@@ -244,6 +246,7 @@ impl Batch {
             return Err(Error::Gpu("the device was lost".to_owned()));
         }
         let (gpu, encoder) = (&self.gpu, self.encoder);
+        gpu.note(|made| made.submissions += 1);
         if self.first_use.is_empty() {
             return Ok(gpu.queue().submit([encoder.finish()]));
         }

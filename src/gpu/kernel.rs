@@ -1,5 +1,7 @@
 //! Declaration of a kernel: pure data, checked by tests against naga's view of the WGSL.
 
+use super::include;
+
 /// How a kernel uses a storage buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -43,7 +45,8 @@ pub trait Kernel {
     const NAME: &'static str;
     /// WGSL source, one entry point.
     const WGSL: &'static str;
-    /// Invocations per workgroup (x only).
+    /// Invocations per workgroup (x only); of a kernel that includes `lib/width.wgsl`, the usual
+    /// number: a device may get another.
     const WORKGROUP: u32;
     /// Uniform parameters: plain old data, size a multiple of 16 bytes.
     type Params: bytemuck::Pod;
@@ -90,6 +93,62 @@ impl KernelSpec {
             params_size: size_of::<K::Params>(),
             bindings: K::BINDINGS,
             fields: K::FIELDS,
+        }
+    }
+}
+
+/// How invocations bring their counts to an atomic of the workgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Pooling {
+    /// Each by itself.
+    #[default]
+    Alone,
+    /// A subgroup together, where the device has subgroups.
+    Subgroups,
+}
+
+/// What a kernel may leave to the device it runs on; no result depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    /// Invocations of a workgroup, for kernels that include `lib/width.wgsl`.
+    pub width: u32,
+    /// For kernels that include `lib/pool.wgsl`.
+    pub pooling: Pooling,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            width: 64,
+            pooling: Pooling::Alone,
+        }
+    }
+}
+
+impl KernelSpec {
+    /// Whether the number of invocations in a workgroup is left to the device.
+    pub fn has_free_width(&self) -> bool {
+        include::names(self.wgsl, include::WIDTH)
+    }
+
+    /// Whether there is a variant for devices with subgroups.
+    pub fn has_subgroup_variant(&self) -> bool {
+        include::names(self.wgsl, include::POOL)
+    }
+
+    /// What the kernel makes of a wished shape: what it does not leave free stays as declared.
+    pub fn shaped(&self, wish: Shape) -> Shape {
+        Shape {
+            width: if self.has_free_width() {
+                wish.width
+            } else {
+                self.workgroup
+            },
+            pooling: if self.has_subgroup_variant() {
+                wish.pooling
+            } else {
+                Pooling::Alone
+            },
         }
     }
 }

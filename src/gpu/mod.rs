@@ -35,10 +35,14 @@ mod readback;
 mod select;
 #[cfg(feature = "gpu")]
 mod trial;
+#[cfg(feature = "gpu")]
+mod tune;
 
 pub use crate::kernel_fields;
 pub use include::resolve;
-pub use kernel::{Access, Binding, FOLD, Kernel, KernelSpec, MAX_GROUPS, workgroups};
+pub use kernel::{
+    Access, Binding, FOLD, Kernel, KernelSpec, MAX_GROUPS, Pooling, Shape, workgroups,
+};
 pub use slicer::Slicer;
 pub use twin::{CANARY, Case, Deviation, Listed, Slot, Twin, Want, words};
 
@@ -49,7 +53,7 @@ pub use {
     bench::{KernelBench, KernelTiming},
     caps::{Caps, Tier},
     choose::{Choice, Path, Probe, Speeds, Wish, choose},
-    device::Gpu,
+    device::{Gpu, Made},
     dispatch::{Batch, Dispatch},
     images::{ImageDenoiser, ImageDenoising},
     job::{GpuJob, GpuLab},
@@ -57,4 +61,5 @@ pub use {
     readback::Readback,
     select::{Selected, Selecting, Selector},
     trial::{Trial, TrialReport},
+    tune::{Tuned, Tuner, WIDTHS},
 };

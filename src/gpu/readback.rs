@@ -125,6 +125,7 @@ fn take_staging(gpu: &Gpu, bytes: u64) -> Buffer {
         return pool.swap_remove(at);
     }
     drop(pool);
+    gpu.note(|made| made.buffers += 1);
     gpu.device().create_buffer(&BufferDescriptor {
         label: Some("read-back"),
         size: bytes.next_power_of_two(),

@@ -22,6 +22,8 @@ pub struct TrialReport {
     pub repeats: bool,
     /// "equal" or "within its bound".
     pub rule: &'static str,
+    /// Of all bits that came back: equal outputs have equal ones.
+    pub fingerprint: u64,
 }
 
 impl TrialReport {
@@ -111,7 +113,8 @@ impl Trial {
             lengths.push(content.len());
         }
         let bound: Vec<_> = buffers.iter().collect();
-        let dispatch = RawDispatch::new(gpu, &listed.spec, &case.params, case.invocations, &bound)?;
+        let (spec, shape) = (&listed.spec, gpu.shape());
+        let dispatch = RawDispatch::new(gpu, spec, shape, &case.params, case.invocations, &bound)?;
         let mut batch = gpu.batch(listed.spec.name);
         batch.add_raw(&dispatch, None);
         let written = case.slots.iter().zip(buffers.iter().zip(&lengths));
@@ -154,11 +157,16 @@ impl Trial {
         let mut deviation = Deviation::default();
         let mut repeats = true;
         let mut rule = "equal";
+        // FNV-1a, a word at a time.
+        let mut fingerprint = 0xcbf2_9ce4_8422_2325_u64;
         for output in &self.outputs {
             let [Some(first), Some(second)] = &output.got else {
                 continue;
             };
             repeats &= first == second;
+            for &word in first {
+                fingerprint = (fingerprint ^ u64::from(word)).wrapping_mul(0x0100_0000_01b3);
+            }
             deviation.add(output.name, &output.want, first);
             if matches!(output.want, Want::Floats { .. }) {
                 rule = "within its bound";
@@ -170,6 +178,7 @@ impl Trial {
             deviation,
             repeats,
             rule,
+            fingerprint,
         }
     }
 }

@@ -193,6 +193,9 @@ fn gpu_reports_the_path_and_tests_every_kernel() {
         let kernels = report["kernels"].as_array().expect("a list");
         assert!(!kernels.is_empty(), "kernels are listed");
         assert!(kernels.iter().all(|k| k["pass"] == true), "{report}");
+        let shape = &report["shape"];
+        assert!(shape["workgroup"].as_u64() >= Some(64), "{shape}");
+        assert!(shape["reductions"].is_string(), "{shape}");
     }
 }
 

@@ -6,10 +6,11 @@ use super::super::kernels::{
     Axpb, AxpbParams, CountParams, CsrTimes, CsrTimesParams, Denoise, DenoiseParams, DenseTimes,
     DenseTimesParams, FIRST_ORDER, ImageDenoise, ImageDenoiseParams, MLP_MAX_BATCH, MLP_MAX_STEPS,
     MLP_PARAMS, MlpTrain, MlpTrainParams, Normals, PhiloxWords, PositionParams, RadixHistogram,
-    RadixParams, RouteCounts, RoutePositions, RouteTopk, SelectMask, SelectState, StreamParams,
-    TileParams, TopkParams, denoise_level,
+    RadixParams, RouteCounts, RoutePositions, RouteTopk, SelectMask, SelectState, StatsParams,
+    StreamParams, TensorStats, TileParams, TopkParams, denoise_level,
 };
 use crate::core::rng::{Stream, StreamId, normal_table};
+use crate::labs::pruning::statistics::STATS_BINS;
 use bytemuck::Pod;
 
 /// Content of one buffer.
@@ -80,8 +81,8 @@ pub(super) type Make = fn(n: u32) -> Load;
 
 /// Every kernel that does work in proportion to its data.
 pub(super) const LOADS: &[Make] = &[
-    axpb, words, normals, denoise, images, training, histogram, mask, topk, counts, positions,
-    dense, csr,
+    axpb, words, normals, denoise, images, training, histogram, mask, statistics, topk, counts,
+    positions, dense, csr,
 ];
 
 /// Random words.
@@ -241,6 +242,15 @@ fn mask(n: u32) -> Load {
         .read(&[state])
         .read(&vec![0_u32; params.tiles as usize])
         .write(n / 32)
+}
+
+fn statistics(n: u32) -> Load {
+    let params = StatsParams::new(n);
+    Load::of::<TensorStats>(&params, params.invocations(), format!("{n} weights"))
+        .read(&floats(n))
+        .write(4 * params.tiles)
+        .write(2 * params.tiles)
+        .update(&[0_u32; STATS_BINS])
 }
 
 fn topk(n: u32) -> Load {

@@ -90,7 +90,8 @@ impl Prepared {
             })
             .collect::<Result<Vec<_>>>()?;
         let bound: Vec<_> = buffers.iter().collect();
-        let dispatch = RawDispatch::new(gpu, &load.spec, &load.params, load.invocations, &bound)?;
+        let (spec, shape) = (&load.spec, gpu.shape());
+        let dispatch = RawDispatch::new(gpu, spec, shape, &load.params, load.invocations, &bound)?;
         let seen = buffers
             .last()
             .ok_or_else(|| Error::Gpu(format!("kernel {} writes nothing", load.spec.name)))?;
@@ -124,7 +125,7 @@ impl Prepared {
             }
         };
         let ticket = batch.read(seen, 0..1)?;
-        batch.submit()?;
+        gpu.watch(vec![batch.submit_numbered()?]);
         Ok(ticket)
     }
 }
@@ -182,6 +183,11 @@ impl KernelBench {
     /// Share of the kernels that are measured.
     pub fn progress(&self) -> f64 {
         self.next as f64 / (LOADS.len() + 1) as f64
+    }
+
+    /// Whether there is nothing to do before something comes back, which asks for a frame.
+    pub fn waits(&self) -> bool {
+        self.flight.is_some()
     }
 
     /// Goes on; `false` when all is measured.
