@@ -3,6 +3,10 @@
 //! one will do); `ALLOW_NO_GPU=1` skips what needs it, visibly.
 #![cfg(feature = "gpu")]
 
+#[path = "../src/gpu/test_device.rs"]
+mod device;
+
+use device::test_device;
 use naga::back::pipeline_constants::process_overrides;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
@@ -11,17 +15,6 @@ use schedlab::gpu::{
     Access, Gpu, KernelSpec, Pooling, Probe, Shape, Trial, Tuner, WIDTHS, Wish, choose, resolve,
 };
 use std::collections::BTreeSet;
-
-fn gpu() -> Option<Gpu> {
-    match Gpu::headless() {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-            println!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-    }
-}
 
 /// The module as a pipeline gets it: with the number of invocations put in.
 fn parsed(spec: &KernelSpec, shape: Shape) -> Result<naga::Module, String> {
@@ -157,7 +150,7 @@ fn every_kernel_is_valid_with_default_capabilities_and_declared_truly() {
 
 #[test]
 fn every_kernel_equals_its_twin_at_every_edge_size() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let mut problems = Vec::new();
     for listed in ALL {
         let mut sizes = (listed.sizes)();
@@ -184,7 +177,7 @@ fn every_kernel_equals_its_twin_at_every_edge_size() {
 
 #[test]
 fn no_shape_of_a_kernel_changes_a_bit() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let (mut widths, mut variants) = (0, 0);
     for listed in ALL {
         let spec = &listed.spec;
@@ -218,7 +211,7 @@ fn no_shape_of_a_kernel_changes_a_bit() {
 
 #[test]
 fn the_shape_is_chosen_by_measuring() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let tuned = Tuner::start(&gpu)
         .and_then(|tuner| tuner.wait(&gpu))
         .expect("a shape");
@@ -238,7 +231,7 @@ fn the_shape_is_chosen_by_measuring() {
 
 #[test]
 fn the_path_is_chosen_with_a_reason() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let speeds = Probe::start(&gpu)
         .and_then(|p| p.wait(&gpu))
         .expect("speeds");
@@ -249,7 +242,7 @@ fn the_path_is_chosen_with_a_reason() {
 }
 
 mod select {
-    use super::gpu;
+    use super::test_device;
     use schedlab::core::rng::{Stream, StreamId};
     use schedlab::gpu::Selector;
     use schedlab::labs::pruning::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
@@ -276,7 +269,7 @@ mod select {
 
     #[test]
     fn the_selection_equals_the_cpu_at_every_edge() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let mut stream = Stream::new(5, StreamId::Test);
         for n in [0, 1, 31, 33, 2047, 2049, 4097, 70_000_u64] {
             let words: Vec<u32> = (0..n).map(|_| stream.normal_f32().to_bits()).collect();
@@ -287,7 +280,7 @@ mod select {
 
     #[test]
     fn ties_go_by_index_and_special_values_keep_their_order() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let mut stream = Stream::new(6, StreamId::Test);
         // Seven distinct magnitudes with both signs: zero, denormals, infinity.
         let values = [0.0, 1e-45, 1e-40, 0.5, 1.0, f32::MAX, f32::INFINITY];
@@ -308,7 +301,7 @@ mod select {
 }
 
 mod faults {
-    use super::gpu;
+    use super::test_device;
     use bytemuck::{Pod, Zeroable};
     use schedlab::gpu::kernels::{Axpb, AxpbParams};
     use schedlab::gpu::{Binding, Gpu, Kernel, Path, Wish, choose};
@@ -348,7 +341,7 @@ mod faults {
 
     #[test]
     fn a_ticket_brings_the_values_by_polling_alone() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let x = gpu.storage("x", &[1.0_f32, 2.0, 3.0, 4.0]).expect("buffer");
         let y = gpu.empty::<f32>("y", 4).expect("buffer");
         let mut batch = gpu.batch("test");
@@ -368,7 +361,7 @@ mod faults {
 
     #[test]
     fn a_bad_shader_is_an_error_with_its_name_and_not_a_crash() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let error = gpu.prepare::<Broken>().unwrap_err().to_string();
         assert!(error.contains("kernel broken"), "{error}");
         assert!(gpu.fault().is_some(), "the fault is remembered");
@@ -379,7 +372,7 @@ mod faults {
 
     #[test]
     fn wrong_buffers_and_sizes_are_refused_by_name() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let x = gpu.storage("x", &[1.0_f32]).expect("buffer");
         let mut batch = gpu.batch("test");
         let error = batch.run::<Axpb>(&PARAMS, 1, &[&x]).err().expect("refused");
@@ -396,7 +389,7 @@ mod faults {
 
     #[test]
     fn a_lost_device_is_noticed_and_means_the_cpu() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         assert_eq!(compute(&gpu), Ok(vec![3.0, 5.0, 7.0, 9.0]));
         gpu.device().destroy();
         gpu.device().poll(wgpu::PollType::Poll).ok();
@@ -410,7 +403,7 @@ mod faults {
 }
 
 mod steady {
-    use super::gpu;
+    use super::test_device;
     use schedlab::core::Step;
     use schedlab::gpu::{Gpu, GpuLab, Made};
     use schedlab::labs::lr::schedule::Shape;
@@ -449,7 +442,7 @@ mod steady {
 
     #[test]
     fn a_run_on_the_device_makes_its_buffers_at_its_start() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let digits = lr::Config {
             shape: Shape::Linear,
             rivals: false,

@@ -2,22 +2,15 @@
 //! visibly.
 #![cfg(feature = "gpu")]
 
+#[path = "../src/gpu/test_device.rs"]
+mod device;
+
+use device::test_device;
 use schedlab::core::finish;
 use schedlab::gpu::{Gpu, GpuLab, finish_gpu};
 use schedlab::labs::lr::schedule::Shape;
 use schedlab::labs::lr::{Config, Lr, Problem, Rule};
 use schedlab::labs::{Lab, LabRun, Library};
-
-fn gpu() -> Option<Gpu> {
-    match Gpu::headless() {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-            println!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-    }
-}
 
 fn close(a: f64, b: f64, share: f64) -> bool {
     (a - b).abs() <= share * b.abs()
@@ -42,7 +35,7 @@ fn another_beta2_in_the_cooldown_is_left_to_the_cpu() {
 
 #[test]
 fn a_sweep_on_the_device_ends_at_the_losses_of_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let data = Library::default();
     for (rule, peak, weight_decay, batch) in
         [(Rule::AdamW, 1e-2, 0.1, 32), (Rule::Sgd, 0.05, 1e-4, 13)]
@@ -98,7 +91,7 @@ fn a_sweep_on_the_device_ends_at_the_losses_of_the_cpu() {
 
 #[test]
 fn schedule_free_on_the_device_ends_at_the_losses_of_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let data = Library::default();
     for (rule, peak, weight_decay, seeds) in
         [(Rule::AdamW, 1e-2, 0.1, 2), (Rule::Sgd, 0.1, 1e-4, 1)]
@@ -145,7 +138,7 @@ fn schedule_free_on_the_device_ends_at_the_losses_of_the_cpu() {
 
 #[test]
 fn problems_without_a_kernel_stay_on_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let large = Config {
         batch: 33,
         ..Config::default()

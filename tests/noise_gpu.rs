@@ -1,26 +1,19 @@
 //! The noise lab on a device against the same setups on the CPU. `ALLOW_NO_GPU=1` skips, visibly.
 #![cfg(feature = "gpu")]
 
+#[path = "../src/gpu/test_device.rs"]
+mod device;
+
+use device::test_device;
 use schedlab::core::finish;
 use schedlab::gpu::{Gpu, GpuLab, finish_gpu};
 use schedlab::labs::noise::solver::SolverKind;
 use schedlab::labs::noise::{Config, Noise};
 use schedlab::labs::{Lab, LabRun, Library};
 
-fn gpu() -> Option<Gpu> {
-    match Gpu::headless() {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-            println!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-    }
-}
-
 #[test]
 fn particles_stepped_on_the_device_follow_those_of_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let data = Library::default();
     for (solver, eta) in [
         (SolverKind::Euler, 0.0),
@@ -60,7 +53,7 @@ fn particles_stepped_on_the_device_follow_those_of_the_cpu() {
 
 #[test]
 fn solvers_without_a_kernel_stay_on_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let config = Config {
         solver: SolverKind::UniPc,
         ..Config::default()
@@ -74,7 +67,7 @@ fn wide_images_in_chunks_and_slices_equal_the_twin() {
     use schedlab::core::rng::{Stream, StreamId};
     use schedlab::gpu::ImageDenoiser;
     use schedlab::gpu::kernels::image_denoise_cpu;
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let mut draws = Stream::new(3, StreamId::Test);
     let mut values = |n: usize| -> Vec<f32> { (0..n).map(|_| 0.5 * draws.normal_f32()).collect() };
     for (width, rows, queries) in [(256, 203, 70), (64, 500, 3), (100, 1, 65), (64, 40, 0)] {
@@ -101,7 +94,7 @@ fn wide_images_in_chunks_and_slices_equal_the_twin() {
 #[test]
 fn images_denoised_on_the_device_are_those_of_the_cpu() {
     use schedlab::labs::noise::{Run, World};
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let data = Library::default();
     for bandwidth in [0.0, 0.3] {
         let config = Config {

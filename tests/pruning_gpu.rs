@@ -2,21 +2,14 @@
 //! `ALLOW_NO_GPU=1` skips, visibly.
 #![cfg(feature = "gpu")]
 
+#[path = "../src/gpu/test_device.rs"]
+mod device;
+
+use device::test_device;
 use schedlab::core::finish;
 use schedlab::gpu::{Gpu, GpuLab, finish_gpu};
 use schedlab::labs::pruning::{Config, Granularity, Method, Pruning, Source};
 use schedlab::labs::{DataKey, Lab, LabRun, Library, sniff};
-
-fn gpu() -> Option<Gpu> {
-    match Gpu::headless() {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-            println!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-    }
-}
 
 fn small() -> Config {
     Config {
@@ -42,7 +35,7 @@ fn assert_equal_runs(gpu: &Gpu, config: &Config, data: &Library) {
 
 #[test]
 fn masks_of_a_trained_network_are_the_same_bits_on_both_paths() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     for (method, granularity) in [
         (Method::Magnitude, Granularity::Global),
         (Method::Magnitude, Granularity::Layer),
@@ -62,7 +55,7 @@ fn masks_of_a_trained_network_are_the_same_bits_on_both_paths() {
 /// Many ties, zeros of both signs, denormals, infinities, and a length that fills no word.
 #[test]
 fn ties_and_special_values_of_a_file_go_in_the_same_order_on_both_paths() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let n = 5 * 41;
     let special = [0.0, -0.0, f32::INFINITY, -1.5, 1.5, 1e-42, -3e-42, 0.25];
     let values =
@@ -91,7 +84,7 @@ fn ties_and_special_values_of_a_file_go_in_the_same_order_on_both_paths() {
 
 #[test]
 fn n_of_m_has_no_ranking_and_stays_on_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let config = Config {
         method: Method::NOfM,
         ..small()

@@ -33,6 +33,8 @@ mod products;
 mod readback;
 #[cfg(feature = "gpu")]
 mod select;
+#[cfg(all(test, feature = "gpu", not(target_arch = "wasm32")))]
+mod test_device;
 #[cfg(feature = "gpu")]
 mod trial;
 #[cfg(feature = "gpu")]
@@ -48,6 +50,8 @@ pub use twin::{CANARY, Case, Deviation, Listed, Slot, Twin, Want, words};
 
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use job::{finish_gpu, verify_by_kernel};
+#[cfg(all(test, feature = "gpu", not(target_arch = "wasm32")))]
+pub(crate) use test_device::test_device;
 #[cfg(feature = "gpu")]
 pub use {
     bench::{KernelBench, KernelTiming},

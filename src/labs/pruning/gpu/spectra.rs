@@ -173,6 +173,7 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::core::rng::{Stream, StreamId};
+    use crate::gpu::test_device;
     use crate::labs::pruning::spectrum::{Decomposing, Flat};
 
     fn on_device(gpu: &Gpu, mut job: GramOnDevice) -> Result<Solving> {
@@ -187,14 +188,7 @@ mod tests {
 
     #[test]
     fn spectra_by_the_kernel_are_those_of_the_cpu_down_to_the_floor() {
-        let gpu = match Gpu::headless() {
-            Ok(gpu) => gpu,
-            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-                println!("SKIPPED: {error}");
-                return;
-            }
-            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-        };
+        let Some(gpu) = test_device() else { return };
         let mut luck = Stream::new(8, StreamId::Test);
         // Columns of falling size, so that the spectrum falls to below the floor; several pieces.
         for dims in [[70, 70], [33, 20_000], [20_000, 5], [1, 3], [600, 40]] {

@@ -122,18 +122,12 @@ impl StatsOnDevice {
 mod tests {
     use super::*;
     use crate::core::rng::{Stream, StreamId};
+    use crate::gpu::test_device;
     use crate::labs::pruning::statistics::statistics;
 
     #[test]
     fn the_statistics_on_the_device_are_those_of_the_cpu() {
-        let gpu = match Gpu::headless() {
-            Ok(gpu) => gpu,
-            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-                println!("SKIPPED: {error}");
-                return;
-            }
-            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-        };
+        let Some(gpu) = test_device() else { return };
         let mut luck = Stream::new(5, StreamId::Test);
         let sizes = [10_000, 0, 1, 4096];
         let tensors: Vec<Tensor> = sizes

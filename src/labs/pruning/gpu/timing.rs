@@ -119,17 +119,11 @@ impl DeviceTiming {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
+    use crate::gpu::test_device;
 
     #[test]
     fn the_measurement_ends_with_every_density() {
-        let gpu = match Gpu::headless() {
-            Ok(gpu) => gpu,
-            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-                println!("SKIPPED: {error}");
-                return;
-            }
-            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-        };
+        let Some(gpu) = test_device() else { return };
         let mut timing = DeviceTiming::new(64);
         let mut looks = 0;
         loop {
