@@ -3,25 +3,10 @@
 //! random ones. [`super::MlpPrune`] follows and zeroes what went. Integers and zeros only: equal to the
 //! twin ([`Masked::exchange`]).
 
-use super::{MLP_PARAMS, MLP_WEIGHTS};
+use super::mlp_masks::{MlpRowParams, Networks};
 use crate::core::rng::{Stream, StreamId};
 use crate::gpu::{Binding, Case, Kernel, Twin, Want, kernel_fields};
 use crate::labs::pruning::many::masks::{Gain, Masked};
-use bytemuck::{Pod, Zeroable};
-
-/// Parameters of [`MlpExchange`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct MlpExchangeParams {
-    /// Networks.
-    pub runs: u32,
-    /// Row of the table.
-    pub row: u32,
-    /// Unused.
-    pub pad0: u32,
-    /// Unused.
-    pub pad1: u32,
-}
 
 /// Exchange of weights of small networks in training.
 #[derive(Debug)]
@@ -31,7 +16,7 @@ impl Kernel for MlpExchange {
     const NAME: &'static str = "mlp_exchange";
     const WGSL: &'static str = include_str!("../../../shaders/mlp_exchange.wgsl");
     const WORKGROUP: u32 = 64;
-    type Params = MlpExchangeParams;
+    type Params = MlpRowParams;
     const BINDINGS: &'static [Binding] = &[
         Binding::read("exchanges"),
         Binding::write("weights"),
@@ -39,7 +24,7 @@ impl Kernel for MlpExchange {
         Binding::write("mask"),
     ];
     const FIELDS: &'static [(&'static str, usize)] =
-        kernel_fields!(MlpExchangeParams: runs, row, pad0, pad1);
+        kernel_fields!(MlpRowParams: runs, row, pad0, pad1);
 }
 
 /// Entry of the table: how many of either layer, by what, seed. All 0: nothing.
@@ -80,38 +65,13 @@ impl Twin for MlpExchange {
             })
             .collect();
         let row = seed as usize % rows;
-        // Multiples of 1/64, zeros of both signs among them: many ties.
-        let draw = |stream: &mut Stream| (stream.below(200) as f32 - 100.0) / 64.0;
-        let before: Vec<f32> = (0..runs * MLP_PARAMS).map(|_| draw(&mut stream)).collect();
-        let moved: Vec<f32> = (0..2 * runs * MLP_PARAMS)
-            .map(|_| draw(&mut stream))
-            .collect();
-        let open: Vec<u32> = (0..runs * MLP_WEIGHTS)
-            .map(|i| u32::from(stream.below(2 + (i / MLP_WEIGHTS) as u32 % 9) == 0))
-            .collect();
-        let (mut weights, mut moments, mut mask) = (before.clone(), moved.clone(), open.clone());
-        let networks = weights
-            .chunks_mut(MLP_PARAMS)
-            .zip(moments.chunks_mut(2 * MLP_PARAMS))
-            .zip(mask.chunks_mut(MLP_WEIGHTS));
-        for (run, ((weights, moments), mask)) in networks.enumerate() {
-            let mut net = Masked {
-                weights,
-                moments,
-                mask,
-                resting: &mut [],
-            };
-            mlp_exchange_cpu(exchanges[row * runs + run], &mut net);
-        }
-        let params = MlpExchangeParams {
-            runs: n,
-            row: row as u32,
-            ..MlpExchangeParams::default()
-        };
-        Case::new(&params, n * Self::WORKGROUP)
+        let before = Networks::draw(runs, &mut stream);
+        let of_row = &exchanges[row * runs..(row + 1) * runs];
+        let after = before.after(|run, net| mlp_exchange_cpu(of_row[run], net));
+        Case::new(&MlpRowParams::new(runs, row), n * Self::WORKGROUP)
             .input(&exchanges)
-            .update(&before, Want::equal(&weights))
-            .update(&moved, Want::equal(&moments))
-            .update(&open, Want::equal(&mask))
+            .update(&before.weights, Want::equal(&after.weights))
+            .update(&before.moments, Want::equal(&after.moments))
+            .update(&before.mask, Want::equal(&after.mask))
     }
 }

@@ -5,11 +5,10 @@
 //! so, and never else; among equal magnitudes the smaller flat index goes first. Integers, copies and
 //! zeros only: equal to the twin ([`Masked::cut`]).
 
-use super::MLP_PARAMS;
+use super::mlp_masks::{MlpRowParams, Networks};
 use crate::core::rng::{Stream, StreamId};
 use crate::gpu::{Binding, Case, Kernel, Twin, Want, kernel_fields};
 use crate::labs::pruning::many::masks::{Masked, WEIGHTS};
-use bytemuck::{Pod, Zeroable};
 
 /// Weights of such a network that can go.
 pub const MLP_WEIGHTS: usize = WEIGHTS;
@@ -17,20 +16,6 @@ pub const MLP_WEIGHTS: usize = WEIGHTS;
 pub const MLP_KEEP: u32 = u32::MAX;
 /// Added to a count: pruned weights rank by what they were and may come back.
 pub const MLP_REOPENS: u32 = 1 << 31;
-
-/// Parameters of [`MlpPrune`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Pod, Zeroable)]
-#[repr(C)]
-pub struct MlpPruneParams {
-    /// Networks.
-    pub runs: u32,
-    /// Row of the table of counts.
-    pub row: u32,
-    /// Unused.
-    pub pad0: u32,
-    /// Unused.
-    pub pad1: u32,
-}
 
 /// Pruning of small networks in training.
 #[derive(Debug)]
@@ -40,7 +25,7 @@ impl Kernel for MlpPrune {
     const NAME: &'static str = "mlp_prune";
     const WGSL: &'static str = include_str!("../../../shaders/mlp_prune.wgsl");
     const WORKGROUP: u32 = 64;
-    type Params = MlpPruneParams;
+    type Params = MlpRowParams;
     const BINDINGS: &'static [Binding] = &[
         Binding::read("gone"),
         Binding::write("weights"),
@@ -49,7 +34,7 @@ impl Kernel for MlpPrune {
         Binding::write("resting"),
     ];
     const FIELDS: &'static [(&'static str, usize)] =
-        kernel_fields!(MlpPruneParams: runs, row, pad0, pad1);
+        kernel_fields!(MlpRowParams: runs, row, pad0, pad1);
 }
 
 /// The same for one network: what the table of counts says, from here on.
@@ -67,7 +52,7 @@ impl Twin for MlpPrune {
         vec![0, 1, 2, 7, 65]
     }
 
-    /// `n` networks with ties and a mask that is open or partly closed; counts of all kinds.
+    /// `n` networks with ties, masks of several densities, and counts of all kinds.
     fn case(n: u32, seed: u64) -> Case {
         let mut stream = Stream::new(seed, StreamId::Test);
         let runs = n as usize;
@@ -88,42 +73,14 @@ impl Twin for MlpPrune {
             .map(|_| counts[stream.below(counts.len() as u32) as usize])
             .collect();
         let row = seed as usize % rows;
-        // Multiples of 1/64, zeros of both signs among them: many ties.
-        let draw = |stream: &mut Stream| (stream.below(200) as f32 - 100.0) / 64.0;
-        let before: Vec<f32> = (0..runs * MLP_PARAMS).map(|_| draw(&mut stream)).collect();
-        let moved: Vec<f32> = (0..2 * runs * MLP_PARAMS)
-            .map(|_| stream.normal_f32())
-            .collect();
-        let open: Vec<u32> = (0..runs * MLP_WEIGHTS)
-            .map(|i| u32::from((i / MLP_WEIGHTS).is_multiple_of(2) || stream.below(3) > 0))
-            .collect();
-        let rest: Vec<f32> = (0..runs * MLP_WEIGHTS).map(|_| draw(&mut stream)).collect();
-        let (mut weights, mut moments) = (before.clone(), moved.clone());
-        let (mut mask, mut resting) = (open.clone(), rest.clone());
-        let networks = weights
-            .chunks_mut(MLP_PARAMS)
-            .zip(moments.chunks_mut(2 * MLP_PARAMS))
-            .zip(mask.chunks_mut(MLP_WEIGHTS))
-            .zip(resting.chunks_mut(MLP_WEIGHTS));
-        for (run, (((weights, moments), mask), resting)) in networks.enumerate() {
-            let mut net = Masked {
-                weights,
-                moments,
-                mask,
-                resting,
-            };
-            mlp_prune_cpu(gone[row * runs + run], &mut net);
-        }
-        let params = MlpPruneParams {
-            runs: n,
-            row: row as u32,
-            ..MlpPruneParams::default()
-        };
-        Case::new(&params, n * Self::WORKGROUP)
+        let before = Networks::draw(runs, &mut stream);
+        let of_row = &gone[row * runs..(row + 1) * runs];
+        let after = before.after(|run, net| mlp_prune_cpu(of_row[run], net));
+        Case::new(&MlpRowParams::new(runs, row), n * Self::WORKGROUP)
             .input(&gone)
-            .update(&before, Want::equal(&weights))
-            .update(&moved, Want::equal(&moments))
-            .update(&open, Want::equal(&mask))
-            .update(&rest, Want::equal(&resting))
+            .update(&before.weights, Want::equal(&after.weights))
+            .update(&before.moments, Want::equal(&after.moments))
+            .update(&before.mask, Want::equal(&after.mask))
+            .update(&before.resting, Want::equal(&after.resting))
     }
 }

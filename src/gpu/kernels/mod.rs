@@ -8,6 +8,7 @@ mod dense_times;
 mod gram;
 mod image_denoise;
 mod mlp_exchange;
+mod mlp_masks;
 mod mlp_prune;
 mod mlp_train;
 mod normals;
@@ -32,8 +33,9 @@ pub use image_denoise::{
     IMAGE_MOST, IMAGE_SLICE, ImageDenoise, ImageDenoiseParams, ImageState, image_chunk,
     image_denoise_cpu, image_points,
 };
-pub use mlp_exchange::{MlpExchange, MlpExchangeParams, mlp_exchange_cpu, mlp_exchange_entry};
-pub use mlp_prune::{MLP_KEEP, MLP_REOPENS, MLP_WEIGHTS, MlpPrune, MlpPruneParams, mlp_prune_cpu};
+pub use mlp_exchange::{MlpExchange, mlp_exchange_cpu, mlp_exchange_entry};
+pub use mlp_masks::MlpRowParams;
+pub use mlp_prune::{MLP_KEEP, MLP_REOPENS, MLP_WEIGHTS, MlpPrune, mlp_prune_cpu};
 pub use mlp_train::{
     MLP_MAX_BATCH, MLP_MAX_STEPS, MLP_PARAMS, MLP_SIZES, MlpRule, MlpState, MlpTrain,
     MlpTrainParams, mlp_train_cpu,

@@ -5,8 +5,8 @@
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::{Error, Result};
 use crate::gpu::kernels::{
-    MLP_KEEP, MLP_PARAMS, MLP_REOPENS, MLP_WEIGHTS, MlpExchange, MlpExchangeParams, MlpPrune,
-    MlpPruneParams, MlpRule, MlpTrain, MlpTrainParams, mlp_exchange_entry,
+    MLP_KEEP, MLP_PARAMS, MLP_REOPENS, MLP_WEIGHTS, MlpExchange, MlpPrune, MlpRowParams, MlpRule,
+    MlpTrain, MlpTrainParams, mlp_exchange_entry,
 };
 use crate::gpu::{Dispatch, Gpu, Kernel as _, Readback};
 use crate::labs::pruning::many::{BATCH, Comparison, RULE, SIZES, Spread, judge};
@@ -136,27 +136,14 @@ impl ManyOnDevice {
             };
             Dispatch::new(gpu, &params, invocations, &bound)
         };
+        let row_of = |row: u32| MlpRowParams::new(runs, row as usize);
         let prune = |row: u32| {
-            let params = MlpPruneParams {
-                runs: runs as u32,
-                row,
-                ..MlpPruneParams::default()
-            };
-            Dispatch::new(
-                gpu,
-                &params,
-                invocations,
-                &[&gone, &weights, &moments, &mask, &resting],
-            )
+            let bound = [&gone, &weights, &moments, &mask, &resting];
+            Dispatch::new(gpu, &row_of(row), invocations, &bound)
         };
         let exchange = |row: u32| {
-            let params = MlpExchangeParams {
-                runs: runs as u32,
-                row,
-                ..MlpExchangeParams::default()
-            };
             let bound = [&exchanges, &weights, &moments, &mask];
-            Dispatch::new(gpu, &params, invocations, &bound)
+            Dispatch::new(gpu, &row_of(row), invocations, &bound)
         };
         let pass = |i: u32| {
             Ok(Pass {
@@ -305,20 +292,14 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::core::stats::mean;
+    use crate::gpu::test_device;
     use crate::labs::pruning::Config;
     use crate::labs::pruning::many::Comparing;
 
     /// Rounding differs, so a network ends elsewhere; over seeds the means are the same.
     #[test]
     fn schedules_on_the_device_end_like_their_twin() {
-        let gpu = match Gpu::headless() {
-            Ok(gpu) => gpu,
-            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-                println!("SKIPPED: {error}");
-                return;
-            }
-            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-        };
+        let Some(gpu) = test_device() else { return };
         let config = Config {
             sparsity: 90.0,
             train_steps: 50,
