@@ -60,13 +60,14 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    fn file(&self, name: &str, content: &str) -> String {
+    /// Writes a file; its path.
+    fn file(&self, name: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> String {
         let path = self.path(name);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).expect("folder");
         }
         std::fs::File::create(&path)
-            .and_then(|mut f| std::io::Write::write_all(&mut f, content.as_bytes()))
+            .and_then(|mut f| std::io::Write::write_all(&mut f, content.as_ref()))
             .expect("written");
         path.display().to_string()
     }

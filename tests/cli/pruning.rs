@@ -24,15 +24,8 @@ fn checkpoint(values: impl Iterator<Item = f32>) -> Vec<u8> {
 #[test]
 fn a_checkpoint_is_pruned_listed_and_left_alone() {
     let folder = Folder::new();
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.path(name);
-        std::fs::File::create(&path)
-            .and_then(|mut f| std::io::Write::write_all(&mut f, bytes))
-            .expect("written");
-        path.display().to_string()
-    };
     let bytes = checkpoint((0_u8..).map(|i| f32::from(i) / 8.0 - 2.0));
-    let input = write("a.safetensors", &bytes);
+    let input = folder.file("a.safetensors", &bytes);
     let out = folder.path("b.safetensors");
     let out = out.to_str().expect("a name in UTF-8");
     let csv = folder.path("layers.csv");
@@ -130,7 +123,7 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
     // What cannot be done is said, and leaves no file.
     let bad = folder.path("c.safetensors");
     let bad_name = text(&bad);
-    let nan = write("nan.safetensors", &checkpoint(std::iter::repeat(f32::NAN)));
+    let nan = folder.file("nan.safetensors", &checkpoint(std::iter::repeat(f32::NAN)));
     for (args, words) in [
         (
             vec!["--in", &nan, "--sparsity", "0.5"],
@@ -169,7 +162,7 @@ fn a_checkpoint_is_pruned_listed_and_left_alone() {
         "0.5",
     ]);
     assert_bad_input(&onto_itself, &["is the input"]);
-    let cut = write("cut.safetensors", &bytes[..bytes.len() - 1]);
+    let cut = folder.file("cut.safetensors", &bytes[..bytes.len() - 1]);
     let cut = schedlab(&[
         "prune",
         "--in",
@@ -257,17 +250,10 @@ fn a_pruned_checkpoint_opens_in_the_python_library() {
 #[test]
 fn singular_values_of_every_matrix_of_a_checkpoint_are_printed_and_written() {
     let folder = Folder::new();
-    let write = |name: &str, bytes: &[u8]| {
-        let path = folder.path(name);
-        std::fs::File::create(&path)
-            .and_then(|mut f| std::io::Write::write_all(&mut f, bytes))
-            .expect("written");
-        path.display().to_string()
-    };
     // Four rows with one entry each: 5, 0, 3 and 4; all ones in the other one.
     let at = |i: usize| [5.0, 0.0, -3.0, 4.0][i / 8] * f32::from(u8::from(i % 8 == i / 8));
     let values = (0..36).map(|i| if i < 32 { at(i) } else { 0.0 });
-    let input = write("a.safetensors", &checkpoint(values));
+    let input = folder.file("a.safetensors", &checkpoint(values));
     let csv = folder.path("values.csv").display().to_string();
     let done = schedlab(&["prune", "--in", &input, "--spectra", &csv]);
     assert_eq!(code(&done), 0, "{}", stderr(&done));
@@ -291,7 +277,7 @@ fn singular_values_of_every_matrix_of_a_checkpoint_are_printed_and_written() {
     assert!(values[5] < 1e-7, "{rows}");
 
     // What has none is left out in words; nothing at all is refused.
-    let nan = write("nan.safetensors", &checkpoint(std::iter::repeat(f32::NAN)));
+    let nan = folder.file("nan.safetensors", &checkpoint(std::iter::repeat(f32::NAN)));
     let part = schedlab(&["prune", "--in", &nan, "--spectra", &csv]);
     assert_eq!(code(&part), 0, "{}", stderr(&part));
     assert!(stderr(&part).contains("up.weight"), "{}", stderr(&part));

@@ -84,11 +84,7 @@ fn shards_make_the_whole_and_an_interrupted_sweep_goes_on() {
         let complete = read(&path);
         assert_bad_input(&sweep(&args), &["exists already", "--resume"]);
         // Cut in the middle of a row.
-        std::fs::File::create(&path)
-            .and_then(|mut f| {
-                std::io::Write::write_all(&mut f, &complete.as_bytes()[..complete.len() * 2 / 3])
-            })
-            .expect("written");
+        folder.file(format, &complete[..complete.len() * 2 / 3]);
         let resumed = ["--format", format, "--out", &out, "--resume"];
         assert_eq!(code(&sweep(&resumed)), 0);
         assert_eq!(read(&path), complete, "{format}");

@@ -10,11 +10,17 @@ fn run(config: &ExpertsConfig) -> Served {
     sim.finish()
 }
 
-#[test]
-fn alone_a_step_is_attention_the_expert_and_the_network_twice() {
-    let config = ExpertsConfig {
+fn in_group(config: &ExpertsConfig) -> Served {
+    let mut group = Group::new(config, 1);
+    while !group.advance(100) {}
+    group.finish()
+}
+
+/// One client whose tokens all take both experts, in two rounds, and nothing goes wrong.
+fn alone(servers: u64) -> ExpertsConfig {
+    ExpertsConfig {
         clients: 1,
-        servers: 2,
+        servers,
         copies: 1,
         experts: 2,
         topk: 2,
@@ -22,26 +28,36 @@ fn alone_a_step_is_attention_the_expert_and_the_network_twice() {
         fault: Fault::default(),
         secs: 1.0,
         ..ExpertsConfig::default()
-    };
-    let served = run(&config);
-    // Both experts of every token work side by side.
-    let want = 32.0 * 1e-6 * (300.0 + 2.0 * 15.0 + 20.0 + 0.5 * 32.0);
+    }
+}
+
+/// Every step takes so many seconds.
+fn assert_steps(served: &Served, want: f64) {
+    assert!(served.steps.len() > 10, "{}", served.steps.len());
     for step in &served.steps {
         let took = step.span[1] - step.span[0];
         assert!((took - want).abs() < 1e-12, "{took} {want}");
     }
+}
+
+#[test]
+fn alone_a_step_is_attention_the_expert_and_the_network_twice() {
+    let served = run(&alone(2));
+    // Both experts of every token work side by side.
+    let want = 32.0 * 1e-6 * (300.0 + 2.0 * 15.0 + 20.0 + 0.5 * 32.0);
+    assert_steps(&served, want);
     assert_eq!(served.steps.len(), (1.0 / want) as usize);
+}
+
+#[test]
+fn in_a_group_a_step_is_attention_the_slowest_server_and_the_network_twice() {
+    let want = 32.0 * 1e-6 * (300.0 + 2.0 * 15.0 + 2.0 * (20.0 + 0.5 * 32.0));
+    assert_steps(&in_group(&alone(1)), want);
 }
 
 #[test]
 fn over_a_slow_link_calls_and_answers_take_longer_with_services_and_in_a_group() {
     let config = ExpertsConfig {
-        clients: 1,
-        servers: 1,
-        copies: 1,
-        experts: 2,
-        topk: 2,
-        rounds: 2,
         fault: Fault {
             what: ServerFault::LinkSlows,
             server: 0,
@@ -49,18 +65,11 @@ fn over_a_slow_link_calls_and_answers_take_longer_with_services_and_in_a_group()
             secs: 10.0,
             factor: 4.0,
         },
-        secs: 1.0,
-        ..ExpertsConfig::default()
+        ..alone(1)
     };
     let want = 32.0 * 1e-6 * (300.0 + 4.0 * 2.0 * 15.0 + 2.0 * (20.0 + 0.5 * 32.0));
-    let mut group = Group::new(&config, 1);
-    while !group.advance(100) {}
-    for served in [run(&config), group.finish()] {
-        assert!(served.steps.len() > 10, "{}", served.steps.len());
-        for step in &served.steps {
-            let took = step.span[1] - step.span[0];
-            assert!((took - want).abs() < 1e-12, "{took} {want}");
-        }
+    for served in [run(&config), in_group(&config)] {
+        assert_steps(&served, want);
     }
 }
 
