@@ -138,3 +138,38 @@ fn a_tensor_chosen_in_the_table_is_taken_apart_into_singular_values() {
         1
     );
 }
+
+#[test]
+fn a_spectrum_under_way_is_cancelled_at_once_and_leaves_what_was_found() {
+    let (config, library) = opened();
+    let mut h = harness(config, library, [760.0, 1100.0]);
+    h.run_steps(2);
+    h.get_by_label("two.weight").click();
+    h.run_steps(2);
+    let begin = |h: &mut Harness<'_, Screen>| {
+        h.get_by_label("Spectrum on one CPU thread").click();
+        h.run_steps(2);
+        let again = h.query_by_label("Spectrum on one CPU thread");
+        assert!(again.is_none(), "one at a time");
+    };
+    let cancel = |h: &mut Harness<'_, Screen>| {
+        h.get_by_label("Cancel").click();
+        h.run_steps(2);
+        assert!(h.query_by_label("Cancel").is_none(), "nothing is under way");
+        assert_eq!(h.state_mut().tab.1.step(), Ok(false), "nothing is left");
+        h.run_steps(2);
+    };
+    let found = |h: &Harness<'_, Screen>| {
+        let all = h.query_all_by_label_contains("singular values of");
+        all.count()
+    };
+    begin(&mut h);
+    cancel(&mut h);
+    assert_eq!(found(&h), 0, "a cancelled spectrum says nothing");
+    begin(&mut h);
+    finish(&mut h);
+    assert_eq!(found(&h), 1);
+    begin(&mut h);
+    cancel(&mut h);
+    assert_eq!(found(&h), 1, "the last result stays");
+}

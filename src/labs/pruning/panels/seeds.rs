@@ -28,7 +28,7 @@ impl Schedules {
         let palette = Palette::of(ui.ctx());
         let note = |text: &str| RichText::new(text).small().color(palette.muted);
         ui.label(RichText::new("Schedules over many seeds").strong());
-        ui.label(note("Nine ways to prune while a 64-32-10 network trains, at the sparsity and over the window of the setup, each from 20 first weights and batch orders: mean test accuracy with its 95 % interval. By a schedule the smallest weights go for good; in harmonic annealing they may come back. RigL and SET are sparse from the first step, at random, and then exchange weights of each layer, by gradient or at random. On the device all 180 networks train side by side."));
+        ui.label(note("Nine ways to prune while a 64-32-10 network trains, at the sparsity and over the window of the setup, each from 20 first weights and batch orders: mean test accuracy with its 95 % interval. By a schedule the smallest weights go for good; in harmonic annealing they may come back. RigL and SET are sparse from the first step, at random, and then exchange weights of each layer, by gradient or at random: after the update of that step (RigL's paper and exhibit: instead of it), and none that has just gone comes back. On the device all 180 networks train side by side."));
         let done = match (&self.job, &self.on_device) {
             (Some(job), _) => Some(job.progress()),
             (None, Some(there)) => Some(there.progress()),

@@ -22,7 +22,7 @@ pub static RIGL: Exhibit = Exhibit {
         arxiv: "1911.11134",
     },
     basis: Basis::Code,
-    deviations: "Ties go by index instead of by noise of 1e-5 on the scores.",
+    deviations: "Ties go by index instead of by noise of 1e-5 on the scores. As in the paper an exchange takes the place of an update, and a weight that has just gone may come back; only in the comparison over 20 seeds (Measure) the exchange follows the update of its step, and none that has just gone comes back.",
     equation: "n = ⌊f_t · ones⌋, f_t = (α/2)(1 + cos πt/T_end); drop the n smallest |w|, grow the n largest |∂L/∂w|",
     symbols: &[
         ("α", "share exchanged at first"),
@@ -50,7 +50,7 @@ pub static SET: Exhibit = Exhibit {
         arxiv: "1707.04780",
     },
     basis: Basis::Secondary,
-    deviations: "The exchanged share falls along RigL's cosine; the smallest weights by magnitude go, of both signs together.",
+    deviations: "The exchanged share falls along RigL's cosine; the smallest weights by magnitude go, of both signs together. An exchange comes every ΔT steps and takes the place of an update, as in RigL; in the paper it follows the last update of an epoch. In the comparison over 20 seeds (Measure) it follows the update of its step.",
     equation: "n = ⌊f_t · ones⌋; drop the n smallest |w|, grow n others at random",
     symbols: RIGL.symbols,
     setup: || Setup::Pruning(config(Exchange::Random)),

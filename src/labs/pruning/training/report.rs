@@ -315,7 +315,7 @@ pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<St
         Regime::Exchange => match c.exchange {
             Exchange::Never => "the random mask of the start stays".to_owned(),
             how => format!(
-                "every {} steps the smallest kept |w| go and as many {} come, in each layer",
+                "every {} steps, in place of an update, the smallest kept |w| go and as many {} come, in each layer",
                 c.every,
                 if how == Exchange::Random {
                     "random weights"
