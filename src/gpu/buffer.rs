@@ -39,6 +39,13 @@ impl Gpu {
         }
     }
 
+    /// Overwrites a part of a buffer, from a value of it on. In order with submissions.
+    pub fn write_at(&self, buffer: &Buffer, first: usize, content: &[f32]) {
+        let start = (first * size_of::<f32>()) as u64;
+        let bytes = bytemuck::cast_slice(content);
+        self.queue().write_buffer(buffer, start, bytes);
+    }
+
     pub(super) fn raw(&self, label: &str, bytes: u64, usage: BufferUsages) -> Result<Buffer> {
         let limits = &self.caps().limits;
         let mut most = limits.max_buffer_size;

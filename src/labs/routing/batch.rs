@@ -5,17 +5,17 @@ use super::config::{Config, Renormalise, Router, SecondChoice};
 use super::figures::{Known, Tally};
 use super::fill::{Filling, SLICE, slice};
 use super::gates::{Gated, Token, gate_token};
-use super::places;
+use super::places::SecondChance;
 use super::population::Population;
 use super::route::{Batch, Fate, Pair};
 use super::rules::gate;
 use super::rules::matrix::Matrix;
-use super::solve::{Choice, Solver};
+use super::solve::{Choice, ENTRIES, Scores, Solver, solver};
 use crate::core::rng::{Stream, StreamId};
 use std::sync::Arc;
 
-/// Work of a step of scoring: tokens × experts × (width + 16).
-const SCORING: usize = 100_000;
+/// Work of a step of scoring, by [`Population::effort`].
+pub(super) const SCORING: usize = 100_000;
 
 /// Collects the tokens of a batch one by one, then settles it.
 pub(super) struct BatchWork {
@@ -31,7 +31,9 @@ pub(super) struct BatchWork {
     embeddings: Vec<f64>,
     /// Scores of all tokens, where an overflowing pair gets another chance.
     scores: Vec<f64>,
-    solver: Option<(Solver, Matrix, Matrix)>,
+    solver: Option<(Box<dyn Solver>, Scores)>,
+    /// Whether that has decided.
+    solved: bool,
     tokens: usize,
     entropy: f64,
     residual: f64,
@@ -57,7 +59,7 @@ enum Settling {
     /// Weights after the drops.
     Weigh,
     /// Idle places take what found none.
-    Chance,
+    Chance(Box<SecondChance>),
     /// The figures.
     Count(Box<Tally>),
 }
@@ -74,6 +76,7 @@ impl BatchWork {
             embeddings: Vec::new(),
             scores: Vec::new(),
             solver: None,
+            solved: false,
             tokens: 0,
             entropy: 0.0,
             residual: 0.0,
@@ -88,8 +91,7 @@ impl BatchWork {
     pub(super) fn step(&mut self, config: &Config, population: &Population) -> Option<Batch> {
         let tokens = self.clusters.len();
         if self.tokens < tokens {
-            let columns = config.experts as usize * config.slots();
-            let most = (SCORING / (columns * (config.dim as usize + 16))).max(1);
+            let most = (SCORING / population.effort()).max(1);
             for _ in self.tokens..tokens.min(self.tokens + most) {
                 self.push(config, population);
             }
@@ -157,6 +159,11 @@ impl BatchWork {
         if config.has_second_chance() {
             self.scores.extend(p);
         }
+        if self.logits.is_empty() {
+            // Growing later would move megabytes in one step.
+            let (tokens, columns) = (self.clusters.len(), token.logits.len());
+            self.logits.reserve_exact(tokens * columns);
+        }
         self.logits.extend(&token.logits);
     }
 
@@ -167,26 +174,31 @@ impl BatchWork {
             return true;
         }
         let tokens = self.clusters.len();
-        let (mut solver, logits, x) = self.solver.take().unwrap_or_else(|| {
+        let (mut work, scores) = self.solver.take().unwrap_or_else(|| {
             let table = |data: Vec<f64>| Matrix {
                 rows: tokens,
                 cols: data.len() / tokens,
                 data,
             };
-            let logits = table(std::mem::take(&mut self.logits));
-            let x = table(std::mem::take(&mut self.embeddings));
-            (Solver::new(config, &logits), logits, x)
+            let scores = Scores {
+                z: table(std::mem::take(&mut self.logits)),
+                x: table(std::mem::take(&mut self.embeddings)),
+            };
+            (solver(config, &scores), scores)
         });
-        if !solver.step(config, &logits, &x) {
-            self.solver = Some((solver, logits, x));
-            return false;
+        if self.solved {
+            for t in slice(&mut self.at, tokens, ENTRIES / scores.z.cols.max(1)) {
+                self.push_pairs(work.choices(config, &scores, t).into_iter());
+            }
+            if self.at == tokens {
+                self.residual = work.residual();
+                return true;
+            }
+        } else {
+            self.solved = work.step(config, &scores);
         }
-        let solved = solver.finish(config, &logits);
-        self.residual = solved.residual;
-        for row in solved.chosen {
-            self.push_pairs(row.into_iter());
-        }
-        true
+        self.solver = Some((work, scores));
+        false
     }
 
     fn push_pairs(&mut self, chosen: impl Iterator<Item = Choice>) {
@@ -296,15 +308,17 @@ impl BatchWork {
                 if self.at < tokens {
                     Settling::Weigh
                 } else {
-                    Settling::Chance
+                    self.turns = self.pairs.len();
+                    self.after_weights(config)
                 }
             }
-            Settling::Chance => {
-                self.turns = self.pairs.len();
-                if config.has_second_chance() {
-                    self.second_chance(config);
+            Settling::Chance(mut work) => {
+                if work.step(config, &mut self.pairs, &mut self.first) {
+                    self.turns += work.added();
+                    self.tally(config)
+                } else {
+                    Settling::Chance(work)
                 }
-                Settling::Count(Box::new(Tally::new(tokens, config.experts as usize)))
             }
             Settling::Count(mut tally) => {
                 for t in slice(&mut self.at, tokens, each) {
@@ -323,19 +337,22 @@ impl BatchWork {
         None
     }
 
-    fn second_chance(&mut self, config: &Config) {
+    /// What follows the weights.
+    fn after_weights(&mut self, config: &Config) -> Settling {
+        if !config.has_second_chance() {
+            return self.tally(config);
+        }
         let p = Matrix {
             rows: self.clusters.len(),
             cols: config.experts as usize,
             data: std::mem::take(&mut self.scores),
         };
-        let extra = places::second_chance(config, &self.pairs, &p, self.turns);
-        self.turns += extra.len();
-        self.pairs.extend(extra);
-        self.pairs.sort_by_key(|p| (p.token, p.choice));
-        for t in 0..self.clusters.len() {
-            self.first[t + 1] = self.pairs.partition_point(|p| p.token as usize <= t) as u32;
-        }
+        Settling::Chance(Box::new(SecondChance::new(config, p, self.turns)))
+    }
+
+    fn tally(&self, config: &Config) -> Settling {
+        let tally = Tally::new(self.clusters.len(), config.experts as usize);
+        Settling::Count(Box::new(tally))
     }
 
     /// GShard's random second choice: sent when u < min(1, 2 g2), g2 over the pair or raw.

@@ -1,6 +1,7 @@
 //! The linked charts of a run, as data.
 
 use super::config::{Config, Router};
+use super::file_layers::FileLayers;
 use super::model::Entity;
 use super::route::{Batch, Fate};
 use super::rules::load::Floor;
@@ -25,9 +26,17 @@ fn by_batch(batches: &[Batch], get: impl Fn(&Batch) -> f64) -> Vec<[f64; 2]> {
         .collect()
 }
 
+/// What random routing gives, between two values from one end of a chart to the other.
+pub(super) fn floor_band(name: &str, ends: [f64; 2], [low, high]: [f64; 2]) -> Series {
+    let lower = ends.map(|x| [x, low]).to_vec();
+    Series::band(name, lower, vec![high; 2]).as_reference()
+}
+
 /// The linked charts of a run, drawn one at a time.
 #[derive(Debug, Default)]
 pub(super) struct Drawing {
+    /// The layers of a file.
+    layers: FileLayers,
     /// Experts touched by tokens decoded together.
     pub(super) growing: Growing,
     /// The charts so far.
@@ -36,10 +45,18 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
+    /// With the layers of a file beside the run.
+    pub(super) fn with(layers: FileLayers) -> Self {
+        Self {
+            layers,
+            ..Self::default()
+        }
+    }
+
     /// Draws the next; `false` when all are there.
     pub(super) fn step(&mut self, config: &Config, batches: &[Batch], floor: &Floor) -> bool {
         let reads = config.router != Router::SoftMoe;
-        if reads && self.growing.step(config, batches) {
+        if (reads && self.growing.step(config, batches)) || self.layers.step(config) {
             return true;
         }
         self.charts.extend(match self.at {
@@ -49,12 +66,17 @@ impl Drawing {
             3 => Some(position_chart(batches)),
             4 => Some(gate_chart(config, batches)),
             5 => reads.then(|| touched_chart(config, batches, &self.growing)),
+            6 => self.layers.chart(config, floor),
+            7 => (batches.len() > 1).then(|| loads_chart(config, batches, floor)),
             _ => (config.router.has_bias()).then(|| bias_chart(config, batches)),
         });
         self.at += 1;
-        self.at < 7
+        self.at < 9
     }
 }
+
+/// Name of the band of an expert's load.
+pub(super) const BINOMIAL: &str = "random routing, 5-95 % (binomial)";
 
 fn load_chart(config: &Config, batches: &[Batch]) -> Chart {
     let experts = config.experts as usize;
@@ -74,14 +96,7 @@ fn load_chart(config: &Config, batches: &[Batch]) -> Chart {
         let trials = (config.tokens * config.batches) as usize;
         let share = config.choices() as f64 / experts as f64;
         let edge = |q| stats::binomial_quantile(trials, share, q) as f64 / count;
-        series.push(
-            Series::band(
-                "random routing, 5-95 % (binomial)",
-                ends.map(|x| [x, edge(0.05)]).to_vec(),
-                vec![edge(0.95); 2],
-            )
-            .as_reference(),
-        );
+        series.push(floor_band(BINOMIAL, ends, [edge(0.05), edge(0.95)]));
     }
     if config.has_capacity() {
         let c = batches.first().map_or(0.0, |b| f64::from(b.capacity));
@@ -121,18 +136,12 @@ fn balance_chart(config: &Config, batches: &[Batch], floor: &Floor) -> Chart {
     if has_floor(config) {
         let ends = [1.0, batches.len() as f64];
         let [_, low, high] = floor.max_violation;
-        series.push(
-            Series::band(
-                if floor.exact {
-                    "random routing, 5-95 % (exact)"
-                } else {
-                    "random routing, 5-95 % (400 draws)"
-                },
-                ends.map(|x| [x, low]).to_vec(),
-                vec![high; 2],
-            )
-            .as_reference(),
-        );
+        let name = if floor.exact {
+            "random routing, 5-95 % (exact)"
+        } else {
+            "random routing, 5-95 % (400 draws)"
+        };
+        series.push(floor_band(name, ends, [low, high]));
     }
     Chart {
         id: "balance",
@@ -263,34 +272,76 @@ fn gate_chart(config: &Config, batches: &[Batch]) -> Chart {
     }
 }
 
-fn bias_chart(config: &Config, batches: &[Batch]) -> Chart {
-    let experts = config.experts as usize;
-    let series = if experts <= 16 {
-        (0..experts)
-            .map(|e| {
-                Series::line(format!("expert {e}"), by_batch(batches, |b| b.bias[e]))
-                    .of(Entity::Expert(e).id())
-            })
-            .collect()
-    } else {
-        let edge =
-            |b: &Batch, f: fn(f64, f64) -> f64| b.bias.iter().copied().reduce(f).unwrap_or(0.0);
-        vec![Series::band(
-            "smallest to largest",
-            by_batch(batches, |b| edge(b, f64::min)),
-            batches
-                .iter()
-                .map(|b| edge(b, f64::max))
-                .collect::<Vec<_>>(),
-        )]
+/// Most experts that have a line each.
+const LINES: usize = 16;
+
+/// A value of every expert along some rows: a line each, or from the smallest to the largest where
+/// there are many.
+pub(super) fn by_expert<T>(
+    experts: usize,
+    rows: &[T],
+    at: impl Fn(usize, &T) -> f64,
+    get: impl Fn(&T, usize) -> f64,
+) -> Vec<Series> {
+    let along = |value: &dyn Fn(&T) -> f64| -> Vec<[f64; 2]> {
+        let all = rows.iter().enumerate();
+        all.map(|(i, row)| [at(i, row), value(row)]).collect()
     };
+    if experts <= LINES {
+        let line = |e: usize| {
+            let points = along(&|row| get(row, e));
+            Series::line(format!("expert {e}"), points).of(Entity::Expert(e).id())
+        };
+        return (0..experts).map(line).collect();
+    }
+    let edge = |row: &T, f: fn(f64, f64) -> f64| {
+        let all = (0..experts).map(|e| get(row, e));
+        all.reduce(f).unwrap_or(0.0)
+    };
+    let upper: Vec<f64> = rows.iter().map(|row| edge(row, f64::max)).collect();
+    let lower = along(&|row| edge(row, f64::min));
+    vec![Series::band("smallest to largest", lower, upper)]
+}
+
+fn loads_chart(config: &Config, batches: &[Batch], floor: &Floor) -> Chart {
+    let load = |b: &Batch, e: usize| f64::from(b.demand[e]);
+    let mut series = by_expert(
+        config.experts as usize,
+        batches,
+        |i, _| (i + 1) as f64,
+        load,
+    );
+    if has_floor(config) {
+        let [low, _, high] = floor.load;
+        let ends = [1.0, batches.len() as f64];
+        series.push(floor_band(BINOMIAL, ends, [low, high]));
+    }
+    Chart {
+        id: "loads",
+        title: "Load over batches",
+        doc: "Pairs asked of each expert, batch by batch. A line that leaves the band for good is a favourite or an idle expert; one that crosses it now and then is chance.",
+        x: Axis::linear("batch", ""),
+        y: Axis::zero_based("load", "pairs"),
+        series,
+        marks: Vec::new(),
+        on_timeline: true,
+    }
+}
+
+fn bias_chart(config: &Config, batches: &[Batch]) -> Chart {
+    let bias = |b: &Batch, e: usize| b.bias[e];
     Chart {
         id: "bias",
         title: "Selection bias",
         doc: "The bias added to each expert's score for the choice, in force while the batch is routed. Overloaded experts sink, idle ones rise.",
         x: Axis::linear("batch", ""),
         y: Axis::linear("bias", ""),
-        series,
+        series: by_expert(
+            config.experts as usize,
+            batches,
+            |i, _| (i + 1) as f64,
+            bias,
+        ),
         marks: Vec::new(),
         on_timeline: true,
     }

@@ -5,7 +5,7 @@ use super::config::Config;
 use super::fill::{SLICE, slice};
 use super::route::{Batch, Pair};
 use super::rules::placement::{self, Cluster};
-use super::rules::prefetch::{self, Traffic};
+use super::rules::prefetch::{self, Predicting, Traffic};
 use super::rules::stall::Link;
 use super::rules::{cache, losses};
 use crate::core::rng::{Stream, StreamId};
@@ -102,6 +102,8 @@ impl Deployment {
 
 /// Reads replayed at most.
 const READS: usize = 8192;
+/// Tokens whose reads are predicted in a step.
+const PREDICTED: usize = 256;
 
 /// Computes a [`Deployment`] in short steps.
 pub(super) struct DeployWork {
@@ -115,6 +117,8 @@ pub(super) struct DeployWork {
     /// Batch and token that the traffic has got to.
     at: (usize, usize),
     leaving: losses::Traffic,
+    /// The predictive policy at a size of the cache.
+    predicting: Option<Predicting>,
 }
 
 /// What is computed.
@@ -135,6 +139,7 @@ impl DeployWork {
             stage: Stage::Traffic,
             at: (0, 0),
             leaving: losses::Traffic::none(config.devices as usize),
+            predicting: None,
         }
     }
 
@@ -149,34 +154,38 @@ impl DeployWork {
         None
     }
 
-    /// All policies at the next size of the cache; `true` when there is none left.
+    /// The next policy at a size of the cache, or a part of it; `true` when there is none left.
     fn caches(&mut self, config: &Config) -> bool {
-        let [lru, ..] = &self.out.traffic;
-        let Some(&size) = self.out.sizes.get(lru.len()) else {
+        let [.., last] = &self.out.traffic;
+        let Some(&size) = self.out.sizes.get(last.len()) else {
             return true;
         };
-        let (experts, devices) = (config.experts as usize, config.devices as usize);
+        let policies = self.out.traffic.iter();
+        let policy = policies.filter(|t| t.len() > last.len()).count();
         let on_demand = |policy: fn(&[cache::Key], usize) -> usize| {
             Traffic::on_demand(self.reads.len(), policy(&self.reads, size))
         };
-        let all = [
-            on_demand(cache::lru),
-            on_demand(cache::lfu),
-            on_demand(cache::static_top),
-            on_demand(cache::belady),
-            prefetch::predictive(
-                &self.rows,
-                experts,
-                size,
-                config.accuracy,
-                link(config).hidden(),
-                &mut predictor(config),
-            ),
-            prefetch::placed(&self.rows, &self.expected, devices, size),
-        ];
-        for (to, traffic) in self.out.traffic.iter_mut().zip(all) {
-            to.push(traffic);
-        }
+        let traffic = match policy {
+            0 => on_demand(cache::lru),
+            1 => on_demand(cache::lfu),
+            2 => on_demand(cache::static_top),
+            3 => on_demand(cache::belady),
+            4 => {
+                let experts = config.experts as usize;
+                let start = || Predicting::new(experts, size, predictor(config));
+                let mut work = self.predicting.take().unwrap_or_else(start);
+                let rows = &self.rows[work.done()..];
+                let next = &rows[..rows.len().min(PREDICTED)];
+                let out = work.advance(next, config.accuracy, link(config).hidden());
+                if next.len() < rows.len() {
+                    self.predicting = Some(work);
+                    return false;
+                }
+                out
+            }
+            _ => prefetch::placed(&self.rows, &self.expected, config.devices as usize, size),
+        };
+        self.out.traffic[policy].push(traffic);
         false
     }
 
@@ -190,7 +199,7 @@ impl DeployWork {
             return;
         };
         let tokens = b.clusters.len();
-        for t in slice(token, tokens, SLICE / config.choices()) {
+        for t in slice(token, tokens, SLICE * tokens / b.pairs.len().max(1)) {
             self.leaving.add(t * devices / tokens, &kept(b, t), experts);
         }
         if *token == tokens {

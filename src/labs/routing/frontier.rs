@@ -9,8 +9,9 @@ use super::rules::families::biased;
 use super::rules::load::FloorWork;
 use super::rules::matrix::{Matrix, counts};
 use super::rules::sinkhorn::LogDomain;
-use super::rules::{choice, gate, load};
+use super::rules::{choice, gate, load, losses};
 use crate::core::rng::{Stream, StreamId};
+use crate::core::stats;
 
 /// One rule's place.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,12 +33,14 @@ pub(super) struct Frontier {
     pub(super) dots: Vec<Dot>,
     /// Mean MaxVio of uniformly random routing.
     pub(super) floor: f64,
+    /// MaxVio and value of the run's own router by its first choices, whatever becomes of them.
+    pub(super) own: Option<[f64; 2]>,
 }
 
 /// Tokens compared at most, and entries of their table.
 const TOKENS: usize = 512;
 const ENTRIES: usize = 1 << 15;
-/// Updates of the bias, and its first step (proportional, divided by 1 + t).
+/// Updates of a bias, by its rule or by the auxiliary loss, and the first step (divided by 1 + t).
 const UPDATES: usize = 200;
 const FIRST_STEP: f64 = 0.5;
 /// Passes of Sinkhorn's loop.
@@ -52,6 +55,7 @@ pub(super) fn tokens(batch: usize, experts: usize) -> usize {
 enum Stage {
     Plain,
     Sinkhorn(f64, LogDomain, usize),
+    Auxiliary(Vec<f64>, usize),
     Bias(Vec<f64>, usize),
     Exact(Box<Assigner>),
     Floor(FloorWork),
@@ -67,8 +71,8 @@ pub(super) struct FrontierWork {
 }
 
 impl FrontierWork {
-    /// Starts on the logits of some tokens.
-    pub(super) fn new(z: Matrix, seed: u64) -> Self {
+    /// Starts on the logits of some tokens, for which the run's own router has these first choices.
+    pub(super) fn new(z: Matrix, seed: u64, firsts: &[Option<usize>]) -> Self {
         Self {
             stage: if z.rows == 0 {
                 Stage::Done
@@ -77,6 +81,7 @@ impl FrontierWork {
             },
             out: Frontier {
                 tokens: z.rows,
+                own: own_place(&z, firsts),
                 ..Frontier::default()
             },
             z,
@@ -122,8 +127,21 @@ impl FrontierWork {
                         Stage::Sinkhorn(0.1, LogDomain::new(&self.z, 0.1), 0)
                     } else {
                         self.add("Sinkhorn, τ 0.1", &chosen);
-                        Stage::Bias(vec![0.0; self.z.cols], 0)
+                        Stage::Auxiliary(vec![0.0; self.z.cols], 0)
                     }
+                }
+            }
+            Stage::Auxiliary(mut b, t) => {
+                let until = (t + (20_000 / self.z.data.len()).max(1)).min(UPDATES);
+                for t in t..until {
+                    self.descend(&mut b, FIRST_STEP / (1.0 + t as f64));
+                }
+                if until < UPDATES {
+                    Stage::Auxiliary(b, until)
+                } else {
+                    let chosen: Vec<usize> = self.choose(&b).collect();
+                    self.add("auxiliary loss", &chosen);
+                    Stage::Bias(vec![0.0; self.z.cols], 0)
                 }
             }
             Stage::Bias(mut b, t) => {
@@ -140,13 +158,11 @@ impl FrontierWork {
                     let chosen: Vec<usize> = self.choose(&b).collect();
                     self.add("bias, decaying step", &chosen);
                     let places = self.z.rows.div_ceil(self.z.cols);
-                    Assigner::new(self.z.clone(), places)
-                        .map_or(Stage::Done, |work| Stage::Exact(Box::new(work)))
+                    Stage::Exact(Box::new(Assigner::new(self.z.cols, places)))
                 }
             }
             Stage::Exact(mut work) => {
-                let per_token = self.z.cols * self.z.cols * 4 + self.z.rows;
-                if (0..(200_000 / per_token).max(1)).any(|_| work.step()) {
+                if work.slice(&self.z) {
                     self.add("exact assignment", work.experts());
                     Stage::Floor(FloorWork::new(self.z.rows, self.z.cols, 1))
                 } else {
@@ -163,6 +179,20 @@ impl FrontierWork {
             Stage::Done => Stage::Done,
         };
         matches!(self.stage, Stage::Done).then(|| self.out.clone())
+    }
+
+    /// A step down the gradient of Switch's auxiliary loss by a bias of the logits; such a bias, unlike
+    /// that of the rule, is in the probabilities too. The step counts in shares of an even load.
+    fn descend(&self, b: &mut [f64], step: f64) {
+        let z = self.z.map_rows(|row| biased(row, b));
+        let loads: Vec<f64> = counts(z.argmax_rows(), self.z.cols)
+            .into_iter()
+            .map(|c| c as f64)
+            .collect();
+        let by_bias = losses::switch_gradient(&loads, &z.softmax_rows()).column_sums();
+        for (b, slope) in b.iter_mut().zip(by_bias) {
+            *b -= step * self.z.cols as f64 * slope;
+        }
     }
 
     fn choose<'a>(&'a self, b: &'a [f64]) -> impl Iterator<Item = usize> + 'a {
@@ -196,6 +226,22 @@ impl FrontierWork {
     }
 }
 
+/// The place of the choices made.
+fn own_place(z: &Matrix, firsts: &[Option<usize>]) -> Option<[f64; 2]> {
+    let mut loads = vec![0.0; z.cols];
+    let mut values = Vec::new();
+    for (t, first) in firsts.iter().enumerate() {
+        if let Some(e) = *first {
+            loads[e] += 1.0;
+            values.push(z.at(t, e));
+        }
+    }
+    let value = stats::mean(&values);
+    value
+        .is_finite()
+        .then(|| [load::max_violation(&loads), value])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,13 +250,17 @@ mod tests {
     fn the_exact_assignment_is_balanced_and_no_balanced_rule_has_more_value() {
         let mut draw = Stream::new(3, StreamId::Test);
         let z = Matrix::from_fn(256, 8, |_, e| draw.normal() - 0.3 * e as f64);
-        let mut work = FrontierWork::new(z, 1);
+        // A router of one's own that always takes expert 0.
+        let mut work = FrontierWork::new(z, 1, &[Some(0); 256]);
         let frontier = loop {
             if let Some(frontier) = work.step() {
                 break frontier;
             }
         };
         let dot = |name| frontier.dots.iter().find(|d| d.name == name).unwrap();
+        let [violation, value] = frontier.own.expect("choices were made");
+        assert_eq!(violation, 7.0, "all on one of eight");
+        assert!(value < dot("argmax").value, "{value}");
         let exact = dot("exact assignment");
         assert_eq!(exact.violation, 0.0);
         assert!(dot("argmax").value > exact.value, "balance costs value");
@@ -219,6 +269,12 @@ mod tests {
         assert!(
             near.violation < 0.1 && (near.value - exact.value).abs() < 0.02,
             "{near:?} {exact:?}"
+        );
+        let aux = dot("auxiliary loss");
+        assert!(aux.violation < 0.5 * dot("argmax").violation, "{aux:?}");
+        assert!(
+            aux.value < dot("argmax").value && aux.value > exact.value - 0.1,
+            "{aux:?}"
         );
         assert!(dot("random hash").value < exact.value - 0.5);
         assert!((0.1..0.5).contains(&frontier.floor), "{}", frontier.floor);

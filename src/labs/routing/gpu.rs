@@ -175,7 +175,8 @@ impl Pipeline {
     /// When the device is lost or refuses the batch.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn route(&self, gpu: &Gpu, logits: &[f32]) -> Result<(Vec<u32>, Vec<u32>)> {
-        let mut tickets = self.submit(gpu, logits)?;
+        gpu.write(&self.logits, logits);
+        let mut tickets = self.submit(gpu)?;
         loop {
             gpu.poll()?;
             if let Some(routed) = tickets.take()? {
@@ -185,9 +186,9 @@ impl Pipeline {
         }
     }
 
-    fn submit(&self, gpu: &Gpu, logits: &[f32]) -> Result<Tickets> {
+    /// Routes the logits that are on the device.
+    fn submit(&self, gpu: &Gpu) -> Result<Tickets> {
         let (pairs, tokens) = (self.sizes.pairs(), self.sizes.tokens as usize);
-        gpu.write(&self.logits, logits);
         let mut batch = gpu.batch("routing");
         batch
             .add(&self.topk)
@@ -261,12 +262,16 @@ const BUDGET_MS: f64 = 3.0;
 struct DeviceWork {
     work: Work,
     plan: Pipeline,
+    /// Logits drawn that are not yet on the device, and those that are.
     logits: Vec<f32>,
+    written: usize,
     tickets: Option<Tickets>,
     tokens: usize,
     experts: usize,
-    width: usize,
 }
+
+/// Logits sent to the device in one piece, about.
+const PIECE: usize = 1 << 18;
 
 impl DeviceWork {
     fn new(gpu: &Gpu, config: &Config, data: &Library) -> Result<Self> {
@@ -274,21 +279,26 @@ impl DeviceWork {
             work: Work::with(config, data)?,
             plan: Pipeline::new(gpu, Sizes::of(config))?,
             logits: Vec::new(),
+            written: 0,
             tickets: None,
             tokens: config.tokens as usize,
             experts: config.experts as usize,
-            width: config.dim as usize,
         })
     }
 
     /// Draws tokens of the next batch; submits it when it is complete.
     fn draw(&mut self, gpu: &Gpu) -> Result<()> {
-        let chunk = (100_000 / (self.experts * (self.width + 16))).max(1);
-        let done = self.logits.len() / self.experts;
-        self.logits.extend(self.work.logits(done, chunk));
-        if self.logits.len() == self.tokens * self.experts {
-            self.tickets = Some(self.plan.submit(gpu, &self.logits)?);
+        let drawn = self.written + self.logits.len();
+        self.logits.extend(self.work.logits(drawn / self.experts));
+        let complete = self.written + self.logits.len() == self.tokens * self.experts;
+        if complete || self.logits.len() >= PIECE {
+            gpu.write_at(&self.plan.logits, self.written, &self.logits);
+            self.written += self.logits.len();
             self.logits.clear();
+        }
+        if complete {
+            self.tickets = Some(self.plan.submit(gpu)?);
+            self.written = 0;
         }
         Ok(())
     }
@@ -334,22 +344,11 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::core::rng::{Stream, StreamId};
-    use crate::gpu::finish_gpu;
-
-    fn gpu() -> Option<Gpu> {
-        match Gpu::headless() {
-            Ok(gpu) => Some(gpu),
-            Err(error) if std::env::var("ALLOW_NO_GPU").is_ok_and(|v| v == "1") => {
-                println!("SKIPPED: {error}");
-                None
-            }
-            Err(error) => panic!("{error}; install a Vulkan driver or set ALLOW_NO_GPU=1"),
-        }
-    }
+    use crate::gpu::{finish_gpu, test_device};
 
     #[test]
     fn a_run_on_the_device_decides_as_the_cpu_does() {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let library = Library::default();
         let (own, shared) = (CapacityScope::Expert, CapacityScope::Device);
         for (router, k, experts, tokens, capacity_scope) in [
@@ -357,6 +356,8 @@ mod tests {
             (Router::Granite, 8, 64, 100, own),
             (Router::Switch, 1, 7, 65, own),
             (Router::Gshard, 2, 16, 129, own),
+            // Logits that come in two pieces.
+            (Router::Switch, 1, 128, 2100, own),
             (Router::Mixtral, 2, 8, 256, shared),
             (Router::Granite, 3, 10, 77, shared),
         ] {
@@ -401,7 +402,7 @@ mod tests {
 
     /// Random logits routed on the device as by the reference on the CPU, and twice alike.
     fn routed_alike(tokens: u32) {
-        let Some(gpu) = gpu() else { return };
+        let Some(gpu) = test_device() else { return };
         let sizes = Sizes {
             tokens,
             experts: 256,

@@ -5,17 +5,19 @@ use super::dump::{self, Content, Layer};
 use crate::core::{Error, Result};
 use crate::labs::{DataKey, Dataset, Library};
 
-/// The layer of a file, checked against the config.
-pub(super) fn layer_of(config: &Config, key: &DataKey, data: &Library) -> Result<Layer> {
+/// The layers of a file, and the one of the config, checked against it.
+pub(super) fn layer_of(
+    config: &Config,
+    key: &DataKey,
+    data: &Library,
+) -> Result<(Vec<Layer>, Layer)> {
     let layers = layers_of(key, data.get(key)?)?;
     let count = layers.len();
-    let layer = layers
-        .into_iter()
-        .nth(config.layer as usize)
-        .ok_or_else(|| {
-            let allowed = format!("0 to {} ({} has {count} layers)", count - 1, key.name);
-            Error::out_of_range("layer", config.layer, allowed)
-        })?;
+    let layer = layers.get(config.layer as usize).cloned();
+    let layer = layer.ok_or_else(|| {
+        let allowed = format!("0 to {} ({} has {count} layers)", count - 1, key.name);
+        Error::out_of_range("layer", config.layer, allowed)
+    })?;
     let recorded = config.router == Router::Recorded;
     if recorded != (layer.content == Content::Choices) {
         let allowed = if recorded {
@@ -47,7 +49,7 @@ pub(super) fn layer_of(config: &Config, key: &DataKey, data: &Library) -> Result
         );
         return Err(Error::out_of_range("batches", config.batches, allowed));
     }
-    Ok(layer)
+    Ok((layers, layer))
 }
 
 /// The layers of a data set.

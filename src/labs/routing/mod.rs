@@ -11,6 +11,7 @@ mod config;
 mod deploy;
 pub mod dump;
 mod figures;
+mod file_layers;
 mod fill;
 mod frontier;
 mod gates;

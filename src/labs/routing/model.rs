@@ -1,9 +1,10 @@
 //! Computation of the lab: the floor first, then batch after batch.
 
-use super::batch::BatchWork;
+use super::batch::{BatchWork, SCORING};
 use super::charts::Drawing;
 use super::config::{BiasRule, Config, Router};
 use super::deploy::{DeployWork, Deployment};
+use super::file_layers::FileLayers;
 #[cfg(feature = "gpu")]
 use super::fill::SLICE;
 use super::frontier::{self, Frontier, FrontierWork};
@@ -136,7 +137,7 @@ impl BatchRun {
 
     /// Tokens on which switches are compared.
     pub fn compared_tokens(&self) -> u64 {
-        self.inner.config.tokens.min(variants::TOKENS)
+        variants::tokens(&self.inner.config)
     }
 
     pub(super) fn timeline_ref(&self) -> &Timeline {
@@ -241,14 +242,16 @@ pub(super) struct Work {
     bias: Vec<f64>,
     batches: Vec<Batch>,
     after: After,
+    /// The layers of a file.
+    layers: FileLayers,
 }
 
 /// What follows the last batch.
 enum After {
     /// Nothing: only the batches are wanted.
     Nothing,
-    /// Not begun.
-    Wanted,
+    /// Logits of the first tokens of the first batch so far, of slots the first.
+    Gather(Matrix),
     /// Rules compared on the same tokens, then the system.
     Frontier(Box<FrontierWork>),
     /// The system.
@@ -287,12 +290,13 @@ impl Work {
 
     /// Starts a run on the tokens that the config asks for.
     pub(super) fn with(config: &Config, data: &Library) -> Result<Self> {
-        Ok(match &config.data {
-            Some(key) => Self::on(
-                config,
-                Population::of_file(config, layer_of(config, key, data)?),
-            ),
-            None => Self::on(config, Population::new(config)),
+        let Some(key) = &config.data else {
+            return Ok(Self::on(config, Population::new(config)));
+        };
+        let (layers, own) = layer_of(config, key, data)?;
+        Ok(Self {
+            layers: FileLayers::new(layers),
+            ..Self::on(config, Population::of_file(config, own))
         })
     }
 
@@ -309,8 +313,13 @@ impl Work {
             #[cfg(feature = "gpu")]
             incoming: None,
             bias: vec![0.0; config.experts as usize],
+            layers: FileLayers::default(),
             batches: Vec::new(),
-            after: After::Wanted,
+            after: if config.router == Router::Recorded {
+                After::Deploy(None, Box::new(DeployWork::new(config)))
+            } else {
+                After::Gather(Matrix::zeros(0, config.experts as usize))
+            },
             config: config.clone(),
         }
     }
@@ -352,9 +361,10 @@ impl Work {
         self.floor.is_some()
     }
 
-    /// Logits of up to `budget` tokens of the current batch, from token `from` on.
+    /// Logits of the next tokens of the current batch, from token `from` on.
     #[cfg(feature = "gpu")]
-    pub(super) fn logits(&mut self, from: usize, budget: usize) -> Vec<f32> {
+    pub(super) fn logits(&mut self, from: usize) -> Vec<f32> {
+        let budget = (SCORING / self.population.effort()).max(1);
         let (tokens, index) = (self.config.tokens as usize, self.batches.len());
         let work = self.current.get_or_insert_with(|| {
             let clusters = self.population.clusters(index, tokens);
@@ -408,14 +418,21 @@ impl Work {
         let (config, batches) = (&self.config, &self.batches);
         match &mut self.after {
             After::Nothing => self.after = After::Draw(Box::default(), Box::default()),
-            After::Wanted => {
+            After::Gather(z) => {
                 let tokens = frontier::tokens(config.tokens as usize, config.experts as usize);
-                self.after = if config.router == Router::Recorded {
-                    After::Deploy(None, Box::new(DeployWork::new(config)))
-                } else {
-                    let z = self.first_logits(tokens);
-                    After::Frontier(Box::new(FrontierWork::new(z, self.config.seed)))
-                };
+                let clusters = batches.first().map_or(&[][..], |b| &b.clusters);
+                let next = (z.rows..tokens).zip(&clusters[z.rows.min(clusters.len())..]);
+                let most = (SCORING / self.population.effort()).max(1);
+                for (t, &cluster) in next.take(most) {
+                    let logits = self.population.logits(0, t, cluster);
+                    z.push_row(logits.into_iter().step_by(config.slots()));
+                }
+                if z.rows == tokens.min(clusters.len()) {
+                    let first = |t| Some(usize::from(batches[0].of_token(t).first()?.expert));
+                    let firsts: Vec<Option<usize>> = (0..z.rows).map(first).collect();
+                    let work = FrontierWork::new(std::mem::take(z), config.seed, &firsts);
+                    self.after = After::Frontier(Box::new(work));
+                }
             }
             After::Frontier(work) => {
                 if let Some(frontier) = work.step() {
@@ -437,7 +454,8 @@ impl Work {
                         deployment: Some(std::mem::take(&mut **deployment)),
                         variants,
                     };
-                    self.after = After::Draw(Box::new(found), Box::default());
+                    let drawing = Drawing::with(std::mem::take(&mut self.layers));
+                    self.after = After::Draw(Box::new(found), Box::new(drawing));
                 }
             }
             After::Draw(found, drawing) => {
@@ -451,23 +469,6 @@ impl Work {
         None
     }
 
-    /// Logits of the first tokens of the first batch; of slots the first.
-    fn first_logits(&self, tokens: usize) -> Matrix {
-        let clusters = self.batches.first().map(|b| Arc::clone(&b.clusters));
-        let all = clusters.unwrap_or_default();
-        let rows: Vec<f64> = (0..tokens.min(all.len()))
-            .flat_map(|t| {
-                let z = self.population.logits(0, t, all[t]);
-                z.into_iter().step_by(self.config.slots())
-            })
-            .collect();
-        Matrix {
-            rows: tokens,
-            cols: self.config.experts as usize,
-            data: rows,
-        }
-    }
-
     fn finish(&mut self, found: Found, drawing: Drawing) -> Option<BatchRun> {
         let floor = self.floor.clone()?;
         let batches = std::mem::take(&mut self.batches);
@@ -477,8 +478,7 @@ impl Work {
             variants,
         } = found;
         let mut charts = drawing.charts;
-        charts
-            .extend(frontier.map(|f| frontier_chart(&self.config, &self.population, &batches, &f)));
+        charts.extend(frontier.map(|f| frontier_chart(&f)));
         if let Some(d) = &deployment {
             charts.extend(deployment_charts(&self.config, d));
             if self.config.router != Router::SoftMoe {

@@ -122,6 +122,15 @@ impl Population {
         }
     }
 
+    /// The same tokens with logits of this precision; none where they have it.
+    pub(super) fn rounded(&self, precision: Precision) -> Option<Self> {
+        let other = precision != self.precision;
+        other.then(|| Self {
+            precision,
+            ..self.clone()
+        })
+    }
+
     /// Share of each cluster in a batch: the Zipf weights, blended with the same weights moved on
     /// by half the clusters when the topics drift.
     fn shares(&self, batch: usize) -> Vec<f64> {
@@ -131,6 +140,20 @@ impl Population {
         (0..n)
             .map(|c| (1.0 - blend) * self.weights[c] + blend * self.weights[(c + n / 2) % n])
             .collect()
+    }
+
+    /// Work of scoring a token, about, in multiplications.
+    pub(super) fn effort(&self) -> usize {
+        let columns = self.experts * self.slots;
+        if self.file.is_some() {
+            return 16 * columns;
+        }
+        let vectors = if self.correlation > 0.0 {
+            1 + MEMORY
+        } else {
+            1
+        };
+        columns * (self.dim + 16) + 8 * vectors * self.dim
     }
 
     /// Clusters of a batch's tokens.

@@ -3,24 +3,17 @@
 use super::config::Config;
 use super::deploy::{Deployment, POLICIES};
 use super::frontier::Frontier;
-use super::population::Population;
-use super::route::Batch;
 use super::rules::prefetch::Traffic;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 
 /// Value against balance of several rules on the same tokens.
-pub(super) fn frontier_chart(
-    config: &Config,
-    population: &Population,
-    batches: &[Batch],
-    frontier: &Frontier,
-) -> Chart {
+pub(super) fn frontier_chart(frontier: &Frontier) -> Chart {
     let mut series: Vec<Series> = frontier
         .dots
         .iter()
         .map(|d| Series::new(d.name, SeriesKind::Points, vec![[d.violation, d.value]]))
         .collect();
-    if let Some(own) = own_place(config, population, batches, frontier.tokens) {
+    if let Some(own) = frontier.own {
         series.push(
             Series::new("this router, first choices", SeriesKind::Points, vec![own]).as_reference(),
         );
@@ -28,7 +21,7 @@ pub(super) fn frontier_chart(
     Chart {
         id: "frontier",
         title: "Value against balance",
-        doc: "What several rules make of the same first tokens, one expert each: mean logit of the chosen expert against MaxVio. Up and left is better; the exact assignment is the best that equal loads allow, and argmax the best without any care for balance. Points left of the mark are more even than random routing.",
+        doc: "What several rules make of the same first tokens, one expert each: mean logit of the chosen expert against MaxVio. Up and left is better; the exact assignment is the best that equal loads allow, and argmax the best without any care for balance. Auxiliary loss: Switch's, 200 gradient steps on a bias of the gate. Points left of the mark are more even than random routing.",
         x: Axis::zero_based("MaxVio", ""),
         y: Axis::linear("mean chosen logit", ""),
         series,
@@ -38,29 +31,6 @@ pub(super) fn frontier_chart(
         }],
         on_timeline: false,
     }
-}
-
-/// The run's own router on these tokens: by its first choices, whatever becomes of them.
-fn own_place(
-    config: &Config,
-    population: &Population,
-    batches: &[Batch],
-    tokens: usize,
-) -> Option<[f64; 2]> {
-    let batch = batches.first()?;
-    let mut loads = vec![0.0; config.experts as usize];
-    let mut values = Vec::new();
-    for t in 0..tokens {
-        if let Some(first) = batch.of_token(t).first() {
-            let e = usize::from(first.expert);
-            loads[e] += 1.0;
-            values.push(population.logits(0, t, batch.clusters[t])[e * config.slots()]);
-        }
-    }
-    let value = crate::core::stats::mean(&values);
-    value
-        .is_finite()
-        .then(|| [super::rules::load::max_violation(&loads), value])
 }
 
 /// Loads of devices, and caches of every size.

@@ -2,27 +2,65 @@
 //! (MoE-CAP, arXiv 2412.07067).
 
 use super::config::Config;
+use super::fill::{SLICE, slice};
 use super::route::Batch;
 use crate::core::{Axis, Chart, Series, num};
 
 /// Mean number of distinct experts that keep a token of a window of consecutive tokens; NaN when no
 /// batch holds a whole window.
 pub(super) fn touched(batches: &[Batch], experts: usize, window: usize) -> f64 {
-    let (mut total, mut windows) = (0_usize, 0_usize);
-    for batch in batches {
-        let tokens = batch.clusters.len();
-        for start in (0..tokens).step_by(window).filter(|s| s + window <= tokens) {
-            let mut seen = vec![false; experts];
-            for t in start..start + window {
-                for pair in batch.of_token(t).iter().filter(|p| p.kept()) {
-                    seen[usize::from(pair.expert)] = true;
-                }
-            }
-            total += seen.iter().filter(|s| **s).count();
-            windows += 1;
+    let mut count = Count::new(experts, window);
+    loop {
+        if let Some(mean) = count.step(batches) {
+            return mean;
         }
     }
-    total as f64 / windows as f64
+}
+
+/// The work of [`touched`], window after window.
+#[derive(Debug)]
+struct Count {
+    window: usize,
+    /// Batch and token that it has got to.
+    at: (usize, usize),
+    /// The last window in which each expert was seen, from 1.
+    seen: Vec<usize>,
+    total: usize,
+    windows: usize,
+}
+
+impl Count {
+    fn new(experts: usize, window: usize) -> Self {
+        Self {
+            window,
+            at: (0, 0),
+            seen: vec![0; experts],
+            total: 0,
+            windows: 0,
+        }
+    }
+
+    /// The next windows, of one batch; the mean when there is none left.
+    fn step(&mut self, batches: &[Batch]) -> Option<f64> {
+        let (batch, token) = &mut self.at;
+        let Some(b) = batches.get(*batch) else {
+            return Some(self.total as f64 / self.windows as f64);
+        };
+        let tokens = b.clusters.len() / self.window * self.window;
+        let windows = SLICE * tokens / (b.pairs.len().max(1) * self.window);
+        for t in slice(token, tokens, windows.max(1) * self.window) {
+            self.windows += usize::from(t % self.window == 0);
+            for pair in b.of_token(t).iter().filter(|p| p.kept()) {
+                let last = &mut self.seen[usize::from(pair.expert)];
+                self.total += usize::from(*last < self.windows);
+                *last = self.windows;
+            }
+        }
+        if *token == tokens {
+            self.at = (*batch + 1, 0);
+        }
+        None
+    }
 }
 
 /// The same for tokens that choose k of E experts uniformly and independently:
@@ -40,17 +78,23 @@ const WIDEST: usize = 256;
 pub(super) struct Growing {
     /// Tokens together, and the experts they touch.
     pub(super) points: Vec<[f64; 2]>,
+    /// The size at hand.
+    count: Option<Count>,
 }
 
 impl Growing {
-    /// The next size; `false` when there is none.
+    /// A slice of the next size; `false` when there is none.
     pub(super) fn step(&mut self, config: &Config, batches: &[Batch]) -> bool {
         let tokens = batches.first().map_or(0, |b| b.clusters.len());
         let window = 1 << self.points.len();
         let more = window <= tokens.min(WIDEST);
         if more {
-            let own = touched(batches, config.experts as usize, window);
-            self.points.push([window as f64, own]);
+            let start = || Count::new(config.experts as usize, window);
+            let count = self.count.get_or_insert_with(start);
+            if let Some(own) = count.step(batches) {
+                self.points.push([window as f64, own]);
+                self.count = None;
+            }
         }
         more
     }

@@ -3,9 +3,10 @@
 
 use super::batch::BatchWork;
 use super::config::{Config, Router};
+use super::fill::{SLICE, slice};
 use super::params::PARAMS;
 use super::population::Population;
-use super::route::Batch;
+use super::route::{Batch, Pair};
 use crate::core::{Param, Table};
 
 /// Rules compared: parameters with a few alternatives that say who goes where, and who stays.
@@ -21,7 +22,7 @@ const RULES: [&str; 9] = [
     "precision",
 ];
 /// Tokens routed again at most.
-pub(super) const TOKENS: u64 = 512;
+const TOKENS: u64 = 512;
 
 /// One way to put a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +64,9 @@ pub(super) struct VariantsWork {
     base: Config,
     first: Option<Batch>,
     planned: Vec<Planned>,
-    current: Option<BatchWork>,
+    /// The batch under way, and its tokens where they are not the setup's.
+    current: Option<(BatchWork, Option<Population>)>,
+    compared: Option<Comparison>,
     clusters: Vec<u8>,
     bias: Vec<f64>,
     done: Vec<Variant>,
@@ -111,7 +114,7 @@ fn options(param: &Param<Config>) -> Option<&'static [&'static str]> {
 impl VariantsWork {
     /// Starts from the clusters of the first batch.
     pub(super) fn new(config: &Config, clusters: &[u8]) -> Self {
-        let tokens = config.tokens.min(TOKENS);
+        let tokens = tokens(config);
         let base = Config {
             tokens,
             batches: 1,
@@ -124,67 +127,125 @@ impl VariantsWork {
             base,
             first: None,
             current: None,
+            compared: None,
             done: Vec::new(),
         }
     }
 
     /// A slice of work; the variants when all are routed.
     pub(super) fn step(&mut self, population: &Population) -> Option<Vec<Variant>> {
+        if let (Some(work), Some(first)) = (&mut self.compared, &self.first) {
+            if work.step(first)
+                && let (Some(work), Some(planned)) = (self.compared.take(), self.planned.pop())
+            {
+                self.done.push(work.variant(&planned, &self.base, first));
+            }
+            return None;
+        }
         let config = match (&self.first, self.planned.last()) {
             (None, _) => &self.base,
             (Some(_), Some(next)) => &next.config,
             (Some(_), None) => return Some(std::mem::take(&mut self.done)),
         };
-        let mut work = self
-            .current
-            .take()
-            .unwrap_or_else(|| BatchWork::new(0, self.clusters.clone(), self.bias.clone()));
-        let Some(batch) = work.step(config, population) else {
-            self.current = Some(work);
+        let (mut work, tokens) = self.current.take().unwrap_or_else(|| {
+            let work = BatchWork::new(0, self.clusters.clone(), self.bias.clone());
+            (work, population.rounded(config.precision))
+        });
+        let Some(batch) = work.step(config, tokens.as_ref().unwrap_or(population)) else {
+            self.current = Some((work, tokens));
             return None;
         };
-        match (&self.first, self.planned.pop()) {
-            (Some(first), Some(next)) => {
-                let variant = compared(&next, &self.base, first, &batch);
-                self.done.push(variant);
-            }
-            (_, popped) => {
-                self.planned.extend(popped);
-                self.first = Some(batch);
-            }
+        if self.first.is_some() {
+            self.compared = Some(Comparison::new(batch));
+        } else {
+            self.first = Some(batch);
         }
         None
     }
 }
 
-fn compared(planned: &Planned, base: &Config, first: &Batch, batch: &Batch) -> Variant {
-    let (mut common, mut only, mut weight) = (0_usize, 0_usize, 0.0);
-    for t in 0..first.clusters.len() {
-        let (a, b) = (first.of_token(t), batch.of_token(t));
-        for pair in a.iter().filter(|p| p.kept()) {
-            common += usize::from(b.iter().any(|q| q.kept() && q.expert == pair.expert));
-        }
-        let kept = |of: &[super::Pair]| of.iter().filter(|p| p.kept()).count();
-        only += kept(a) + kept(b);
-        let at = |of: &[super::Pair], e: u16| -> f64 {
-            of.iter().filter(|p| p.expert == e).map(|p| p.weight).sum()
-        };
-        weight += a
-            .iter()
-            .map(|p| (p.weight - at(b, p.expert)).abs())
-            .sum::<f64>();
-        let new = b.iter().filter(|q| a.iter().all(|p| p.expert != q.expert));
-        weight += new.map(|q| q.weight.abs()).sum::<f64>();
+/// How many tokens are routed again: slots of Soft MoE are as many as the whole batch asks for.
+pub(super) fn tokens(config: &Config) -> u64 {
+    if config.router == Router::SoftMoe {
+        config.tokens
+    } else {
+        config.tokens.min(TOKENS)
     }
-    let served: usize = first.carried.iter().map(|&c| c as usize).sum();
-    Variant {
-        rule: planned.rule,
-        name: planned.name,
-        current: planned.config == *base,
-        changed: 100.0 * (only - 2 * common) as f64 / served.max(1) as f64,
-        moved: 50.0 * weight / first.clusters.len().max(1) as f64,
-        dropped: 100.0 * batch.stats.drop_rate,
-        load_cv: batch.stats.cv,
+}
+
+/// A variant's batch held against the setup's, token by token.
+struct Comparison {
+    batch: Batch,
+    /// Tokens done.
+    at: usize,
+    /// Pairs served by both, and by each, added up.
+    common: usize,
+    served: usize,
+    weight: f64,
+}
+
+/// What is made of an expert for the token at hand.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    asked: bool,
+    kept: bool,
+    weight: f64,
+}
+
+/// What pairs of a token make of every expert.
+fn seen(pairs: &[Pair], experts: usize) -> Vec<Seen> {
+    let mut out = vec![Seen::default(); experts];
+    for pair in pairs {
+        let own = &mut out[usize::from(pair.expert)];
+        own.asked = true;
+        own.kept |= pair.kept();
+        own.weight += pair.weight;
+    }
+    out
+}
+
+impl Comparison {
+    fn new(batch: Batch) -> Self {
+        Self {
+            batch,
+            at: 0,
+            common: 0,
+            served: 0,
+            weight: 0.0,
+        }
+    }
+
+    /// The next tokens; `true` when all are done.
+    fn step(&mut self, first: &Batch) -> bool {
+        let (tokens, experts) = (first.clusters.len(), first.demand.len());
+        for t in slice(&mut self.at, tokens, SLICE / experts.max(1)) {
+            let (a, b) = (first.of_token(t), self.batch.of_token(t));
+            let (by_a, by_b) = (seen(a, experts), seen(b, experts));
+            let kept = |of: &[Pair]| of.iter().filter(|p| p.kept()).count();
+            self.served += kept(a) + kept(b);
+            let at = |of: &[Seen], p: &Pair| of[usize::from(p.expert)];
+            let both = a.iter().filter(|p| p.kept() && at(&by_b, p).kept);
+            self.common += both.count();
+            let moved = a.iter().map(|p| (p.weight - at(&by_b, p).weight).abs());
+            self.weight += moved.sum::<f64>();
+            let new = b.iter().filter(|q| !at(&by_a, q).asked);
+            self.weight += new.map(|q| q.weight.abs()).sum::<f64>();
+        }
+        self.at == tokens
+    }
+
+    fn variant(&self, planned: &Planned, base: &Config, first: &Batch) -> Variant {
+        let own: usize = first.carried.iter().map(|&c| c as usize).sum();
+        let only = self.served - 2 * self.common;
+        Variant {
+            rule: planned.rule,
+            name: planned.name,
+            current: planned.config == *base,
+            changed: 100.0 * only as f64 / own.max(1) as f64,
+            moved: 50.0 * self.weight / first.clusters.len().max(1) as f64,
+            dropped: 100.0 * self.batch.stats.drop_rate,
+            load_cv: self.batch.stats.cv,
+        }
     }
 }
 
@@ -265,6 +326,34 @@ mod tests {
                 let alike = of(&all, v.rule);
                 assert_eq!(alike.iter().filter(|v| v.current).count(), 1, "{v:?}");
             }
+        }
+    }
+
+    #[test]
+    fn rounded_logits_change_weights_and_the_coarser_the_more() {
+        let all = variants(&Config::default());
+        let moved: Vec<f64> = of(&all, "Precision of the logits")
+            .iter()
+            .map(|v| v.moved)
+            .collect();
+        assert_eq!(moved.len(), 3, "{all:?}");
+        assert!(
+            moved[0] == 0.0 && moved[0] < moved[1] && moved[1] < moved[2],
+            "{moved:?}"
+        );
+    }
+
+    #[test]
+    fn slots_for_more_tokens_than_are_usually_compared_stay_what_they_are() {
+        let config = Config {
+            router: Router::SoftMoe,
+            tokens: 640,
+            dim: 2,
+            ..Config::default()
+        };
+        assert_eq!(config.check(), Ok(()), "a legal config");
+        for v in variants(&config).iter().filter(|v| v.current) {
+            assert_eq!((v.changed, v.moved), (0.0, 0.0), "{v:?}");
         }
     }
 

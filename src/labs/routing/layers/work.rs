@@ -16,6 +16,7 @@ use super::sparsity::{Allocation, Skipped, skipping};
 use crate::core::digits::PIXELS;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Job, Result, Step, num};
+use std::collections::VecDeque;
 
 /// Training samples whose paths are followed, and held-out samples.
 const LABELLED: usize = 256;
@@ -36,7 +37,55 @@ enum Phase {
     Deepen(usize),
     /// Training FiRST's routers.
     First,
+    /// Measuring all rules on held-out samples.
+    Judge(VecDeque<Part>),
 }
+
+/// A part of what is measured.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// A rule that is a path for every sample.
+    Path(LayerRule),
+    /// Q-exit, sampled exit and patience.
+    Exits,
+    /// Blocks skipped by sparsity, allocated or not.
+    Sparse(bool),
+    /// A network of mixture of depths.
+    Deepened(usize),
+    /// FiRST's routers.
+    First(Scope),
+    /// The losses at a number of block runs.
+    Budget(usize),
+}
+
+/// Rules that are a path for every sample.
+const BY_PATH: [LayerRule; 4] = [
+    LayerRule::Full,
+    LayerRule::Fixed,
+    LayerRule::Routed,
+    LayerRule::Oracle,
+];
+
+/// Mixture of depths: by the sequence, by each sample alone, with samples drawn at random; and the
+/// networks that every sample runs whole.
+const DEEPENED: [(usize, Gate, Option<LayerRule>, &str); 6] = [
+    (
+        0,
+        Gate::Scored,
+        Some(LayerRule::Depths),
+        "mixture of depths",
+    ),
+    (
+        0,
+        Gate::Causal,
+        Some(LayerRule::DepthsCausal),
+        "mixture of depths, causal",
+    ),
+    (1, Gate::Random, None, "random samples run"),
+    (2, Gate::All, None, "every block, trained alike"),
+    (3, Gate::All, None, "fewer blocks, for all"),
+    (4, Gate::All, None, "one block more, for all"),
+];
 
 /// The computation in steps.
 pub(in crate::labs::routing) struct Work {
@@ -53,6 +102,8 @@ pub(in crate::labs::routing) struct Work {
     shares: Vec<f64>,
     students: Vec<Student>,
     first: first::Routers,
+    policies: Vec<Policy>,
+    budgets: Vec<Budget>,
 }
 
 impl Work {
@@ -71,6 +122,8 @@ impl Work {
             shares: Vec::new(),
             students: students(config),
             first: first::Routers::new(config),
+            policies: Vec::new(),
+            budgets: Vec::new(),
             config: config.clone(),
         }
     }
@@ -99,88 +152,96 @@ impl Work {
             .unwrap_or(0)
     }
 
-    fn finish(&self) -> LayerRun {
-        let shares = &self.shares;
-        let config = &self.config;
+    /// What is measured on the held-out samples, in the order in which it is listed.
+    fn parts(&self) -> VecDeque<Part> {
+        let mut out: VecDeque<Part> = BY_PATH.into_iter().map(Part::Path).collect();
+        out.push_back(Part::Exits);
+        out.extend([Part::Sparse(false), Part::Sparse(true)]);
+        if !self.students.is_empty() {
+            out.extend((0..DEEPENED.len()).map(Part::Deepened));
+        }
+        if self.config.layer_rule.is_first() {
+            out.extend([Scope::Sequence, Scope::Token].map(Part::First));
+        }
+        out.extend((0..=2 * self.learner.net.blocks).map(Part::Budget));
+        out
+    }
+
+    /// Measures a part.
+    fn judge(&mut self, part: Part) {
+        match part {
+            Part::Path(rule) => self.policies.push(self.by_path(rule)),
+            Part::Exits => self.policies.extend(self.exits()),
+            Part::Sparse(allocated) => self.policies.push(self.sparse(allocated)),
+            Part::Deepened(i) => self.policies.push(self.deepened(i)),
+            Part::First(scope) => self.policies.push(self.first(scope)),
+            Part::Budget(cost) => self.budgets.push(self.budget(cost)),
+        }
+    }
+
+    fn finish(&mut self) -> LayerRun {
+        let uniform = Allocation::uniform(self.learner.net.blocks, self.config.skipped);
+        let facts = Facts {
+            policies: std::mem::take(&mut self.policies),
+            labels: self.test.labels.clone(),
+            losses: self.learner.losses.clone(),
+            budgets: std::mem::take(&mut self.budgets),
+            decisions: self.routers.labels(),
+            reachable: self.reachable(false),
+            reachable_shuffled: self.reachable(true),
+            shares: [uniform, self.shares.clone()],
+        };
+        LayerRun::new(&self.config, facts)
+    }
+
+    /// A rule that is a path for every sample.
+    fn by_path(&self, rule: LayerRule) -> Policy {
         let blocks = self.learner.net.blocks;
-        let mut policies = vec![
-            self.by_paths(LayerRule::Full, "every block", |_| paths::full(blocks)),
-            self.by_paths(LayerRule::Fixed, "one path for all", {
+        match rule {
+            LayerRule::Full => self.by_paths(rule, "every block", |_| paths::full(blocks)),
+            LayerRule::Fixed => {
                 let best = self.best_fixed();
-                move |_| best
-            }),
-            self.routed(),
-            self.by_paths(LayerRule::Oracle, "oracle, cheapest correct", |i| {
+                self.by_paths(rule, "one path for all", move |_| best)
+            }
+            LayerRule::Oracle => self.by_paths(rule, "oracle, cheapest correct", |i| {
                 let label = self.test.labels[i];
                 paths::cheapest(&self.outcomes[i], label, blocks).unwrap_or(0)
             }),
-        ];
-        policies.extend(self.exits());
-        let (x, labels) = (&self.test.x, &self.test.labels);
-        let uniform = Allocation::uniform(blocks, config.skipped);
-        for (rule, name, shares) in [
-            (LayerRule::Uniform, "same sparsity in every block", &uniform),
-            (LayerRule::Allocated, "sparsity allocated", shares),
-        ] {
-            let done = skipping(&self.learner.net, x, labels, shares);
-            policies.push(self.skipped(rule, name, done));
+            _ => self.routed(),
         }
-        policies.extend(self.deepened());
-        policies.extend(self.first());
-        LayerRun::new(
-            config,
-            Facts {
-                policies,
-                labels: labels.clone(),
-                losses: self.learner.losses.clone(),
-                budgets: self.budgets(),
-                decisions: self.routers.labels(),
-                reachable: self.reachable(false),
-                reachable_shuffled: self.reachable(true),
-                shares: [uniform, shares.clone()],
-            },
-        )
     }
 
-    /// Mixture of depths, if it was trained: by the sequence, by each sample alone, with samples
-    /// drawn at random; and the networks that every sample runs whole.
-    fn deepened(&self) -> Vec<Policy> {
-        let blocks = self.learner.net.blocks;
-        let judge = |s: usize, gate, rule: Option<LayerRule>, name| {
-            let student = &self.students[s];
-            let done = student.judge(gate, &self.test, blocks, self.config.seed);
-            self.skipped(rule, name, done)
+    /// Blocks skipped by sparsity: the same in every block, or allocated.
+    fn sparse(&self, allocated: bool) -> Policy {
+        let (net, skipped) = (&self.learner.net, self.config.skipped);
+        let uniform = Allocation::uniform(net.blocks, skipped);
+        let (rule, name, shares) = if allocated {
+            let name = "sparsity allocated";
+            (LayerRule::Allocated, name, &self.shares)
+        } else {
+            let name = "same sparsity in every block";
+            (LayerRule::Uniform, name, &uniform)
         };
-        let [depths, causal] = [LayerRule::Depths, LayerRule::DepthsCausal].map(Some);
-        let trained = [
-            (0, Gate::Scored, depths, "mixture of depths"),
-            (0, Gate::Causal, causal, "mixture of depths, causal"),
-            (1, Gate::Random, None, "random samples run"),
-            (2, Gate::All, None, "every block, trained alike"),
-            (3, Gate::All, None, "fewer blocks, for all"),
-            (4, Gate::All, None, "one block more, for all"),
-        ];
-        let all = trained.into_iter().filter(|t| t.0 < self.students.len());
-        all.map(|(s, gate, rule, name)| judge(s, gate, rule, name))
-            .collect()
+        let done = skipping(net, &self.test.x, &self.test.labels, shares);
+        self.skipped(rule, name, done)
     }
 
-    /// FiRST's routers, if they were trained.
-    fn first(&self) -> Vec<Policy> {
-        if !self.config.layer_rule.is_first() {
-            return Vec::new();
-        }
-        let rules = [
-            (LayerRule::First, Scope::Sequence, "FiRST, by the prompt"),
-            (LayerRule::FirstToken, Scope::Token, "its routers by token"),
-        ];
-        rules
-            .into_iter()
-            .map(|(rule, scope, name)| {
-                let done = self.first.judge(&self.learner.net, &self.test, scope);
-                self.skipped(rule, name, done)
-            })
-            .collect()
+    /// A network of mixture of depths.
+    fn deepened(&self, i: usize) -> Policy {
+        let (student, gate, rule, name) = DEEPENED[i];
+        let (blocks, seed) = (self.learner.net.blocks, self.config.seed);
+        let done = self.students[student].judge(gate, &self.test, blocks, seed);
+        self.skipped(rule, name, done)
+    }
+
+    /// FiRST's routers.
+    fn first(&self, scope: Scope) -> Policy {
+        let (rule, name) = match scope {
+            Scope::Sequence => (LayerRule::First, "FiRST, by the prompt"),
+            Scope::Token => (LayerRule::FirstToken, "its routers by token"),
+        };
+        let done = self.first.judge(&self.learner.net, &self.test, scope);
+        self.skipped(rule, name, done)
     }
 
     fn by_paths(
@@ -258,36 +319,31 @@ impl Work {
         Policy::new(rule, name, done, &self.test.labels)
     }
 
-    /// At each number of block runs: least loss over all paths, over 100 drawn at random, and the
-    /// loss of one drawn at random; mean over held-out samples.
-    fn budgets(&self) -> Vec<Budget> {
+    /// At a number of block runs: least loss over all paths, over 100 drawn at random, and the loss of
+    /// one drawn at random; mean over held-out samples.
+    fn budget(&self, cost: usize) -> Budget {
         let blocks = self.learner.net.blocks;
-        let mut groups: Vec<Vec<usize>> = vec![Vec::new(); 2 * blocks + 1];
-        for path in 0..paths::count(blocks) {
-            groups[paths::cost(path, blocks)].push(path);
-        }
-        let budget = |(cost, group): (usize, &Vec<usize>)| {
-            let mut out = Budget {
-                cost,
-                ..Budget::default()
-            };
-            for (i, all) in self.outcomes.iter().enumerate() {
-                let mut draw = Stream::new(self.config.seed, StreamId::Policy)
-                    .step(i as u32)
-                    .replicate(46 + cost as u32);
-                let loss = |p: usize| f64::from(all.loss[p]);
-                let best = group.iter().map(|&p| loss(p)).fold(f64::INFINITY, f64::min);
-                let mut drawn = || loss(group[draw.below(group.len() as u32) as usize]);
-                let one = drawn();
-                let some = (1..RANDOM).map(|_| drawn()).fold(one, f64::min);
-                let n = self.outcomes.len() as f64;
-                out.oracle += best / n;
-                out.random += one / n;
-                out.best_of += some / n;
-            }
-            out
+        let all = 0..paths::count(blocks);
+        let group: Vec<usize> = all.filter(|&p| paths::cost(p, blocks) == cost).collect();
+        let mut out = Budget {
+            cost,
+            ..Budget::default()
         };
-        groups.iter().enumerate().map(budget).collect()
+        for (i, all) in self.outcomes.iter().enumerate() {
+            let mut draw = Stream::new(self.config.seed, StreamId::Policy)
+                .step(i as u32)
+                .replicate(46 + cost as u32);
+            let loss = |p: usize| f64::from(all.loss[p]);
+            let best = group.iter().map(|&p| loss(p)).fold(f64::INFINITY, f64::min);
+            let mut drawn = || loss(group[draw.below(group.len() as u32) as usize]);
+            let one = drawn();
+            let some = (1..RANDOM).map(|_| drawn()).fold(one, f64::min);
+            let n = self.outcomes.len() as f64;
+            out.oracle += best / n;
+            out.random += one / n;
+            out.best_of += some / n;
+        }
+        out
     }
 
     /// Share of held-out samples for which some path gives the label; or a label that is not
@@ -336,13 +392,13 @@ impl Job for Work {
     type Out = LayerRun;
 
     fn step(&mut self) -> Result<Step<LayerRun>> {
-        match self.phase {
+        match &mut self.phase {
             Phase::Learn => {
                 if self.learner.update(&self.config) {
                     self.phase = Phase::Label(0);
                 }
             }
-            Phase::Label(i) => {
+            &mut Phase::Label(i) => {
                 self.label(i);
                 self.phase = if i + 1 < LABELLED {
                     Phase::Label(i + 1)
@@ -355,7 +411,7 @@ impl Job for Work {
                     self.phase = Phase::Follow(0);
                 }
             }
-            Phase::Follow(i) => {
+            &mut Phase::Follow(i) => {
                 let (x, label) = image(&self.test, i);
                 let all = paths::follow(&self.learner.net, x, usize::from(label));
                 self.outcomes.push(all);
@@ -374,23 +430,27 @@ impl Job for Work {
                     } else if self.config.layer_rule.is_first() {
                         self.phase = Phase::First;
                     } else {
-                        return Ok(Step::Done(self.finish()));
+                        self.phase = Phase::Judge(self.parts());
                     }
                 }
             }
-            Phase::Deepen(s) => match self.students.get_mut(s) {
+            &mut Phase::Deepen(s) => match self.students.get_mut(s) {
                 Some(student) => {
                     if student.update(&self.config) {
                         self.phase = Phase::Deepen(s + 1);
                     }
                 }
-                None => return Ok(Step::Done(self.finish())),
+                None => self.phase = Phase::Judge(self.parts()),
             },
             Phase::First => {
                 if self.first.update(&self.learner.net, &self.config) {
-                    return Ok(Step::Done(self.finish()));
+                    self.phase = Phase::Judge(self.parts());
                 }
             }
+            Phase::Judge(parts) => match parts.pop_front() {
+                Some(part) => self.judge(part),
+                None => return Ok(Step::Done(self.finish())),
+            },
         }
         Ok(Step::Working)
     }
@@ -405,7 +465,7 @@ impl Job for Work {
             Phase::Teach => 0.68 + 0.08 * self.routers.progress(),
             Phase::Follow(i) => 0.76 + 0.18 * share(i, HELD_OUT),
             Phase::Allocate => 0.94,
-            Phase::Deepen(_) | Phase::First => 1.0,
+            Phase::Deepen(_) | Phase::First | Phase::Judge(_) => 1.0,
         };
         if self.config.layer_rule.is_first() {
             return 0.8 * first + 0.2 * self.first.progress();

@@ -6,9 +6,11 @@ use super::matrix::Matrix;
 /// Expert of each token when every expert takes exactly (at most, if there is more room)
 /// `per_expert` tokens and the total score is largest. `None` when there is not enough room.
 pub fn base(scores: &Matrix, per_expert: usize) -> Option<Vec<usize>> {
-    let mut work = Assigner::new(scores.clone(), per_expert)?;
-    while !work.step() {}
-    Some(work.expert_of)
+    (scores.rows <= scores.cols * per_expert).then(|| {
+        let mut work = Assigner::new(scores.cols, per_expert);
+        while !work.step(scores) {}
+        work.expert_of
+    })
 }
 
 /// The exact assignment token by token: each new token enters by the cheapest chain of moves that
@@ -16,26 +18,63 @@ pub fn base(scores: &Matrix, per_expert: usize) -> Option<Vec<usize>> {
 /// paths over experts instead of places: O(E² + E N/E) per change of an expert).
 #[derive(Debug, Clone)]
 pub struct Assigner {
-    scores: Matrix,
     per_expert: usize,
     /// Expert of each token that has entered.
     expert_of: Vec<usize>,
     members: Vec<Vec<usize>>,
     /// Cost of the cheapest move from one expert to another, and which token makes it.
     moves: Vec<(f64, usize)>,
+    /// For the token that is about to enter.
+    search: Option<Search>,
+}
+
+/// A search for the cheapest chain of moves (Bellman-Ford), round by round.
+#[derive(Debug, Clone)]
+struct Search {
+    /// Cost of the cheapest chain to each expert found so far, and the expert before it.
+    distance: Vec<f64>,
+    from: Vec<usize>,
+    rounds: usize,
+}
+
+impl Search {
+    fn new(scores: &[f64]) -> Self {
+        Self {
+            distance: scores.iter().map(|s| -s).collect(),
+            from: vec![usize::MAX; scores.len()],
+            rounds: 0,
+        }
+    }
+
+    /// One round; `true` when another could change something.
+    fn round(&mut self, moves: &[(f64, usize)]) -> bool {
+        let experts = self.distance.len();
+        let mut changed = false;
+        for e in 0..experts {
+            for f in (0..experts).filter(|&f| f != e) {
+                let through = self.distance[e] + moves[e * experts + f].0;
+                if through < self.distance[f] - 1e-13 {
+                    self.distance[f] = through;
+                    self.from[f] = e;
+                    changed = true;
+                }
+            }
+        }
+        self.rounds += 1;
+        changed && self.rounds < experts
+    }
 }
 
 impl Assigner {
-    /// Starts with no token; `None` when there is not enough room for all.
-    pub fn new(scores: Matrix, per_expert: usize) -> Option<Self> {
-        let experts = scores.cols;
-        (scores.rows <= experts * per_expert).then(|| Self {
+    /// Starts with no token. There must be room for all: tokens up to experts × `per_expert`.
+    pub fn new(experts: usize, per_expert: usize) -> Self {
+        Self {
             per_expert,
-            expert_of: Vec::with_capacity(scores.rows),
+            expert_of: Vec::new(),
             members: vec![Vec::new(); experts],
             moves: vec![(f64::INFINITY, 0); experts * experts],
-            scores,
-        })
+            search: None,
+        }
     }
 
     /// Expert of each token that has entered.
@@ -43,50 +82,49 @@ impl Assigner {
         &self.expert_of
     }
 
-    /// Lets the next token in; `true` when all are in.
-    pub fn step(&mut self) -> bool {
+    /// One round of the search for the next token's chain, which lets it in when it is found; `true`
+    /// when all are in. The scores (token × expert) must be the same every time.
+    pub fn step(&mut self, scores: &Matrix) -> bool {
         let token = self.expert_of.len();
-        if token == self.scores.rows {
+        if token == scores.rows {
             return true;
         }
-        let path = self.cheapest_path(token);
+        let start = || Search::new(scores.row(token));
+        let mut search = self.search.take().unwrap_or_else(start);
+        if search.round(&self.moves) {
+            self.search = Some(search);
+            return false;
+        }
+        let path = self.path(&search);
+        let Some(&own) = path.first() else {
+            return true;
+        };
         // From the end: every token of the chain moves on, then the new one enters.
         for pair in path.windows(2).rev() {
             let (from, to) = (pair[0], pair[1]);
-            let mover = self.moves[from * self.scores.cols + to].1;
+            let mover = self.moves[from * scores.cols + to].1;
             self.members[from].retain(|&t| t != mover);
             self.members[to].push(mover);
             self.expert_of[mover] = to;
         }
-        self.expert_of.push(path[0]);
-        self.members[path[0]].push(token);
+        self.expert_of.push(own);
+        self.members[own].push(token);
         for &e in &path {
-            self.refresh(e);
+            self.refresh(scores, e);
         }
-        token + 1 == self.scores.rows
+        token + 1 == scores.rows
     }
 
-    /// Experts of the cheapest chain (Bellman-Ford): the first takes the token, the last has room.
-    fn cheapest_path(&self, token: usize) -> Vec<usize> {
-        let experts = self.scores.cols;
-        let mut distance: Vec<f64> = self.scores.row(token).iter().map(|s| -s).collect();
-        let mut from = vec![usize::MAX; experts];
-        for _ in 0..experts {
-            let mut changed = false;
-            for e in 0..experts {
-                for f in (0..experts).filter(|&f| f != e) {
-                    let through = distance[e] + self.moves[e * experts + f].0;
-                    if through < distance[f] - 1e-13 {
-                        distance[f] = through;
-                        from[f] = e;
-                        changed = true;
-                    }
-                }
-            }
-            if !changed {
-                break;
-            }
-        }
+    /// About a hundred thousand moves' worth of [`Self::step`]; `true` when all are in.
+    pub fn slice(&mut self, scores: &Matrix) -> bool {
+        let each = scores.cols * scores.cols + scores.rows;
+        (0..(100_000 / each).max(1)).any(|_| self.step(scores))
+    }
+
+    /// Experts of the cheapest chain: the first takes the token, the last has room.
+    fn path(&self, search: &Search) -> Vec<usize> {
+        let Search { distance, from, .. } = search;
+        let experts = distance.len();
         let room = |e: &usize| self.members[*e].len() < self.per_expert;
         let end = (0..experts)
             .filter(room)
@@ -103,14 +141,14 @@ impl Assigner {
     }
 
     /// Cheapest moves out of an expert.
-    fn refresh(&mut self, e: usize) {
-        let experts = self.scores.cols;
+    fn refresh(&mut self, scores: &Matrix, e: usize) {
+        let experts = scores.cols;
         let row = &mut self.moves[e * experts..(e + 1) * experts];
         row.fill((f64::INFINITY, 0));
         for &t in &self.members[e] {
-            let scores = self.scores.row(t);
-            for (slot, s) in row.iter_mut().zip(scores) {
-                let cost = scores[e] - s;
+            let own = scores.row(t);
+            for (slot, s) in row.iter_mut().zip(own) {
+                let cost = own[e] - s;
                 if cost < slot.0 || (cost == slot.0 && t < slot.1) {
                     *slot = (cost, t);
                 }

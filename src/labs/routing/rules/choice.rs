@@ -115,6 +115,17 @@ pub struct Rerouted {
     pub unplaced: usize,
 }
 
+/// The best of the experts that are open to a token with these scores, ties to the lower.
+pub fn best_open(scores: &[f64], open: impl Fn(usize) -> bool) -> Option<usize> {
+    let mut best: Option<usize> = None;
+    for e in (0..scores.len()).filter(|&e| open(e)) {
+        if best.is_none_or(|b| scores[e] > scores[b]) {
+            best = Some(e);
+        }
+    }
+    best
+}
+
 /// Takes overflow pairs by descending p (ties token, then expert) to the best expert with room that
 /// does not hold the token yet.
 pub fn reroute(p: &Matrix, wanted: &Mask, kept: &mut Mask, places: usize) -> Rerouted {
@@ -132,13 +143,7 @@ pub fn reroute(p: &Matrix, wanted: &Mask, kept: &mut Mask, places: usize) -> Rer
         .collect();
     let mut out = Rerouted::default();
     for (t, from) in overflow {
-        let mut best: Option<usize> = None;
-        for e in (0..p.cols).filter(|&e| load[e] < places && !kept[t][e]) {
-            if best.is_none_or(|b| p.at(t, e) > p.at(t, b)) {
-                best = Some(e);
-            }
-        }
-        if let Some(to) = best {
+        if let Some(to) = best_open(p.row(t), |e| load[e] < places && !kept[t][e]) {
             kept[t][to] = true;
             load[to] += 1;
             out.moved.push([t, from, to]);

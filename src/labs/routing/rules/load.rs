@@ -110,7 +110,15 @@ pub struct FloorWork {
     next: u32,
     /// Sorted later: MaxVio of each draw; or P(max ≤ m) from the smallest possible m on.
     seen: Vec<f64>,
+    /// The next of these, begun.
+    draw: Option<Draw>,
+    chance: Option<LargestLoad>,
 }
+
+/// Choices drawn in a step.
+const DRAWN: usize = 50_000;
+/// Multiplications of a step of the exact distribution.
+const MULTIPLIED: usize = 400_000;
 
 impl FloorWork {
     /// Starts for N tokens that choose k of E experts.
@@ -121,6 +129,8 @@ impl FloorWork {
             k,
             next: 0,
             seen: Vec::new(),
+            draw: None,
+            chance: None,
         }
     }
 
@@ -132,22 +142,35 @@ impl FloorWork {
     pub fn step(&mut self) -> Option<Floor> {
         if self.k == 1 && self.tokens <= MOST_EXACT {
             let first = self.tokens.div_ceil(self.experts);
-            let p = max_load_cdf(self.tokens, self.experts, first + self.next as usize);
+            let m = first + self.next as usize;
+            let start = || LargestLoad::new(self.tokens, self.experts, m);
+            let mut chance = self.chance.take().unwrap_or_else(start);
+            let Some(p) = chance.step() else {
+                self.chance = Some(chance);
+                return None;
+            };
             self.next += 1;
             self.seen.push(p);
-            if p < 1.0 - 1e-9 {
-                return None;
+            return (p >= 1.0 - 1e-9).then(|| self.finish_exact(first));
+        }
+        let mut left = (DRAWN / self.k).max(1);
+        while left > 0 {
+            let start = || Draw::new(self.experts, self.next);
+            let mut draw = self.draw.take().unwrap_or_else(start);
+            let tokens = left.min(self.tokens - draw.tokens);
+            draw.advance(tokens, self.k);
+            left -= tokens;
+            if draw.tokens < self.tokens {
+                self.draw = Some(draw);
+                continue;
             }
-            return Some(self.finish_exact(first));
+            self.seen.push(max_violation(&draw.loads));
+            self.next += 1;
+            if self.next == DRAWS {
+                return Some(self.finish_drawn());
+            }
         }
-        let per_step = (50_000 / (self.tokens * self.k)).max(1) as u32;
-        let until = DRAWS.min(self.next + per_step);
-        for draw in self.next..until {
-            self.seen
-                .push(random_violation(self.tokens, self.experts, self.k, draw));
-        }
-        self.next = until;
-        (until == DRAWS).then(|| self.finish_drawn())
+        None
     }
 
     fn finish_exact(&self, first: usize) -> Floor {
@@ -185,80 +208,171 @@ impl FloorWork {
     }
 }
 
-/// MaxVio of one draw of random balanced routing. The seed is fixed: the floor depends on N, k and
-/// E alone.
-fn random_violation(tokens: usize, experts: usize, k: usize, draw: u32) -> f64 {
-    let mut stream = Stream::new(0, StreamId::Bootstrap).step(draw);
-    let mut deck: Vec<usize> = (0..experts).collect();
-    let mut loads = vec![0.0; experts];
-    for _ in 0..tokens {
-        for j in 0..k {
-            let other = j + stream.below((experts - j) as u32) as usize;
-            deck.swap(j, other);
-            loads[deck[j]] += 1.0;
-        }
-    }
-    max_violation(&loads)
+/// A draw of random balanced routing. The seed is fixed: the floor depends on N, k and E alone.
+#[derive(Debug, Clone)]
+struct Draw {
+    stream: Stream,
+    deck: Vec<usize>,
+    loads: Vec<f64>,
+    tokens: usize,
 }
 
-/// P(largest of E multinomial loads of N tokens ≤ m), exact up to rounding.
-pub fn max_load_cdf(tokens: usize, experts: usize, m: usize) -> f64 {
-    if m >= tokens {
-        return 1.0;
-    }
-    if m * experts < tokens {
-        return 0.0;
-    }
-    let rate = tokens as f64 / experts as f64;
-    let mut truncated = Vec::with_capacity(m + 1);
-    let mut ln_factorial = 0.0;
-    for j in 0..=m {
-        if j > 0 {
-            ln_factorial += num::ln(j as f64);
+impl Draw {
+    fn new(experts: usize, draw: u32) -> Self {
+        Self {
+            stream: Stream::new(0, StreamId::Bootstrap).step(draw),
+            deck: (0..experts).collect(),
+            loads: vec![0.0; experts],
+            tokens: 0,
         }
-        truncated.push(num::exp(j as f64 * num::ln(rate) - rate - ln_factorial));
     }
-    let hit = power_coefficient(&truncated, experts, tokens);
-    let n = tokens as f64;
-    let ln_n_factorial: f64 = (1..=tokens).map(|j| num::ln(j as f64)).sum();
-    let all = num::exp(n * num::ln(n) - n - ln_n_factorial);
-    (hit / all).min(1.0)
+
+    /// The choices of so many more tokens.
+    fn advance(&mut self, tokens: usize, k: usize) {
+        let experts = self.deck.len();
+        for _ in 0..tokens {
+            for j in 0..k {
+                let other = j + self.stream.below((experts - j) as u32) as usize;
+                self.deck.swap(j, other);
+                self.loads[self.deck[j]] += 1.0;
+            }
+        }
+        self.tokens += tokens;
+    }
+}
+
+/// P(largest of E multinomial loads of N tokens ≤ m), exact up to rounding, in short steps.
+#[derive(Debug, Clone)]
+pub struct LargestLoad {
+    tokens: usize,
+    /// The probability where it is plain.
+    plain: Option<f64>,
+    power: Power,
+}
+
+impl LargestLoad {
+    /// Starts for N tokens over E experts.
+    pub fn new(tokens: usize, experts: usize, m: usize) -> Self {
+        let plain = if m >= tokens {
+            Some(1.0)
+        } else {
+            (m * experts < tokens).then_some(0.0)
+        };
+        let rate = tokens as f64 / experts as f64;
+        let mut truncated = Vec::new();
+        let mut ln_factorial = 0.0;
+        for j in (0..=m).filter(|_| plain.is_none()) {
+            if j > 0 {
+                ln_factorial += num::ln(j as f64);
+            }
+            truncated.push(num::exp(j as f64 * num::ln(rate) - rate - ln_factorial));
+        }
+        Self {
+            tokens,
+            plain,
+            power: Power::new(truncated, experts, tokens),
+        }
+    }
+
+    /// A slice of the work; the probability when it is done.
+    pub fn step(&mut self) -> Option<f64> {
+        if self.plain.is_some() {
+            return self.plain;
+        }
+        let hit = self.power.step()?;
+        let n = self.tokens as f64;
+        let ln_n_factorial: f64 = (1..=self.tokens).map(|j| num::ln(j as f64)).sum();
+        let all = num::exp(n * num::ln(n) - n - ln_n_factorial);
+        Some((hit / all).min(1.0))
+    }
 }
 
 /// Coefficient of x^n in (Σ a_j x^j)^power, by squaring.
-fn power_coefficient(a: &[f64], power: usize, n: usize) -> f64 {
-    let mut result = vec![1.0];
-    let mut square = a.to_vec();
-    let mut left = power;
-    loop {
-        if left % 2 == 1 {
-            if left == 1 {
-                return (0..square.len().min(n + 1))
-                    .filter_map(|i| result.get(n - i).map(|r| r * square[i]))
-                    .sum();
-            }
-            result = product(&result, &square, n);
-        }
-        left /= 2;
-        if left == 0 {
-            return result.get(n).copied().unwrap_or(0.0);
-        }
-        square = product(&square, &square, n);
-    }
+#[derive(Debug, Clone)]
+struct Power {
+    n: usize,
+    result: Vec<f64>,
+    square: Vec<f64>,
+    left: usize,
+    product: Option<Product>,
 }
 
-fn product(a: &[f64], b: &[f64], n: usize) -> Vec<f64> {
-    let mut out = vec![0.0; (a.len() + b.len() - 1).min(n + 1)];
-    for (i, &x) in a.iter().enumerate() {
-        // Terms this small cannot change a probability.
-        if x < 1e-300 || i > n {
-            continue;
-        }
-        for (o, &y) in out[i..].iter_mut().zip(b) {
-            *o += x * y;
-        }
+/// A product of two polynomials under way.
+#[derive(Debug, Clone)]
+struct Product {
+    /// Whether it becomes the next square; else the next result.
+    squares: bool,
+    /// Coefficients of the first factor that are done.
+    done: usize,
+    out: Vec<f64>,
+}
+
+impl Power {
+    fn new(a: Vec<f64>, power: usize, n: usize) -> Self {
+        let mut out = Self {
+            n,
+            result: vec![1.0],
+            square: a,
+            left: power,
+            product: None,
+        };
+        out.product = out.begin(power.is_multiple_of(2));
+        out
     }
-    out
+
+    /// Begins the next product; none is needed when the last factor is reached.
+    fn begin(&self, squares: bool) -> Option<Product> {
+        let first = if squares { &self.square } else { &self.result };
+        let len = (first.len() + self.square.len()).saturating_sub(1);
+        (self.left > 1).then(|| Product {
+            squares,
+            done: 0,
+            out: vec![0.0; len.min(self.n + 1)],
+        })
+    }
+
+    /// A slice of the work; the coefficient when it is done.
+    fn step(&mut self) -> Option<f64> {
+        let n = self.n;
+        let mut left = MULTIPLIED;
+        while let Some(product) = &mut self.product {
+            let (a, b) = if product.squares {
+                (&self.square, &self.square)
+            } else {
+                (&self.result, &self.square)
+            };
+            while product.done < a.len().min(n + 1) {
+                if left == 0 {
+                    return None;
+                }
+                let (i, x) = (product.done, a[product.done]);
+                product.done += 1;
+                // Terms this small cannot change a probability.
+                if x < 1e-300 {
+                    continue;
+                }
+                for (o, &y) in product.out[i..].iter_mut().zip(b) {
+                    *o += x * y;
+                }
+                left = left.saturating_sub(b.len());
+            }
+            let out = std::mem::take(&mut product.out);
+            let next = if product.squares {
+                self.square = out;
+                self.left /= 2;
+                self.left.is_multiple_of(2)
+            } else {
+                self.result = out;
+                true
+            };
+            self.product = self.begin(next);
+        }
+        let last = 0..self.square.len().min(n + 1);
+        Some(
+            last.filter_map(|i| self.result.get(n - i).map(|r| r * self.square[i]))
+                .sum(),
+        )
+    }
 }
 
 #[cfg(test)]
@@ -272,6 +386,74 @@ mod tests {
                 return floor;
             }
         }
+    }
+
+    fn max_load_cdf(tokens: usize, experts: usize, m: usize) -> f64 {
+        let mut work = LargestLoad::new(tokens, experts, m);
+        loop {
+            if let Some(p) = work.step() {
+                return p;
+            }
+        }
+    }
+
+    /// The power as it is written down: squares, and the product of those that the exponent names.
+    fn plain_power(a: &[f64], power: usize, n: usize) -> f64 {
+        let product = |a: &[f64], b: &[f64]| {
+            let mut out = vec![0.0; (a.len() + b.len() - 1).min(n + 1)];
+            for (i, &x) in a
+                .iter()
+                .enumerate()
+                .filter(|(i, x)| **x >= 1e-300 && *i <= n)
+            {
+                for (o, &y) in out[i..].iter_mut().zip(b) {
+                    *o += x * y;
+                }
+            }
+            out
+        };
+        let (mut result, mut square, mut left) = (vec![1.0], a.to_vec(), power);
+        while left > 1 {
+            if left % 2 == 1 {
+                result = product(&result, &square);
+            }
+            square = product(&square, &square);
+            left /= 2;
+        }
+        let last = 0..square.len().min(n + 1);
+        last.filter_map(|i| result.get(n - i).map(|r| r * square[i]))
+            .sum()
+    }
+
+    #[test]
+    fn slices_of_the_exact_distribution_and_of_a_draw_change_no_bit() {
+        let mut draw = Stream::new(6, StreamId::Test);
+        for (len, power, n) in [(3, 1, 2), (5, 2, 9), (40, 511, 3000), (60, 192, 4096)] {
+            let a: Vec<f64> = (0..len).map(|_| draw.uniform() / f64::from(len)).collect();
+            let mut work = Power::new(a.clone(), power, n);
+            let mut steps = 1;
+            let got = loop {
+                if let Some(got) = work.step() {
+                    break got;
+                }
+                steps += 1;
+            };
+            assert_eq!(
+                got.to_bits(),
+                plain_power(&a, power, n).to_bits(),
+                "{power}"
+            );
+            assert!(
+                power < 10 || steps > 5,
+                "{steps} steps for the power {power}"
+            );
+        }
+        let (mut whole, mut parts) = (Draw::new(7, 3), Draw::new(7, 3));
+        whole.advance(100, 3);
+        for tokens in [1, 50, 0, 49] {
+            parts.advance(tokens, 3);
+        }
+        assert_eq!(whole.loads, parts.loads);
     }
 
     #[test]
@@ -308,7 +490,12 @@ mod tests {
     #[test]
     fn exact_and_drawn_floors_agree_for_one_choice() {
         let exact = floor(128, 8, 1);
-        let drawn: Vec<f64> = (0..DRAWS).map(|d| random_violation(128, 8, 1, d)).collect();
+        let violation = |d| {
+            let mut draw = Draw::new(8, d);
+            draw.advance(128, 1);
+            max_violation(&draw.loads)
+        };
+        let drawn: Vec<f64> = (0..DRAWS).map(violation).collect();
         let (mean, half) = (stats::mean(&drawn), 4.0 * stats::std_dev(&drawn) / 20.0);
         assert!(
             (exact.max_violation[0] - mean).abs() < half,

@@ -44,6 +44,12 @@ impl Matrix {
         &mut self.data[i * self.cols..(i + 1) * self.cols]
     }
 
+    /// Adds a row of as many entries as there are columns.
+    pub fn push_row(&mut self, row: impl IntoIterator<Item = f64>) {
+        self.data.extend(row);
+        self.rows += 1;
+    }
+
     /// An entry.
     pub fn at(&self, i: usize, j: usize) -> f64 {
         self.data[i * self.cols + j]

@@ -31,6 +31,7 @@ impl Traffic {
 }
 
 /// A cache of the least recently used that can be told what to keep.
+#[derive(Debug, Clone)]
 struct Cache {
     /// Experts held, with the time of their last use.
     held: Vec<(usize, u64)>,
@@ -87,33 +88,73 @@ pub fn predictive(
     capacity: usize,
     accuracy: f64,
     window: f64,
-    stream: &mut Stream,
+    stream: Stream,
 ) -> Traffic {
-    let mut cache = Cache::new(capacity);
-    let mut out = Traffic::default();
-    for row in rows {
+    Predicting::new(experts, capacity, stream).advance(rows, accuracy, window)
+}
+
+/// The work of [`predictive`], token after token.
+#[derive(Debug, Clone)]
+pub struct Predicting {
+    cache: Cache,
+    experts: usize,
+    stream: Stream,
+    out: Traffic,
+    tokens: usize,
+}
+
+impl Predicting {
+    /// Starts with nothing held.
+    pub fn new(experts: usize, capacity: usize, stream: Stream) -> Self {
+        Self {
+            cache: Cache::new(capacity),
+            experts,
+            stream,
+            out: Traffic::default(),
+            tokens: 0,
+        }
+    }
+
+    /// Tokens so far.
+    pub fn done(&self) -> usize {
+        self.tokens
+    }
+
+    /// The reads of the next tokens; what the policy has done so far.
+    pub fn advance(&mut self, rows: &[Vec<usize>], accuracy: f64, window: f64) -> Traffic {
+        for row in rows {
+            let named = self.named(row, accuracy);
+            let cache = &mut self.cache;
+            let ahead = named
+                .iter()
+                .filter(|key| !cache.touch(**key, &named))
+                .count();
+            let missed = row.iter().filter(|key| !cache.touch(**key, &[])).count();
+            self.out.hits += row.len() - missed;
+            self.out.moved += ahead + missed;
+            self.out.waits += (ahead as f64 - window).max(0.0) + missed as f64;
+        }
+        self.tokens += rows.len();
+        self.out
+    }
+
+    /// What the predictor names for a token, as many as can be held.
+    fn named(&mut self, row: &[usize], accuracy: f64) -> Vec<usize> {
         let mut named: Vec<usize> = Vec::with_capacity(row.len());
         for &right in row {
             // Both draws are made in any case, so that accuracies share their random numbers.
-            let (u, other) = (stream.uniform(), stream.below(experts.max(2) as u32 - 1));
+            let u = self.stream.uniform();
+            let other = self.stream.below(self.experts.max(2) as u32 - 1);
             // Any expert but the right one.
-            let other = (right + 1 + other as usize) % experts;
+            let other = (right + 1 + other as usize) % self.experts;
             let name = if u < accuracy { right } else { other };
             if !named.contains(&name) {
                 named.push(name);
             }
         }
-        named.truncate(capacity);
-        let ahead = named
-            .iter()
-            .filter(|key| !cache.touch(**key, &named))
-            .count();
-        let missed = row.iter().filter(|key| !cache.touch(**key, &[])).count();
-        out.hits += row.len() - missed;
-        out.moved += ahead + missed;
-        out.waits += (ahead as f64 - window).max(0.0) + missed as f64;
+        named.truncate(self.cache.capacity);
+        named
     }
-    out
 }
 
 /// Devices that hold `capacity` experts each, filled once by the load expected of the experts: the
@@ -196,21 +237,15 @@ mod tests {
         let rows = trace();
         let keys: Vec<cache::Key> = rows.iter().flatten().map(|&e| (0, e as i64)).collect();
         for capacity in [2, 4, 8, 16] {
-            let got = predictive(
-                &rows,
-                16,
-                capacity,
-                1.0,
-                0.0,
-                &mut Stream::new(1, StreamId::Test),
-            );
+            let draws = Stream::new(1, StreamId::Test);
+            let got = predictive(&rows, 16, capacity, 1.0, 0.0, draws);
             assert_eq!(got.hits, keys.len(), "capacity {capacity}");
             let misses = keys.len() - cache::lru(&keys, capacity);
             // Keeping both of a token's experts can only differ where the second would evict the
             // first.
             assert!(got.moved <= misses, "{} {misses}", got.moved);
         }
-        let none = predictive(&rows, 16, 0, 1.0, 0.0, &mut Stream::new(1, StreamId::Test));
+        let none = predictive(&rows, 16, 0, 1.0, 0.0, Stream::new(1, StreamId::Test));
         assert_eq!(none.hits, 0);
     }
 
@@ -219,9 +254,23 @@ mod tests {
         let rows = trace();
         let keys: Vec<cache::Key> = rows.iter().flatten().map(|&e| (0, e as i64)).collect();
         let lru = cache::lru(&keys, 4);
-        let got = predictive(&rows, 16, 4, 0.85, 0.0, &mut Stream::new(1, StreamId::Test));
+        let got = predictive(&rows, 16, 4, 0.85, 0.0, Stream::new(1, StreamId::Test));
         assert!(got.hits > 2 * lru, "{} {lru}", got.hits);
         assert!(got.moved > keys.len() - lru, "wrong guesses cost");
+    }
+
+    #[test]
+    fn a_trace_predicted_in_parts_is_the_trace_predicted_at_once() {
+        let rows = trace();
+        let draws = Stream::new(1, StreamId::Test);
+        let whole = predictive(&rows, 16, 4, 0.85, 1.5, draws.clone());
+        let mut work = Predicting::new(16, 4, draws);
+        let mut parts = Traffic::default();
+        while work.done() < rows.len() {
+            let next = rows.len().min(work.done() + 37);
+            parts = work.advance(&rows[work.done()..next], 0.85, 1.5);
+        }
+        assert_eq!(parts, whole);
     }
 
     #[test]

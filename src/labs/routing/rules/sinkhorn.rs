@@ -4,6 +4,7 @@
 use super::gate::log_sum_exp;
 use super::matrix::Matrix;
 use crate::core::num;
+use std::ops::Range;
 
 /// Outcome of Megatron's loop.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,12 +66,27 @@ pub struct LogDomain {
 impl LogDomain {
     /// Starts from g = 0.
     pub fn new(z: &Matrix, tau: f64) -> Self {
-        Self {
-            scaled: z.map_rows(|row| row.iter().map(|v| v / tau).collect()),
-            f: vec![0.0; z.rows],
-            g: vec![0.0; z.cols],
-            ln_columns: vec![-num::ln(z.cols as f64); z.cols],
+        let mut out = Self::of_columns(z.cols);
+        for i in 0..z.rows {
+            out.push(z.row(i), tau);
         }
+        out
+    }
+
+    /// Starts from g = 0 with so many columns, and no row yet.
+    pub fn of_columns(columns: usize) -> Self {
+        Self {
+            scaled: Matrix::zeros(0, columns),
+            f: Vec::new(),
+            g: vec![0.0; columns],
+            ln_columns: vec![-num::ln(columns as f64); columns],
+        }
+    }
+
+    /// Adds a row z/τ; before the first pass.
+    pub fn push(&mut self, z: &[f64], tau: f64) {
+        self.scaled.push_row(z.iter().map(|v| v / tau));
+        self.f.push(0.0);
     }
 
     /// Columns of these shares (positive, of sum 1) in place of equal ones.
@@ -81,24 +97,44 @@ impl LogDomain {
 
     /// One pass over rows, then columns: the columns are exact afterwards.
     pub fn pass(&mut self) {
-        let n = self.scaled.rows;
-        let ln_n = num::ln(n as f64);
-        for (i, value) in self.f.iter_mut().enumerate() {
+        self.pass_rows(0..self.scaled.rows);
+        self.pass_columns(0..self.scaled.cols);
+    }
+
+    /// The part of a pass that normalises some rows.
+    pub fn pass_rows(&mut self, rows: Range<usize>) {
+        let ln_n = num::ln(self.scaled.rows as f64);
+        for i in rows {
             let row = self.scaled.row(i).iter().zip(&self.g);
             let row: Vec<f64> = row.map(|(a, b)| a + b).collect();
-            *value = -ln_n - log_sum_exp(&row);
+            self.f[i] = -ln_n - log_sum_exp(&row);
         }
-        for (j, value) in self.g.iter_mut().enumerate() {
+    }
+
+    /// The part of a pass that normalises some columns; all rows come before the first of them.
+    pub fn pass_columns(&mut self, columns: Range<usize>) {
+        let n = self.scaled.rows;
+        for j in columns {
             let column: Vec<f64> = (0..n).map(|i| self.scaled.at(i, j) + self.f[i]).collect();
-            *value = self.ln_columns[j] - log_sum_exp(&column);
+            self.g[j] = self.ln_columns[j] - log_sum_exp(&column);
         }
     }
 
     /// The plan exp(z/τ + f + g).
     pub fn plan(&self) -> Matrix {
-        Matrix::from_fn(self.scaled.rows, self.scaled.cols, |i, j| {
-            num::exp(self.scaled.at(i, j) + self.f[i] + self.g[j])
-        })
+        Matrix {
+            rows: self.scaled.rows,
+            cols: self.scaled.cols,
+            data: (0..self.scaled.rows)
+                .flat_map(|i| self.plan_row(i))
+                .collect(),
+        }
+    }
+
+    /// A row of the plan.
+    pub fn plan_row(&self, i: usize) -> Vec<f64> {
+        let row = self.scaled.row(i).iter().zip(&self.g);
+        row.map(|(z, g)| num::exp(z + self.f[i] + g)).collect()
     }
 
     /// Column potentials.

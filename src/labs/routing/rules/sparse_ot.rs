@@ -46,17 +46,19 @@ impl Problem {
     pub fn plan(&self, alpha: &[f64]) -> Matrix {
         let mut plan = Matrix::zeros(self.cost.rows, self.cost.cols);
         for j in 0..self.cost.cols {
-            let s: Vec<f64> = (0..self.cost.rows)
-                .map(|i| alpha[i] - self.cost.at(i, j))
-                .collect();
-            for (i, t) in project(&s, self.k, self.gamma, self.b[j])
-                .into_iter()
-                .enumerate()
-            {
+            for (i, t) in self.plan_column(alpha, j).into_iter().enumerate() {
                 plan.row_mut(i)[j] = t;
             }
         }
         plan
+    }
+
+    /// A column of that plan.
+    pub fn plan_column(&self, alpha: &[f64], j: usize) -> Vec<f64> {
+        let s: Vec<f64> = (0..self.cost.rows)
+            .map(|i| alpha[i] - self.cost.at(i, j))
+            .collect();
+        project(&s, self.k, self.gamma, self.b[j])
     }
 
     /// Value of the semi-dual, given the plan of `alpha`.
@@ -202,6 +204,9 @@ pub struct Ascent {
     /// Powers of the two decays, for the correction of their bias.
     powers: [f64; 2],
     done: usize,
+    /// Row sums of the plan's columns looked at for the next step, and how many these are.
+    sums: Vec<f64>,
+    columns: usize,
 }
 
 impl Ascent {
@@ -214,20 +219,32 @@ impl Ascent {
             square: vec![0.0; rows],
             powers: [1.0; 2],
             done: 0,
+            sums: vec![0.0; rows],
+            columns: 0,
         }
     }
 
-    /// One step; `true` when all are done.
+    /// Looks at the next column of the plan, and steps after the last one; `true` when all steps are
+    /// done.
     pub fn step(&mut self, problem: &Problem) -> bool {
         if self.done == self.adam.steps {
             return true;
         }
+        let column = problem.plan_column(&self.alpha, self.columns);
+        for (sum, t) in self.sums.iter_mut().zip(column) {
+            *sum += t;
+        }
+        self.columns += 1;
+        if self.columns < problem.cost.cols {
+            return false;
+        }
+        self.columns = 0;
         let Adam {
             lr, b1, b2, eps, ..
         } = self.adam;
-        let grad = problem.gradient(&problem.plan(&self.alpha));
         self.powers = [self.powers[0] * b1, self.powers[1] * b2];
-        for (i, g) in grad.into_iter().enumerate() {
+        for (i, sum) in self.sums.iter_mut().enumerate() {
+            let g = problem.a[i] - std::mem::take(sum);
             self.mean[i] = b1 * self.mean[i] + (1.0 - b1) * g;
             self.square[i] = b2 * self.square[i] + (1.0 - b2) * g * g;
             let m = self.mean[i] / (1.0 - self.powers[0]);

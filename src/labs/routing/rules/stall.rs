@@ -70,13 +70,13 @@ mod tests {
         // Three tokens with two new experts each and a perfect predictor: two fetches each.
         let rows = vec![vec![0, 1], vec![2, 3], vec![4, 5]];
         let waits = |window: f64| {
-            let mut stream = Stream::new(1, StreamId::Test);
-            predictive(&rows, 6, 2, 1.0, window, &mut stream).waits
+            let stream = Stream::new(1, StreamId::Test);
+            predictive(&rows, 6, 2, 1.0, window, stream).waits
         };
         assert_eq!([waits(0.0), waits(0.5), waits(2.0)], [6.0, 4.5, 0.0]);
         // A predictor that is always wrong hides its fetches and leaves the misses.
-        let mut stream = Stream::new(1, StreamId::Test);
-        let wrong = predictive(&rows, 6, 2, 0.0, f64::INFINITY, &mut stream);
+        let stream = Stream::new(1, StreamId::Test);
+        let wrong = predictive(&rows, 6, 2, 0.0, f64::INFINITY, stream);
         assert_eq!(wrong.waits, (6 - wrong.hits) as f64);
     }
 }

@@ -71,8 +71,7 @@ fn measure(runs: &[BatchRun]) -> [f64; 2] {
     let (experts, held) = (c.experts as usize, c.experts as usize / 4);
     let lru = cache::lru(&keys, held);
     let window = link(c).hidden();
-    let draws = &mut predictor(c);
-    let ahead = prefetch::predictive(&rows, experts, held, c.accuracy, window, draws);
+    let ahead = prefetch::predictive(&rows, experts, held, c.accuracy, window, predictor(c));
     let reads = keys.len() as f64;
     [
         100.0 * (ahead.hits as f64 - lru as f64) / reads,

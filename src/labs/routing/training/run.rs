@@ -1,7 +1,7 @@
 //! A training run: its snapshots, and the charts of them.
 
+use super::super::charts::{BINOMIAL, by_expert, floor_band};
 use super::super::config::{Config, Task};
-use super::super::model::Entity;
 use super::super::rules::load::Floor;
 use super::measure::Snapshot;
 use super::trainer::latencies;
@@ -211,6 +211,7 @@ fn charts(run: &TrainRun) -> Vec<Chart> {
     }
     out.push(violation_chart(run));
     out.push(load_chart(run));
+    out.push(loads_chart(run));
     if run.config.limited {
         out.push(chart(
             (
@@ -293,12 +294,7 @@ fn violation_chart(run: &TrainRun) -> Chart {
         vec![
             Series::line("training batches", over_time(run, |s| s.batch_violation)),
             Series::line("held out", over_time(run, |s| s.violation)),
-            Series::band(
-                "random routing of a batch, 5-95 %",
-                ends.map(|x| [x, low]).to_vec(),
-                vec![high; 2],
-            )
-            .as_reference(),
+            floor_band("random routing of a batch, 5-95 %", ends, [low, high]),
         ],
     )
 }
@@ -317,14 +313,7 @@ fn load_chart(run: &TrainRun) -> Chart {
         .map(|s| Series::new("at the end", SeriesKind::Bars, bars(s)))
         .into_iter()
         .collect();
-    series.push(
-        Series::band(
-            "random routing, 5-95 % (binomial)",
-            ends.map(|x| [x, low]).to_vec(),
-            vec![high; 2],
-        )
-        .as_reference(),
-    );
+    series.push(floor_band(BINOMIAL, ends, [low, high]));
     if run.config.latency_weight > 0.0 {
         let slow = latencies(&run.config);
         let speed: f64 = slow.iter().map(|l| 1.0 / l).sum();
@@ -401,25 +390,37 @@ fn information_chart(run: &TrainRun) -> Chart {
     )
 }
 
+fn loads_chart(run: &TrainRun) -> Chart {
+    let [low, high] = run.load_floor();
+    let ends = [
+        run.timeline.start(),
+        run.timeline.end().max(run.timeline.start()),
+    ];
+    let mut series = by_expert(
+        run.config.experts as usize,
+        &run.snapshots,
+        |_, s| f64::from(s.step),
+        |s, e| s.loads[e],
+    );
+    series.push(floor_band(BINOMIAL, ends, [low, high]));
+    chart(
+        (
+            "loads",
+            "Load over training",
+            "Pairs of the held-out tokens asked of each expert. Lines that part from the band are experts that win, or die.",
+        ),
+        Axis::zero_based("load", "pairs"),
+        series,
+    )
+}
+
 fn bias_chart(run: &TrainRun) -> Chart {
-    let experts = run.config.experts as usize;
-    let series = if experts <= 16 {
-        (0..experts)
-            .map(|e| {
-                Series::line(format!("expert {e}"), over_time(run, |s| s.bias[e]))
-                    .of(Entity::Expert(e).id())
-            })
-            .collect()
-    } else {
-        let edge =
-            |s: &Snapshot, f: fn(f64, f64) -> f64| s.bias.iter().copied().reduce(f).unwrap_or(0.0);
-        let upper: Vec<f64> = run.snapshots.iter().map(|s| edge(s, f64::max)).collect();
-        vec![Series::band(
-            "smallest to largest",
-            over_time(run, |s| edge(s, f64::min)),
-            upper,
-        )]
-    };
+    let series = by_expert(
+        run.config.experts as usize,
+        &run.snapshots,
+        |_, s| f64::from(s.step),
+        |s, e| s.bias[e],
+    );
     chart(
         (
             "bias",

@@ -1,0 +1,101 @@
+//! The layers of a file side by side: how evenly each loads its experts by its own choices.
+
+use super::charts::floor_band;
+use super::config::Config;
+use super::dump::{Content, Layer};
+use super::fill::slice;
+use super::rules::gate::top_k;
+use super::rules::load::{Floor, max_violation};
+use crate::core::{Axis, Chart, Mark, Series, stats};
+
+/// Entries of a file that a step looks at, about.
+const ENTRIES: usize = 50_000;
+
+/// Loads of every layer, batch after batch, in short steps.
+#[derive(Debug, Default)]
+pub(super) struct FileLayers {
+    layers: Vec<Layer>,
+    /// Layer and token that it has got to.
+    at: (usize, usize),
+    /// Loads of the batch at hand.
+    loads: Vec<f64>,
+    /// `MaxVio` of the layer's batches so far.
+    seen: Vec<f64>,
+    /// Of each layer done: mean `MaxVio` of its batches, and `MaxVio` of all of them together.
+    done: Vec<[f64; 2]>,
+    /// Loads of the layer's batches so far together.
+    total: Vec<f64>,
+}
+
+impl FileLayers {
+    /// Starts on the layers of a file.
+    pub(super) fn new(layers: Vec<Layer>) -> Self {
+        Self {
+            layers,
+            ..Self::default()
+        }
+    }
+
+    /// The next tokens; `false` when there is none left, or only one layer.
+    pub(super) fn step(&mut self, config: &Config) -> bool {
+        let (layer, token) = &mut self.at;
+        let Some(own) = self.layers.get(*layer).filter(|_| self.layers.len() > 1) else {
+            return false;
+        };
+        let batch = config.tokens as usize;
+        let tokens = own.tokens.min(batch * config.batches as usize);
+        self.loads.resize(own.experts, 0.0);
+        self.total.resize(own.experts, 0.0);
+        for t in slice(token, tokens, ENTRIES / own.width.max(1)) {
+            let chosen = match own.content {
+                Content::Choices => own.choices(t),
+                Content::Logits | Content::Probabilities => top_k(&own.logits(t), config.choices()),
+            };
+            for e in chosen {
+                self.loads[e] += 1.0;
+                self.total[e] += 1.0;
+            }
+            if (t + 1) % batch == 0 || t + 1 == tokens {
+                self.seen.push(max_violation(&self.loads));
+                self.loads.fill(0.0);
+            }
+        }
+        if *token == tokens {
+            let all = max_violation(&self.total);
+            self.done.push([stats::mean(&self.seen), all]);
+            self.at = (*layer + 1, 0);
+            for list in [&mut self.loads, &mut self.seen, &mut self.total] {
+                list.clear();
+            }
+        }
+        true
+    }
+
+    /// Imbalance by layer; none where there is one layer only.
+    pub(super) fn chart(&self, config: &Config, floor: &Floor) -> Option<Chart> {
+        let line = |name, which: usize| {
+            let points = self.done.iter().enumerate();
+            let points: Vec<[f64; 2]> = points.map(|(l, v)| [l as f64, v[which]]).collect();
+            Series::line(name, points)
+        };
+        let ends = [-0.5, self.done.len() as f64 - 0.5];
+        let [_, low, high] = floor.max_violation;
+        (!self.done.is_empty()).then(|| Chart {
+            id: "layers",
+            title: "Imbalance by layer of the file",
+            doc: "MaxVio of every layer of the file by its own choices (the best by its scores, or the experts it names), on as many tokens as this run takes: mean over the batches, and of all of them together. The mark is the layer of this run; the band is random routing of a batch.",
+            x: Axis::linear("layer", ""),
+            y: Axis::zero_based("MaxVio", ""),
+            series: vec![
+                line("in a batch", 0),
+                line("over all batches", 1),
+                floor_band("random routing of a batch, 5-95 %", ends, [low, high]),
+            ],
+            marks: vec![Mark {
+                x: config.layer as f64,
+                label: "this run".to_owned(),
+            }],
+            on_timeline: false,
+        })
+    }
+}
