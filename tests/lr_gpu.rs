@@ -18,7 +18,7 @@ fn close(a: f64, b: f64, share: f64) -> bool {
 
 #[test]
 fn another_beta2_in_the_cooldown_is_left_to_the_cpu() {
-    let Some(gpu) = gpu() else { return };
+    let Some(gpu) = test_device() else { return };
     let data = Library::default();
     let plain = Config {
         shape: Shape::Wsd,
