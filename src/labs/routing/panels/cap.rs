@@ -110,6 +110,10 @@ fn name(spoke: usize, end: Pos2, rect: Rect, palette: &Palette, painter: &Painte
     let right = (at.right() - rect.right()).max(0.0);
     let left = (rect.left() - at.left()).max(0.0);
     at = at.translate(vec2(left - right, 0.0));
+    // Pushed back over its spoke: above it instead.
+    if left + right > 0.0 && at.expand(6.0).contains(end) {
+        at = at.translate(vec2(0.0, end.y - 8.0 - at.bottom()));
+    }
     painter.galley(at.min, galley, palette.ink);
 }
 
