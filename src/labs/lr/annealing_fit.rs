@@ -6,7 +6,7 @@ use super::law_fit::{FitResult, Measured};
 use super::laws::{Annealing, annealing_sums};
 use super::minimise::Lbfgs;
 use crate::core::rng::{Stream, StreamId};
-use crate::core::{Step, num};
+use crate::core::{Error, Result, Step, num};
 
 /// Decays of the annealing momentum that are tried.
 const LAMBDAS: [f64; 4] = [0.99, 0.995, 0.999, 0.9995];
@@ -70,31 +70,35 @@ impl AnnealingFit {
         self.runs.iter().map(of).collect()
     }
 
-    pub(super) fn step(&mut self) -> Step<FitResult> {
+    /// # Errors
+    /// When the law is defined on all rows at none of the starts.
+    pub(super) fn step(&mut self) -> Result<Step<FitResult>> {
         let per = STARTS.len();
-        if let Some(&lambda) = LAMBDAS.get(self.next / per) {
-            if self.next.is_multiple_of(per) {
+        let round = LAMBDAS.len() * per;
+        if self.next < round || self.best.is_none() && self.next < 2 * round {
+            let place = self.next % round;
+            let lambda = LAMBDAS[place / per];
+            if place.is_multiple_of(per) {
                 self.rows = self.rows(lambda);
             }
-            let least = self.rows.iter().flatten().map(|r| num::exp(r[2]));
-            let least = least.fold(f64::INFINITY, f64::min);
-            let [share, a, alpha, c] = STARTS[self.next % per];
+            let start = start(&self.rows, STARTS[place % per], self.next >= round);
             self.next += 1;
-            let start = [share * least, a * least, alpha, c * least];
             let (value, found, evaluations) = minimise(&self.rows, start);
             self.evaluations += evaluations;
             self.starts.push(value);
             if value.is_finite() && self.best.is_none_or(|(b, _)| value < b) {
                 self.best = Some((value, Annealing { lambda, ..found }));
             }
-            return Step::Working;
+            return Ok(Step::Working);
         }
         let Some((objective, law)) = self.best else {
-            let law = Annealing::from_array([f64::NAN; 4]);
-            return Step::Done(self.result(f64::NAN, law));
+            return Err(Error::malformed(
+                "log",
+                "the annealing law predicts a positive loss for all of its rows from no start",
+            ));
         };
         if self.replicates.len() == self.wanted {
-            return Step::Done(self.result(objective, law));
+            return Ok(Step::Done(self.result(objective, law)));
         }
         if self.replicates.is_empty() {
             self.rows = self.rows(law.lambda);
@@ -105,7 +109,7 @@ impl AnnealingFit {
             lambda: law.lambda,
             ..found
         }));
-        Step::Working
+        Ok(Step::Working)
     }
 
     fn result(&mut self, objective: f64, law: Annealing) -> FitResult {
@@ -142,8 +146,29 @@ impl AnnealingFit {
 
     pub(super) fn progress(&self) -> f64 {
         let all = LAMBDAS.len() * STARTS.len() + self.wanted;
-        (self.next + self.replicates.len()) as f64 / all as f64
+        // A second round of starts may have been needed.
+        ((self.next + self.replicates.len()) as f64 / all as f64).min(1.0)
     }
+}
+
+/// A start (L0, A, α, C) for these rows. The plain ones are relative to the smallest loss alone, for
+/// rates of some 1e-3; with `scaled` also to the largest S1 and S2 of the log, so that the law is
+/// positive on every row whatever the rates are.
+fn start(rows: &[Vec<Row>], [share, a, alpha, c]: [f64; 4], scaled: bool) -> [f64; 4] {
+    let all = || rows.iter().flatten();
+    let least = all().map(|r| num::exp(r[2])).fold(f64::INFINITY, f64::min);
+    if !scaled {
+        return [share * least, a * least, alpha, c * least];
+    }
+    let s1 = all().map(|r| r[0]).fold(0.0, f64::max);
+    let s2 = all().map(|r| r[1].abs()).fold(f64::MIN_POSITIVE, f64::max);
+    let floor = share * least;
+    [
+        floor,
+        a * least * num::pow(s1, alpha),
+        alpha,
+        0.5 * c.min(1.0) * floor / s2,
+    ]
 }
 
 /// The lowest objective found from a start (L0, A, α, C), the law there (λ unset) and the
@@ -178,4 +203,63 @@ fn value(rows: &[Vec<Row>], x: &[f64], grad: &mut [f64]) -> f64 {
         }
     }
     loss
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Losses of a noisy quadratic under a linear decay from a rate a thousand times that of a
+    /// language model.
+    fn large_rates() -> Measured {
+        let rates: Vec<f64> = (0..400)
+            .map(|t| 0.3 * (1.0 - f64::from(t) / 400.0))
+            .collect();
+        let mut spread = [1.0_f64; 8];
+        let losses = rates.iter().map(|rate| {
+            let mut loss = 0.0;
+            for (k, v) in spread.iter_mut().enumerate() {
+                let h = 1.0 / (k as f64 + 1.0);
+                *v = (1.0 - rate * h) * (1.0 - rate * h) * *v + 0.01 * rate * rate * h * h;
+                loss += 0.5 * h * *v;
+            }
+            loss
+        });
+        Measured {
+            steps: (0..400).collect(),
+            losses: losses.collect(),
+            rates: rates.clone(),
+            name: "large rates".to_owned(),
+        }
+    }
+
+    #[test]
+    fn rates_far_from_a_language_models_are_fitted_too() {
+        let mut fit = AnnealingFit::new(&[large_rates()], 0, 1);
+        let found = loop {
+            if let Step::Done(found) = fit.step().unwrap() {
+                break found;
+            }
+        };
+        assert!(found.objective.is_finite(), "{}", found.objective);
+        assert!(
+            found.starts.iter().any(|v| v.is_nan()),
+            "the plain starts do not do"
+        );
+    }
+
+    #[test]
+    fn a_log_that_no_start_fits_is_refused_with_the_reason() {
+        let mut run = large_rates();
+        run.losses.fill(f64::NAN);
+        let mut fit = AnnealingFit::new(&[run], 0, 1);
+        let error = loop {
+            match fit.step() {
+                Ok(Step::Working) => {}
+                Ok(Step::Done(found)) => panic!("{found:?}"),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("annealing law"), "{error}");
+    }
 }

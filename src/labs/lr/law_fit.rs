@@ -281,7 +281,7 @@ impl Job for LawFit {
 
     fn step(&mut self) -> Result<Step<FitResult>> {
         if let Some(fit) = &mut self.annealing {
-            return Ok(fit.step());
+            return fit.step();
         }
         let Some(mut fitting) = self.current.take().or_else(|| self.next()) else {
             return self.result().map(Step::Done);
