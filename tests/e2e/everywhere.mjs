@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { LABS, configs, results } from "./labs.mjs";
 import { serve } from "./server.mjs";
-import { allowed, deviation, native, runs, slider } from "./tools.mjs";
+import { allowed, deviation, makeDiffer, native, runs } from "./tools.mjs";
 
 /** Systems whose runs take a moment even in a build for development; networks that are pruned are
  * trained first, so one of them is compared by the lab's own test. */
@@ -172,16 +172,7 @@ export const EVERYWHERE = [
       await runs(lab, "serving");
       await lab.press("+ Compare");
       await lab.until("a second setup", (s) => s.setups.length === 2);
-      // The panel changes with the second setup; a key pressed while it does may find no slider.
-      const differs = (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup);
-      for (let tries = 0; tries < 5 && !differs(await lab.snapshot()); tries++) {
-        await lab.page.waitForTimeout(600);
-        const range = await slider(lab);
-        await range.focus();
-        await range.press("ArrowRight");
-        await lab.page.waitForTimeout(600);
-      }
-      await lab.until("B differs", differs);
+      await makeDiffer(lab);
       const first = await lab.settled();
       await lab.until("the address", () => true);
       await lab.page.waitForTimeout(500);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { bytesOf, textOf } from "./harness.mjs";
 import { configs } from "./labs.mjs";
-import { deviation, linkHolds, native, npy, runs, slider } from "./tools.mjs";
+import { deviation, linkHolds, makeDiffer, native, npy, runs } from "./tools.mjs";
 
 export const FILES = [
   {
@@ -164,15 +164,7 @@ export const FILES = [
       assert.equal(alone.setups[0].setup.config.experts, 8, "the experts of the file");
       await lab.key("c");
       await lab.until("a second setup", (s) => s.setups.length === 2);
-      const differs = (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup);
-      for (let tries = 0; tries < 5 && !differs(await lab.snapshot()); tries++) {
-        await lab.page.waitForTimeout(600);
-        const range = await slider(lab);
-        await range.focus();
-        await range.press("ArrowRight");
-        await lab.page.waitForTimeout(600);
-      }
-      await lab.until("another policy in B", differs);
+      await makeDiffer(lab);
       const compared = await runs(lab, "routing");
       for (const one of compared.setups) {
         assert.ok(JSON.stringify(one.setup).includes("logits.npy"), "the same tokens in both");

@@ -71,6 +71,20 @@ export async function slider(lab) {
   return assert.fail("no slider among the parameters");
 }
 
+/** Moves a slider of the setup in front until A and B are no longer the same setup. */
+export async function makeDiffer(lab) {
+  const differs = (s) => JSON.stringify(s.setups[0].setup) !== JSON.stringify(s.setups[1].setup);
+  // The panel changes with the second setup; a key pressed while it does may find no slider.
+  for (let tries = 0; tries < 5 && !differs(await lab.snapshot()); tries++) {
+    await lab.page.waitForTimeout(600);
+    const range = await slider(lab);
+    await range.focus();
+    await range.press("ArrowRight");
+    await lab.page.waitForTimeout(600);
+  }
+  await lab.until("two different setups", differs);
+}
+
 /** A NumPy file of single-precision numbers, whatever shape its header claims. */
 export function npy(shape, values) {
   const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117, " ") + "\n";
