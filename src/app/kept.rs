@@ -213,7 +213,7 @@ impl Shelf {
         crate::ui::heading(&ui.label(RichText::new("Kept").heading()), 2);
         ui.horizontal_wrapped(|ui| {
             for (i, kept) in self.kept.iter().enumerate() {
-                ui.menu_button(&kept.name, |ui| {
+                crate::ui::menu_ui(ui, &kept.name, &mut |ui| {
                     if ui.button("Open").clicked() {
                         action = Some(ShelfAction::Open(kept.link.clone()));
                         ui.close();

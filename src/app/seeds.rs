@@ -83,51 +83,52 @@ impl<L: Lab> SeedBatch<L> {
 
     /// The rows of the table, from the seeds finished for every setup.
     pub(crate) fn rows(&self) -> Vec<SeedRow> {
-        let complete: Vec<_> = self
-            .done
-            .iter()
-            .filter(|row| row.len() == self.configs.len())
-            .collect();
-        let Some(first) = complete.first().and_then(|row| row.first()) else {
-            return Vec::new();
-        };
-        let value = |seed: &[Vec<Metric>], setup: usize, id: &str| {
-            seed[setup]
-                .iter()
-                .find(|m| m.id == id)
-                .map_or(f64::NAN, |m| m.value)
-        };
-        first
-            .iter()
-            .map(|metric| {
-                let column = |setup: usize| -> Vec<f64> {
-                    complete
-                        .iter()
-                        .map(|seed| value(seed, setup, metric.id))
-                        .collect()
-                };
-                let a = column(0);
-                SeedRow {
-                    metric: metric.clone(),
-                    setups: (0..self.configs.len())
-                        .map(|setup| {
-                            let values = column(setup);
-                            let range = [
-                                stats::percentile(&values, 10.0),
-                                stats::percentile(&values, 90.0),
-                            ];
-                            (stats::mean(&values), range)
-                        })
-                        .collect(),
-                    differences: (1..self.configs.len())
-                        .map(|setup| {
-                            let paired: Vec<f64> =
-                                column(setup).iter().zip(&a).map(|(b, a)| b - a).collect();
-                            stats::mean_interval(&paired).1
-                        })
-                        .collect(),
-                }
-            })
-            .collect()
+        rows(&self.done, self.configs.len())
     }
+}
+
+/// The rows of so many setups: `done` is `[seed][setup]`.
+fn rows(done: &[Vec<Vec<Metric>>], setups: usize) -> Vec<SeedRow> {
+    let complete: Vec<_> = done.iter().filter(|row| row.len() == setups).collect();
+    let Some(first) = complete.first().and_then(|row| row.first()) else {
+        return Vec::new();
+    };
+    let value = |seed: &[Vec<Metric>], setup: usize, id: &str| {
+        seed[setup]
+            .iter()
+            .find(|m| m.id == id)
+            .map_or(f64::NAN, |m| m.value)
+    };
+    first
+        .iter()
+        .map(|metric| {
+            let column = |setup: usize| -> Vec<f64> {
+                complete
+                    .iter()
+                    .map(|seed| value(seed, setup, metric.id))
+                    .collect()
+            };
+            let a = column(0);
+            SeedRow {
+                metric: metric.clone(),
+                setups: (0..setups)
+                    .map(|setup| {
+                        let values = column(setup);
+                        let range = [
+                            stats::percentile(&values, 10.0),
+                            stats::percentile(&values, 90.0),
+                        ];
+                        (stats::mean(&values), range)
+                    })
+                    .collect(),
+                differences: (1..setups)
+                    .map(|setup| {
+                        let paired: Vec<f64> =
+                            column(setup).iter().zip(&a).map(|(b, a)| b - a).collect();
+                        stats::mean_interval(&paired).1
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! A sweep: every setup run over a range of one or two of its parameters, for several seeds.
 
 use crate::core::Arrange as _;
-use crate::core::{Error, Job, Metric, Param, Result, Step};
+use crate::core::{Error, Field, Job, Metric, Result, Step};
 use crate::labs::{Lab, LabRun as _, Library};
 
 /// One swept parameter: its place in `Lab::params` and the values it takes.
@@ -46,6 +46,15 @@ struct Place {
 }
 
 impl Grid {
+    pub(crate) fn new(axes: Vec<Axis>, setups: usize, seeds: usize) -> Self {
+        Self {
+            axes,
+            setups,
+            seeds: seeds.max(1),
+            done: Vec::new(),
+        }
+    }
+
     /// Number of points of the grid.
     pub(crate) fn points(&self) -> usize {
         self.axes.iter().map(|a| a.values.len()).product()
@@ -119,13 +128,12 @@ impl Grid {
 }
 
 impl<L: Lab> Sweep<L> {
-    pub(crate) fn new(configs: Vec<L::Config>, axes: Vec<Axis>, seeds: usize) -> Self {
+    /// Starts on a grid of as many setups.
+    pub(crate) fn new(configs: Vec<L::Config>, grid: Grid) -> Self {
         Self {
             grid: Grid {
-                axes,
                 setups: configs.len(),
-                seeds: seeds.max(1),
-                done: Vec::new(),
+                ..grid
             },
             configs,
             job: None,
@@ -176,11 +184,10 @@ impl<L: Lab> Sweep<L> {
 
 /// The range a sweep of a parameter starts with: a factor of four around the value on a
 /// logarithmic slider, else up to twice the value, within what is allowed.
-pub(crate) fn first_range<C>(param: &Param<C>, config: &C) -> [f64; 2] {
-    let Some(([min, max], log)) = param.range() else {
+pub(crate) fn first_range(field: &Field, value: f64) -> [f64; 2] {
+    let Some(([min, max], log)) = field.range() else {
         return [0.0, 1.0];
     };
-    let value = param.value(config);
     let [low, high] = if log {
         [value / 4.0, value * 4.0]
     } else if max <= 4.0 * value.abs() || value == 0.0 {
@@ -238,7 +245,7 @@ mod tests {
             },
         ];
         let data = Library::default();
-        let mut sweep = Sweep::<Serving>::new(vec![small()], axes, 2);
+        let mut sweep = Sweep::<Serving>::new(vec![small()], Grid::new(axes, 1, 2));
         while !sweep.grid.is_done() {
             sweep.step(&data).unwrap();
         }
@@ -265,7 +272,7 @@ mod tests {
             param: param("rate"),
             values: vec![-1.0, 2.0],
         }];
-        let mut sweep = Sweep::<Serving>::new(vec![small()], axes, 1);
+        let mut sweep = Sweep::<Serving>::new(vec![small()], Grid::new(axes, 1, 1));
         while !sweep.grid.is_done() {
             sweep.step(&Library::default()).unwrap();
         }

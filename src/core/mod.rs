@@ -24,7 +24,7 @@ pub use claim::{ClaimResult, Verdict};
 pub use error::{Error, Result};
 pub use job::{Job, Step, finish};
 pub use metric::{Better, EntityId, Fact, Metric, Story, Table};
-pub use param::{Group, Param, ParamKind, parse_number, validate};
+pub use param::{Field, Form, Group, Param, ParamKind, parse_number, validate};
 pub use reading::Reading;
 pub use replay::{Recorder, Recording, Simulation};
 pub use sort::{Arrange, Sorter, sort_ids};

@@ -53,6 +53,108 @@ pub enum ParamKind<C> {
     },
 }
 
+/// What a value of a parameter can be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Form {
+    /// A number.
+    Number {
+        /// Smallest value allowed.
+        min: f64,
+        /// Largest value allowed.
+        max: f64,
+        /// Whether the slider is logarithmic.
+        log: bool,
+        /// Whether it is whole.
+        whole: bool,
+    },
+    /// The index of one of a few named alternatives.
+    Choice(&'static [&'static str]),
+    /// 0 for off, 1 for on.
+    Toggle,
+}
+
+/// A parameter apart from the config it belongs to: all that a widget, an axis or a message needs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Field {
+    /// Key, the field's name in the JSON config.
+    pub id: &'static str,
+    /// Label on screen.
+    pub label: &'static str,
+    /// Unit; empty for a pure number.
+    pub unit: &'static str,
+    /// Definition in a sentence or two.
+    pub doc: &'static str,
+    /// Heading it stands under.
+    pub group: Group,
+    /// What its value can be.
+    pub form: Form,
+    /// Whether it is shown only under "more".
+    pub advanced: bool,
+}
+
+impl Field {
+    /// A value as text with its unit, for "what differs" lines and tooltips.
+    pub fn text(&self, value: f64) -> String {
+        let number = match self.form {
+            Form::Number { whole: false, .. } => short(value),
+            Form::Number { whole: true, .. } => format!("{value:.0}"),
+            Form::Choice(options) => {
+                return (*options.get(value as usize).unwrap_or(&"?")).to_owned();
+            }
+            Form::Toggle => return if value == 0.0 { "off" } else { "on" }.to_owned(),
+        };
+        self.with_unit(number)
+    }
+
+    fn with_unit(&self, number: String) -> String {
+        if self.unit.is_empty() {
+            number
+        } else {
+            format!("{number} {}", self.unit)
+        }
+    }
+
+    /// Range of a number and whether its slider is logarithmic; `None` for choices and toggles.
+    pub fn range(&self) -> Option<([f64; 2], bool)> {
+        match self.form {
+            Form::Number { min, max, log, .. } => Some(([min, max], log)),
+            Form::Choice(_) | Form::Toggle => None,
+        }
+    }
+
+    /// `count` values from `low` to `high`, evenly spaced on the parameter's slider; whole numbers
+    /// without repetition.
+    pub fn grid(&self, [low, high]: [f64; 2], count: usize) -> Vec<f64> {
+        let log = self.range().is_some_and(|(_, log)| log) && low > 0.0;
+        let mut values = if log {
+            // Rounding must not carry the ends out of the range.
+            super::num::logspace(low, high, count)
+                .into_iter()
+                .map(|v| v.clamp(low, high))
+                .collect()
+        } else {
+            super::num::linspace(low, high, count)
+        };
+        if matches!(self.form, Form::Number { whole: true, .. }) {
+            for value in &mut values {
+                *value = value.round();
+            }
+            values.dedup();
+        }
+        values
+    }
+
+    /// The error of a value out of range.
+    fn refusal(&self, got: &str) -> Error {
+        let allowed = match self.form {
+            Form::Number { min, max, .. } => format!("{min} to {max} {}", self.unit),
+            Form::Choice(options) => options.join(", "),
+            Form::Toggle => "on, off".to_owned(),
+        };
+        Error::out_of_range(self.id, got, allowed.trim_end())
+    }
+}
+
 // By hand: only functions of the config are kept, so it need not be `Copy` itself.
 impl<C> Clone for ParamKind<C> {
     fn clone(&self) -> Self {
@@ -231,13 +333,38 @@ impl<C> Param<C> {
         }
     }
 
-    /// Range of a number and whether its slider is logarithmic; `None` for choices and toggles.
-    pub fn range(&self) -> Option<([f64; 2], bool)> {
-        match self.kind {
-            ParamKind::Float { min, max, log, .. } => Some(([min, max], log)),
-            ParamKind::Int { min, max, log, .. } => Some(([min as f64, max as f64], log)),
-            ParamKind::Choice { .. } | ParamKind::Toggle { .. } => None,
+    /// The parameter apart from its config.
+    pub fn field(&self) -> Field {
+        let form = match self.kind {
+            ParamKind::Float { min, max, log, .. } => Form::Number {
+                min,
+                max,
+                log,
+                whole: false,
+            },
+            ParamKind::Int { min, max, log, .. } => Form::Number {
+                min: min as f64,
+                max: max as f64,
+                log,
+                whole: true,
+            },
+            ParamKind::Choice { options, .. } => Form::Choice(options),
+            ParamKind::Toggle { .. } => Form::Toggle,
+        };
+        Field {
+            id: self.id,
+            label: self.label,
+            unit: self.unit,
+            doc: self.doc,
+            group: self.group,
+            form,
+            advanced: self.advanced,
         }
+    }
+
+    /// [`Field::range`].
+    pub fn range(&self) -> Option<([f64; 2], bool)> {
+        self.field().range()
     }
 
     /// Sets a number, rounded where the parameter is whole. Choices take their index, toggles 0 or
@@ -251,28 +378,6 @@ impl<C> Param<C> {
         }
     }
 
-    /// `count` values from `low` to `high`, evenly spaced on the parameter's slider; whole numbers
-    /// without repetition.
-    pub fn grid(&self, [low, high]: [f64; 2], count: usize) -> Vec<f64> {
-        let log = self.range().is_some_and(|(_, log)| log) && low > 0.0;
-        let mut values = if log {
-            // Rounding must not carry the ends out of the range.
-            super::num::logspace(low, high, count)
-                .into_iter()
-                .map(|v| v.clamp(low, high))
-                .collect()
-        } else {
-            super::num::linspace(low, high, count)
-        };
-        if matches!(self.kind, ParamKind::Int { .. }) {
-            for value in &mut values {
-                *value = value.round();
-            }
-            values.dedup();
-        }
-        values
-    }
-
     /// Copies the value from `source`.
     pub fn copy(&self, target: &mut C, source: &C) {
         match self.kind {
@@ -283,22 +388,12 @@ impl<C> Param<C> {
         }
     }
 
-    /// The value as text with its unit, for "what differs" lines and tooltips.
+    /// The value as text with its unit.
     pub fn text(&self, config: &C) -> String {
-        let unit = |text: String| {
-            if self.unit.is_empty() {
-                text
-            } else {
-                format!("{text} {}", self.unit)
-            }
-        };
         match self.kind {
-            ParamKind::Float { get, .. } => unit(short(get(config))),
-            ParamKind::Int { get, .. } => unit(get(config).to_string()),
-            ParamKind::Choice { options, get, .. } => {
-                (*options.get(get(config)).unwrap_or(&"?")).to_owned()
-            }
-            ParamKind::Toggle { get, .. } => if get(config) { "on" } else { "off" }.to_owned(),
+            // Seeds have more digits than a real number can hold.
+            ParamKind::Int { get, .. } => self.field().with_unit(get(config).to_string()),
+            _ => self.field().text(self.value(config)),
         }
     }
 
@@ -307,40 +402,22 @@ impl<C> Param<C> {
     /// # Errors
     /// [`Error::OutOfRange`] with this parameter's id.
     pub fn check(&self, config: &C) -> Result<()> {
-        match self.kind {
+        let got = match self.kind {
             ParamKind::Float { get, min, max, .. } => {
                 let v = get(config);
-                if !(v >= min && v <= max) {
-                    return Err(Error::out_of_range(
-                        self.id,
-                        v,
-                        format!("{min} to {max} {}", self.unit)
-                            .trim_end()
-                            .to_owned(),
-                    ));
-                }
+                (!(v >= min && v <= max)).then(|| v.to_string())
             }
             ParamKind::Int { get, min, max, .. } => {
                 let v = get(config);
-                if v < min || v > max {
-                    return Err(Error::out_of_range(
-                        self.id,
-                        v,
-                        format!("{min} to {max} {}", self.unit)
-                            .trim_end()
-                            .to_owned(),
-                    ));
-                }
+                (v < min || v > max).then(|| v.to_string())
             }
             ParamKind::Choice { options, get, .. } => {
                 let v = get(config);
-                if v >= options.len() {
-                    return Err(Error::out_of_range(self.id, v, options.join(", ")));
-                }
+                (v >= options.len()).then(|| v.to_string())
             }
-            ParamKind::Toggle { .. } => {}
-        }
-        Ok(())
+            ParamKind::Toggle { .. } => None,
+        };
+        got.map_or(Ok(()), |got| Err(self.field().refusal(&got)))
     }
 }
 
@@ -454,11 +531,11 @@ mod tests {
 
     #[test]
     fn grids_follow_the_slider_and_whole_numbers_do_not_repeat() {
-        let rates = PARAMS[0].grid([1e-4, 1e-2], 3);
+        let rates = PARAMS[0].field().grid([1e-4, 1e-2], 3);
         for (got, want) in rates.iter().zip([1e-4, 1e-3, 1e-2]) {
             assert!((got / want - 1.0).abs() < 1e-12, "{got} is not {want}");
         }
-        assert_eq!(PARAMS[1].grid([1.0, 4.0], 9), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(PARAMS[1].field().grid([1.0, 4.0], 9), [1.0, 2.0, 3.0, 4.0]);
         let mut config = Config {
             rate: 0.1,
             layers: 1,

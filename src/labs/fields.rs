@@ -56,7 +56,7 @@ impl Setup {
                     format!("a range inside {min} to {max}"),
                 ));
             }
-            Ok(param.grid([low, high], count))
+            Ok(param.field().grid([low, high], count))
         })
     }
 

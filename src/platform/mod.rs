@@ -275,9 +275,9 @@ pub enum MirrorAction {
 }
 
 /// Shows the current screen in the accessible mirror: the nodes in reading order and the focused
-/// one. True if that changed anything. Natively the toolkit serves assistive technology itself.
-pub fn mirror(nodes: Vec<MirrorNode>, focus: Option<u64>) -> bool {
-    imp::mirror(nodes, focus)
+/// one. Natively the toolkit serves assistive technology itself.
+pub fn mirror(nodes: Vec<MirrorNode>, focus: Option<u64>) {
+    imp::mirror(nodes, focus);
 }
 
 /// What users of the mirror asked for since the last call.

@@ -259,9 +259,7 @@ pub(super) fn report_device_lost(reason: &str) {
     log::warn!("the graphics device was lost: {reason}");
 }
 
-pub(super) fn mirror(_nodes: Vec<MirrorNode>, _focus: Option<u64>) -> bool {
-    false
-}
+pub(super) fn mirror(_nodes: Vec<MirrorNode>, _focus: Option<u64>) {}
 
 pub(super) fn take_mirror_actions() -> Vec<MirrorAction> {
     Vec::new()

@@ -388,8 +388,8 @@ pub(super) fn report_device_lost(reason: &str) {
     tell_page("deviceLost", reason);
 }
 
-pub(super) fn mirror(nodes: Vec<MirrorNode>, focus: Option<u64>) -> bool {
-    dom::show(nodes, focus)
+pub(super) fn mirror(nodes: Vec<MirrorNode>, focus: Option<u64>) {
+    dom::show(nodes, focus);
 }
 
 pub(super) fn take_mirror_actions() -> Vec<MirrorAction> {

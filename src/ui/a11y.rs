@@ -8,8 +8,11 @@ use egui::accesskit::{
 };
 use std::collections::HashMap;
 
-/// Least time between two updates of the mirror: an animation must not rebuild it every frame.
-const INTERVAL_SECS: f64 = 0.1;
+/// Least time between two updates of the mirror after the user did something.
+const ANSWER_SECS: f64 = 0.1;
+
+/// The same while something moves by itself: a reader of texts cannot follow an animation.
+const PLAYING_SECS: f64 = 0.5;
 
 /// Makes the accessible mirror follow this context. Does nothing natively.
 pub fn install_mirror(ctx: &egui::Context) {
@@ -43,10 +46,29 @@ pub fn picture(response: &egui::Response, name: &str, summary: &str) {
         .accesskit_node_builder(response.id, |node| node.set_description(summary));
 }
 
-/// The plugin that carries the tree out and the actions in.
+/// The plugin that carries the tree out and the actions in. Only frames whose tree is shown make one.
 #[derive(Default)]
 struct Mirror {
+    /// When the mirror was last renewed, in seconds.
     last: f64,
+    /// When the user last did more than move the pointer, in seconds.
+    acted: f64,
+}
+
+impl Mirror {
+    /// Seconds until the mirror is to be renewed; not positive when it is due.
+    fn wait(&self, now: f64) -> f64 {
+        // What an action changes may show a few frames later.
+        let answering = now - self.acted < PLAYING_SECS;
+        let pause = if answering { ANSWER_SECS } else { PLAYING_SECS };
+        self.last + pause - now
+    }
+}
+
+/// Whether an event is more than a movement of the pointer.
+fn is_act(event: &egui::Event) -> bool {
+    use egui::Event::{MouseMoved, PointerGone, PointerMoved};
+    !matches!(event, PointerMoved(_) | MouseMoved(_) | PointerGone)
 }
 
 impl egui::Plugin for Mirror {
@@ -54,27 +76,32 @@ impl egui::Plugin for Mirror {
         "accessible mirror"
     }
 
-    fn input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
+    fn input_hook(&mut self, ctx: &egui::Context, input: &mut egui::RawInput) {
         for action in platform::take_mirror_actions() {
             push_events(action, &mut input.events);
+        }
+        let now = platform::now_secs();
+        if input.events.iter().any(is_act) {
+            self.acted = now;
+        }
+        if self.wait(now) > 0.0 {
+            ctx.disable_accesskit();
+        } else {
+            ctx.enable_accesskit();
         }
     }
 
     fn output_hook(&mut self, ctx: &egui::Context, output: &mut egui::FullOutput) {
-        let Some(update) = output.platform_output.accesskit_update.take() else {
-            return;
-        };
         let now = platform::now_secs();
-        let wait = self.last + INTERVAL_SECS - now;
-        if wait > 0.0 {
-            // Only what lasts is shown: the next frame carries a newer tree.
+        let Some(update) = output.platform_output.accesskit_update.take() else {
+            // The last frame of a movement is shown too.
+            let wait = self.wait(now).max(0.0);
             ctx.request_repaint_after(std::time::Duration::from_secs_f64(wait));
             return;
-        }
+        };
         let (nodes, focus) = reading_list(&update);
-        if platform::mirror(nodes, focus) {
-            self.last = now;
-        }
+        platform::mirror(nodes, focus);
+        self.last = now;
     }
 }
 
@@ -269,6 +296,27 @@ mod tests {
         list.iter()
             .find(|n| n.name == name)
             .unwrap_or_else(|| panic!("no {name} in {list:#?}"))
+    }
+
+    #[test]
+    fn the_mirror_answers_at_once_and_follows_animations_at_leisure() {
+        let mirror = Mirror {
+            last: 10.0,
+            acted: 9.9,
+        };
+        assert!(mirror.wait(10.05) > 0.0, "not in every frame");
+        assert!(mirror.wait(10.15) <= 0.0, "soon after an action");
+        let idle = Mirror {
+            last: 10.0,
+            acted: 0.0,
+        };
+        assert!(idle.wait(10.15) > 0.0, "not for an animation");
+        assert!(idle.wait(10.0 + PLAYING_SECS) <= 0.0, "but in time");
+        assert!(
+            !is_act(&egui::Event::PointerMoved(egui::Pos2::ZERO)),
+            "a movement"
+        );
+        assert!(is_act(&egui::Event::Copy), "an action");
     }
 
     #[test]

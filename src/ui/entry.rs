@@ -1,4 +1,4 @@
-//! Entries of lists that open.
+//! Lists that open, and their entries.
 
 use egui::{Response, Ui};
 
@@ -25,4 +25,10 @@ pub fn value_entry_ui<T: PartialEq>(
         response.mark_changed();
     }
     response
+}
+
+/// A button that opens a menu, a menu inside a menu among them. The toolkit's own is made anew for
+/// every content; this one is there once.
+pub fn menu_ui(ui: &mut Ui, words: &str, content: &mut dyn FnMut(&mut Ui)) -> Response {
+    ui.menu_button(words, |ui| content(ui)).response
 }

@@ -17,7 +17,7 @@ pub mod theme;
 pub mod transport;
 
 pub use a11y::{heading, install_mirror, live, picture};
-pub use entry::{entry_ui, value_entry_ui};
+pub use entry::{entry_ui, menu_ui, value_entry_ui};
 pub use stage::{Extra, ExtraTab, LabView, Stage};
 
 /// Seconds since some fixed moment, for measurements that a user asks for. No result depends on it.

@@ -2,11 +2,28 @@
 
 use super::format;
 use super::theme::{self, Palette};
-use crate::core::{Error, Param, ParamKind, parse_number};
+use crate::core::{Error, Field, Form, Param, parse_number};
 use egui::{Color32, Key, Response, RichText, Sense, Ui, vec2};
 
 /// Parameters shown before "more".
 const VISIBLE: usize = 7;
+
+/// A parameter on screen.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    /// Its place in the list of all parameters.
+    place: usize,
+    field: Field,
+    value: f64,
+    default: f64,
+}
+
+/// What was done to a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Edit {
+    Set(f64),
+    Reset,
+}
 
 /// Shows the active parameters grouped under their headings and edits `config`; `true` when it
 /// changed. `error` is shown under the widget of its field.
@@ -17,33 +34,59 @@ pub fn params_ui<C: Clone + PartialEq>(
     default: &C,
     error: Option<&Error>,
 ) -> bool {
-    let before = config.clone();
     // The seed has a control of its own, which changes it in every setup.
     let at_fault = error.and_then(Error::field);
-    let active: Vec<&Param<C>> = params
+    let active: Vec<Shown> = params
         .iter()
-        .filter(|p| p.is_active(config) && (p.id != "seed" || at_fault == Some("seed")))
+        .enumerate()
+        .filter(|(_, p)| p.is_active(config) && (p.id != "seed" || at_fault == Some("seed")))
+        .map(|(place, p)| Shown {
+            place,
+            field: p.field(),
+            value: p.value(config),
+            default: p.value(default),
+        })
         .collect();
+    let edits = fields_ui(ui, &active, error);
+    if edits.is_empty() {
+        return false;
+    }
+    let before = config.clone();
+    for (place, edit) in edits {
+        match edit {
+            Edit::Set(value) => params[place].set_value(config, value),
+            Edit::Reset => params[place].copy(config, default),
+        }
+    }
+    *config != before
+}
+
+/// The widgets; what was edited, by the places of the parameters. One body for all labs.
+fn fields_ui(ui: &mut Ui, active: &[Shown], error: Option<&Error>) -> Vec<(usize, Edit)> {
+    let at_fault = error.and_then(Error::field);
     let open_id = ui.scope_id().with("more parameters");
     let mut open = ui.data(|d| d.get_temp::<bool>(open_id).unwrap_or(false));
-    let first = first_shown(&active);
+    let first = first_shown(active);
     let hidden = active.len() - first.len();
     // A fault must be visible, wherever it is.
-    let hidden_fault = at_fault.is_some_and(|field| {
-        active.iter().any(|p| p.id == field) && !first.iter().any(|&i| active[i].id == field)
+    let hidden_fault = at_fault.is_some_and(|id| {
+        active.iter().any(|p| p.field.id == id) && !first.iter().any(|&i| active[i].field.id == id)
     });
     let show_all = open || hidden_fault;
     let mut group = None;
-    for (i, param) in active.iter().enumerate() {
+    let mut edits = Vec::new();
+    for (i, shown) in active.iter().enumerate() {
         if !show_all && !first.contains(&i) {
             continue;
         }
-        if group != Some(param.group) {
-            heading_ui(ui, param.group, group.is_none());
-            group = Some(param.group);
+        if group != Some(shown.field.group) {
+            heading_ui(ui, shown.field.group, group.is_none());
+            group = Some(shown.field.group);
         }
-        let fault = error.filter(|_| at_fault == Some(param.id));
-        param_ui(ui, param, config, default, fault);
+        let fault = error.filter(|_| at_fault == Some(shown.field.id));
+        if let Some(edit) = param_ui(ui, shown, fault) {
+            edits.push((shown.place, edit));
+        }
     }
     if hidden > 0 && !hidden_fault {
         ui.add_space(4.0);
@@ -60,15 +103,15 @@ pub fn params_ui<C: Clone + PartialEq>(
     if let Some(error) = error.filter(|e| e.field().is_none()) {
         fault_ui(ui, &error.to_string());
     }
-    *config != before
+    edits
 }
 
 /// Indices of the parameters shown without "more".
-fn first_shown<C>(active: &[&Param<C>]) -> Vec<usize> {
+fn first_shown(active: &[Shown]) -> Vec<usize> {
     active
         .iter()
         .enumerate()
-        .filter(|(_, p)| !p.advanced)
+        .filter(|(_, p)| !p.field.advanced)
         .map(|(i, _)| i)
         .take(VISIBLE)
         .collect()
@@ -84,21 +127,33 @@ fn heading_ui(ui: &mut Ui, group: &str, first: bool) {
     ui.add_space(2.0);
 }
 
-fn param_ui<C: Clone + PartialEq>(
-    ui: &mut Ui,
-    param: &Param<C>,
-    config: &mut C,
-    default: &C,
-    fault: Option<&Error>,
-) {
+fn param_ui(ui: &mut Ui, shown: &Shown, fault: Option<&Error>) -> Option<Edit> {
     let palette = Palette::of(ui.ctx());
-    let changed = param.value(config) != param.value(default);
-    ui.push_id(param.id, |ui| {
-        if let ParamKind::Toggle { get, set } = param.kind {
-            toggle_ui(ui, param, config, default, changed, (get, set));
+    let mut edit = None;
+    ui.push_id(shown.field.id, |ui| {
+        if shown.field.form == Form::Toggle {
+            toggle_ui(ui, shown, &mut edit);
         } else {
-            let label = label_ui(ui, param, config, default, changed);
-            value_ui(ui, param, config, &label);
+            let label = label_ui(ui, shown, &mut edit);
+            let value = match shown.field.form {
+                Form::Number {
+                    min,
+                    max,
+                    log,
+                    whole,
+                } => {
+                    let range = Range {
+                        min,
+                        max,
+                        log,
+                        whole,
+                    };
+                    number_ui(ui, shown.field.label, shown.value, range, &label)
+                }
+                Form::Choice(options) => choice_ui(ui, shown, options, &label),
+                Form::Toggle => None,
+            };
+            edit = value.map(Edit::Set).or(edit);
         }
         if let Some(error) = fault {
             fault_ui(ui, &error.to_string());
@@ -112,32 +167,27 @@ fn param_ui<C: Clone + PartialEq>(
         }
     });
     ui.add_space(4.0);
+    edit
 }
 
 /// The label with the dot of a change; double-click or Backspace resets.
-fn label_ui<C: Clone>(
-    ui: &mut Ui,
-    param: &Param<C>,
-    config: &mut C,
-    default: &C,
-    changed: bool,
-) -> Response {
+fn label_ui(ui: &mut Ui, shown: &Shown, edit: &mut Option<Edit>) -> Response {
     let palette = Palette::of(ui.ctx());
     let width = ui.available_width();
     let mut text = egui::text::LayoutJob::default();
     let font = egui::TextStyle::Body.resolve(ui.style());
     let format = |color: Color32| egui::TextFormat::simple(font.clone(), color);
-    text.append(param.label, 0.0, format(palette.ink));
-    if !param.unit.is_empty() {
-        text.append(&format!("  {}", param.unit), 0.0, format(palette.muted));
+    let Field { label, unit, .. } = shown.field;
+    text.append(label, 0.0, format(palette.ink));
+    if !unit.is_empty() {
+        text.append(&format!("  {unit}"), 0.0, format(palette.muted));
     }
     text.wrap = egui::text::TextWrapping::truncate_at_width(width - 16.0);
     let galley = ui.painter().layout_job(text);
     let (rect, response) = ui.allocate_exact_size(vec2(width, 20.0), Sense::click());
     ui.painter().galley(rect.min, galley, palette.ink);
-    response
-        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, ui.is_enabled(), param.label));
-    changed_dot(ui, rect, changed);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, ui.is_enabled(), label));
+    changed_dot(ui, rect, shown);
     if response.has_focus() {
         ui.painter().rect_stroke(
             rect.expand(2.0),
@@ -146,51 +196,34 @@ fn label_ui<C: Clone>(
             egui::StrokeKind::Inside,
         );
     }
-    reset_on(ui, &response, param, config, default);
-    let response = response.on_hover_text(help(param, default));
-    context_reset(&response, param, config, default);
+    let key = response.has_focus()
+        && ui.input(|i| i.key_pressed(Key::Backspace) || i.key_pressed(Key::Delete));
+    let response = response.on_hover_ui(|ui| help_ui(ui, shown));
+    if response.double_clicked() || key || value_menu(&response, shown) {
+        *edit = Some(Edit::Reset);
+    }
     response
 }
 
-fn changed_dot(ui: &Ui, rect: egui::Rect, changed: bool) {
-    if changed {
+fn changed_dot(ui: &Ui, rect: egui::Rect, shown: &Shown) {
+    if shown.value != shown.default {
         let palette = Palette::of(ui.ctx());
         let at = rect.right_center() - vec2(5.0, 0.0);
         ui.painter().circle_filled(at, 3.5, palette.accent);
     }
 }
 
-fn reset_on<C>(ui: &Ui, response: &Response, param: &Param<C>, config: &mut C, default: &C) {
-    let key = response.has_focus()
-        && ui.input(|i| i.key_pressed(Key::Backspace) || i.key_pressed(Key::Delete));
-    if response.double_clicked() || key {
-        param.copy(config, default);
-    }
-}
-
-fn context_reset<C>(response: &Response, param: &Param<C>, config: &mut C, default: &C) {
-    let asked = value_menu(response, &|| param.text(default), &|| {
-        full_precision(param, config)
-    });
-    if asked {
-        param.copy(config, default);
-    }
-}
-
-/// The menu of a value; whether it is to be reset. One body for the parameters of all labs.
-fn value_menu(
-    response: &Response,
-    default: &dyn Fn() -> String,
-    value: &dyn Fn() -> String,
-) -> bool {
+/// The menu of a value; whether it is to be reset.
+fn value_menu(response: &Response, shown: &Shown) -> bool {
     let mut reset = false;
     response.context_menu(|ui| {
-        if ui.button(format!("Reset to {}", default())).clicked() {
+        let default = shown.field.text(shown.default);
+        if ui.button(format!("Reset to {default}")).clicked() {
             reset = true;
             ui.close();
         }
         if ui.button("Copy value").clicked() {
-            ui.ctx().copy_text(value());
+            ui.ctx().copy_text(full_precision(shown));
             ui.close();
         }
     });
@@ -198,76 +231,34 @@ fn value_menu(
 }
 
 /// The value with all its digits.
-fn full_precision<C>(param: &Param<C>, config: &C) -> String {
-    match param.kind {
-        ParamKind::Float { get, .. } => get(config).to_string(),
-        _ => param.text(config),
+fn full_precision(shown: &Shown) -> String {
+    match shown.field.form {
+        Form::Number { whole: false, .. } => shown.value.to_string(),
+        _ => shown.field.text(shown.value),
     }
 }
 
-/// Definition, default and range for the tooltip.
-fn help<C>(param: &Param<C>, default: &C) -> String {
-    let range = match param.kind {
-        ParamKind::Float { min, max, .. } => {
+/// Definition, default and range as a tooltip.
+fn help_ui(ui: &mut Ui, shown: &Shown) {
+    let Field { doc, form, .. } = shown.field;
+    let range = match form {
+        Form::Number {
+            min,
+            max,
+            whole: true,
+            ..
+        } => format!(", range {min} to {max}"),
+        Form::Number { min, max, .. } => {
             format!(", range {} to {}", format::number(min), format::number(max))
         }
-        ParamKind::Int { min, max, .. } => format!(", range {min} to {max}"),
         _ => String::new(),
     };
-    let doc = if param.doc.is_empty() {
-        String::new()
-    } else {
-        format!("{}\n", param.doc)
-    };
-    format!(
-        "{doc}Default {}{range}. Double-click the name to reset.",
-        param.text(default)
-    )
-}
-
-fn value_ui<C: Clone + PartialEq>(ui: &mut Ui, param: &Param<C>, config: &mut C, label: &Response) {
-    match param.kind {
-        ParamKind::Float {
-            get,
-            set,
-            min,
-            max,
-            log,
-        } => {
-            let mut value = get(config);
-            let range = Range {
-                min,
-                max,
-                log,
-                whole: false,
-            };
-            if number_ui(ui, param.label, &mut value, range, label) {
-                set(config, value);
-            }
-        }
-        ParamKind::Int {
-            get,
-            set,
-            min,
-            max,
-            log,
-        } => {
-            let mut value = get(config) as f64;
-            let range = Range {
-                min: min as f64,
-                max: max as f64,
-                log,
-                whole: true,
-            };
-            if number_ui(ui, param.label, &mut value, range, label) {
-                set(config, value.round().max(0.0) as u64);
-            }
-        }
-        ParamKind::Choice { options, get, set } => {
-            choice_ui(ui, param, config, options, (get, set), label);
-        }
-        ParamKind::Toggle { .. } => {}
-    }
+    let default = shown.field.text(shown.default);
+    let gap = if doc.is_empty() { "" } else { "\n" };
+    ui.set_max_width(ui.spacing().tooltip_width);
+    ui.label(format!(
+        "{doc}{gap}Default {default}{range}. Double-click the name to reset."
+    ));
 }
 
 /// Range of a number.
@@ -279,23 +270,20 @@ struct Range {
     whole: bool,
 }
 
-/// Reads and writes a field of a config.
-type Access<C, T> = (fn(&C) -> T, fn(&mut C, T));
-
-/// Slider and number field on one line; `true` when changed.
-fn number_ui(ui: &mut Ui, name: &str, value: &mut f64, range: Range, label: &Response) -> bool {
+/// Slider and number field on one line; the new value when it changed.
+fn number_ui(ui: &mut Ui, name: &str, before: f64, range: Range, label: &Response) -> Option<f64> {
     let Range {
         min,
         max,
         log,
         whole,
     } = range;
-    let before = *value;
+    let mut value = before;
     ui.horizontal(|ui| {
         let field = 76.0;
         let rail = (ui.available_width() - field - ui.spacing().item_spacing.x).max(40.0);
         ui.spacing_mut().slider_width = rail;
-        let mut slider = egui::Slider::new(value, min..=max)
+        let mut slider = egui::Slider::new(&mut value, min..=max)
             .logarithmic(log)
             .show_value(false);
         if whole {
@@ -312,7 +300,7 @@ fn number_ui(ui: &mut Ui, name: &str, value: &mut f64, range: Range, label: &Res
         } else {
             (max - min) / 300.0
         };
-        let drag = egui::DragValue::new(value)
+        let drag = egui::DragValue::new(&mut value)
             .range(min..=max)
             .speed(if whole { speed.max(0.05) } else { speed })
             .custom_formatter(move |v, _| field_text(v, whole))
@@ -323,9 +311,9 @@ fn number_ui(ui: &mut Ui, name: &str, value: &mut f64, range: Range, label: &Res
         response.on_hover_text("Type a number: 3e-4, 1/3, 2k");
     });
     if whole {
-        *value = value.round();
+        value = value.round();
     }
-    *value != before
+    (value != before).then_some(value)
 }
 
 /// Focus ring around a widget without one of its own.
@@ -365,17 +353,11 @@ fn trim_exponent(text: &str) -> String {
     }
 }
 
-fn choice_ui<C>(
-    ui: &mut Ui,
-    param: &Param<C>,
-    config: &mut C,
-    options: &[&str],
-    (get, set): Access<C, usize>,
-    label: &Response,
-) {
-    let mut index = get(config);
+fn choice_ui(ui: &mut Ui, shown: &Shown, options: &[&str], label: &Response) -> Option<f64> {
+    let before = shown.value as usize;
+    let mut index = before;
     let selected = options.get(index).copied().unwrap_or("?");
-    let response = egui::ComboBox::from_id_salt(param.id)
+    let response = egui::ComboBox::from_id_salt(shown.field.id)
         .width(ui.available_width())
         .truncate()
         .selected_text(selected)
@@ -386,38 +368,28 @@ fn choice_ui<C>(
         })
         .response;
     response.clone().labelled_by(label.id);
-    response.accessible_name(param.label);
-    if index != get(config) {
-        set(config, index);
-    }
+    response.accessible_name(shown.field.label);
+    (index != before).then_some(index as f64)
 }
 
-fn toggle_ui<C: Clone>(
-    ui: &mut Ui,
-    param: &Param<C>,
-    config: &mut C,
-    default: &C,
-    changed: bool,
-    (get, set): Access<C, bool>,
-) {
-    let mut on = get(config);
+fn toggle_ui(ui: &mut Ui, shown: &Shown, edit: &mut Option<Edit>) {
+    let before = shown.value != 0.0;
+    let mut on = before;
     let row = ui.horizontal(|ui| {
         ui.set_min_width(ui.available_width());
-        let response = ui.checkbox(&mut on, param.label);
+        let response = ui.checkbox(&mut on, shown.field.label);
         if response.has_focus() && ui.input(|i| i.key_pressed(Key::Backspace)) {
-            on = default_on(param, default);
+            on = shown.default != 0.0;
         }
-        response.on_hover_text(help(param, default))
+        response.on_hover_ui(|ui| help_ui(ui, shown))
     });
-    changed_dot(ui, row.response.rect, changed);
-    if on != get(config) {
-        set(config, on);
+    changed_dot(ui, row.response.rect, shown);
+    if on != before {
+        *edit = Some(Edit::Set(f64::from(u8::from(on))));
     }
-    context_reset(&row.inner, param, config, default);
-}
-
-fn default_on<C>(param: &Param<C>, default: &C) -> bool {
-    param.value(default) != 0.0
+    if value_menu(&row.inner, shown) {
+        *edit = Some(Edit::Reset);
+    }
 }
 
 /// The reason why a value is refused.

@@ -214,7 +214,7 @@ pub fn caption(ui: &egui::Ui, rect: egui::Rect, text: &str) {
 }
 
 /// The family of headings and best values; the plain one while the fonts are not loaded.
-fn strong_family(ctx: &egui::Context) -> FontFamily {
+pub(crate) fn strong_family(ctx: &egui::Context) -> FontFamily {
     let family = FontFamily::Name(STRONG.into());
     if ctx.fonts(|f| f.definitions().families.contains_key(&family)) {
         family

@@ -467,7 +467,7 @@ fn jump_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline) {
         return;
     }
     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-        let menu = ui.menu_button("Jump to", |ui| {
+        let menu = super::menu_ui(ui, "Jump to", &mut |ui| {
             ui.set_min_width(220.0);
             egui::ScrollArea::vertical()
                 .max_height(320.0)
@@ -483,8 +483,7 @@ fn jump_ui(ui: &mut Ui, transport: &mut Transport, timeline: &Timeline) {
                     }
                 });
         });
-        menu.response
-            .on_hover_text("Moments worth a look (Shift , and Shift .)");
+        menu.on_hover_text("Moments worth a look (Shift , and Shift .)");
     });
 }
 

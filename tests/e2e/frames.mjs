@@ -1,4 +1,5 @@
-// Times the page's own part of a frame (update, tessellation, encoding; not what the device draws):
+// Times the page's own part of a frame (update, tessellation, encoding; not the drawing, which is
+// done in software on the same cores here and is left out):
 //   node tests/e2e/frames.mjs [--seconds 10] [--page target/web-page] [--chromium PATH]
 //
 // Each lab is opened with one setup and with two, and played; while it plays the pointer crosses the
@@ -18,13 +19,9 @@ const { values: args } = parseArgs({
   },
 });
 
-/** Half the pixels in each direction: the layout is the same, and software draws more frames. */
-const FINENESS = 0.5;
-
 /**
  * Plays the lab for a while: milliseconds of its frames, sorted. They are those of the processor, as
- * the browser's trace counts them for the page's thread: what draws in software on the same cores
- * only interrupts them.
+ * the browser's trace counts them for the page's thread: what else runs only interrupts them.
  */
 async function played(browser, lab) {
   const { page } = lab;
@@ -41,6 +38,12 @@ async function played(browser, lab) {
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString("utf8"));
   const frames = traceEvents.filter((e) => e.name === "FireAnimationFrame" && e.ph === "X" && e.tdur > 0);
   return frames.map((e) => e.tdur / 1000).sort((a, b) => a - b);
+}
+
+/** Leaves the drawing out: nothing is sent to the device any more, and frames come as on a screen. */
+function withoutDrawing() {
+  GPUQueue.prototype.submit = () => {};
+  GPUQueue.prototype.writeBuffer = () => {};
 }
 
 /** Seconds from the navigation to the first picture, in a context that has cached nothing. */
@@ -80,9 +83,10 @@ try {
   const heads = ["median", "95 %", "largest", "frames"].map((word) => word.padStart(9));
   console.log("milliseconds of a frame".padEnd(24) + heads.join(""));
   for (const kind of LABS) {
-    const lab = await Lab.open(browser, server.root, `#${kind}`, FINENESS);
+    const lab = await Lab.open(browser, server.root, `#${kind}`);
     await lab.started();
     await lab.settled();
+    await lab.page.evaluate(withoutDrawing);
     row(kind, await played(browser, lab));
     await lab.key("c");
     await lab.until("two setups", (s) => s.setups?.length >= 2);

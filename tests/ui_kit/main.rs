@@ -320,8 +320,8 @@ fn a_charts_data_can_be_copied_from_its_menu() {
 #[test]
 fn the_table_says_which_value_is_best() {
     let harness = harness(State::default());
-    harness.get_by_label("TTFT p50: 420 ms, best");
-    harness.get_by_label("Final loss: 2.310 nat, best");
+    harness.get_by_label("TTFT p50: 420 ms, best; against A: −50.0 %");
+    harness.get_by_label_contains("Final loss: 2.310 nat, best");
     harness.get_by_label("TTFT p50: 840 ms");
     assert!(
         harness

@@ -347,7 +347,7 @@ struct HeaderState {
 /// The same for every lab: one body, not one per type.
 fn header_buttons_ui(ui: &mut Ui, env: &mut Env<'_>, state: HeaderState, asked: &mut Asked) {
     let width = ui.ctx().content_rect().width();
-    ui.menu_button("More", |ui| {
+    crate::ui::menu_ui(ui, "More", &mut |ui| {
         for command in [
             Command::Share,
             Command::Undo,

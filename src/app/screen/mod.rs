@@ -4,6 +4,8 @@
 mod found;
 mod layout;
 mod panels;
+mod parts;
+mod snapshot;
 mod sweep;
 
 use super::command::Command;
@@ -15,12 +17,13 @@ use super::sweep::Sweep;
 use crate::core::{EntityId, Error, Result, Timeline};
 use crate::gpu::{Gpu, GpuLab};
 use crate::labs::{
-    CompareMode, DataKey, Dataset, Exhibit, LabRun, Library, MAX_SETUPS, Product, Setup, Shared,
+    CompareMode, DataKey, Dataset, Exhibit, LabRun, Library, MAX_SETUPS, Product, Shared,
 };
 use crate::ui::notice::{NoticeKind, Notices};
 use crate::ui::transport::Transport;
 use crate::ui::{ExtraTab, LabView};
-use serde_json::{Value, json};
+use serde_json::Value;
+use snapshot::{ScreenTold, SetupTold};
 
 /// What a screen may use of the app.
 pub(crate) struct Env<'a> {
@@ -253,11 +256,6 @@ impl<L: LabView + GpuLab> LabScreen<L> {
             self.start_from(&(preset.config)());
         }
     }
-}
-
-/// Progress for scripts and stories.
-fn done_of((done, wanted): (usize, usize)) -> Value {
-    json!({"done": done, "wanted": wanted})
 }
 
 /// Work per frame while something moves, in seconds: leaves room for drawing at 60 frames a second.
@@ -523,40 +521,29 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
     }
 
     fn snapshot(&self) -> Value {
-        let setups: Vec<Value> = self
-            .slots
-            .iter()
-            .map(|slot| {
-                let setup: Setup = slot.config.clone().into();
-                let metrics: Option<serde_json::Map<String, Value>> = slot.run.as_ref().map(|_| {
-                    let told = slot.metrics.iter();
-                    told.map(|m| (m.id.to_owned(), json!(m.value))).collect()
-                });
-                json!({
-                    "label": L::label(&slot.config),
-                    "setup": setup,
-                    "results": metrics,
-                    "summary": slot.run.as_ref().map(LabRun::summary),
-                    "stale": slot.is_stale(),
-                    "running": slot.is_working(),
-                    "error": slot.error.as_ref().map(Error::to_string),
-                    "path": if slot.on_gpu { "gpu" } else { "cpu" },
-                })
-            })
-            .collect();
-        json!({
-            "lab": L::KIND.id(),
-            "exhibit": self.exhibit().map(|e| e.id),
-            "setups": setups,
-            "focus": self.focus,
-            "mode": self.mode,
-            "playhead": self.transport.playhead,
-            "end": self.timeline.end(),
-            "steps": self.timeline.steps.len(),
-            "playing": self.transport.playing,
-            "selected": self.selected,
-            "seeds": self.seeds.as_ref().map(|b| done_of(b.progress())),
-            "sweep": self.sweep.as_ref().map(|s| done_of(s.grid.progress())),
-        })
+        let setups = self.slots.iter().map(|slot| SetupTold {
+            label: L::label(&slot.config),
+            setup: slot.config.clone().into(),
+            metrics: slot.run.as_ref().map(|_| &slot.metrics[..]),
+            summary: slot.run.as_ref().map(LabRun::summary),
+            error: slot.error.as_ref().map(Error::to_string),
+            is_stale: slot.is_stale(),
+            is_running: slot.is_working(),
+            on_gpu: slot.on_gpu,
+        });
+        let screen = ScreenTold {
+            lab: L::KIND.id(),
+            exhibit: self.exhibit().map(|e| e.id),
+            focus: self.focus,
+            mode: self.mode,
+            playhead: self.transport.playhead,
+            end: self.timeline.end(),
+            steps: self.timeline.steps.len(),
+            playing: self.transport.playing,
+            selected: self.selected,
+            seeds: self.seeds.as_ref().map(SeedBatch::progress),
+            sweep: self.sweep.as_ref().map(|s| s.grid.progress()),
+        };
+        screen.json(setups.collect())
     }
 }

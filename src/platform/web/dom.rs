@@ -26,20 +26,18 @@ thread_local! {
     static DOM: RefCell<Option<Dom>> = const { RefCell::new(None) };
 }
 
-/// Shows the nodes; true if anything differs from what was shown before.
-pub(super) fn show(nodes: Vec<MirrorNode>, focus: Option<u64>) -> bool {
+/// Shows the nodes; what is already shown is left alone.
+pub(super) fn show(nodes: Vec<MirrorNode>, focus: Option<u64>) {
     DOM.with_borrow_mut(|slot| {
         if slot.is_none() {
             *slot = Dom::open();
         }
-        slot.as_mut().is_some_and(|dom| {
-            let changed = dom.nodes != nodes || dom.focus != focus;
-            if changed {
-                dom.update(nodes, focus);
-            }
-            changed
-        })
-    })
+        if let Some(dom) = slot
+            && (dom.nodes != nodes || dom.focus != focus)
+        {
+            dom.update(nodes, focus);
+        }
+    });
 }
 
 pub(super) fn take_actions() -> Vec<MirrorAction> {

@@ -168,7 +168,7 @@ fn png_ui(ui: &mut Ui, layers: &[Layer<'_>], size: (u32, u32), rect: Rect, pendi
         }
         return;
     }
-    ui.menu_button("Save as PNG", |ui| {
+    crate::ui::menu_ui(ui, "Save as PNG", &mut |ui| {
         for scale in [1, 2, 4] {
             for transparent in [false, true] {
                 let ground = if transparent { ", transparent" } else { "" };
