@@ -90,6 +90,46 @@ fn slider(c: &mut Criterion) {
     group.finish();
 }
 
+/// A sweep of cuts on the device that is there, one after the other and together, beside the CPU.
+#[cfg(feature = "gpu")]
+fn device(c: &mut Criterion) {
+    use schedlab::gpu::{Gpu, Selector};
+    const N: usize = 1 << 18;
+    let gpu = match Gpu::headless() {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            println!("SKIPPED: {error}");
+            return;
+        }
+    };
+    let values = weights(N);
+    let words: &[u32] = bytemuck::cast_slice(&values);
+    let ks: Vec<u64> = (1..=16).map(|i| (i * N / 17) as u64).collect();
+    let select = |ks: &[u64]| {
+        let selector = Selector::new(&gpu, words, MAGNITUDE_BITS, ks)?;
+        selector.wait(&gpu)
+    };
+    let mut group = c.benchmark_group("16 cuts of 262,144 weights on the device");
+    group.sample_size(10);
+    group.bench_function("CPU", |b| {
+        b.iter(|| {
+            let cut = |&k: &u64| {
+                let cut = radix_select(&[words], MAGNITUDE_BITS, k);
+                masks(&[words], MAGNITUDE_BITS, &cut)
+            };
+            ks.iter().map(cut).collect::<Vec<_>>()
+        });
+    });
+    group.bench_function("one by one", |b| {
+        b.iter(|| ks.iter().map(|&k| select(&[k])).collect::<Vec<_>>());
+    });
+    group.bench_function("together", |b| b.iter(|| select(&ks)));
+    group.finish();
+}
+
+#[cfg(not(feature = "gpu"))]
+fn device(_: &mut Criterion) {}
+
 /// Singular values of a square matrix.
 fn spectrum(c: &mut Criterion) {
     const SIDE: usize = 512;
@@ -149,5 +189,5 @@ fn header(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, global, slider, spectrum, products, header);
+criterion_group!(benches, global, slider, device, spectrum, products, header);
 criterion_main!(benches);

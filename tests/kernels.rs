@@ -5,6 +5,10 @@
 
 #[path = "../src/gpu/test_device.rs"]
 mod device;
+#[path = "kernels/steady.rs"]
+mod steady;
+#[path = "../src/gpu/test_looks.rs"]
+mod test_looks;
 
 use device::test_device;
 use naga::back::pipeline_constants::process_overrides;
@@ -12,7 +16,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 use schedlab::gpu::kernels::ALL;
 use schedlab::gpu::{
-    Access, Gpu, KernelSpec, Pooling, Probe, Shape, Trial, Tuner, WIDTHS, Wish, choose, resolve,
+    Access, Gpu, KernelSpec, Made, Pooling, Probe, Shape, Trial, Tuner, WIDTHS, Wish, choose,
+    resolve,
 };
 use std::collections::BTreeSet;
 
@@ -248,12 +253,11 @@ mod select {
     use schedlab::labs::pruning::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
 
     fn same_as_the_cpu(gpu: &schedlab::gpu::Gpu, words: &[u32], bits: u32, ranks: &[u64]) {
-        let selector = Selector::new(gpu, words, bits).expect("keys fit");
-        for &k in ranks {
-            let got = selector
-                .submit(gpu, k)
-                .and_then(|s| s.wait(gpu))
-                .expect("selection");
+        let found = Selector::new(gpu, words, bits, ranks)
+            .and_then(|selector| selector.wait(gpu))
+            .expect("selections");
+        assert_eq!(found.len(), ranks.len(), "one for each rank");
+        for (&k, got) in ranks.iter().zip(found) {
             let cut = radix_select(&[words], bits, k);
             let want = masks(&[words], bits, &cut);
             let state = got.state;
@@ -276,6 +280,34 @@ mod select {
             let ranks = [0, 1, n / 3, n.saturating_sub(1), n, n + 5];
             same_as_the_cpu(&gpu, &words, MAGNITUDE_BITS, &ranks);
         }
+    }
+
+    #[test]
+    fn the_buffers_of_a_select_serve_other_keys_and_no_more_than_fit() {
+        let Some(gpu) = test_device() else { return };
+        let mut stream = Stream::new(7, StreamId::Test);
+        let mut selector = Selector::with_room(&gpu, [9_001, 4], u32::MAX).expect("room");
+        for n in [9_001, 40, 0, 5_000, 9_001_usize] {
+            // Few values: ties at every cut.
+            let words: Vec<u32> = (0..n).map(|_| stream.below(60) << 22).collect();
+            let ranks = [n / 3, n / 2, n - n / 4].map(|k| k as u64);
+            selector.load(&gpu, &words, &ranks).expect("room");
+            let mut found = Vec::new();
+            while found.len() < ranks.len() {
+                found.extend(selector.poll(&gpu).expect("a device"));
+                gpu.wait().expect("a device");
+            }
+            for (&k, got) in ranks.iter().zip(found) {
+                let cut = radix_select(&[&words], u32::MAX, k);
+                let want = masks(&[&words], u32::MAX, &cut);
+                assert_eq!(got.mask, want[0].words(), "k = {k} of {n}");
+            }
+        }
+        let error = selector
+            .load(&gpu, &vec![0; 9_100], &[1])
+            .expect_err("no room");
+        assert!(error.to_string().contains("9100 keys"), "{error}");
+        assert!(selector.load(&gpu, &[0; 9], &[1; 9]).is_err());
     }
 
     #[test]
@@ -399,74 +431,5 @@ mod faults {
         let choice = choose(Some(&gpu), Wish::Gpu, None);
         assert_eq!(choice.path, Path::Cpu);
         assert!(choice.reason.contains("lost"), "{choice:?}");
-    }
-}
-
-mod steady {
-    use super::test_device;
-    use schedlab::core::Step;
-    use schedlab::gpu::{Gpu, GpuLab, Made};
-    use schedlab::labs::lr::schedule::Shape;
-    use schedlab::labs::{Library, lr, noise};
-
-    /// What each poll of a run makes on the device.
-    fn polls<L: GpuLab>(gpu: &Gpu, config: &L::Config) -> Vec<Made> {
-        let job = L::start_gpu(gpu, config, &Library::default()).expect("a config");
-        let mut job = job.expect("kernels for this config");
-        let mut out = Vec::new();
-        loop {
-            let before = gpu.made();
-            let step = job.poll(gpu).expect("a run");
-            let after = gpu.made();
-            out.push(Made {
-                buffers: after.buffers - before.buffers,
-                pipelines: after.pipelines - before.pipelines,
-                submissions: after.submissions - before.submissions,
-            });
-            if let Step::Done(_) = step {
-                return out;
-            }
-            gpu.wait().expect("a device");
-        }
-    }
-
-    /// The second run of a config; the first one compiles, and fills the pool of buffers to read
-    /// back into.
-    fn second<L: GpuLab>(gpu: &Gpu, name: &str, config: &L::Config) -> Vec<Made> {
-        polls::<L>(gpu, config);
-        let polls = polls::<L>(gpu, config);
-        let compiled: u64 = polls.iter().map(|made| made.pipelines).sum();
-        assert_eq!(compiled, 0, "{name}: a second run compiles nothing");
-        polls
-    }
-
-    #[test]
-    fn a_run_on_the_device_makes_its_buffers_at_its_start() {
-        let Some(gpu) = test_device() else { return };
-        let digits = lr::Config {
-            shape: Shape::Linear,
-            rivals: false,
-            grid: 1,
-            seeds: 2,
-            horizon: 60,
-            ..lr::Config::default()
-        };
-        let plane = noise::Config {
-            particles: 300,
-            steps: 12,
-            ..noise::Config::default()
-        };
-        let runs = [
-            second::<noise::Noise>(&gpu, "noise", &plane),
-            second::<lr::Lr>(&gpu, "lr", &digits),
-        ];
-        for polls in runs {
-            let begun = polls.iter().position(|made| made.submissions > 0);
-            let later = &polls[begun.expect("work on the device") + 1..];
-            assert!(!later.is_empty(), "it takes more than one poll");
-            for made in later {
-                assert!(made.buffers == 0 && made.submissions <= 1, "{made:?}");
-            }
-        }
     }
 }

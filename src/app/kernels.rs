@@ -2,7 +2,7 @@
 //! user, and back to the CPU when the device is lost.
 
 use super::prefs::KernelChoice;
-use crate::gpu::{Choice, Gpu, Path, Probe, Speeds, Tier, Tuned, Tuner, Wish, choose};
+use crate::gpu::{Choice, Gpu, Path, Probe, Speeds, Tier, Tuned, Tuner, WarmUp, Wish, choose};
 use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
 
@@ -23,6 +23,8 @@ pub(crate) struct Kernels {
     speeds: Option<Speeds>,
     choice: Choice,
     tuning: Tuning,
+    /// Kernels still to be compiled, after the tuning.
+    warm_up: Option<WarmUp>,
     loss_reported: bool,
 }
 
@@ -59,6 +61,7 @@ impl Kernels {
             speeds: None,
             choice,
             tuning: Tuning::Due,
+            warm_up: None,
             loss_reported: false,
         }
     }
@@ -124,16 +127,40 @@ impl Kernels {
                 Some(outcome) => outcome,
                 None => return,
             },
-            Tuning::Done(_) => return,
+            Tuning::Done(_) => return self.warm(&gpu, ctx, busy),
         };
         match outcome {
             Ok(tuned) => {
                 gpu.set_shape(tuned.shape);
                 self.tuning = Tuning::Done(Some(tuned));
+                // Where the CPU plays the device, compiling takes its time from everything else.
+                self.warm_up = (!gpu.caps().software).then(WarmUp::default);
+                ctx.request_repaint();
             }
             Err(error) => {
                 log::warn!("the shape of kernels was not measured: {error}");
                 self.tuning = Tuning::Done(None);
+            }
+        }
+    }
+
+    /// Compiles the kernels of labs that are not open yet, while nobody waits and nothing is dragged.
+    fn warm(&mut self, gpu: &Gpu, ctx: &egui::Context, busy: bool) {
+        let Some(warm_up) = &mut self.warm_up else {
+            return;
+        };
+        if busy || ctx.input(|input| input.pointer.any_down()) {
+            // One frame more than that needs.
+            ctx.request_repaint();
+            return;
+        }
+        match warm_up.poll(gpu) {
+            // What comes back asks for a frame.
+            Ok(true) => {}
+            Ok(false) => self.warm_up = None,
+            Err(error) => {
+                log::warn!("a kernel was not compiled ahead: {error}");
+                self.warm_up = None;
             }
         }
     }

@@ -24,6 +24,7 @@ mod travel;
 pub use command::Command;
 
 use crate::core::Step;
+use crate::gpu::Gpu;
 use crate::labs::{LabKind, Library, Product, Shared};
 use crate::platform;
 use crate::ui::notice::{NoticeKind, Notices};
@@ -296,6 +297,8 @@ impl App {
         self.frame_secs = f64::from(ctx.input(|i| i.unstable_dt));
         let budget = work_budget(self.frame_secs);
         let within_budget = || platform::now_secs() - start < budget;
+        // At its end, all commands of this frame go out together.
+        let _frame = self.kernels.device().map(Gpu::frame);
         if self.kernels.poll(ctx, &mut self.notices, self.busy) {
             for screen in self.screens.values_mut() {
                 screen.invalidate();

@@ -27,6 +27,7 @@ impl Gpu {
 
     /// Overwrites the start of a buffer. In order with submissions.
     pub fn write<T: Pod>(&self, buffer: &Buffer, content: &[T]) {
+        self.before_writing(buffer);
         let bytes: &[u8] = bytemuck::cast_slice(content);
         let whole = bytes.len() / 4 * 4;
         if whole > 0 {
@@ -41,6 +42,7 @@ impl Gpu {
 
     /// Overwrites a part of a buffer, from a value of it on. In order with submissions.
     pub fn write_at(&self, buffer: &Buffer, first: usize, content: &[f32]) {
+        self.before_writing(buffer);
         let start = (first * size_of::<f32>()) as u64;
         let bytes = bytemuck::cast_slice(content);
         self.queue().write_buffer(buffer, start, bytes);

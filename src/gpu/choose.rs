@@ -198,7 +198,7 @@ fn submit(
     let mut batch = gpu.batch("probe");
     batch.add(dispatch);
     let ticket = batch.read(draws, 0..4 * BLOCKS as usize)?;
-    batch.submit()?;
+    batch.submit_numbered()?;
     Ok(ticket)
 }
 

@@ -5,6 +5,7 @@ use super::dispatch::Batch;
 use super::faults::{Faults, lock};
 use super::include;
 use super::kernel::{Access, Kernel, KernelSpec, Pooling, Shape};
+use super::outbox::Outbox;
 use crate::core::{Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,6 @@ pub(super) type Repaint = Arc<dyn Fn() + Send + Sync>;
 
 /// A kernel ready to run.
 pub(super) struct Compiled {
-    pub(super) spec: KernelSpec,
     /// Invocations of a workgroup.
     pub(super) width: u32,
     pub(super) layout: wgpu::BindGroupLayout,
@@ -24,15 +24,18 @@ pub(super) struct Compiled {
     pub(super) proven: std::sync::atomic::AtomicBool,
 }
 
-/// What was made on a device so far. While a run goes on, the first two stand still.
+/// What was made on a device so far. While a run goes on, the first two stand still, and the others
+/// grow by one a frame at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Made {
     /// Buffers, those for reading back included.
     pub buffers: u64,
     /// Kernels compiled.
     pub pipelines: u64,
-    /// Lists of commands handed over.
+    /// Times that commands were handed over.
     pub submissions: u64,
+    /// Staging buffers mapped to read back.
+    pub mapped: u64,
 }
 
 struct Inner {
@@ -43,6 +46,7 @@ struct Inner {
     pipelines: Mutex<BTreeMap<(&'static str, Shape), Arc<Compiled>>>,
     shape: Mutex<Shape>,
     made: Mutex<Made>,
+    outbox: Mutex<Outbox>,
     staging: Arc<Mutex<Vec<wgpu::Buffer>>>,
     faults: Faults,
     repaint: Arc<Mutex<Option<Repaint>>>,
@@ -87,6 +91,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             shape: Mutex::default(),
             made: Mutex::default(),
+            outbox: Mutex::default(),
             staging: Arc::default(),
             faults,
             repaint,
@@ -218,6 +223,7 @@ impl Gpu {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn wait(&self) -> Result<()> {
         if !self.lost() {
+            self.flush()?;
             self.0
                 .device
                 .poll(PollType::wait_indefinitely())
@@ -298,6 +304,10 @@ impl Gpu {
 
     pub(super) fn faults(&self) -> &Faults {
         &self.0.faults
+    }
+
+    pub(super) fn outbox(&self) -> &Mutex<Outbox> {
+        &self.0.outbox
     }
 
     pub(super) fn staging(&self) -> &Arc<Mutex<Vec<wgpu::Buffer>>> {
@@ -395,7 +405,6 @@ impl Gpu {
             cache: None,
         });
         Compiled {
-            spec: *spec,
             width,
             layout,
             pipeline,

@@ -3,9 +3,11 @@
 
 use super::device::{Compiled, Gpu};
 use super::kernel::{Kernel, KernelSpec, MAX_GROUPS, Shape, workgroups};
-use super::readback::Readback;
+use super::outbox::Parcel;
+use super::readback::{Pages, Readback};
 use crate::core::{Error, Result};
 use bytemuck::Pod;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ pub(super) struct RawDispatch {
     compiled: Arc<Compiled>,
     group: BindGroup,
     params: Buffer,
+    bound: Vec<Buffer>,
     invocations: u32,
 }
 
@@ -111,6 +114,7 @@ impl RawDispatch {
             compiled,
             group,
             params: uniform,
+            bound: buffers.iter().copied().cloned().collect(),
             invocations,
         })
     }
@@ -127,8 +131,13 @@ impl RawDispatch {
 pub struct Batch {
     gpu: Gpu,
     label: &'static str,
+    /// Dispatches that follow one another share a pass; anything else ends it.
+    pass: Option<ComputePass<'static>>,
     encoder: CommandEncoder,
     first_use: Vec<Arc<Compiled>>,
+    pages: Pages,
+    /// Buffers in use, where the batch may have to wait for the end of a frame.
+    touched: Option<BTreeSet<Buffer>>,
 }
 
 impl Batch {
@@ -139,14 +148,17 @@ impl Batch {
         Self {
             gpu: gpu.clone(),
             label,
+            pass: None,
             encoder,
             first_use: Vec::new(),
+            pages: Pages::default(),
+            touched: gpu.collects().then(BTreeSet::new),
         }
     }
 
     /// Adds one dispatch.
     pub fn add<K: Kernel>(&mut self, dispatch: &Dispatch<K>) -> &mut Self {
-        self.add_raw(&dispatch.raw, None);
+        self.add_raw(&dispatch.raw);
         self
     }
 
@@ -164,101 +176,101 @@ impl Batch {
         Ok(self.add(&dispatch))
     }
 
-    pub(super) fn add_raw(
-        &mut self,
-        dispatch: &RawDispatch,
-        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
-    ) {
+    pub(super) fn add_raw(&mut self, dispatch: &RawDispatch) {
         if !dispatch.compiled.proven.load(Ordering::Relaxed) {
             self.first_use.push(dispatch.compiled.clone());
         }
-        let mut pass = self
-            .encoder
-            .begin_compute_pass(&wgpu::ComputePassDescriptor {
-                label: Some(dispatch.compiled.spec.name),
-                timestamp_writes: timestamps,
-            });
-        dispatch.encode(&mut pass);
+        for buffer in dispatch.bound.iter().chain([&dispatch.params]) {
+            self.touch(buffer);
+        }
+        let pass = self.pass.get_or_insert_with(|| {
+            let described = wgpu::ComputePassDescriptor {
+                label: Some(self.label),
+                timestamp_writes: None,
+            };
+            self.encoder
+                .begin_compute_pass(&described)
+                .forget_lifetime()
+        });
+        dispatch.encode(pass);
     }
 
-    /// Adds one dispatch whose time on the device is measured, where the device can: the ticket
-    /// brings (start, end) in ticks of [`wgpu::Queue::get_timestamp_period`] nanoseconds.
-    pub fn add_timed<K: Kernel>(&mut self, dispatch: &Dispatch<K>) -> Option<Readback<u64>> {
-        if !self.gpu.caps().timestamps {
-            self.add_raw(&dispatch.raw, None);
-            return None;
+    fn touch(&mut self, buffer: &Buffer) {
+        if let Some(touched) = &mut self.touched
+            && !touched.contains(buffer)
+        {
+            touched.insert(buffer.clone());
         }
-        let set = self
-            .gpu
-            .device()
-            .create_query_set(&wgpu::QuerySetDescriptor {
-                label: Some("timestamps"),
-                ty: wgpu::QueryType::Timestamp,
-                count: 2,
-            });
-        let writes = wgpu::ComputePassTimestampWrites {
-            query_set: &set,
-            beginning_of_pass_write_index: Some(0),
-            end_of_pass_write_index: Some(1),
-        };
-        self.add_raw(&dispatch.raw, Some(writes));
-        let usage = BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC;
-        let ticks = self.gpu.raw("timestamps", 16, usage).ok()?;
-        self.encoder.resolve_query_set(&set, 0..2, &ticks, 0);
-        self.read(&ticks, 0..2).ok()
     }
 
     /// Fills a buffer with zeros.
     pub fn clear(&mut self, buffer: &Buffer) -> &mut Self {
+        self.touch(buffer);
+        self.pass = None;
         self.encoder.clear_buffer(buffer, 0, None);
         self
     }
 
-    /// Copies `len` values from the start of one buffer to the start of another.
-    pub fn copy<T: Pod>(&mut self, from: &Buffer, to: &Buffer, len: usize) -> &mut Self {
+    /// Copies `len` values of one buffer, from a value of it on, to the start of another.
+    pub fn copy<T: Pod>(
+        &mut self,
+        (from, first): (&Buffer, usize),
+        to: &Buffer,
+        len: usize,
+    ) -> &mut Self {
+        let start = (first * size_of::<T>()) as u64;
         let bytes = ((len * size_of::<T>()) as u64).next_multiple_of(4);
         if bytes > 0 {
-            self.encoder.copy_buffer_to_buffer(from, 0, to, 0, bytes);
+            self.touch(from);
+            self.touch(to);
+            self.pass = None;
+            self.encoder
+                .copy_buffer_to_buffer(from, start, to, 0, bytes);
         }
         self
     }
 
-    /// Copies values `range` of a buffer back; the ticket brings them some time after
-    /// [`Batch::submit`].
+    /// Makes room for so many bytes to be read back, so that one staging buffer takes them all.
+    pub fn reserve(&mut self, bytes: usize) -> &mut Self {
+        self.pages.reserve(&self.gpu, bytes as u64);
+        self
+    }
+
+    /// Copies values `range` of a buffer back as they are at this point; the ticket brings them
+    /// some time after [`Batch::submit`].
     ///
     /// # Errors
     /// When the range lies outside of the buffer.
     pub fn read<T: Pod>(&mut self, buffer: &Buffer, range: Range<usize>) -> Result<Readback<T>> {
-        Readback::record(&self.gpu, &mut self.encoder, buffer, range)
+        self.touch(buffer);
+        self.pass = None;
+        self.pages.read(&self.gpu, &mut self.encoder, buffer, range)
     }
 
-    /// Hands everything to the device. Does not wait.
+    /// Hands everything to the device, in a [`Gpu::frame`] at its end. Does not wait.
     ///
     /// # Errors
     /// When the device refuses the first dispatch of a kernel, or is lost.
     pub fn submit(self) -> Result<()> {
-        self.submit_numbered().map(|_| ())
+        let gpu = self.gpu.clone();
+        gpu.post(self.close())
     }
 
-    /// [`Batch::submit`]; the number says which submission this is, for [`Gpu::watch`].
+    /// Hands everything over at once, frame or not, as measurements must; the number says which
+    /// submission this is, for [`Gpu::watch`].
     pub(super) fn submit_numbered(self) -> Result<wgpu::SubmissionIndex> {
-        if self.gpu.lost() {
-            return Err(Error::Gpu("the device was lost".to_owned()));
+        let gpu = self.gpu.clone();
+        gpu.post_now(self.close())
+    }
+
+    fn close(self) -> Parcel {
+        drop(self.pass);
+        self.pages.map_on_submit(&self.gpu, &self.encoder);
+        Parcel {
+            label: self.label,
+            commands: self.encoder.finish(),
+            first_use: self.first_use,
+            touched: self.touched,
         }
-        let (gpu, encoder) = (&self.gpu, self.encoder);
-        gpu.note(|made| made.submissions += 1);
-        if self.first_use.is_empty() {
-            return Ok(gpu.queue().submit([encoder.finish()]));
-        }
-        let number = gpu
-            .faults()
-            .scoped(gpu.device(), self.label, || {
-                gpu.queue().submit([encoder.finish()])
-            })
-            .map_err(|e| Error::Gpu(format!("{}: {e}", self.label)))?;
-        for compiled in &self.first_use {
-            compiled.proven.store(true, Ordering::Relaxed);
-        }
-        Ok(number)
     }
 }

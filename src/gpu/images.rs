@@ -11,6 +11,7 @@ use super::kernels::{
 use super::readback::Readback;
 use super::slicer::Slicer;
 use crate::core::{Error, Result};
+use std::sync::Arc;
 use wgpu::Buffer;
 
 /// Rows believed to fit one interactive dispatch.
@@ -22,22 +23,37 @@ pub struct ImageDenoiser {
     rows: u32,
     width: usize,
     slicer: Slicer,
+    /// For the number of queries asked for last.
+    bound: Option<Bound>,
 }
 
-/// Estimates on their way; drop it to give up.
-pub struct ImageDenoising {
+/// Buffers of some queries, with a dispatch for every slice of the sums.
+#[derive(Clone)]
+struct Bound {
     queries: usize,
+    places: Buffer,
+    running: Buffer,
+    sums: Buffer,
+    dispatches: Arc<[Dispatch<ImageDenoise>]>,
+}
+
+/// Estimates on their way; drop it to give up. One at a time for a denoiser.
+pub struct ImageDenoising {
     width: usize,
     left: u32,
     done: u32,
-    dispatches: Vec<Dispatch<ImageDenoise>>,
     params: ImageDenoiseParams,
-    running: Buffer,
-    sums: Buffer,
-    /// Rows of the chunk under way, and when it was handed over.
-    chunk: Option<(u32, f64, Readback<[f32; 4]>)>,
-    last: Option<[Readback<[f32; 4]>; 2]>,
-    came: Option<Vec<[f32; 4]>>,
+    bound: Bound,
+    chunk: Option<Chunk>,
+}
+
+/// Rows under way.
+struct Chunk {
+    rows: u32,
+    since: f64,
+    running: Readback<[f32; 4]>,
+    /// With the last rows.
+    sums: Option<Readback<[f32; 4]>>,
 }
 
 impl ImageDenoiser {
@@ -60,41 +76,59 @@ impl ImageDenoiser {
             rows,
             width,
             slicer: Slicer::new(Slicer::INTERACTIVE_MS, GUESS, image_chunk(width / 4)),
+            bound: None,
         })
     }
 
-    /// Starts with queries of the data's width; `half_inverse` is 1 / (2 variance).
+    fn bind(&self, gpu: &Gpu, queries: usize, params: &ImageDenoiseParams) -> Result<Bound> {
+        let (quads, slices) = (self.width / 4, self.width.div_ceil(IMAGE_SLICE));
+        let places = gpu.empty::<f32>("image queries", self.width * queries)?;
+        let running = gpu.empty::<[f32; 4]>("image states", slices * queries)?;
+        let sums = gpu.empty::<[f32; 4]>("image sums", quads * queries)?;
+        let buffers = [&self.data, &places, &running, &sums];
+        let dispatches = (0..slices)
+            .map(|_| Dispatch::new(gpu, params, queries as u32, &buffers))
+            .collect::<Result<_>>()?;
+        Ok(Bound {
+            queries,
+            places,
+            running,
+            sums,
+            dispatches,
+        })
+    }
+
+    /// Starts with queries of the data's width; `half_inverse` is 1 / (2 variance). As many queries
+    /// as before use the same buffers.
     ///
     /// # Errors
     /// When the device refuses.
-    pub fn begin(&self, gpu: &Gpu, points: &[f32], half_inverse: f32) -> Result<ImageDenoising> {
-        let (queries, quads) = (points.len() / self.width, self.width / 4);
-        let slices = self.width.div_ceil(IMAGE_SLICE);
-        let places = gpu.storage("image queries", &image_points(points, self.width))?;
-        let running = gpu.empty::<[f32; 4]>("image states", slices * queries)?;
-        let sums = gpu.empty::<[f32; 4]>("image sums", quads * queries)?;
+    pub fn begin(
+        &mut self,
+        gpu: &Gpu,
+        points: &[f32],
+        half_inverse: f32,
+    ) -> Result<ImageDenoising> {
+        let queries = points.len() / self.width;
         let params = ImageDenoiseParams {
             queries: queries as u32,
-            quads: quads as u32,
+            quads: (self.width / 4) as u32,
             half_inverse,
             ..ImageDenoiseParams::default()
         };
-        let buffers = [&self.data, &places, &running, &sums];
-        let dispatches = (0..slices)
-            .map(|_| Dispatch::new(gpu, &params, queries as u32, &buffers))
-            .collect::<Result<_>>()?;
+        let bound = match self.bound.take().filter(|bound| bound.queries == queries) {
+            Some(bound) => bound,
+            None => self.bind(gpu, queries, &params)?,
+        };
+        gpu.write(&bound.places, &image_points(points, self.width));
+        self.bound = Some(bound.clone());
         Ok(ImageDenoising {
-            queries,
             width: self.width,
             left: self.rows,
             done: 0,
-            dispatches,
             params,
-            running,
-            sums,
+            bound,
             chunk: None,
-            last: None,
-            came: None,
         })
     }
 
@@ -107,43 +141,29 @@ impl ImageDenoiser {
         gpu: &Gpu,
         work: &mut ImageDenoising,
     ) -> Result<Option<Vec<ImageState>>> {
-        if let Some((rows, begun, ticket)) = &mut work.chunk {
-            let Some(arrived) = ticket.poll() else {
+        if let Some(chunk) = &mut work.chunk {
+            let Some(arrived) = chunk.running.poll_stamped() else {
                 return Ok(None);
             };
-            arrived?;
-            self.slicer.record(*rows, gpu.now_ms() - *begun);
-            work.chunk = None;
+            let (running, at) = arrived?;
+            self.slicer.record(chunk.rows, at - chunk.since);
+            if let Some(sums) = &mut chunk.sums {
+                // It shares a staging buffer with the states.
+                let sums = sums
+                    .poll()
+                    .unwrap_or_else(|| Err(Error::Gpu("the sums did not come".to_owned())))?;
+                return Ok(Some(states(&running, &sums, work.width / 4)));
+            }
         }
-        if work.left > 0 {
-            self.submit(gpu, work)?;
-            return Ok(None);
-        }
-        let Some([running, sums]) = &mut work.last else {
-            let mut batch = gpu.batch("image denoise");
-            work.last = Some([
-                batch.read(&work.running, 0..work.queries)?,
-                batch.read(&work.sums, 0..work.width / 4 * work.queries)?,
-            ]);
-            batch.submit()?;
-            return Ok(None);
-        };
-        if work.came.is_none() {
-            work.came = running.poll().transpose()?;
-        }
-        if work.came.is_some()
-            && let Some(sums) = sums.poll().transpose()?
-        {
-            let running = work.came.take().unwrap_or_default();
-            return Ok(Some(states(&running, &sums, work.width / 4)));
-        }
+        self.submit(gpu, work)?;
         Ok(None)
     }
 
+    /// Hands the next rows over; after the last ones the states come back.
     fn submit(&self, gpu: &Gpu, work: &mut ImageDenoising) -> Result<()> {
         let rows = self.slicer.next(work.left);
         let mut batch = gpu.batch("image denoise");
-        for (slice, dispatch) in work.dispatches.iter().enumerate() {
+        for (slice, dispatch) in work.bound.dispatches.iter().enumerate() {
             let params = ImageDenoiseParams {
                 first: work.done,
                 rows,
@@ -154,11 +174,29 @@ impl ImageDenoiser {
             dispatch.set_params(gpu, &params);
             batch.add(dispatch);
         }
-        let ticket = batch.read(&work.running, 0..1.min(work.queries))?;
-        batch.submit()?;
-        work.chunk = Some((rows, gpu.now_ms(), ticket));
         work.done += rows;
         work.left -= rows;
+        let Bound {
+            queries,
+            running,
+            sums,
+            ..
+        } = &work.bound;
+        let (running, sums) = if work.left > 0 {
+            (batch.read(running, 0..1.min(*queries))?, None)
+        } else {
+            let quads = work.width / 4;
+            batch.reserve((quads + 1) * queries * size_of::<[f32; 4]>());
+            let running = batch.read(running, 0..*queries)?;
+            (running, Some(batch.read(sums, 0..quads * queries)?))
+        };
+        batch.submit()?;
+        work.chunk = Some(Chunk {
+            rows,
+            since: gpu.now_ms(),
+            running,
+            sums,
+        });
         Ok(())
     }
 

@@ -28,6 +28,8 @@ mod images;
 #[cfg(feature = "gpu")]
 mod job;
 #[cfg(feature = "gpu")]
+mod outbox;
+#[cfg(feature = "gpu")]
 mod products;
 #[cfg(feature = "gpu")]
 mod readback;
@@ -35,10 +37,14 @@ mod readback;
 mod select;
 #[cfg(all(test, feature = "gpu", not(target_arch = "wasm32")))]
 mod test_device;
+#[cfg(all(test, feature = "gpu", not(target_arch = "wasm32")))]
+mod test_looks;
 #[cfg(feature = "gpu")]
 mod trial;
 #[cfg(feature = "gpu")]
 mod tune;
+#[cfg(feature = "gpu")]
+mod warm;
 
 pub use crate::kernel_fields;
 pub use include::resolve;
@@ -50,8 +56,6 @@ pub use twin::{CANARY, Case, Deviation, Listed, Slot, Twin, Want, words};
 
 #[cfg(all(feature = "gpu", not(target_arch = "wasm32")))]
 pub use job::{finish_gpu, verify_by_kernel};
-#[cfg(all(test, feature = "gpu", not(target_arch = "wasm32")))]
-pub(crate) use test_device::test_device;
 #[cfg(feature = "gpu")]
 pub use {
     bench::{KernelBench, KernelTiming},
@@ -61,9 +65,13 @@ pub use {
     dispatch::{Batch, Dispatch},
     images::{ImageDenoiser, ImageDenoising},
     job::{GpuJob, GpuLab},
+    outbox::Frame,
     products::{ProductMatrix, ProductTimes, Products},
     readback::Readback,
-    select::{Selected, Selecting, Selector},
+    select::{Selected, Selector},
     trial::{Trial, TrialReport},
     tune::{Tuned, Tuner, WIDTHS},
+    warm::WarmUp,
 };
+#[cfg(all(test, feature = "gpu", not(target_arch = "wasm32")))]
+pub(crate) use {test_device::test_device, test_looks::steady_looks};

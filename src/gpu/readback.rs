@@ -11,8 +11,10 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use wgpu::{Buffer, BufferDescriptor, BufferUsages, CommandEncoder, MapMode};
 
-/// Staging buffers kept for reuse.
-const KEPT: usize = 6;
+/// Staging buffers kept for reuse; the one that was not used for longest goes first.
+const KEPT: usize = 8;
+/// Bytes of the smallest.
+const LEAST: u64 = 1 << 12;
 
 enum Slot {
     Waiting,
@@ -29,13 +31,38 @@ pub struct Readback<T> {
     kind: PhantomData<fn() -> T>,
 }
 
-impl<T: Pod> Readback<T> {
-    pub(super) fn record(
+/// A staging buffer that the values of one batch share: it is mapped once.
+struct Page {
+    buffer: Buffer,
+    used: u64,
+    parts: Vec<(Range<usize>, Arc<Mutex<Slot>>)>,
+}
+
+/// The values that a batch brings back.
+#[derive(Default)]
+pub(super) struct Pages(Vec<Page>);
+
+impl Pages {
+    /// Makes room for so many bytes in one staging buffer.
+    pub(super) fn reserve(&mut self, gpu: &Gpu, bytes: u64) {
+        let room = |page: &Page| page.buffer.size() - page.used >= bytes;
+        if !self.0.last().is_some_and(room) {
+            self.0.push(Page {
+                buffer: take_staging(gpu, bytes),
+                used: 0,
+                parts: Vec::new(),
+            });
+        }
+    }
+
+    /// Has values `range` of a buffer copied, as it is at this point of the commands.
+    pub(super) fn read<T: Pod>(
+        &mut self,
         gpu: &Gpu,
         encoder: &mut CommandEncoder,
         buffer: &Buffer,
         range: Range<usize>,
-    ) -> Result<Self> {
+    ) -> Result<Readback<T>> {
         let start = (range.start * size_of::<T>()) as u64;
         let bytes = range.len() * size_of::<T>();
         let copied = (bytes as u64).next_multiple_of(4);
@@ -46,7 +73,7 @@ impl<T: Pod> Readback<T> {
                 buffer.size()
             )));
         }
-        let ticket = Self {
+        let ticket = Readback {
             gpu: gpu.clone(),
             slot: Arc::new(Mutex::new(Slot::Waiting)),
             kind: PhantomData,
@@ -55,32 +82,60 @@ impl<T: Pod> Readback<T> {
             *lock(&ticket.slot) = Slot::Bytes(Vec::new(), now_ms());
             return Ok(ticket);
         }
-        let staging = take_staging(gpu, copied);
-        encoder.copy_buffer_to_buffer(buffer, start, &staging, 0, copied);
-        let (slot, pool, repaint) = (ticket.slot.clone(), gpu.staging().clone(), gpu.repaint());
-        encoder.map_buffer_on_submit(&staging.clone(), MapMode::Read, 0..copied, move |mapped| {
-            let taken = match mapped {
-                Err(error) => Slot::Failed(error.to_string()),
-                Ok(()) => match staging.slice(0..copied).get_mapped_range() {
-                    Err(error) => Slot::Failed(error.to_string()),
-                    Ok(view) => Slot::Bytes(view[..bytes].to_vec(), now_ms()),
-                },
-            };
-            if matches!(taken, Slot::Bytes(..)) {
-                staging.unmap();
-                let mut pool = lock(&pool);
-                if pool.len() < KEPT {
-                    pool.push(staging);
-                }
-            }
-            *lock(&slot) = taken;
-            if let Some(repaint) = repaint {
-                repaint();
-            }
-        });
+        self.reserve(gpu, copied);
+        if let Some(page) = self.0.last_mut() {
+            encoder.copy_buffer_to_buffer(buffer, start, &page.buffer, page.used, copied);
+            let at = page.used as usize;
+            page.parts.push((at..at + bytes, ticket.slot.clone()));
+            page.used += copied;
+        }
         Ok(ticket)
     }
 
+    /// Has the values taken when the commands have run.
+    pub(super) fn map_on_submit(self, gpu: &Gpu, encoder: &CommandEncoder) {
+        for page in self.0.into_iter().filter(|page| page.used > 0) {
+            gpu.note(|made| made.mapped += 1);
+            let (pool, repaint) = (gpu.staging().clone(), gpu.repaint());
+            let staging = page.buffer.clone();
+            encoder.map_buffer_on_submit(&staging, MapMode::Read, 0..page.used, move |mapped| {
+                page.take(mapped.map_err(|error| error.to_string()), &pool);
+                if let Some(repaint) = repaint {
+                    repaint();
+                }
+            });
+        }
+    }
+}
+
+impl Page {
+    /// Hands every ticket its bytes, and the buffer back for reuse. From the last to the first:
+    /// whoever finds the first values also finds the others.
+    fn take(self, mapped: std::result::Result<(), String>, pool: &Mutex<Vec<Buffer>>) {
+        let view = mapped.and_then(|()| {
+            let view = self.buffer.slice(0..self.used).get_mapped_range();
+            view.map_err(|error| error.to_string())
+        });
+        let now = now_ms();
+        for (range, slot) in self.parts.into_iter().rev() {
+            *lock(&slot) = match &view {
+                Ok(view) => Slot::Bytes(view[range].to_vec(), now),
+                Err(why) => Slot::Failed(why.clone()),
+            };
+        }
+        if let Ok(view) = view {
+            drop(view);
+            self.buffer.unmap();
+            let mut pool = lock(pool);
+            if pool.len() == KEPT {
+                pool.remove(0);
+            }
+            pool.push(self.buffer);
+        }
+    }
+}
+
+impl<T: Pod> Readback<T> {
     /// The values when they have come, once; `None` before (and after). Does not wait.
     pub fn poll(&mut self) -> Option<Result<Vec<T>>> {
         Some(self.poll_stamped()?.map(|(values, _)| values))
@@ -88,17 +143,20 @@ impl<T: Pod> Readback<T> {
 
     /// [`Readback::poll`] with the time at which the values arrived, in milliseconds: a screen may
     /// look much later.
-    pub(super) fn poll_stamped(&mut self) -> Option<Result<(Vec<T>, f64)>> {
-        let health = self.gpu.poll();
+    pub fn poll_stamped(&mut self) -> Option<Result<(Vec<T>, f64)>> {
+        if matches!(*lock(&self.slot), Slot::Waiting)
+            && let Err(error) = self.gpu.poll()
+            && matches!(*lock(&self.slot), Slot::Waiting)
+        {
+            *lock(&self.slot) = Slot::Taken;
+            return Some(Err(error));
+        }
         let mut slot = lock(&self.slot);
         match std::mem::replace(&mut *slot, Slot::Taken) {
             Slot::Bytes(bytes, at) => Some(Ok((bytemuck::pod_collect_to_vec(&bytes), at))),
             Slot::Failed(why) => Some(Err(Error::Gpu(why))),
             Slot::Taken => None,
             Slot::Waiting => {
-                if let Err(error) = health {
-                    return Some(Err(error));
-                }
                 *slot = Slot::Waiting;
                 None
             }
@@ -120,15 +178,15 @@ impl<T: Pod> Readback<T> {
 /// A free staging buffer that is large enough (and not wastefully large), or a new one.
 fn take_staging(gpu: &Gpu, bytes: u64) -> Buffer {
     let mut pool = lock(gpu.staging());
-    let fits = |b: &Buffer| b.size() >= bytes && b.size() <= 4 * bytes.max(4096);
+    let fits = |b: &Buffer| b.size() >= bytes && b.size() <= 4 * bytes.max(LEAST);
     if let Some(at) = pool.iter().position(fits) {
-        return pool.swap_remove(at);
+        return pool.remove(at);
     }
     drop(pool);
     gpu.note(|made| made.buffers += 1);
     gpu.device().create_buffer(&BufferDescriptor {
         label: Some("read-back"),
-        size: bytes.next_power_of_two(),
+        size: bytes.max(LEAST).next_power_of_two(),
         usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
         mapped_at_creation: false,
     })

@@ -116,7 +116,7 @@ impl Trial {
         let (spec, shape) = (&listed.spec, gpu.shape());
         let dispatch = RawDispatch::new(gpu, spec, shape, &case.params, case.invocations, &bound)?;
         let mut batch = gpu.batch(listed.spec.name);
-        batch.add_raw(&dispatch, None);
+        batch.add_raw(&dispatch);
         let written = case.slots.iter().zip(buffers.iter().zip(&lengths));
         let tickets = written
             .filter(|(slot, _)| slot.after.is_some())

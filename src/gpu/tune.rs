@@ -97,7 +97,7 @@ impl Contest {
         for (times, (_, dispatch)) in first.into_iter().chain(turns) {
             let mut batch = gpu.batch("tuning");
             for _ in 0..times {
-                batch.add_raw(dispatch, None);
+                batch.add_raw(dispatch);
             }
             tickets.push_back(batch.read(&self.seen, 0..1)?);
             numbers.push(batch.submit_numbered()?);
@@ -176,7 +176,7 @@ impl Tuner {
         let mut fill = gpu.batch("tuning");
         let draws = StreamParams::new(1, 10, 0, 0, n / 4);
         fill.run::<Normals>(&draws, n / 4, &[&table, &values])?;
-        fill.submit()?;
+        fill.submit_numbered()?;
         let out = gpu.empty::<u32>("y", n as usize)?;
         let params = AxpbParams {
             a: 0.5,

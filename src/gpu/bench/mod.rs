@@ -113,13 +113,13 @@ impl Prepared {
         let seen = match &self.work {
             Work::Copy { from, to } => {
                 for _ in 0..times {
-                    batch.copy::<u8>(from, to, from.size() as usize);
+                    batch.copy::<u8>((from, 0), to, from.size() as usize);
                 }
                 to
             }
             Work::Kernel { dispatch, seen } => {
                 for _ in 0..times {
-                    batch.add_raw(dispatch, None);
+                    batch.add_raw(dispatch);
                 }
                 seen
             }

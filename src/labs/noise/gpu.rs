@@ -1,5 +1,6 @@
-//! The particles and the images by kernels: every step is one dispatch, its states come back a little later, and
-//! what follows (distances, pictures, charts) is the same code as on the CPU.
+//! The particles and the images by kernels: every step is one dispatch, several steps of few
+//! particles are one submission, their states come back a little later, and what follows (distances,
+//! pictures, charts) is the same code as on the CPU.
 
 use super::images::OnDevice as ImagesOnDevice;
 use super::model::Work;
@@ -18,8 +19,9 @@ use wgpu::Buffer;
 
 /// Particles prepared in one poll.
 const PREPARED: usize = 2048;
-/// Steps under way at once.
-const IN_FLIGHT: usize = 2;
+/// Particle-steps in one submission, about, and steps at most; two submissions are under way.
+const BUNDLE: usize = 1 << 16;
+const BUNDLE_STEPS: usize = 8;
 
 impl GpuLab for Noise {
     fn start_gpu(
@@ -82,13 +84,19 @@ impl<J: GpuJob> GpuJob for Wrapped<J> {
 struct PlaneOnDevice {
     states: Buffer,
     estimates: Buffer,
-    dispatch: Dispatch<Denoise>,
+    /// In turn, so that each keeps its parameters until it has run.
+    dispatches: Vec<Dispatch<Denoise>>,
 }
 
 struct Ticket {
     states: Readback<f32>,
     estimates: Readback<f32>,
     arrived: Option<Vec<f32>>,
+}
+
+/// Steps of so many particles in one submission.
+fn bundle(particles: usize) -> usize {
+    (BUNDLE / particles.max(1)).clamp(1, BUNDLE_STEPS)
 }
 
 struct Stepping {
@@ -113,45 +121,48 @@ impl Stepping {
         Ok(())
     }
 
-    /// Submits steps while few are under way.
+    /// Submits a bundle of steps while few are under way.
     fn submit(&mut self, gpu: &Gpu) -> Result<()> {
         let problem = self.work.problem();
         let Some(device) = &self.device else {
             return Ok(());
         };
-        while self.submitted < problem.steps() && self.tickets.len() < IN_FLIGHT {
-            device
-                .dispatch
-                .set_params(gpu, &params(problem, self.submitted));
-            let mut batch = gpu.batch("denoise");
-            batch.add(&device.dispatch);
-            let values = 0..self.start.len();
-            let ticket = Ticket {
-                states: batch.read(&device.states, values.clone())?,
-                estimates: batch.read(&device.estimates, values)?,
-                arrived: None,
-            };
-            batch.submit()?;
-            self.tickets.push_back(ticket);
-            self.submitted += 1;
+        let most = bundle(self.start.len() / 2);
+        let end = problem.steps().min(self.submitted + most);
+        if self.tickets.len() > most || self.submitted == end {
+            return Ok(());
         }
+        let values = self.start.len();
+        let mut batch = gpu.batch("denoise");
+        batch.reserve((end - self.submitted) * 2 * values * size_of::<f32>());
+        for k in self.submitted..end {
+            batch.add(device.set(gpu, problem, k));
+            self.tickets.push_back(Ticket {
+                states: batch.read(&device.states, 0..values)?,
+                estimates: batch.read(&device.estimates, 0..values)?,
+                arrived: None,
+            });
+        }
+        batch.submit()?;
+        self.submitted = end;
         Ok(())
     }
 
     fn collect(&mut self) -> Result<()> {
-        let Some(ticket) = self.tickets.front_mut() else {
-            return Ok(());
-        };
-        if ticket.arrived.is_none() {
-            ticket.arrived = ticket.states.poll().transpose()?;
-        }
-        if ticket.arrived.is_some()
-            && let Some(estimates) = ticket.estimates.poll().transpose()?
-        {
-            let states = ticket.arrived.take().unwrap_or_default();
-            self.tickets.pop_front();
-            self.recorded += 1;
-            self.work.record(self.recorded, &states, estimates);
+        while let Some(ticket) = self.tickets.front_mut() {
+            if ticket.arrived.is_none() {
+                ticket.arrived = ticket.states.poll().transpose()?;
+            }
+            if ticket.arrived.is_some()
+                && let Some(estimates) = ticket.estimates.poll().transpose()?
+            {
+                let states = ticket.arrived.take().unwrap_or_default();
+                self.tickets.pop_front();
+                self.recorded += 1;
+                self.work.record(self.recorded, &states, estimates);
+            } else {
+                break;
+            }
         }
         Ok(())
     }
@@ -175,12 +186,21 @@ impl PlaneOnDevice {
         let estimates = gpu.empty::<f32>("estimates", start.len())?;
         let buffers = [&normals, &centres, &levels, &states, &estimates];
         let count = (start.len() / 2) as u32;
-        let dispatch = Dispatch::new(gpu, &params(problem, 0), count, &buffers)?;
+        let dispatches = (0..2 * bundle(count as usize))
+            .map(|_| Dispatch::new(gpu, &params(problem, 0), count, &buffers))
+            .collect::<Result<_>>()?;
         Ok(Self {
             states,
             estimates,
-            dispatch,
+            dispatches,
         })
+    }
+
+    /// The step out of level `k`.
+    fn set(&self, gpu: &Gpu, problem: &Problem, k: usize) -> &Dispatch<Denoise> {
+        let dispatch = &self.dispatches[k % self.dispatches.len()];
+        dispatch.set_params(gpu, &params(problem, k));
+        dispatch
     }
 }
 
@@ -232,10 +252,12 @@ pub fn particles_on_device(gpu: &Gpu, config: &Config) -> Result<Vec<f32>> {
     let start = problem.forward(0..n).pop().unwrap_or_default();
     let start: Vec<f32> = start.into_iter().map(|v| v as f32).collect();
     let device = PlaneOnDevice::new(gpu, &problem, &start)?;
-    for k in 0..problem.steps() {
-        device.dispatch.set_params(gpu, &params(&problem, k));
+    let steps = problem.steps();
+    for first in (0..steps).step_by(device.dispatches.len()) {
         let mut batch = gpu.batch("denoise");
-        batch.add(&device.dispatch);
+        for k in first..steps.min(first + device.dispatches.len()) {
+            batch.add(device.set(gpu, &problem, k));
+        }
         batch.submit()?;
     }
     let mut batch = gpu.batch("states");

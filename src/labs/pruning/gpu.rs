@@ -13,14 +13,14 @@ mod timing;
 
 use super::config::{Method, Regime};
 use super::model::Work;
-use super::plan::Planner;
+use super::plan::{MOST_STEPS, Planner};
 use super::ranks::NEVER;
 use super::results::Run;
 use super::select::Cut;
 use super::{Config, Pruning};
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::kernels::SelectState;
-use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selecting, Selector};
+use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selector};
 use crate::labs::{Lab as _, Library};
 #[cfg(feature = "app")]
 pub(super) use many::ManyOnDevice;
@@ -28,7 +28,6 @@ pub(super) use many::ManyOnDevice;
 pub(super) use spectra::GramOnDevice;
 #[cfg(feature = "app")]
 pub(super) use stats::StatsOnDevice;
-use std::collections::VecDeque;
 #[cfg(feature = "app")]
 pub(super) use timing::DeviceTiming;
 #[cfg(not(target_arch = "wasm32"))]
@@ -38,11 +37,6 @@ use {
     crate::core::golden::{Case, Check, Tolerance, field, flat_floats, flat_integers, str_field},
     serde_json::Value,
 };
-
-/// Selections under way at once: as many as hold so many bytes of masks on their way back, within
-/// bounds. A screen looks once a frame, so few at a time would make small networks wait.
-const IN_FLIGHT_BYTES: usize = 1 << 20;
-const IN_FLIGHT: [usize; 2] = [8, 128];
 
 impl GpuLab for Pruning {
     fn start_gpu(
@@ -63,7 +57,15 @@ impl GpuLab for Pruning {
         if 4 * work.weights() > most {
             return Ok(None);
         }
-        Ok(Some(Box::new(OnDevice { work, sweep: None })))
+        let room = Room {
+            weights: work.weights() as usize,
+            selector: None,
+        };
+        Ok(Some(Box::new(OnDevice {
+            work,
+            sweep: None,
+            room,
+        })))
     }
 
     #[cfg(not(target_arch = "wasm32"))]
@@ -84,12 +86,8 @@ impl GpuLab for Pruning {
 /// One ranking on the device, cut at every step of the sweep.
 struct Sweep {
     keys: Vec<u32>,
-    selector: Option<Selector>,
-    /// Most selections under way at once.
-    in_flight: usize,
+    is_loaded: bool,
     ks: Vec<u64>,
-    submitted: usize,
-    tickets: VecDeque<Selecting>,
     cuts: Vec<Cut>,
     /// The mask of the step before.
     kept: Vec<u32>,
@@ -101,11 +99,8 @@ impl Sweep {
         let n = planner.group_len();
         Self {
             keys: Vec::with_capacity(n),
-            selector: None,
-            in_flight: (IN_FLIGHT_BYTES / n.div_ceil(8).max(1)).clamp(IN_FLIGHT[0], IN_FLIGHT[1]),
+            is_loaded: false,
             ks: ks.to_vec(),
-            submitted: 0,
-            tickets: VecDeque::new(),
             cuts: Vec::with_capacity(ks.len()),
             kept: vec![u32::MAX; n.div_ceil(32)],
             pruned_at: vec![NEVER; n],
@@ -116,25 +111,18 @@ impl Sweep {
         self.cuts.len() == self.ks.len()
     }
 
-    /// Prepares keys, submits selections while few are under way, and takes what came back.
-    fn advance(&mut self, planner: &mut Planner, gpu: &Gpu) -> Result<()> {
-        let Some(selector) = &self.selector else {
-            if planner.next_keys(&mut self.keys) {
-                // The keys are complete: no bit of them is left out.
-                self.selector = Some(Selector::new(gpu, &self.keys, u32::MAX)?);
-                self.keys = Vec::new();
+    /// Prepares keys, hands selections over, and takes what came back.
+    fn advance(&mut self, planner: &mut Planner, gpu: &Gpu, device: &mut Room) -> Result<()> {
+        if !self.is_loaded {
+            if !planner.next_keys(&mut self.keys) {
+                return Ok(());
             }
-            return Ok(());
-        };
-        while self.tickets.len() < self.in_flight
-            && let Some(&k) = self.ks.get(self.submitted)
-        {
-            self.tickets.push_back(selector.submit(gpu, k)?);
-            self.submitted += 1;
+            device.selector(gpu)?.load(gpu, &self.keys, &self.ks)?;
+            self.keys = Vec::new();
+            self.is_loaded = true;
         }
-        while let Some(came) = self.tickets.front_mut().and_then(Selecting::poll) {
-            self.tickets.pop_front();
-            self.take(&came?);
+        for selected in device.selector(gpu)?.poll(gpu)? {
+            self.take(&selected);
         }
         Ok(())
     }
@@ -170,10 +158,28 @@ fn cut_of(state: &SelectState) -> Cut {
     }
 }
 
+/// The buffers of all rankings of a run: any of them ranks all weights at most.
+struct Room {
+    weights: usize,
+    selector: Option<Selector>,
+}
+
+impl Room {
+    fn selector(&mut self, gpu: &Gpu) -> Result<&mut Selector> {
+        let made = match self.selector.take() {
+            Some(made) => made,
+            // The keys are complete: no bit of them is left out.
+            None => Selector::with_room(gpu, [self.weights, MOST_STEPS], u32::MAX)?,
+        };
+        Ok(self.selector.insert(made))
+    }
+}
+
 /// A run whose rankings are cut on the device.
 struct OnDevice {
     work: Work,
     sweep: Option<Sweep>,
+    room: Room,
 }
 
 impl GpuJob for OnDevice {
@@ -184,7 +190,7 @@ impl GpuJob for OnDevice {
             return self.work.step();
         };
         if let Some(sweep) = &mut self.sweep {
-            sweep.advance(planner, gpu)?;
+            sweep.advance(planner, gpu, &mut self.room)?;
             if sweep.is_done() {
                 planner.ranked(&sweep.cuts, &sweep.pruned_at);
                 self.sweep = None;
@@ -208,7 +214,7 @@ impl GpuJob for OnDevice {
     }
 
     fn is_waiting(&self) -> bool {
-        self.sweep.as_ref().is_some_and(|s| s.selector.is_some())
+        self.sweep.as_ref().is_some_and(|s| s.is_loaded)
     }
 }
 
@@ -235,12 +241,9 @@ fn magnitude_case(gpu: &Gpu, file: &Value, i: usize, case: &Value) -> Result<Opt
         (None, None) => return Err(Error::malformed("amount", format!("found {amount}"))),
     };
     let words: Vec<u32> = weights.iter().map(|&w| (w as f32).to_bits()).collect();
-    let found = Selector::new(gpu, &words, MAGNITUDE_BITS)?
-        .submit(gpu, k)?
-        .wait(gpu)?;
-    let kept: Vec<i64> = (0..words.len())
-        .map(|i| i64::from(found.mask[i / 32] >> (i % 32) & 1))
-        .collect();
+    let found = Selector::new(gpu, &words, MAGNITUDE_BITS, &[k])?.wait(gpu)?;
+    let bit = |i: usize| found[0].mask[i / 32] >> (i % 32) & 1;
+    let kept: Vec<i64> = (0..words.len()).map(|i| i64::from(bit(i))).collect();
     let mut check = Check::new(format!("{i}: {function} of {name}"), Tolerance::exact());
     let want = flat_integers(field(case, "mask")?)?;
     check.equal("mask", &kept, &want);

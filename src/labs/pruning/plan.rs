@@ -193,6 +193,9 @@ enum Phase {
     Done,
 }
 
+/// Steps of a sweep at most: their numbers are kept in a byte.
+pub const MOST_STEPS: usize = 250;
+
 /// Makes a plan in short steps.
 #[derive(Debug)]
 pub struct Planner {
@@ -215,7 +218,7 @@ pub struct Planner {
 }
 
 impl Planner {
-    /// Starts a plan for the steps (in per cent, ascending; at most 250).
+    /// Starts a plan for the steps (in per cent, ascending; at most [`MOST_STEPS`]).
     pub fn new(layers: Arc<[Layer]>, rule: Rule, known: Known, steps: &[f64]) -> Self {
         let count = layers.len();
         let groups = if rule.global() {
@@ -228,7 +231,7 @@ impl Planner {
                 Method::NOfM => Phase::Group,
                 _ => Phase::Score(0),
             },
-            steps: steps.iter().take(250).map(|p| p / 100.0).collect(),
+            steps: steps.iter().take(MOST_STEPS).map(|p| p / 100.0).collect(),
             pruned_at: layers
                 .iter()
                 .map(|l| Vec::with_capacity(l.values.len()))

@@ -194,7 +194,8 @@ impl Pipeline {
             .add(&self.topk)
             .add(&self.counts)
             .add(&self.offsets)
-            .add(&self.positions);
+            .add(&self.positions)
+            .reserve(4 * (3 * pairs + tokens));
         let tickets = Tickets {
             chosen: Ticket::Waiting(batch.read(&self.chosen, 0..pairs)?),
             gates: Ticket::Waiting(batch.read(&self.gates, 0..pairs)?),
@@ -286,8 +287,8 @@ impl DeviceWork {
         })
     }
 
-    /// Draws tokens of the next batch; submits it when it is complete.
-    fn draw(&mut self, gpu: &Gpu) -> Result<()> {
+    /// Draws tokens of the next batch; whether it was complete and is under way.
+    fn draw(&mut self, gpu: &Gpu) -> Result<bool> {
         let drawn = self.written + self.logits.len();
         self.logits.extend(self.work.logits(drawn / self.experts));
         let complete = self.written + self.logits.len() == self.tokens * self.experts;
@@ -300,7 +301,7 @@ impl DeviceWork {
             self.tickets = Some(self.plan.submit(gpu)?);
             self.written = 0;
         }
-        Ok(())
+        Ok(complete)
     }
 }
 
@@ -323,8 +324,9 @@ impl GpuJob for DeviceWork {
                 if let Some(run) = self.work.conclude() {
                     return Ok(Step::Done(Run::Batches(run)));
                 }
-            } else if self.work.prepared() {
-                self.draw(gpu)?;
+            } else if self.work.prepared() && self.draw(gpu)? {
+                // One submission a look.
+                return Ok(Step::Working);
             }
             if gpu.now_ms() > until {
                 return Ok(Step::Working);

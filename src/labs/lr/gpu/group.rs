@@ -65,9 +65,9 @@ pub(super) struct Group {
     chunk: Chunk,
     drawn: u64,
     pub(super) recorded: u64,
-    /// Whether the networks are where they are evaluated.
-    closed: bool,
     tickets: VecDeque<Ticket>,
+    /// When the last chunk came back, in milliseconds.
+    arrived: f64,
     networks: Networks,
     work: Workspace,
 }
@@ -108,8 +108,8 @@ impl Group {
             slicer,
             drawn: 0,
             recorded: 0,
-            closed: false,
             tickets: VecDeque::new(),
+            arrived: 0.0,
             networks: Networks::default(),
             work: Workspace::default(),
         })
@@ -163,16 +163,17 @@ impl Group {
     }
 
     /// Records what has come back.
-    pub(super) fn collect(&mut self, gpu: &Gpu, config: &Config) -> Result<()> {
+    pub(super) fn collect(&mut self, config: &Config) -> Result<()> {
         let every = stride(config.horizon);
         let Some(ticket) = self.tickets.front_mut() else {
             return Ok(());
         };
-        let Some(trace) = ticket.trace.poll().transpose()? else {
+        let Some((trace, at)) = ticket.trace.poll_stamped().transpose()? else {
             return Ok(());
         };
-        self.slicer
-            .record(ticket.steps, gpu.now_ms() - ticket.since);
+        let began = ticket.since.max(self.arrived);
+        self.slicer.record(ticket.steps, at - began);
+        self.arrived = at;
         self.tickets.pop_front();
         for row in trace.chunks_exact(self.logs.len()) {
             self.recorded += 1;
@@ -213,10 +214,6 @@ impl Group {
         gpu: &Gpu,
         config: &Config,
     ) -> Result<Option<(usize, Vec<f32>)>> {
-        if !self.closed {
-            self.device.close(gpu, config)?;
-            self.closed = true;
-        }
         let networks = &mut self.networks;
         if networks.arrived.is_empty()
             && networks.ticket.is_none()
@@ -225,6 +222,9 @@ impl Group {
             let end = (networks.asked + READ_RUNS).min(self.logs.len());
             let range = networks.asked * MLP_PARAMS..end * MLP_PARAMS;
             let mut batch = gpu.batch("mlp_train");
+            if networks.asked == 0 {
+                self.device.close(gpu, config, &mut batch)?;
+            }
             networks.ticket = Some(batch.read(&self.device.weights, range)?);
             batch.submit()?;
             networks.asked = end;

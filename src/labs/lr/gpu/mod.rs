@@ -150,7 +150,7 @@ impl Sweep {
         if group.recorded < self.config.horizon {
             group.draw(self);
             group.submit(gpu, &self.config)?;
-            group.collect(gpu, &self.config)?;
+            group.collect(&self.config)?;
         } else if let Some((run, params)) = group.trained(gpu, &self.config)? {
             let watched = (run == self.chosen).then(|| self.watched.take()).flatten();
             let curve = match watched {

@@ -292,7 +292,7 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::core::stats::mean;
-    use crate::gpu::test_device;
+    use crate::gpu::{steady_looks, test_device};
     use crate::labs::pruning::Config;
     use crate::labs::pruning::many::Comparing;
 
@@ -313,7 +313,7 @@ mod tests {
             ..Comparison::of(&config)
         };
         let want = finish(&mut Comparing::new(comparison.clone())).expect("a run");
-        let mut job = ManyOnDevice::new(comparison);
+        let mut job = ManyOnDevice::new(comparison.clone());
         let mut looks = 0;
         let got = loop {
             looks += 1;
@@ -323,6 +323,10 @@ mod tests {
             }
             gpu.wait().expect("a device");
         };
+        let mut again = ManyOnDevice::new(comparison);
+        steady_looks(&gpu, "seeds", || {
+            again.poll(&gpu).expect("a device").is_some()
+        });
         for (a, b) in want.iter().zip(&got) {
             assert_eq!(a.name, b.name);
             let off = mean(&a.accuracy) - mean(&b.accuracy);

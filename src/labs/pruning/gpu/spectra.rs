@@ -3,7 +3,7 @@
 
 use crate::core::{Error, Result};
 use crate::gpu::kernels::{Gram, GramParams};
-use crate::gpu::{Gpu, Readback};
+use crate::gpu::{Dispatch, Gpu, Readback};
 use crate::labs::pruning::spectrum::{MOST_ON_SCREEN, Solving, check, not_finite, scale_of};
 use std::sync::Arc;
 use wgpu::Buffer;
@@ -22,10 +22,37 @@ enum Stage {
     Scan(usize, f32),
     /// Nothing is on its way.
     Multiply,
-    /// A piece is under way.
+    /// A piece is under way; with the last one, the matrix is on its way.
     Wait(Readback<f32>),
-    /// The matrix is on its way.
-    Fetch(Readback<f32>),
+}
+
+/// Bound once, for a whole piece.
+struct Buffers {
+    x: Buffer,
+    gram: Buffer,
+    /// One for every few rows.
+    passes: Vec<Dispatch<Gram>>,
+}
+
+impl Buffers {
+    fn new(gpu: &Gpu, side: usize, piece: usize) -> Result<Self> {
+        let x = gpu.empty::<f32>("rows", piece * side)?;
+        let gram = gpu.empty::<f32>("gram", side * side)?;
+        let passes = (0..piece)
+            .step_by(ROWS)
+            .map(|first| {
+                let params = params(side, first, piece);
+                Dispatch::new(gpu, &params, params.invocations(), &[&x, &gram])
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { x, gram, passes })
+    }
+}
+
+/// Rows from `first` on of a piece of so many.
+fn params(side: usize, first: usize, piece: usize) -> GramParams {
+    let rows = ROWS.min(piece - first);
+    GramParams::new(side as u32, first as u32, rows as u32)
 }
 
 /// A Gram matrix on a device. Poll it once a frame.
@@ -36,7 +63,7 @@ pub(in super::super) struct GramOnDevice {
     scale: f64,
     /// Entries of the longer side handed over so far.
     at: usize,
-    buffers: Option<[Buffer; 2]>,
+    buffers: Option<Buffers>,
     stage: Stage,
 }
 
@@ -97,22 +124,23 @@ impl GramOnDevice {
             values.iter().map(|&v| small(v)).collect()
         };
         if self.buffers.is_none() {
-            self.buffers = Some([
-                gpu.empty::<f32>("rows", piece.min(long) * side)?,
-                gpu.empty::<f32>("gram", side * side)?,
-            ]);
+            self.buffers = Some(Buffers::new(gpu, side, piece.min(long))?);
         }
-        let Some([x, gram]) = &self.buffers else {
+        let Some(buffers) = &self.buffers else {
             return Err(Error::Stuck("there are no buffers yet".to_owned()));
         };
-        gpu.write(x, &part);
+        gpu.write(&buffers.x, &part);
         let mut batch = gpu.batch("gram");
-        for first in (0..to - self.at).step_by(ROWS) {
-            let rows = ROWS.min(to - self.at - first);
-            let params = GramParams::new(side as u32, first as u32, rows as u32);
-            batch.run::<Gram>(&params, params.invocations(), &[x, gram])?;
+        let rows = to - self.at;
+        for (pass, first) in buffers.passes.iter().zip((0..rows).step_by(ROWS)) {
+            // All pieces are alike but the last.
+            if first + ROWS > rows {
+                pass.set_params(gpu, &params(side, first, rows));
+            }
+            batch.add(pass);
         }
-        let ticket = batch.read(gram, 0..1)?;
+        let wanted = if to == long { side * side } else { 1 };
+        let ticket = batch.read(&buffers.gram, 0..wanted)?;
         batch.submit()?;
         self.at = to;
         Ok(ticket)
@@ -123,7 +151,7 @@ impl GramOnDevice {
     /// # Errors
     /// When the device fails, or with values that are not finite.
     pub(in super::super) fn poll(&mut self, gpu: &Gpu) -> Result<Option<Solving>> {
-        let [side, long] = self.sides();
+        let [_, long] = self.sides();
         match &mut self.stage {
             Stage::Scan(at, largest) => {
                 let to = (*at + SCANNED).min(self.values.len());
@@ -144,22 +172,13 @@ impl GramOnDevice {
                 let Some(came) = ticket.poll() else {
                     return Ok(None);
                 };
-                came?;
+                let came = came?;
                 if self.at < long {
                     // The next piece at once: a screen looks once a frame.
                     self.stage = Stage::Wait(self.submit(gpu)?);
-                } else if let Some([_, gram]) = &self.buffers {
-                    let mut batch = gpu.batch("gram matrix");
-                    let ticket = batch.read(gram, 0..side * side)?;
-                    batch.submit()?;
-                    self.stage = Stage::Fetch(ticket);
-                }
-            }
-            Stage::Fetch(ticket) => {
-                let Some(came) = ticket.poll() else {
                     return Ok(None);
-                };
-                let gram = came?.into_iter().map(f64::from).collect();
+                }
+                let gram = came.into_iter().map(f64::from).collect();
                 let epsilon = f64::from(f32::EPSILON);
                 return Ok(Some(Solving::new(self.dims, gram, self.scale, epsilon)));
             }
@@ -173,7 +192,7 @@ mod tests {
     use super::*;
     use crate::core::finish;
     use crate::core::rng::{Stream, StreamId};
-    use crate::gpu::test_device;
+    use crate::gpu::{steady_looks, test_device};
     use crate::labs::pruning::spectrum::{Decomposing, Flat};
 
     fn on_device(gpu: &Gpu, mut job: GramOnDevice) -> Result<Solving> {
@@ -214,6 +233,11 @@ mod tests {
                 "{dims:?}"
             );
         }
+        let values: Arc<[f32]> = vec![0.5; 33 * 140_000].into();
+        let mut job = GramOnDevice::new("d", values, [33, 140_000]).expect("small");
+        steady_looks(&gpu, "spectra", || {
+            job.poll(&gpu).expect("a device").is_some()
+        });
         let wild: Arc<[f32]> = vec![1.0, f32::NAN].into();
         let job = GramOnDevice::new("b", wild, [1, 2]).expect("small");
         let error = on_device(&gpu, job).expect_err("no spectrum").to_string();

@@ -1,13 +1,65 @@
 //! Statistics of the tensors of a file by a kernel, a piece at a time.
 
-use crate::core::{Error, Result};
+use crate::core::Result;
 use crate::gpu::kernels::{StatsParams, TensorStats};
 use crate::gpu::{Dispatch, Gpu, Readback};
 use crate::labs::pruning::checkpoint::Tensor;
 use crate::labs::pruning::statistics::{STATS_BINS, STATS_TILE, Statistics, Tile};
+use wgpu::Buffer;
 
 /// Values handed over at once: whole tiles, well below any limit of a buffer.
 const PIECE: usize = 1024 * STATS_TILE;
+
+/// Bound once, for the largest piece.
+struct Buffers {
+    values: Buffer,
+    counts: Buffer,
+    sums: Buffer,
+    bins: Buffer,
+    pass: Dispatch<TensorStats>,
+}
+
+impl Buffers {
+    fn new(gpu: &Gpu, most: usize) -> Result<Self> {
+        let params = StatsParams::new(most as u32);
+        let tiles = params.tiles as usize;
+        let values = gpu.empty::<f32>("values", most)?;
+        let counts = gpu.empty::<[u32; 4]>("counts", tiles)?;
+        let sums = gpu.empty::<[f32; 2]>("sums", tiles)?;
+        let bins = gpu.empty::<u32>("histogram", STATS_BINS)?;
+        let bound = [&values, &counts, &sums, &bins];
+        Ok(Self {
+            pass: Dispatch::new(gpu, &params, params.invocations(), &bound)?,
+            values,
+            counts,
+            sums,
+            bins,
+        })
+    }
+
+    /// Hands a piece over.
+    fn submit(&mut self, gpu: &Gpu, values: &[f32]) -> Result<Ticket> {
+        let params = StatsParams::new(values.len() as u32);
+        let tiles = params.tiles as usize;
+        gpu.write(&self.values, values);
+        self.pass.set_params(gpu, &params);
+        self.pass.set_invocations(params.invocations());
+        let mut batch = gpu.batch("tensor_stats");
+        batch
+            .clear(&self.bins)
+            .add(&self.pass)
+            .reserve(tiles * size_of::<([u32; 4], [f32; 2])>() + 4 * STATS_BINS);
+        let ticket = Ticket {
+            counts: batch.read(&self.counts, 0..tiles)?,
+            sums: batch.read(&self.sums, 0..tiles)?,
+            bins: batch.read(&self.bins, 0..STATS_BINS)?,
+            came_counts: None,
+            came_sums: None,
+        };
+        batch.submit()?;
+        Ok(ticket)
+    }
+}
 
 struct Ticket {
     counts: Readback<[u32; 4]>,
@@ -20,6 +72,7 @@ struct Ticket {
 /// The statistics of some tensors on a device. Poll it once a frame.
 pub(in super::super) struct StatsOnDevice {
     tensors: Vec<Tensor>,
+    buffers: Option<Buffers>,
     /// Where the next piece of the tensor under way begins.
     at: usize,
     tiles: Vec<Tile>,
@@ -34,6 +87,7 @@ impl StatsOnDevice {
     pub(in super::super) fn new(tensors: Vec<Tensor>) -> Self {
         Self {
             tensors,
+            buffers: None,
             at: 0,
             tiles: Vec::new(),
             bins: vec![0; STATS_BINS],
@@ -47,29 +101,12 @@ impl StatsOnDevice {
         self.found.len() as f64 / self.tensors.len().max(1) as f64
     }
 
-    fn submit(gpu: &Gpu, values: &[f32]) -> Result<Ticket> {
-        let params = StatsParams::new(
-            u32::try_from(values.len())
-                .map_err(|e| Error::Gpu(format!("{} values: {e}", values.len())))?,
-        );
-        let tiles = params.tiles as usize;
-        let input = gpu.storage("values", values)?;
-        let counts = gpu.empty::<[u32; 4]>("counts", tiles)?;
-        let sums = gpu.empty::<[f32; 2]>("sums", tiles)?;
-        let bins = gpu.empty::<u32>("histogram", STATS_BINS)?;
-        let bound = [&input, &counts, &sums, &bins];
-        let pass = Dispatch::<TensorStats>::new(gpu, &params, params.invocations(), &bound)?;
-        let mut batch = gpu.batch("tensor_stats");
-        batch.add(&pass);
-        let ticket = Ticket {
-            counts: batch.read(&counts, 0..tiles)?,
-            sums: batch.read(&sums, 0..tiles)?,
-            bins: batch.read(&bins, 0..STATS_BINS)?,
-            came_counts: None,
-            came_sums: None,
-        };
-        batch.submit()?;
-        Ok(ticket)
+    fn buffers(&mut self, gpu: &Gpu) -> Result<Buffers> {
+        if let Some(made) = self.buffers.take() {
+            return Ok(made);
+        }
+        let largest = self.tensors.iter().map(|t| t.values.len()).max();
+        Buffers::new(gpu, largest.unwrap_or(0).min(PIECE))
     }
 
     /// Goes on; whether all tensors are done.
@@ -77,7 +114,8 @@ impl StatsOnDevice {
     /// # Errors
     /// When the device fails.
     pub(in super::super) fn poll(&mut self, gpu: &Gpu) -> Result<bool> {
-        let Some(tensor) = self.tensors.get(self.found.len()) else {
+        let current = self.found.len();
+        let Some(len) = self.tensors.get(current).map(|t| t.values.len()) else {
             return Ok(true);
         };
         if let Some(ticket) = &mut self.ticket {
@@ -100,16 +138,19 @@ impl StatsOnDevice {
             for (all, here) in self.bins.iter_mut().zip(bins) {
                 *all += here;
             }
-            self.at = (self.at + PIECE).min(tensor.values.len());
+            self.at = (self.at + PIECE).min(len);
             self.ticket = None;
         }
-        if self.at < tensor.values.len() {
-            let to = (self.at + PIECE).min(tensor.values.len());
-            self.ticket = Some(Self::submit(gpu, &tensor.values[self.at..to])?);
+        if self.at < len {
+            let to = (self.at + PIECE).min(len);
+            let mut buffers = self.buffers(gpu)?;
+            let piece = &self.tensors[current].values[self.at..to];
+            self.ticket = Some(buffers.submit(gpu, piece)?);
+            self.buffers = Some(buffers);
             return Ok(false);
         }
-        let n = tensor.values.len() as u64;
-        self.found.push(Statistics::of(n, &self.tiles, &self.bins));
+        let found = Statistics::of(len as u64, &self.tiles, &self.bins);
+        self.found.push(found);
         self.at = 0;
         self.tiles.clear();
         self.bins.fill(0);
@@ -122,7 +163,7 @@ impl StatsOnDevice {
 mod tests {
     use super::*;
     use crate::core::rng::{Stream, StreamId};
-    use crate::gpu::test_device;
+    use crate::gpu::{steady_looks, test_device};
     use crate::labs::pruning::statistics::statistics;
 
     #[test]
@@ -148,6 +189,8 @@ mod tests {
             }
             gpu.wait().expect("a device");
         }
+        let mut again = StatsOnDevice::new(tensors.clone());
+        steady_looks(&gpu, "statistics", || again.poll(&gpu).expect("a device"));
         assert_eq!(job.found.len(), sizes.len());
         for (tensor, got) in tensors.iter().zip(&job.found) {
             let want = statistics(&tensor.values);
