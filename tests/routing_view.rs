@@ -1,10 +1,12 @@
 //! The routing picture, driven by role and label.
 #![cfg(feature = "app")]
 
-use egui_kittest::{Harness, kittest::Queryable as _};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use schedlab::core::rng::{Stream, StreamId};
 use schedlab::core::{EntityId, finish};
 use schedlab::labs::routing::{BatchRun, Config, Entity, Routing, Run};
-use schedlab::labs::{Lab as _, Library};
+use schedlab::labs::{DataKey, Lab as _, Library, sniff};
 use schedlab::ui::theme::{self, Palette};
 use schedlab::ui::{LabView as _, Stage};
 
@@ -15,12 +17,17 @@ struct Screen {
     playhead: f64,
     hovered: Option<EntityId>,
     selected: Option<EntityId>,
+    seek: Option<f64>,
     dark: bool,
     view: <Routing as schedlab::ui::LabView>::View,
 }
 
 fn screen(config: Config, playhead: f64) -> Screen {
-    let mut job = Routing::start(&config, &Library::default()).expect("a legal config");
+    on(config, playhead, &Library::default())
+}
+
+fn on(config: Config, playhead: f64, data: &Library) -> Screen {
+    let mut job = Routing::start(&config, data).expect("a legal config");
     let run = finish(&mut *job).expect("the run ends");
     Screen {
         run,
@@ -28,6 +35,7 @@ fn screen(config: Config, playhead: f64) -> Screen {
         playhead,
         hovered: None,
         selected: None,
+        seek: None,
         dark: false,
         view: <Routing as schedlab::ui::LabView>::View::default(),
     }
@@ -48,7 +56,7 @@ fn draw(ui: &mut egui::Ui, s: &mut Screen) {
         slots: 1,
         hovered: &mut s.hovered,
         selected: &mut s.selected,
-        seek: &mut None,
+        seek: &mut s.seek,
         palette,
         reduce_motion: false,
     };
@@ -239,4 +247,144 @@ fn every_small_experiment_is_drawn_in_wide_and_narrow_pictures() {
             );
         }
     }
+}
+
+/// A dump of choices, two a token: layer after layer ever more of them on few experts.
+fn dump(layers: usize, experts: u32) -> (Config, Library) {
+    let mut draw = Stream::new(5, StreamId::Test);
+    let mut text = "token,layer,expert\n".to_owned();
+    for token in 0..512 {
+        for layer in 0..layers {
+            let few = (experts as usize * (layers + 3 - layer) / (layers + 3)).max(2) as u32;
+            let first = draw.below(few);
+            let second = (first + 1 + draw.below(few - 1)) % few;
+            text += &format!("{token},{layer},{first}\n{token},{layer},{second}\n");
+        }
+    }
+    let data = sniff("trace.csv", text.as_bytes()).expect("a dump");
+    let key = DataKey::of("trace.csv", text.as_bytes());
+    let config = Routing::use_data(&Config::default(), &key, &data).expect("a setup");
+    let mut library = Library::default();
+    library.insert(key, data);
+    (config, library)
+}
+
+fn picture(h: &mut Harness<'static, Screen>, name: &str) {
+    let image = h.render().expect("a software adapter renders");
+    if let Ok(folder) = std::env::var("PICTURES") {
+        image.save(format!("{folder}/{name}.png")).expect("saved");
+    }
+}
+
+/// The panel of a layer, by the beginning of its words.
+fn panel<'a>(h: &'a Harness<'static, Screen>, title: &str) -> egui_kittest::Node<'a> {
+    h.query_all_by_role(egui::accesskit::Role::Button)
+        .find(|n| {
+            let label = n.accesskit_node().label();
+            label.is_some_and(|l| l.starts_with(&format!("{title}: ")))
+        })
+        .unwrap_or_else(|| panic!("no panel of {title}"))
+}
+
+#[test]
+fn a_layer_is_chosen_by_clicking_its_panel_or_by_keyboard() {
+    let (config, library) = dump(6, 16);
+    let mut h = harness([820.0, 440.0], on(config.clone(), 1.0, &library));
+    h.run_steps(2);
+    h.get_by_label("Layers").click();
+    h.run_steps(3);
+    picture(&mut h, "layers_6");
+    let words = panel(&h, "Layer 4")
+        .accesskit_node()
+        .label()
+        .expect("words");
+    let run = batches(&h).multiples().expect("several layers");
+    assert_eq!(words, run.panels[4].words, "the panel tells its figures");
+    assert!(
+        words.contains("MaxVio") && words.contains("16 experts"),
+        "{words}"
+    );
+    panel(&h, "Layer 4").click();
+    h.run_steps(2);
+    assert_eq!(h.state().config.layer, 4);
+    h.state_mut().config.layer = 0;
+    panel(&h, "Layer 2").focus();
+    h.run_steps(2);
+    h.key_press(egui::Key::Enter);
+    h.run_steps(2);
+    assert_eq!(h.state().config.layer, 2);
+    // What was chosen is a run.
+    let chosen = h.state().config.clone();
+    assert_eq!(
+        Config {
+            layer: 0,
+            ..chosen.clone()
+        },
+        config,
+        "nothing else changes"
+    );
+    let run = on(chosen, 1.0, &library).run;
+    assert_eq!(run.batches().map(|r| r.config().layer), Some(2));
+    h.get_by_label("By number").click();
+    h.run_steps(3);
+    picture(&mut h, "layers_6_numbered");
+}
+
+#[test]
+fn many_layers_of_many_experts_are_drawn_at_every_width() {
+    let (config, library) = dump(64, 256);
+    let whole = on(config, 1.0, &library);
+    for (size, dark) in [
+        ([1000.0, 560.0], false),
+        ([640.0, 420.0], true),
+        ([376.0, 376.0], false),
+    ] {
+        let screen = Screen {
+            run: whole.run.clone(),
+            config: whole.config.clone(),
+            view: <Routing as schedlab::ui::LabView>::View::default(),
+            dark,
+            ..screen(overflow(), 1.0)
+        };
+        let mut h = harness(size, screen);
+        h.run_steps(2);
+        h.get_by_label("Layers").click();
+        h.run_steps(3);
+        picture(&mut h, &format!("layers_64_{}", size[0]));
+        panel(&h, "Layer 63").focus();
+        h.run_steps(6);
+        picture(&mut h, &format!("layers_64_{}_end", size[0]));
+        h.key_press(egui::Key::Space);
+        h.run_steps(2);
+        assert_eq!(
+            h.state().config.layer,
+            63,
+            "the last one is reached by keyboard"
+        );
+    }
+}
+
+#[test]
+fn a_batch_or_a_measurement_of_training_is_shown_by_its_panel() {
+    let mut h = harness([820.0, 440.0], screen(Config::default(), 1.0));
+    h.run_steps(2);
+    h.get_by_label("Batches").click();
+    h.run_steps(3);
+    picture(&mut h, "batches");
+    panel(&h, "Batch 5").click();
+    h.run_steps(2);
+    assert_eq!(h.state().seek, Some(5.0));
+    let config = Config {
+        world: schedlab::labs::routing::World::Training,
+        train_steps: 20,
+        ..Config::default()
+    };
+    let mut h = harness([820.0, 440.0], screen(config, 1.0));
+    h.run_steps(2);
+    h.get_by_label("Updates").click();
+    h.run_steps(3);
+    picture(&mut h, "updates");
+    panel(&h, "Update 7").click();
+    h.run_steps(2);
+    assert_eq!(h.state().seek, Some(7.0));
 }

@@ -2,7 +2,7 @@
 
 use schedlab::core::finish;
 use schedlab::core::rng::{Stream, StreamId};
-use schedlab::labs::routing::{Config, Routing};
+use schedlab::labs::routing::{Along, BatchRun, Config, Routing};
 use schedlab::labs::{DataKey, Lab as _, LabRun as _, Library, sniff};
 
 /// A `.npy` file of single-precision numbers.
@@ -150,4 +150,80 @@ fn every_layer_of_a_dump_stands_beside_the_one_that_is_routed() {
         let own = own.expect("a figure").value;
         assert_eq!(own, line[layer as usize][1], "the run's own figure");
     }
+}
+
+/// A run on a dump, as it opens, on this layer.
+fn opened(bytes: &[u8], layer: u64) -> BatchRun {
+    let data = sniff("logits.npy", bytes).expect("a dump");
+    let key = DataKey::of("logits.npy", bytes);
+    let config = Routing::use_data(&Config::default(), &key, &data).expect("a setup");
+    let mut library = Library::default();
+    library.insert(key, data);
+    let mut job = Routing::start(&Config { layer, ..config }, &library).expect("a legal config");
+    let run = finish(&mut *job).expect("the run ends");
+    run.batches().cloned().expect("batches of tokens")
+}
+
+#[test]
+fn the_panels_of_layers_hold_what_a_plain_loop_counts() {
+    let (layers, tokens, experts) = (5, 300, 12);
+    let mut draw = Stream::new(4, StreamId::Test);
+    let values: Vec<f32> = (0..layers * tokens * experts)
+        .map(|i| draw.normal_f32() + (i % experts) as f32 * 0.1)
+        .collect();
+    let run = opened(&npy("(5, 300, 12)", &values), 2);
+    let config = run.config();
+    let taken = (config.tokens * config.batches) as usize;
+    let k = config.k as usize;
+    assert!(taken > 200 && k == 2, "{taken} tokens");
+    let panels = run.multiples().expect("several layers");
+    assert_eq!((panels.along, panels.panels.len()), (Along::Layers, layers));
+    for (layer, panel) in panels.panels.iter().enumerate() {
+        let mut counts = vec![0.0; experts];
+        for t in 0..taken {
+            let row = &values[(layer * tokens + t) * experts..][..experts];
+            let mut order: Vec<usize> = (0..experts).collect();
+            order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+            for &e in &order[..k] {
+                counts[e] += 1.0;
+            }
+        }
+        assert_eq!(panel.pairs(), counts, "layer {layer}");
+        let fair = (taken * k) as f64 / experts as f64;
+        let over: Vec<f64> = counts.iter().map(|c| c / fair).collect();
+        assert_eq!(panel.loads[..], over[..], "layer {layer}");
+        let sorted: Vec<f64> = panel.order.iter().map(|&e| over[e]).collect();
+        assert_eq!(panel.sorted[..], sorted[..], "layer {layer}");
+        assert!(sorted.is_sorted_by(|a, b| a >= b), "layer {layer}");
+        assert!(panels.top > sorted[0] || sorted[0] > 2.0, "layer {layer}");
+        let chance = panel.chance.as_ref().expect("choices by scores");
+        assert_eq!(chance.ranks.len(), experts);
+    }
+    // The layer of the run, by the run's own count.
+    let own: Vec<f64> = (0..experts)
+        .map(|e| run.batches().iter().map(|b| f64::from(b.demand[e])).sum())
+        .collect();
+    assert_eq!(panels.panels[2].pairs(), own);
+}
+
+#[test]
+fn without_several_layers_the_panels_are_the_batches() {
+    let mut job = Routing::start(&Config::default(), &Library::default()).expect("a legal config");
+    let run = finish(&mut *job).expect("the run ends");
+    let run = run.batches().expect("batches of tokens");
+    let panels = run.multiples().expect("several batches");
+    assert_eq!(panels.along, Along::Batches);
+    assert_eq!(panels.panels.len(), run.batches().len());
+    for (panel, batch) in panels.panels.iter().zip(run.batches()) {
+        let demand: Vec<f64> = batch.demand.iter().map(|&d| f64::from(d)).collect();
+        assert_eq!(panel.pairs(), demand);
+    }
+    let one = Config {
+        batches: 1,
+        ..Config::default()
+    };
+    let mut job = Routing::start(&one, &Library::default()).expect("a legal config");
+    let run = finish(&mut *job).expect("the run ends");
+    let run = run.batches().expect("batches of tokens");
+    assert_eq!(run.multiples(), None, "nothing to compare");
 }

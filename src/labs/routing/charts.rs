@@ -3,6 +3,7 @@
 use super::config::{Config, Router};
 use super::file_layers::FileLayers;
 use super::model::Entity;
+use super::multiples::{LoadPanels, PanelsWork};
 use super::route::{Batch, Fate};
 use super::rules::load::Floor;
 use super::tell::has_floor;
@@ -42,21 +43,62 @@ pub(super) struct Drawing {
     /// The charts so far.
     pub(super) charts: Vec<Chart>,
     at: usize,
+    /// Small multiples, where they are wanted.
+    multiples: Multiples,
+}
+
+/// Small multiples of the layers of a file, or of the batches.
+#[derive(Debug, Default)]
+enum Multiples {
+    #[default]
+    Unwanted,
+    Wanted,
+    Work(PanelsWork),
+    Done(LoadPanels),
 }
 
 impl Drawing {
-    /// With the layers of a file beside the run.
+    /// With the layers of a file beside the run, and small multiples.
     pub(super) fn with(layers: FileLayers) -> Self {
         Self {
             layers,
+            multiples: Multiples::Wanted,
             ..Self::default()
         }
+    }
+
+    /// The small multiples.
+    pub(super) fn panels(&mut self) -> Option<LoadPanels> {
+        match std::mem::take(&mut self.multiples) {
+            Multiples::Done(panels) => Some(panels),
+            _ => None,
+        }
+    }
+
+    /// A slice of the work on small multiples; `false` when there is none left.
+    fn multiply(&mut self, config: &Config, batches: &[Batch]) -> bool {
+        self.multiples = match std::mem::take(&mut self.multiples) {
+            Multiples::Wanted if self.layers.several() => Multiples::Work(self.layers.panels()),
+            Multiples::Wanted if batches.len() > 1 => {
+                Multiples::Work(PanelsWork::of_batches(config, batches))
+            }
+            Multiples::Work(mut work) => match work.step() {
+                Some(panels) => Multiples::Done(panels),
+                None => Multiples::Work(work),
+            },
+            Multiples::Done(panels) => Multiples::Done(panels),
+            Multiples::Unwanted | Multiples::Wanted => Multiples::Unwanted,
+        };
+        matches!(self.multiples, Multiples::Work(_))
     }
 
     /// Draws the next; `false` when all are there.
     pub(super) fn step(&mut self, config: &Config, batches: &[Batch], floor: &Floor) -> bool {
         let reads = config.router != Router::SoftMoe;
-        if (reads && self.growing.step(config, batches)) || self.layers.step(config) {
+        if (reads && self.growing.step(config, batches))
+            || self.layers.step(config)
+            || self.multiply(config, batches)
+        {
             return true;
         }
         self.charts.extend(match self.at {

@@ -1,9 +1,10 @@
-//! The layers of a file side by side: how evenly each loads its experts by its own choices.
+//! The layers of a file side by side: how each loads its experts by its own choices.
 
 use super::charts::floor_band;
-use super::config::Config;
+use super::config::{Config, Router};
 use super::dump::{Content, Layer};
 use super::fill::slice;
+use super::multiples::{Along, Counted, PanelsWork, Shape};
 use super::rules::gate::top_k;
 use super::rules::load::{Floor, max_violation};
 use crate::core::{Axis, Chart, Mark, Series, stats};
@@ -25,6 +26,8 @@ pub(super) struct FileLayers {
     done: Vec<[f64; 2]>,
     /// Loads of the layer's batches so far together.
     total: Vec<f64>,
+    /// Of each layer done: those of all its batches.
+    counted: Vec<Counted>,
 }
 
 impl FileLayers {
@@ -36,20 +39,41 @@ impl FileLayers {
         }
     }
 
+    /// Whether there are layers to compare.
+    pub(super) fn several(&self) -> bool {
+        self.layers.len() > 1
+    }
+
+    /// The loads of every layer, for their panels; once no step is left.
+    pub(super) fn panels(&mut self) -> PanelsWork {
+        PanelsWork::new(Along::Layers, std::mem::take(&mut self.counted))
+    }
+
     /// The next tokens; `false` when there is none left, or only one layer.
     pub(super) fn step(&mut self, config: &Config) -> bool {
         let (layer, token) = &mut self.at;
         let Some(own) = self.layers.get(*layer).filter(|_| self.layers.len() > 1) else {
             return false;
         };
+        let recorded = own.content == Content::Choices;
+        // Not every layer of recorded choices happens to name the last expert.
+        let named = if config.router == Router::Recorded && recorded {
+            config.experts as usize
+        } else {
+            0
+        };
+        let (experts, k) = match own.content {
+            Content::Choices => (own.experts.max(named), own.width),
+            Content::Logits | Content::Probabilities => (own.experts, config.choices()),
+        };
         let batch = config.tokens as usize;
         let tokens = own.tokens.min(batch * config.batches as usize);
-        self.loads.resize(own.experts, 0.0);
-        self.total.resize(own.experts, 0.0);
+        self.loads.resize(experts, 0.0);
+        self.total.resize(experts, 0.0);
         for t in slice(token, tokens, ENTRIES / own.width.max(1)) {
             let chosen = match own.content {
                 Content::Choices => own.choices(t),
-                Content::Logits | Content::Probabilities => top_k(&own.logits(t), config.choices()),
+                Content::Logits | Content::Probabilities => top_k(&own.logits(t), k),
             };
             for e in chosen {
                 self.loads[e] += 1.0;
@@ -63,6 +87,16 @@ impl FileLayers {
         if *token == tokens {
             let all = max_violation(&self.total);
             self.done.push([stats::mean(&self.seen), all]);
+            self.counted.push(Counted {
+                number: *layer,
+                loads: self.total.as_slice().into(),
+                random: Some([tokens, k.min(experts)]),
+                shape: Some(Shape {
+                    experts: own.experts,
+                    recorded: recorded.then_some(own.width),
+                    tokens: own.tokens,
+                }),
+            });
             self.at = (*layer + 1, 0);
             for list in [&mut self.loads, &mut self.seen, &mut self.total] {
                 list.clear();

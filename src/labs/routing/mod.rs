@@ -22,6 +22,7 @@ mod label;
 mod layer;
 mod layers;
 mod model;
+mod multiples;
 mod options;
 #[cfg(feature = "app")]
 mod panels;
@@ -51,6 +52,7 @@ pub use config::Config;
 pub use gpu::{Pipeline, Sizes};
 pub use layers::{LayerRun, Policy};
 pub use model::{BatchRun, Entity, Scene};
+pub use multiples::{Along, LoadPanel, LoadPanels};
 pub use options::{
     BiasRule, BufferOrder, CapacityRule, CapacityScope, DropOrder, Estimate, Graph, HashTable,
     LayerRule, Overflow, Precision, QueryRule, Renormalise, Router, Score, SecondChoice, Study,

@@ -10,6 +10,7 @@ use super::fill::SLICE;
 use super::frontier::{self, Frontier, FrontierWork};
 use super::gates::{Gated, gate_token};
 use super::layer::layer_of;
+use super::multiples::LoadPanels;
 use super::population::Population;
 use super::route::Batch;
 use super::rules::bias;
@@ -39,6 +40,7 @@ struct Inner {
     charts: Vec<Chart>,
     deployment: Option<Deployment>,
     variants: Vec<Variant>,
+    multiples: Option<LoadPanels>,
 }
 
 /// Offset of expert ids among entity ids.
@@ -133,6 +135,12 @@ impl BatchRun {
     /// What every switch changes on the first tokens; claims do without.
     pub fn variants(&self) -> &[Variant] {
         &self.inner.variants
+    }
+
+    /// Loads of the experts by layer of the file, or by batch where there is one layer; none of a
+    /// single batch, and claims do without.
+    pub fn multiples(&self) -> Option<&LoadPanels> {
+        self.inner.multiples.as_ref()
     }
 
     /// Tokens on which switches are compared.
@@ -469,7 +477,8 @@ impl Work {
         None
     }
 
-    fn finish(&mut self, found: Found, drawing: Drawing) -> Option<BatchRun> {
+    fn finish(&mut self, found: Found, mut drawing: Drawing) -> Option<BatchRun> {
+        let multiples = drawing.panels();
         let floor = self.floor.clone()?;
         let batches = std::mem::take(&mut self.batches);
         let Found {
@@ -500,6 +509,7 @@ impl Work {
                 charts,
                 deployment,
                 variants,
+                multiples,
             }),
         })
     }

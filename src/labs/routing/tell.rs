@@ -2,6 +2,7 @@
 
 use super::config::{Config, Router};
 use super::model::{BatchRun, Entity};
+use super::multiples::Along;
 use super::route::{Batch, BatchStats, Fate, Pair};
 use super::rules::load;
 use super::story::{expert_story, token_story};
@@ -462,12 +463,15 @@ impl LabRun for BatchRun {
     }
 
     fn tables(&self) -> Vec<(&'static str, Table)> {
-        vec![
+        let mut out = vec![
             ("tokens", token_table(self)),
             ("experts", expert_table(self)),
             ("batches", batch_table(self)),
             ("rules", variants::table(self.variants())),
-        ]
+        ];
+        let multiples = self.multiples().filter(|m| m.along == Along::Layers);
+        out.extend(multiples.map(|m| ("layers", m.table())));
+        out
     }
 
     fn story(&self, entity: EntityId, at: f64) -> Option<Story> {

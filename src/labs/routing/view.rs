@@ -3,8 +3,9 @@
 use super::panels::cap::Cap;
 use super::panels::frame::Frame;
 use super::panels::heat::Heat;
+use super::panels::multiples::{self, Order};
 use super::panels::{bins, held, layers, links, queries, rules, sheet, tokens, training};
-use super::{BatchRun, Config, Entity, Routing, Run};
+use super::{Along, BatchRun, Config, Entity, Routing, Run, TrainRun};
 use crate::core::EntityId;
 use crate::ui::theme::Palette;
 use crate::ui::{ExtraTab, LabView, Stage, format, icon::text_at, picture};
@@ -15,9 +16,11 @@ use egui::{Align2, FontId, Rect, Sense, pos2, vec2};
 pub struct View {
     shown: Shown,
     heat: Heat,
+    /// In which order the experts of small multiples stand, where that was chosen.
+    order: Option<Order>,
 }
 
-/// The pictures of a run of batches.
+/// The pictures of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Shown {
     /// Tokens streaming to experts.
@@ -27,13 +30,16 @@ enum Shown {
     HeatMap,
     /// What every switch changes.
     Rules,
+    /// Load of every expert by layer, batch or measurement.
+    Multiples,
 }
 
-/// Room of the buttons that choose the picture.
-const BUTTONS: f32 = 204.0;
+/// Room of a button that chooses the picture.
+const BUTTON: f32 = 68.0;
 
-/// Narrower pictures have no room for them.
-const WIDE_ENOUGH: f32 = 360.0;
+/// Narrower pictures have no room for the buttons, or for the buttons and the words in one line.
+const WIDE_ENOUGH: f32 = 280.0;
+const ONE_LINE: f32 = 520.0;
 
 /// Height of the line of words above the picture.
 const HEADER: f32 = 20.0;
@@ -50,7 +56,7 @@ impl LabView for Routing {
     ) {
         let run = match run {
             Run::Batches(run) => run,
-            Run::Training(run) => return training::show(run, stage, ui),
+            Run::Training(run) => return train(run, view, stage, ui),
             Run::Layers(run) => return layers::show(run, stage, ui),
             Run::Queries(run) => return queries::show(run, stage, ui),
             Run::Studies(run) => return sheet::show(run, stage, ui),
@@ -71,17 +77,35 @@ impl LabView for Routing {
             &run_words(run, stage.playhead),
         );
         let focus = stage.hovered.or(*stage.selected).map(Entity::of);
-        let body = Rect::from_min_max(pos2(rect.left(), rect.top() + HEADER), rect.max);
+        let choices = choices(run);
+        let (words, body) = layout(rect, choices.len());
         let Some(frame) = Frame::new(run, stage.playhead, body, stage.palette, focus) else {
             return;
         };
         let painter = ui.painter_at(rect);
-        header(&frame, run, rect, ui);
+        header(&frame, run, words, ui);
         if rect.width() > WIDE_ENOUGH {
-            choose_picture(view, rect, ui);
+            choose_picture(view, rect, &choices, ui);
         }
         match view.shown {
             Shown::Flow => {}
+            Shown::Multiples => {
+                if let Some(panels) = run.multiples() {
+                    let layers = panels.along == Along::Layers;
+                    let marked = if layers {
+                        run.config().layer as usize
+                    } else {
+                        frame.scene.batch + 1
+                    };
+                    let chosen = multiples::show(panels, marked, &mut view.order, body, stage, ui);
+                    match chosen.and_then(|i| panels.panels.get(i)) {
+                        Some(panel) if layers => panel.select(config),
+                        Some(panel) => *stage.seek = Some(panel.number() as f64),
+                        None => {}
+                    }
+                    return;
+                }
+            }
             Shown::HeatMap => return heat_map(run, view, body, &response, stage, ui),
             Shown::Rules => return rules::draw(run, body, stage.palette, ui),
         }
@@ -147,25 +171,69 @@ fn run_words(run: &BatchRun, at: f64) -> String {
     )
 }
 
-/// Buttons in the corner: the flow, tokens × experts, or what the switches change.
-fn choose_picture(view: &mut View, rect: Rect, ui: &mut egui::Ui) {
-    let corner = Rect::from_min_size(
-        pos2(rect.right() - BUTTONS, rect.top()),
-        vec2(BUTTONS, HEADER),
-    );
+/// The pictures that a run has, with their names.
+fn choices(run: &BatchRun) -> Vec<(Shown, &'static str)> {
+    let mut out = vec![
+        (Shown::Flow, "Flow"),
+        (Shown::HeatMap, "Heat map"),
+        (Shown::Rules, "Rules"),
+    ];
+    out.extend(run.multiples().map(|m| match m.along {
+        Along::Layers => (Shown::Multiples, "Layers"),
+        Along::Batches | Along::Updates => (Shown::Multiples, "Batches"),
+    }));
+    out
+}
+
+/// Where the words above the picture stand, and what is left for the picture.
+fn layout(rect: Rect, buttons: usize) -> (Rect, Rect) {
+    let mut words = rect.with_max_y(rect.top() + HEADER);
+    if rect.width() > ONE_LINE {
+        // The corner belongs to the buttons.
+        words.max.x -= BUTTON * buttons as f32;
+    } else if rect.width() > WIDE_ENOUGH {
+        words = words.translate(vec2(0.0, HEADER + 4.0));
+    }
+    (words, rect.with_min_y(words.bottom()))
+}
+
+/// Buttons in the corner: the pictures of the run.
+fn choose_picture(view: &mut View, rect: Rect, choices: &[(Shown, &str)], ui: &mut egui::Ui) {
+    let width = (BUTTON * choices.len() as f32).min(rect.width());
+    let size = vec2(width, HEADER);
+    let corner = Rect::from_min_size(pos2(rect.right() - width, rect.top()), size);
     let mut row = ui.new_child(
         egui::UiBuilder::new()
             .max_rect(corner)
             .layout(egui::Layout::right_to_left(egui::Align::Center)),
     );
-    for (shown, name) in [
-        (Shown::Rules, "Rules"),
-        (Shown::HeatMap, "Heat map"),
-        (Shown::Flow, "Flow"),
-    ] {
-        if row.selectable_label(view.shown == shown, name).clicked() {
-            view.shown = shown;
+    for (shown, name) in choices.iter().rev() {
+        if row.selectable_label(view.shown == *shown, *name).clicked() {
+            view.shown = *shown;
         }
+    }
+}
+
+/// A mixture of experts in training, at the playhead or with all its measurements side by side.
+fn train(run: &TrainRun, view: &mut View, stage: &mut Stage<'_>, ui: &mut egui::Ui) {
+    let rect = ui.available_rect_before_wrap();
+    let panels = run.multiples().filter(|_| rect.width() > WIDE_ENOUGH);
+    let Some(panels) = panels else {
+        return training::show(run, stage, ui);
+    };
+    let choices = [(Shown::Flow, "Now"), (Shown::Multiples, "Updates")];
+    let body = rect.with_min_y(rect.top() + HEADER);
+    choose_picture(view, rect, &choices, ui);
+    if view.shown != Shown::Multiples {
+        let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(body));
+        ui.allocate_rect(rect, Sense::hover());
+        return training::show(run, stage, &mut inner);
+    }
+    ui.allocate_rect(rect, Sense::hover());
+    let marked = run.at(stage.playhead).map_or(0, |s| s.step as usize);
+    let chosen = multiples::show(panels, marked, &mut view.order, body, stage, ui);
+    if let Some(panel) = chosen.and_then(|i| panels.panels.get(i)) {
+        *stage.seek = Some(panel.number() as f64);
     }
 }
 
@@ -198,18 +266,12 @@ fn header(frame: &Frame<'_>, run: &BatchRun, rect: Rect, ui: &egui::Ui) {
     let font = FontId::proportional(12.0);
     let inside: u32 = frame.scene.inside.iter().sum();
     let dropped: u32 = frame.scene.dropped.iter().sum();
-    // The corner belongs to the buttons.
-    let rect = if rect.width() > WIDE_ENOUGH {
-        rect.with_max_x(rect.right() - BUTTONS)
-    } else {
-        rect
-    };
     let mut words = format!(
         "Batch {} of {}: {inside} placed",
         frame.scene.batch + 1,
         run.batches().len()
     );
-    if rect.width() > 420.0 {
+    if rect.width() > 300.0 {
         words = format!(
             "{words} of {} (token, expert) pairs",
             frame.batch.demand.iter().sum::<u32>()

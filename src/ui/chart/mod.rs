@@ -5,6 +5,7 @@ pub mod data;
 mod input;
 mod item;
 mod menu;
+pub mod multiples;
 mod overlay;
 pub mod words;
 

@@ -7,6 +7,7 @@ pub(super) mod heat;
 pub(super) mod held;
 pub(super) mod layers;
 pub(super) mod links;
+pub(super) mod multiples;
 pub(super) mod queries;
 pub(super) mod rules;
 pub(super) mod sheet;

@@ -116,7 +116,7 @@ pub struct FloorWork {
 }
 
 /// Choices drawn in a step.
-const DRAWN: usize = 50_000;
+pub(super) const DRAWN: usize = 50_000;
 /// Multiplications of a step of the exact distribution.
 const MULTIPLIED: usize = 400_000;
 
@@ -210,15 +210,18 @@ impl FloorWork {
 
 /// A draw of random balanced routing. The seed is fixed: the floor depends on N, k and E alone.
 #[derive(Debug, Clone)]
-struct Draw {
+pub(super) struct Draw {
     stream: Stream,
     deck: Vec<usize>,
-    loads: Vec<f64>,
-    tokens: usize,
+    /// Pairs by expert so far.
+    pub(super) loads: Vec<f64>,
+    /// Tokens so far.
+    pub(super) tokens: usize,
 }
 
 impl Draw {
-    fn new(experts: usize, draw: u32) -> Self {
+    /// Starts the draw of this number.
+    pub(super) fn new(experts: usize, draw: u32) -> Self {
         Self {
             stream: Stream::new(0, StreamId::Bootstrap).step(draw),
             deck: (0..experts).collect(),
@@ -228,7 +231,7 @@ impl Draw {
     }
 
     /// The choices of so many more tokens.
-    fn advance(&mut self, tokens: usize, k: usize) {
+    pub(super) fn advance(&mut self, tokens: usize, k: usize) {
         let experts = self.deck.len();
         for _ in 0..tokens {
             for j in 0..k {

@@ -21,6 +21,7 @@ pub mod permute;
 pub mod placement;
 pub mod precision;
 pub mod prefetch;
+pub mod ranks;
 pub mod sinkhorn;
 pub mod sparse_ot;
 pub mod stall;

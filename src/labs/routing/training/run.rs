@@ -2,6 +2,7 @@
 
 use super::super::charts::{BINOMIAL, by_expert, floor_band};
 use super::super::config::{Config, Task};
+use super::super::multiples::LoadPanels;
 use super::super::rules::load::Floor;
 use super::measure::Snapshot;
 use super::trainer::latencies;
@@ -19,6 +20,7 @@ pub struct TrainRun {
     pub(super) snapshots: Arc<[Snapshot]>,
     pub(super) timeline: Timeline,
     pub(super) charts: Arc<[Chart]>,
+    multiples: Option<Arc<LoadPanels>>,
 }
 
 /// Entity ids of labels start here.
@@ -42,9 +44,23 @@ impl TrainRun {
             floor,
             classes,
             charts: Arc::from([]),
+            multiples: None,
         };
         run.charts = charts(&run).into();
         run
+    }
+
+    /// With the loads of every measurement as small multiples.
+    pub(super) fn with_multiples(self, multiples: Option<LoadPanels>) -> Self {
+        Self {
+            multiples: multiples.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// Loads of the experts by measurement; none while training goes on.
+    pub fn multiples(&self) -> Option<&LoadPanels> {
+        self.multiples.as_deref()
     }
 
     /// The config it belongs to.

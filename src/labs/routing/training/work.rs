@@ -1,11 +1,13 @@
 //! Training as a job: the floor first, then updates with snapshots between them.
 
 use super::super::config::Config;
+use super::super::multiples::{Along, Counted, LoadPanels, PanelsWork};
 use super::super::rules::load::{Floor, FloorWork};
 use super::measure::Snapshot;
 use super::run::TrainRun;
 use super::trainer::Trainer;
 use crate::core::{Job, Result, Step};
+use std::sync::Arc;
 
 /// Snapshots of a run, beside the first.
 const SNAPSHOTS: u64 = 60;
@@ -22,6 +24,8 @@ pub(in crate::labs::routing) struct Work {
     trainer: Trainer,
     snapshots: Vec<Snapshot>,
     shown: usize,
+    /// Small multiples of the measurements, when all are taken.
+    panels: Option<PanelsWork>,
 }
 
 impl Work {
@@ -36,6 +40,7 @@ impl Work {
             trainer: Trainer::new(config),
             snapshots: Vec::new(),
             shown: 0,
+            panels: None,
             config: config.clone(),
         }
     }
@@ -45,10 +50,22 @@ impl Work {
         self.config.train_steps * self.snapshots.len() as u64 / SNAPSHOTS
     }
 
-    fn run(&self) -> Option<TrainRun> {
+    fn run(&self, multiples: Option<LoadPanels>) -> Option<TrainRun> {
         let floor = self.floor.clone()?;
         let classes = self.trainer.classes();
-        Some(TrainRun::new(&self.config, floor, classes, &self.snapshots))
+        let run = TrainRun::new(&self.config, floor, classes, &self.snapshots);
+        Some(run.with_multiples(multiples))
+    }
+
+    /// The loads of every measurement, for their panels.
+    fn panels(&self) -> PanelsWork {
+        let counted = self.snapshots.iter().map(|s| Counted {
+            number: s.step as usize,
+            loads: Arc::clone(&s.loads),
+            random: Some([s.top1.len(), self.config.k as usize]),
+            shape: None,
+        });
+        PanelsWork::new(Along::Updates, counted.collect())
     }
 }
 
@@ -79,7 +96,13 @@ impl Job for Work {
         }
         if u64::from(self.trainer.step()) == steps {
             self.snapshots.dedup_by_key(|s| s.step);
-            return Ok(self.run().map_or(Step::Working, Step::Done));
+            let mut panels = self.panels.take().unwrap_or_else(|| self.panels());
+            let multiples = panels.step();
+            if multiples.is_none() {
+                self.panels = Some(panels);
+                return Ok(Step::Working);
+            }
+            return Ok(self.run(multiples).map_or(Step::Working, Step::Done));
         }
         let c = &self.config;
         let per_update = (c.train_batch * (c.k + 4) * 1500) as usize;
@@ -100,6 +123,6 @@ impl Job for Work {
             return None;
         }
         self.shown = self.snapshots.len();
-        self.run()
+        self.run(None)
     }
 }
