@@ -140,7 +140,7 @@ impl Comparing {
         let outcome = match &mut self.work {
             Some(work) => work.step(),
             None => config.check().and_then(|()| {
-                self.work = Some(Work::with(config, data)?.without_more());
+                self.work = Some(Work::begin(config, data)?.without_more());
                 Ok(Step::Working)
             }),
         };
@@ -200,7 +200,7 @@ mod tests {
         // 800 tokens a second for 8 euros an hour.
         assert!((found[0] - 360_000.0).abs() < 1e-6, "{found:?}");
         assert_eq!(found[2], 800.0);
-        let mut whole = Work::with(&config, &Library::default()).expect("a run");
+        let mut whole = Work::begin(&config, &Library::default()).expect("a run");
         let run = crate::core::finish(&mut whole).expect("a run");
         let metric = |id: &str| {
             let metrics = run.metrics();

@@ -122,61 +122,162 @@ pub fn recognise(checkpoint: &Checkpoint) -> (bool, bool) {
 /// # Errors
 /// Which tensor cannot be read, and why.
 pub fn layers(file: &str, checkpoint: &Checkpoint) -> Result<Vec<Layer>> {
-    let (_, named) = recognise(checkpoint);
-    let mut out = Vec::new();
-    for tensor in checkpoint.tensors.iter().filter(|t| fits(t)) {
-        let name = tensor.name.to_lowercase();
-        if !named || HINTS.iter().any(|h| name.contains(h)) {
-            out.extend(of_tensor(file, tensor)?);
+    let mut scan = Scan::new(file, checkpoint)?;
+    loop {
+        if let Some(layers) = scan.step()? {
+            return Ok(layers);
         }
     }
-    if out.is_empty() {
-        let shapes: Vec<String> = checkpoint
-            .tensors
-            .iter()
-            .take(4)
-            .map(|t| format!("{} {}", t.name, t.shape_words()))
-            .collect();
-        return Err(Error::import(
-            file,
-            "shape",
-            format!(
-                "no tensor of tokens × experts, tokens × choices or layers × tokens × either with up to {MAX_EXPERTS} experts; found {}",
-                shapes.join(", ")
-            ),
-        ));
-    }
-    Ok(out)
 }
 
-fn of_tensor(file: &str, t: &Tensor) -> Result<Vec<Layer>> {
-    let (count, tokens, width) = match t.shape.as_slice() {
-        [n, e] => (1, *n as usize, *e as usize),
-        [l, n, e] => (*l as usize, *n as usize, *e as usize),
-        _ => return Ok(Vec::new()),
+/// Values looked at in a step.
+const VALUES: usize = 1 << 17;
+
+/// Reads the layers of a file in short steps: every value is looked at once, and those of choices
+/// once more.
+#[derive(Debug)]
+pub struct Scan {
+    file: String,
+    tensors: Vec<Tensor>,
+    /// The tensor at hand, its next row, and what its values are so far.
+    next: usize,
+    row: usize,
+    seen: Seen,
+    /// What the rows of the tensor hold, once that is known.
+    content: Option<Content>,
+    out: Vec<Layer>,
+    /// Values of a step.
+    most: usize,
+}
+
+/// What all values of a tensor have in common so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Seen {
+    /// Whole numbers that may count experts.
+    whole: bool,
+    /// Rows of numbers from 0 to 1 that sum to 1.
+    sums: bool,
+    /// The largest; 0 at least.
+    most: f32,
+}
+
+impl Seen {
+    const NOTHING: Self = Self {
+        whole: true,
+        sums: true,
+        most: 0.0,
     };
-    if let Some(at) = t.values.iter().position(|v| !v.is_finite()) {
-        return Err(Error::import(
-            file,
-            format!("tensor {:?}, row {}", t.name, at / width),
-            format!(
-                "entry {} is {}; want finite numbers",
-                at % width,
-                t.values[at]
-            ),
-        ));
+
+    fn add(&mut self, row: &[f32]) {
+        let counts = |v: &f32| v.fract() == 0.0 && (0.0..MAX_EXPERTS as f32).contains(v);
+        self.whole &= row.iter().all(counts);
+        self.sums &= row.iter().all(|v| (0.0..=1.0).contains(v))
+            && (row.iter().sum::<f32>() - 1.0).abs() < 0.02;
+        self.most = row.iter().copied().fold(self.most, f32::max);
     }
-    let content = content_of(t, width);
-    let experts = match content {
-        Content::Choices => {
-            let most = t.values.iter().copied().fold(0.0, f32::max) as usize;
-            check_choices(file, t, width, most)?;
-            most + 1
+
+    /// Numbers below a limit that differ within each row are choices; rows that sum to 1
+    /// probabilities.
+    fn content(self, dtype: &str, width: usize) -> Content {
+        if width <= MAX_CHOICES && self.whole && (!dtype.contains('F') || self.most > 1.0) {
+            Content::Choices
+        } else if self.sums && width > 1 {
+            Content::Probabilities
+        } else {
+            Content::Logits
         }
-        Content::Logits | Content::Probabilities => width,
-    };
-    Ok((0..count)
-        .map(|l| Layer {
+    }
+}
+
+impl Scan {
+    /// Starts on a file.
+    ///
+    /// # Errors
+    /// No tensor has a shape that holds routing.
+    pub fn new(file: &str, checkpoint: &Checkpoint) -> Result<Self> {
+        let (_, named) = recognise(checkpoint);
+        let hinted = |t: &&Tensor| {
+            let name = t.name.to_lowercase();
+            !named || HINTS.iter().any(|h| name.contains(h))
+        };
+        let all = checkpoint.tensors.iter();
+        let tensors: Vec<Tensor> = all.filter(|t| fits(t)).filter(hinted).cloned().collect();
+        if tensors.is_empty() {
+            let all = checkpoint.tensors.iter().take(4);
+            let shapes: Vec<String> = all
+                .map(|t| format!("{} {}", t.name, t.shape_words()))
+                .collect();
+            return Err(Error::import(
+                file,
+                "shape",
+                format!(
+                    "no tensor of tokens × experts, tokens × choices or layers × tokens × either with up to {MAX_EXPERTS} experts; found {}",
+                    shapes.join(", ")
+                ),
+            ));
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            tensors,
+            next: 0,
+            row: 0,
+            seen: Seen::NOTHING,
+            content: None,
+            out: Vec::new(),
+            most: VALUES,
+        })
+    }
+
+    /// The next values; the layers when all were looked at.
+    ///
+    /// # Errors
+    /// Which tensor cannot be read, and why.
+    pub fn step(&mut self) -> Result<Option<Vec<Layer>>> {
+        let Some(t) = self.tensors.get(self.next) else {
+            return Ok(Some(std::mem::take(&mut self.out)));
+        };
+        let (count, tokens, width) = match t.shape[..] {
+            [n, e] => (1, n as usize, e as usize),
+            [l, n, e] => (l as usize, n as usize, e as usize),
+            _ => (0, 0, 1),
+        };
+        let rows = t.values.len() / width;
+        let until = rows.min(self.row + (self.most / width).max(1));
+        for row in self.row..until {
+            let values = &t.values[row * width..(row + 1) * width];
+            let bad = match self.content {
+                None => {
+                    self.seen.add(values);
+                    not_finite(values)
+                }
+                Some(_) => twice(values),
+            };
+            if let Some(words) = bad {
+                let place = format!("tensor {:?}, row {row}", t.name);
+                return Err(Error::import(&self.file, place, words));
+            }
+        }
+        self.row = until;
+        if until < rows {
+            return Ok(None);
+        }
+        self.row = 0;
+        let content = match self.content.take() {
+            Some(known) => known,
+            None => match self.seen.content(&t.dtype, width) {
+                Content::Choices => {
+                    // Its rows are looked at once more.
+                    self.content = Some(Content::Choices);
+                    return Ok(None);
+                }
+                other => other,
+            },
+        };
+        let experts = match content {
+            Content::Choices => self.seen.most as usize + 1,
+            Content::Logits | Content::Probabilities => width,
+        };
+        self.out.extend((0..count).map(|l| Layer {
             name: if count == 1 {
                 t.name.clone()
             } else {
@@ -188,51 +289,23 @@ fn of_tensor(file: &str, t: &Tensor) -> Result<Vec<Layer>> {
             content,
             values: Arc::clone(&t.values),
             span: l * tokens * width..(l + 1) * tokens * width,
-        })
-        .collect())
-}
-
-/// Numbers below a limit that differ within each row are choices; rows that sum to 1 probabilities.
-fn content_of(t: &Tensor, width: usize) -> Content {
-    let whole = t
-        .values
-        .iter()
-        .all(|v| v.fract() == 0.0 && (0.0..MAX_EXPERTS as f32).contains(v));
-    if width <= MAX_CHOICES
-        && whole
-        && (!t.dtype.contains('F') || t.values.iter().any(|&v| v > 1.0))
-    {
-        return Content::Choices;
-    }
-    let sums = t.values.chunks(width).all(|row| {
-        row.iter().all(|v| (0.0..=1.0).contains(v)) && (row.iter().sum::<f32>() - 1.0).abs() < 0.02
-    });
-    if sums && width > 1 {
-        Content::Probabilities
-    } else {
-        Content::Logits
+        }));
+        self.seen = Seen::NOTHING;
+        self.next += 1;
+        Ok(None)
     }
 }
 
-fn check_choices(file: &str, t: &Tensor, width: usize, most: usize) -> Result<()> {
-    if most >= MAX_EXPERTS {
-        return Err(Error::import(
-            file,
-            format!("tensor {:?}", t.name),
-            format!("expert {most}; at most {MAX_EXPERTS} experts"),
-        ));
-    }
-    for (row, experts) in t.values.chunks(width).enumerate() {
-        let twice = (1..width).find(|&j| experts[..j].contains(&experts[j]));
-        if let Some(j) = twice {
-            return Err(Error::import(
-                file,
-                format!("tensor {:?}, row {row}", t.name),
-                format!("expert {} stands there twice", experts[j]),
-            ));
-        }
-    }
-    Ok(())
+/// The first of a row that is not finite, in words.
+fn not_finite(row: &[f32]) -> Option<String> {
+    let at = row.iter().position(|v| !v.is_finite())?;
+    Some(format!("entry {at} is {}; want finite numbers", row[at]))
+}
+
+/// The first expert that stands in a row twice, in words.
+fn twice(row: &[f32]) -> Option<String> {
+    let at = (1..row.len()).find(|&j| row[..j].contains(&row[j]))?;
+    Some(format!("expert {} stands there twice", row[at]))
 }
 
 /// Whether a text is a table of activations.
@@ -352,6 +425,38 @@ mod tests {
             }],
             ..Checkpoint::default()
         }
+    }
+
+    #[test]
+    fn a_step_looks_at_only_so_many_values_and_slices_find_the_same_layers() {
+        let choices: Vec<f32> = (0..600).map(|i| (7 * i % 12) as f32).collect();
+        let logits: Vec<f32> = (0..2400).map(|i| (i % 37) as f32 / 8.0 - 2.0).collect();
+        let mut file = tensor("router", &[3, 100, 8], logits);
+        file.tensors
+            .extend(tensor("topk", &[2, 100, 3], choices).tensors);
+        let read = |most: usize| {
+            let mut scan = Scan::new("f", &file).expect("layers");
+            scan.most = most;
+            let mut before = (0, false, 0);
+            loop {
+                if let Some(layers) = scan.step().expect("whole values") {
+                    return layers;
+                }
+                let now = (scan.next, scan.content.is_some(), scan.row);
+                let from = if (before.0, before.1) == (now.0, now.1) {
+                    before.2
+                } else {
+                    0
+                };
+                assert!((now.2 - from) * 3 <= most, "{before:?} to {now:?}");
+                before = now;
+            }
+        };
+        let whole = layers("f", &file).expect("layers");
+        assert_eq!(whole.len(), 5);
+        assert_eq!((whole[4].content, whole[4].experts), (Content::Choices, 12));
+        assert_eq!(whole, read(usize::MAX));
+        assert_eq!(whole, read(64));
     }
 
     #[test]

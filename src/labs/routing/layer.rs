@@ -1,17 +1,53 @@
 //! The layers of a file that was brought.
 
 use super::config::{Config, Router};
-use super::dump::{self, Content, Layer};
+use super::dump::{self, Content, Layer, Scan};
 use crate::core::{Error, Result};
+use crate::labs::pruning::checkpoint::Checkpoint;
 use crate::labs::{DataKey, Dataset, Library};
 
 /// The layers of a file, and the one of the config, checked against it.
+#[cfg(feature = "gpu")]
 pub(super) fn layer_of(
     config: &Config,
     key: &DataKey,
     data: &Library,
 ) -> Result<(Vec<Layer>, Layer)> {
     let layers = layers_of(key, data.get(key)?)?;
+    checked(config, key, layers)
+}
+
+/// A file that is read for a run, in short steps.
+pub(super) struct Opening {
+    key: DataKey,
+    scan: Scan,
+}
+
+impl Opening {
+    /// Starts on a data set.
+    ///
+    /// # Errors
+    /// It is not there, or holds no routing.
+    pub(super) fn new(key: &DataKey, data: &Library) -> Result<Self> {
+        Ok(Self {
+            scan: Scan::new(&key.name, tensors(key, data.get(key)?)?)?,
+            key: key.clone(),
+        })
+    }
+
+    /// A slice of work; the layers and the one of the config, checked against it, when it is done.
+    ///
+    /// # Errors
+    /// What cannot be read, or does not fit the config.
+    pub(super) fn step(&mut self, config: &Config) -> Result<Option<(Vec<Layer>, Layer)>> {
+        let layers = self.scan.step()?;
+        layers
+            .map(|layers| checked(config, &self.key, layers))
+            .transpose()
+    }
+}
+
+fn checked(config: &Config, key: &DataKey, layers: Vec<Layer>) -> Result<(Vec<Layer>, Layer)> {
     let count = layers.len();
     let layer = layers.get(config.layer as usize).cloned();
     let layer = layer.ok_or_else(|| {
@@ -54,8 +90,12 @@ pub(super) fn layer_of(
 
 /// The layers of a data set.
 pub(super) fn layers_of(key: &DataKey, data: &Dataset) -> Result<Vec<Layer>> {
+    dump::layers(&key.name, tensors(key, data)?)
+}
+
+fn tensors<'a>(key: &DataKey, data: &'a Dataset) -> Result<&'a Checkpoint> {
     match data {
-        Dataset::Tensors(checkpoint) => dump::layers(&key.name, checkpoint),
+        Dataset::Tensors(checkpoint) => Ok(checkpoint),
         other @ (Dataset::Trace(_)
         | Dataset::Profile(_)
         | Dataset::LossLog(_)

@@ -9,6 +9,8 @@ use super::file_layers::FileLayers;
 use super::fill::SLICE;
 use super::frontier::{self, Frontier, FrontierWork};
 use super::gates::{Gated, gate_token};
+use super::layer::Opening;
+#[cfg(feature = "gpu")]
 use super::layer::layer_of;
 use super::multiples::LoadPanels;
 use super::population::Population;
@@ -250,8 +252,9 @@ pub(super) struct Work {
     bias: Vec<f64>,
     batches: Vec<Batch>,
     after: After,
-    /// The layers of a file.
+    /// The layers of a file, and the file while it is read.
     layers: FileLayers,
+    opening: Option<Opening>,
 }
 
 /// What follows the last batch.
@@ -296,7 +299,17 @@ impl Work {
         }
     }
 
-    /// Starts a run on the tokens that the config asks for.
+    /// Starts a run on the tokens that the config asks for; a file is read in its first steps.
+    pub(super) fn begin(config: &Config, data: &Library) -> Result<Self> {
+        let key = config.data.as_ref();
+        Ok(Self {
+            opening: key.map(|key| Opening::new(key, data)).transpose()?,
+            ..Self::on(config, Population::new(config))
+        })
+    }
+
+    /// Starts a run on the tokens that the config asks for; a file is read at once.
+    #[cfg(feature = "gpu")]
     pub(super) fn with(config: &Config, data: &Library) -> Result<Self> {
         let Some(key) = &config.data else {
             return Ok(Self::on(config, Population::new(config)));
@@ -322,6 +335,7 @@ impl Work {
             incoming: None,
             bias: vec![0.0; config.experts as usize],
             layers: FileLayers::default(),
+            opening: None,
             batches: Vec::new(),
             after: if config.router == Router::Recorded {
                 After::Deploy(None, Box::new(DeployWork::new(config)))
@@ -544,6 +558,14 @@ impl Job for Work {
     type Out = BatchRun;
 
     fn step(&mut self) -> Result<Step<BatchRun>> {
+        if let Some(opening) = &mut self.opening {
+            if let Some((layers, own)) = opening.step(&self.config)? {
+                self.layers = FileLayers::new(layers);
+                self.population = Population::of_file(&self.config, own);
+                self.opening = None;
+            }
+            return Ok(Step::Working);
+        }
         if self.floor.is_none() {
             self.floor = self.chance.step();
             return Ok(Step::Working);

@@ -69,7 +69,7 @@ impl Run {
 /// Starts the computation of a checked config.
 pub(super) fn start(config: &Config, data: &Library) -> Result<Box<dyn Job<Out = Run>>> {
     Ok(match config.world {
-        World::Batches => Box::new(Wrapped(model::Work::with(config, data)?, Run::Batches)),
+        World::Batches => Box::new(Wrapped(model::Work::begin(config, data)?, Run::Batches)),
         World::Training => Box::new(Wrapped(training::Work::new(config), Run::Training)),
         World::Layers => Box::new(Wrapped(layers::Work::new(config), Run::Layers)),
         World::Queries => Box::new(Wrapped(queries::Work::new(config)?, Run::Queries)),

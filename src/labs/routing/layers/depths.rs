@@ -243,28 +243,30 @@ impl Student {
         self.updates
     }
 
-    /// What becomes of held-out samples, sequence by sequence; actions over `blocks` blocks.
-    pub(super) fn judge(&self, gate: Gate, data: &Samples, blocks: usize, seed: u64) -> Skipped {
-        let mut out = Skipped {
-            actions: Vec::new(),
-            classes: Vec::new(),
-            loss: 0.0,
-        };
-        let sequences = data.x.chunks(SEQUENCE * PIXELS);
-        for (s, (x, labels)) in sequences.zip(data.labels.chunks(SEQUENCE)).enumerate() {
-            let mut draw = Stream::new(seed, StreamId::Policy)
-                .step(s as u32)
-                .replicate(50);
-            let (streams, stages) = self.forward(gate, x, &mut draw);
-            for (i, (h, &label)) in streams.iter().zip(labels).enumerate() {
-                let ran = |l: usize| stages.get(l).is_some_and(|s| s.weights[i] != 0.0);
-                out.actions.extend((0..blocks).map(|l| u8::from(ran(l))));
-                let z = self.net.output(h);
-                out.loss += cross_entropy(&z, usize::from(label)) / data.labels.len() as f64;
-                out.classes.push(gate::argmax(&z) as u8);
-            }
+    /// What becomes of the next sequence of held-out samples, added to those before it; `true` when
+    /// it was the last. Actions over `blocks` blocks.
+    pub(super) fn judge(
+        &self,
+        gate: Gate,
+        data: &Samples,
+        (blocks, seed): (usize, u64),
+        out: &mut Skipped,
+    ) -> bool {
+        let (from, all) = (out.classes.len(), data.labels.len());
+        let to = all.min(from + SEQUENCE);
+        let (x, labels) = (&data.x[from * PIXELS..to * PIXELS], &data.labels[from..to]);
+        let mut draw = Stream::new(seed, StreamId::Policy)
+            .step((from / SEQUENCE) as u32)
+            .replicate(50);
+        let (streams, stages) = self.forward(gate, x, &mut draw);
+        for (i, (h, &label)) in streams.iter().zip(labels).enumerate() {
+            let ran = |l: usize| stages.get(l).is_some_and(|s| s.weights[i] != 0.0);
+            out.actions.extend((0..blocks).map(|l| u8::from(ran(l))));
+            let z = self.net.output(h);
+            out.loss += cross_entropy(&z, usize::from(label)) / all as f64;
+            out.classes.push(gate::argmax(&z) as u8);
         }
-        out
+        to == all
     }
 }
 
@@ -276,6 +278,21 @@ mod tests {
         Config {
             depth_capacity: 0.25,
             ..Config::default()
+        }
+    }
+
+    fn judged(student: &Student, gate: Gate, data: &Samples, blocks: usize) -> Skipped {
+        let mut out = Skipped::default();
+        loop {
+            let before = out.classes.len();
+            let last = student.judge(gate, data, (blocks, 1), &mut out);
+            assert!(
+                out.classes.len() - before <= SEQUENCE,
+                "one sequence a step"
+            );
+            if last {
+                return out;
+            }
         }
     }
 
@@ -322,7 +339,7 @@ mod tests {
     fn the_capacity_is_kept_in_every_other_block() {
         let student = Student::new(&config(), 4, Gate::Scored);
         let data = samples(3, true, 1.0, 0, 2 * SEQUENCE);
-        let done = student.judge(Gate::Scored, &data, 4, 1);
+        let done = judged(&student, Gate::Scored, &data, 4);
         for sequence in done.actions.chunks(4 * SEQUENCE) {
             for l in 0..4 {
                 let ran: usize = sequence
@@ -341,11 +358,11 @@ mod tests {
     fn a_sample_that_runs_by_its_own_score_does_not_see_the_others() {
         let student = Student::new(&config(), 3, Gate::Scored);
         let mut data = samples(3, true, 1.0, 0, 16);
-        let before = student.judge(Gate::Causal, &data, 3, 1);
+        let before = judged(&student, Gate::Causal, &data, 3);
         // Other samples in the second half.
         let other = samples(4, true, 1.0, 0, 16);
         data.x[8 * PIXELS..].copy_from_slice(&other.x[8 * PIXELS..]);
-        let after = student.judge(Gate::Causal, &data, 3, 1);
+        let after = judged(&student, Gate::Causal, &data, 3);
         assert_eq!(before.actions[..24], after.actions[..24]);
         assert_eq!(before.classes[..8], after.classes[..8]);
     }

@@ -138,42 +138,61 @@ impl Routers {
     pub(super) fn progress(&self) -> f64 {
         self.updates as f64 / UPDATES as f64
     }
+}
 
-    /// What becomes of held-out samples as sequences: prompts run every block, the rest what the
-    /// routers decide.
-    pub(super) fn judge(&self, net: &Net, data: &Samples, scope: Scope) -> Skipped {
-        let n = data.labels.len();
-        let mut out = Skipped {
-            actions: vec![1; n * net.blocks],
-            classes: vec![0; n],
-            loss: 0.0,
-        };
-        for sequence in order(&data.labels).chunks(SEQUENCE) {
-            let mut fixed = vec![Vec::new(); net.blocks];
-            for (place, &i) in sequence.iter().enumerate() {
-                let mut h = net.start(&data.x[i * PIXELS..(i + 1) * PIXELS]);
-                for (l, prompt) in fixed.iter_mut().enumerate() {
-                    let p = num::sigmoid(self.logit(l, &h));
-                    let runs = if place < PROMPT {
-                        prompt.push(p);
-                        true
-                    } else if scope == Scope::Sequence {
-                        stats::mean(prompt) >= 0.5
-                    } else {
-                        p >= 0.5
-                    };
-                    if runs {
-                        h = net.after(l, &h);
-                    } else {
-                        out.actions[i * net.blocks + l] = 0;
-                    }
-                }
-                let z = net.output(&h);
-                out.classes[i] = gate::argmax(&z) as u8;
-                out.loss += cross_entropy(&z, usize::from(data.labels[i])) / n as f64;
-            }
+/// What becomes of held-out samples as sequences, one sequence a step: prompts run every block, the
+/// rest what the routers decide.
+pub(super) struct Judging {
+    scope: Scope,
+    order: Vec<usize>,
+    /// Tokens done.
+    at: usize,
+    out: Skipped,
+}
+
+impl Judging {
+    pub(super) fn new(labels: &[u8], blocks: usize, scope: Scope) -> Self {
+        Self {
+            scope,
+            order: order(labels),
+            at: 0,
+            out: Skipped {
+                actions: vec![1; labels.len() * blocks],
+                classes: vec![0; labels.len()],
+                loss: 0.0,
+            },
         }
-        out
+    }
+
+    /// The next sequence; what became of all when it was the last.
+    pub(super) fn step(&mut self, routers: &Routers, net: &Net, data: &Samples) -> Option<Skipped> {
+        let n = data.labels.len();
+        let mut fixed = vec![Vec::new(); net.blocks];
+        for place in 0..SEQUENCE.min(n - self.at) {
+            let i = self.order[self.at + place];
+            let mut h = net.start(&data.x[i * PIXELS..(i + 1) * PIXELS]);
+            for (l, prompt) in fixed.iter_mut().enumerate() {
+                let p = num::sigmoid(routers.logit(l, &h));
+                let runs = if place < PROMPT {
+                    prompt.push(p);
+                    true
+                } else if self.scope == Scope::Sequence {
+                    stats::mean(prompt) >= 0.5
+                } else {
+                    p >= 0.5
+                };
+                if runs {
+                    h = net.after(l, &h);
+                } else {
+                    self.out.actions[i * net.blocks + l] = 0;
+                }
+            }
+            let z = net.output(&h);
+            self.out.classes[i] = gate::argmax(&z) as u8;
+            self.out.loss += cross_entropy(&z, usize::from(data.labels[i])) / n as f64;
+        }
+        self.at = n.min(self.at + SEQUENCE);
+        (self.at == n).then(|| std::mem::take(&mut self.out))
     }
 }
 
@@ -201,6 +220,17 @@ pub(super) fn holes(actions: &[u8], labels: &[u8]) -> f64 {
 mod tests {
     use super::*;
 
+    fn judged(routers: &Routers, net: &Net, data: &Samples, scope: Scope) -> Skipped {
+        let mut work = Judging::new(&data.labels, net.blocks, scope);
+        loop {
+            let before = work.at;
+            if let Some(done) = work.step(routers, net, data) {
+                return done;
+            }
+            assert_eq!(work.at - before, SEQUENCE, "one sequence a step");
+        }
+    }
+
     #[test]
     fn the_prompt_decides_for_the_sequence_and_leaves_no_holes() {
         let config = Config {
@@ -218,7 +248,7 @@ mod tests {
             row[WIDTH] = 0.0;
         }
         let data = samples(2, true, 1.0, 0, 3 * SEQUENCE);
-        let whole = routers.judge(&net, &data, Scope::Sequence);
+        let whole = judged(&routers, &net, &data, Scope::Sequence);
         for sequence in order(&data.labels).chunks(SEQUENCE) {
             let rows: Vec<&[u8]> = sequence
                 .iter()
@@ -228,7 +258,7 @@ mod tests {
             assert!(rows[PROMPT..].iter().all(|r| *r == rows[PROMPT]));
         }
         assert_eq!(holes(&whole.actions, &data.labels), 0.0);
-        let each = routers.judge(&net, &data, Scope::Token);
+        let each = judged(&routers, &net, &data, Scope::Token);
         assert!(holes(&each.actions, &data.labels) > 0.02, "tokens differ");
     }
 
@@ -254,7 +284,7 @@ mod tests {
             routers.update(&net, &config);
         }
         let data = samples(1, true, config.noise, 0, 160);
-        let done = routers.judge(&net, &data, Scope::Token);
+        let done = judged(&routers, &net, &data, Scope::Token);
         let order = order(&data.labels);
         let decoded = order
             .iter()

@@ -14,6 +14,6 @@ mod run;
 mod sparsity;
 mod work;
 
-pub(super) use net::{Adam, noisy_digits};
+pub(super) use net::{Adam, SampleSource, Samples, noisy_digits};
 pub use run::{LayerRun, Policy};
 pub(super) use work::Work;

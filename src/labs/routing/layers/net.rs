@@ -20,32 +20,56 @@ const EXIT: usize = (WIDTH + 1) * (CLASSES + 1);
 
 /// Images with noise, as the network sees them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Samples {
+pub(in crate::labs::routing) struct Samples {
     /// Pixels, one image after the other.
-    pub(super) x: Vec<f64>,
+    pub(in crate::labs::routing) x: Vec<f64>,
     /// Digits.
-    pub(super) labels: Vec<u8>,
+    pub(in crate::labs::routing) labels: Vec<u8>,
+}
+
+/// Draws training or held-out images with fresh noise, one by one.
+#[derive(Debug, Clone)]
+pub(in crate::labs::routing) struct SampleSource {
+    from: &'static [usize],
+    noise: f64,
+    pick: Stream,
+    draw: Stream,
+}
+
+impl SampleSource {
+    /// Starts a draw of its own for every step.
+    pub(in crate::labs::routing) fn new(seed: u64, held_out: bool, noise: f64, step: u32) -> Self {
+        let (train, test) = digits::digits().split(LR_TRAIN);
+        let which = 40 + u32::from(held_out);
+        Self {
+            from: if held_out { test } else { train },
+            noise,
+            pick: Stream::new(seed, StreamId::DataOrder)
+                .step(step)
+                .replicate(which),
+            draw: Stream::new(seed, StreamId::Noise)
+                .step(step)
+                .replicate(which),
+        }
+    }
+
+    /// Adds the next image.
+    pub(in crate::labs::routing) fn draw(&mut self, to: &mut Samples) {
+        let index = self.from[self.pick.below(self.from.len() as u32) as usize];
+        to.x.extend(digits::digits().raw(index).iter().map(|&v| {
+            let clean = (f64::from(v) / 16.0 - 0.3) / 0.38;
+            clean + self.noise * f64::from(self.draw.normal_f32())
+        }));
+        to.labels.push(digits::digits().labels()[index]);
+    }
 }
 
 /// The training or held-out images with fresh noise.
 pub(super) fn samples(seed: u64, held_out: bool, noise: f64, step: u32, count: usize) -> Samples {
-    let (train, test) = digits::digits().split(LR_TRAIN);
-    let all = if held_out { test } else { train };
-    let which = 40 + u32::from(held_out);
-    let mut pick = Stream::new(seed, StreamId::DataOrder)
-        .step(step)
-        .replicate(which);
-    let mut draw = Stream::new(seed, StreamId::Noise)
-        .step(step)
-        .replicate(which);
+    let mut source = SampleSource::new(seed, held_out, noise, step);
     let mut out = Samples::default();
     for _ in 0..count {
-        let index = all[pick.below(all.len() as u32) as usize];
-        out.x.extend(digits::digits().raw(index).iter().map(|&v| {
-            let clean = (f64::from(v) / 16.0 - 0.3) / 0.38;
-            clean + noise * f64::from(draw.normal_f32())
-        }));
-        out.labels.push(digits::digits().labels()[index]);
+        source.draw(&mut out);
     }
     out
 }

@@ -3,6 +3,7 @@
 //! samples.
 
 use super::super::config::{Config, LayerRule};
+use super::super::fill::slice;
 use super::super::rules::gate;
 use super::depths::{Gate, Student};
 use super::exits;
@@ -12,7 +13,7 @@ use super::net::{Samples, cross_entropy, samples};
 use super::paths::{self, Outcomes};
 use super::router::Routers;
 use super::run::{Budget, Facts, LayerRun, Policy};
-use super::sparsity::{Allocation, Skipped, skipping};
+use super::sparsity::{Allocation, Skipped, Skipping};
 use crate::core::digits::PIXELS;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Job, Result, Step, num};
@@ -58,12 +59,40 @@ enum Part {
     Budget(usize),
 }
 
+/// A part under way.
+enum Judging {
+    /// Paths of the samples so far.
+    Paths(LayerRule, Vec<usize>),
+    /// Samples so far that leave by the three rules.
+    Exits(Vec<Left>),
+    Sparse(bool, Skipping),
+    Deepened(usize, Skipped),
+    First(Scope, first::Judging),
+    /// Samples done, and the paths of this cost.
+    Budget(usize, Vec<usize>, Budget),
+}
+
+/// What an exit rule does with the samples so far: actions, classes and loss.
+type Left = (Vec<u8>, Vec<u8>, f64);
+
+/// Samples that leave, or that routers send on a path, in a step.
+const LEAVING: usize = 32;
+/// Paths looked at in a step.
+const PATHS: usize = 20_000;
+
 /// Rules that are a path for every sample.
 const BY_PATH: [LayerRule; 4] = [
     LayerRule::Full,
     LayerRule::Fixed,
     LayerRule::Routed,
     LayerRule::Oracle,
+];
+
+/// Rules that leave early.
+const EXITS: [(LayerRule, &str); 3] = [
+    (LayerRule::QExit, "Q-exit"),
+    (LayerRule::Sampled, "sampled exit"),
+    (LayerRule::Patience, "patience 2"),
 ];
 
 /// Mixture of depths: by the sequence, by each sample alone, with samples drawn at random; and the
@@ -104,6 +133,7 @@ pub(in crate::labs::routing) struct Work {
     first: first::Routers,
     policies: Vec<Policy>,
     budgets: Vec<Budget>,
+    judging: Option<Judging>,
 }
 
 impl Work {
@@ -124,6 +154,7 @@ impl Work {
             first: first::Routers::new(config),
             policies: Vec::new(),
             budgets: Vec::new(),
+            judging: None,
             config: config.clone(),
         }
     }
@@ -167,16 +198,99 @@ impl Work {
         out
     }
 
-    /// Measures a part.
-    fn judge(&mut self, part: Part) {
+    /// Starts on a part.
+    fn begin(&self, part: Part) -> Judging {
+        let blocks = self.learner.net.blocks;
         match part {
-            Part::Path(rule) => self.policies.push(self.by_path(rule)),
-            Part::Exits => self.policies.extend(self.exits()),
-            Part::Sparse(allocated) => self.policies.push(self.sparse(allocated)),
-            Part::Deepened(i) => self.policies.push(self.deepened(i)),
-            Part::First(scope) => self.policies.push(self.first(scope)),
-            Part::Budget(cost) => self.budgets.push(self.budget(cost)),
+            Part::Path(rule) => Judging::Paths(rule, Vec::new()),
+            Part::Exits => Judging::Exits(vec![Left::default(); EXITS.len()]),
+            Part::Sparse(allocated) => {
+                let shares = if allocated {
+                    self.shares.clone()
+                } else {
+                    Allocation::uniform(blocks, self.config.skipped)
+                };
+                Judging::Sparse(allocated, Skipping::new(shares))
+            }
+            Part::Deepened(i) => Judging::Deepened(i, Skipped::default()),
+            Part::First(scope) => {
+                let work = first::Judging::new(&self.test.labels, blocks, scope);
+                Judging::First(scope, work)
+            }
+            Part::Budget(cost) => {
+                let all = 0..paths::count(blocks);
+                let group = all.filter(|&p| paths::cost(p, blocks) == cost).collect();
+                let budget = Budget {
+                    cost,
+                    ..Budget::default()
+                };
+                Judging::Budget(0, group, budget)
+            }
         }
+    }
+
+    /// A slice of a part; the part again while there is more.
+    fn judge(&mut self, part: Judging) -> Option<Judging> {
+        let (net, test) = (&self.learner.net, &self.test);
+        match part {
+            Judging::Paths(rule, mut chosen) => {
+                self.choose(rule, &mut chosen);
+                if chosen.len() < HELD_OUT {
+                    return Some(Judging::Paths(rule, chosen));
+                }
+                self.policies.push(self.by_paths(rule, &chosen));
+            }
+            Judging::Exits(mut left) => {
+                self.leave(&mut left);
+                if left[0].1.len() < HELD_OUT {
+                    return Some(Judging::Exits(left));
+                }
+                let all = EXITS.into_iter().zip(left);
+                self.policies.extend(
+                    all.map(|((rule, name), done)| Policy::new(rule, name, done, &test.labels)),
+                );
+            }
+            Judging::Sparse(allocated, mut work) => {
+                let Some(done) = work.step(net, &test.x, &test.labels) else {
+                    return Some(Judging::Sparse(allocated, work));
+                };
+                let (rule, name) = if allocated {
+                    (LayerRule::Allocated, "sparsity allocated")
+                } else {
+                    (LayerRule::Uniform, "same sparsity in every block")
+                };
+                self.policies.push(self.skipped(rule, name, done));
+            }
+            Judging::Deepened(i, mut done) => {
+                let (student, gate, rule, name) = DEEPENED[i];
+                let shape = (net.blocks, self.config.seed);
+                if !self.students[student].judge(gate, test, shape, &mut done) {
+                    return Some(Judging::Deepened(i, done));
+                }
+                self.policies.push(self.skipped(rule, name, done));
+            }
+            Judging::First(scope, mut work) => {
+                let Some(done) = work.step(&self.first, net, test) else {
+                    return Some(Judging::First(scope, work));
+                };
+                let (rule, name) = match scope {
+                    Scope::Sequence => (LayerRule::First, "FiRST, by the prompt"),
+                    Scope::Token => (LayerRule::FirstToken, "its routers by token"),
+                };
+                self.policies.push(self.skipped(rule, name, done));
+            }
+            Judging::Budget(mut at, group, mut budget) => {
+                let most = PATHS / (group.len() + RANDOM);
+                for i in slice(&mut at, HELD_OUT, most) {
+                    self.spend(i, &group, &mut budget);
+                }
+                if at < HELD_OUT {
+                    return Some(Judging::Budget(at, group, budget));
+                }
+                self.budgets.push(budget);
+            }
+        }
+        None
     }
 
     fn finish(&mut self) -> LayerRun {
@@ -194,66 +308,37 @@ impl Work {
         LayerRun::new(&self.config, facts)
     }
 
-    /// A rule that is a path for every sample.
-    fn by_path(&self, rule: LayerRule) -> Policy {
-        let blocks = self.learner.net.blocks;
+    /// Paths of the next samples by a rule.
+    fn choose(&self, rule: LayerRule, chosen: &mut Vec<usize>) {
+        let (net, blocks) = (&self.learner.net, self.learner.net.blocks);
+        let mut at = chosen.len();
         match rule {
-            LayerRule::Full => self.by_paths(rule, "every block", |_| paths::full(blocks)),
-            LayerRule::Fixed => {
-                let best = self.best_fixed();
-                self.by_paths(rule, "one path for all", move |_| best)
+            LayerRule::Full => chosen.resize(HELD_OUT, paths::full(blocks)),
+            LayerRule::Fixed => chosen.resize(HELD_OUT, self.best_fixed()),
+            LayerRule::Oracle => {
+                let most = PATHS / paths::count(blocks);
+                chosen.extend(slice(&mut at, HELD_OUT, most).map(|i| {
+                    let label = self.test.labels[i];
+                    paths::cheapest(&self.outcomes[i], label, blocks).unwrap_or(0)
+                }));
             }
-            LayerRule::Oracle => self.by_paths(rule, "oracle, cheapest correct", |i| {
-                let label = self.test.labels[i];
-                paths::cheapest(&self.outcomes[i], label, blocks).unwrap_or(0)
-            }),
-            _ => self.routed(),
+            _ => chosen.extend(slice(&mut at, HELD_OUT, LEAVING).map(|i| {
+                let x = image(&self.test, i).0;
+                self.routers.route(net, x, self.config.control).0
+            })),
         }
     }
 
-    /// Blocks skipped by sparsity: the same in every block, or allocated.
-    fn sparse(&self, allocated: bool) -> Policy {
-        let (net, skipped) = (&self.learner.net, self.config.skipped);
-        let uniform = Allocation::uniform(net.blocks, skipped);
-        let (rule, name, shares) = if allocated {
-            let name = "sparsity allocated";
-            (LayerRule::Allocated, name, &self.shares)
-        } else {
-            let name = "same sparsity in every block";
-            (LayerRule::Uniform, name, &uniform)
-        };
-        let done = skipping(net, &self.test.x, &self.test.labels, shares);
-        self.skipped(rule, name, done)
-    }
-
-    /// A network of mixture of depths.
-    fn deepened(&self, i: usize) -> Policy {
-        let (student, gate, rule, name) = DEEPENED[i];
-        let (blocks, seed) = (self.learner.net.blocks, self.config.seed);
-        let done = self.students[student].judge(gate, &self.test, blocks, seed);
-        self.skipped(rule, name, done)
-    }
-
-    /// FiRST's routers.
-    fn first(&self, scope: Scope) -> Policy {
-        let (rule, name) = match scope {
-            Scope::Sequence => (LayerRule::First, "FiRST, by the prompt"),
-            Scope::Token => (LayerRule::FirstToken, "its routers by token"),
-        };
-        let done = self.first.judge(&self.learner.net, &self.test, scope);
-        self.skipped(rule, name, done)
-    }
-
-    fn by_paths(
-        &self,
-        rule: LayerRule,
-        name: &'static str,
-        path: impl Fn(usize) -> usize,
-    ) -> Policy {
+    fn by_paths(&self, rule: LayerRule, chosen: &[usize]) -> Policy {
         let blocks = self.learner.net.blocks;
+        let name = match rule {
+            LayerRule::Full => "every block",
+            LayerRule::Fixed => "one path for all",
+            LayerRule::Oracle => "oracle, cheapest correct",
+            _ => "trained routers",
+        };
         let (mut actions, mut classes, mut loss) = (Vec::new(), Vec::new(), 0.0);
-        for (i, all) in self.outcomes.iter().enumerate() {
-            let p = path(i);
+        for (all, &p) in self.outcomes.iter().zip(chosen) {
             actions.extend((0..blocks).map(|l| paths::action(p, l, blocks) as u8));
             classes.push(all.class[p]);
             loss += f64::from(all.loss[p]) / self.outcomes.len() as f64;
@@ -261,28 +346,12 @@ impl Work {
         Policy::new(rule, name, (actions, classes, loss), &self.test.labels)
     }
 
-    fn routed(&self) -> Policy {
-        let net = &self.learner.net;
-        let chosen: Vec<usize> = (0..HELD_OUT)
-            .map(|i| {
-                let x = image(&self.test, i).0;
-                self.routers.route(net, x, self.config.control).0
-            })
-            .collect();
-        self.by_paths(LayerRule::Routed, "trained routers", |i| chosen[i])
-    }
-
-    /// Q-exit, sampled exit and patience.
-    fn exits(&self) -> Vec<Policy> {
+    /// The next samples by Q-exit, sampled exit and patience.
+    fn leave(&self, parts: &mut [Left]) {
         let net = &self.learner.net;
         let blocks = net.blocks;
-        let rules = [
-            (LayerRule::QExit, "Q-exit"),
-            (LayerRule::Sampled, "sampled exit"),
-            (LayerRule::Patience, "patience 2"),
-        ];
-        let mut parts = vec![(Vec::new(), Vec::new(), 0.0); rules.len()];
-        for i in 0..HELD_OUT {
+        let mut at = parts[0].1.len();
+        for i in slice(&mut at, HELD_OUT, LEAVING) {
             let (x, label) = image(&self.test, i);
             let mut h = net.start(x);
             let mut left = Vec::with_capacity(blocks);
@@ -304,9 +373,6 @@ impl Work {
                 *loss += cross_entropy(&left[exit].0, usize::from(label)) / HELD_OUT as f64;
             }
         }
-        let all = rules.into_iter().zip(parts);
-        all.map(|((rule, name), done)| Policy::new(rule, name, done, &self.test.labels))
-            .collect()
     }
 
     fn skipped(
@@ -319,31 +385,21 @@ impl Work {
         Policy::new(rule, name, done, &self.test.labels)
     }
 
-    /// At a number of block runs: least loss over all paths, over 100 drawn at random, and the loss of
-    /// one drawn at random; mean over held-out samples.
-    fn budget(&self, cost: usize) -> Budget {
-        let blocks = self.learner.net.blocks;
-        let all = 0..paths::count(blocks);
-        let group: Vec<usize> = all.filter(|&p| paths::cost(p, blocks) == cost).collect();
-        let mut out = Budget {
-            cost,
-            ..Budget::default()
-        };
-        for (i, all) in self.outcomes.iter().enumerate() {
-            let mut draw = Stream::new(self.config.seed, StreamId::Policy)
-                .step(i as u32)
-                .replicate(46 + cost as u32);
-            let loss = |p: usize| f64::from(all.loss[p]);
-            let best = group.iter().map(|&p| loss(p)).fold(f64::INFINITY, f64::min);
-            let mut drawn = || loss(group[draw.below(group.len() as u32) as usize]);
-            let one = drawn();
-            let some = (1..RANDOM).map(|_| drawn()).fold(one, f64::min);
-            let n = self.outcomes.len() as f64;
-            out.oracle += best / n;
-            out.random += one / n;
-            out.best_of += some / n;
-        }
-        out
+    /// Adds a sample to what a number of block runs gives: least loss over all paths of the group,
+    /// over 100 drawn at random, and the loss of one drawn at random; mean over held-out samples.
+    fn spend(&self, i: usize, group: &[usize], out: &mut Budget) {
+        let mut draw = Stream::new(self.config.seed, StreamId::Policy)
+            .step(i as u32)
+            .replicate(46 + out.cost as u32);
+        let loss = |p: usize| f64::from(self.outcomes[i].loss[p]);
+        let best = group.iter().map(|&p| loss(p)).fold(f64::INFINITY, f64::min);
+        let mut drawn = || loss(group[draw.below(group.len() as u32) as usize]);
+        let one = drawn();
+        let some = (1..RANDOM).map(|_| drawn()).fold(one, f64::min);
+        let n = self.outcomes.len() as f64;
+        out.oracle += best / n;
+        out.random += one / n;
+        out.best_of += some / n;
     }
 
     /// Share of held-out samples for which some path gives the label; or a label that is not
@@ -447,9 +503,12 @@ impl Job for Work {
                     self.phase = Phase::Judge(self.parts());
                 }
             }
-            Phase::Judge(parts) => match parts.pop_front() {
-                Some(part) => self.judge(part),
-                None => return Ok(Step::Done(self.finish())),
+            Phase::Judge(parts) => match self.judging.take() {
+                Some(part) => self.judging = self.judge(part),
+                None => match parts.pop_front() {
+                    Some(part) => self.judging = Some(self.begin(part)),
+                    None => return Ok(Step::Done(self.finish())),
+                },
             },
         }
         Ok(Step::Working)

@@ -3,12 +3,15 @@
 //! answers are merged.
 
 use super::super::config::Config;
+use super::super::fill::slice;
 use super::super::rules::gate;
 use super::super::rules::matrix::dot;
+use super::Asking;
 use super::pool::STEPS;
 use super::run::{Curve, Facts, Scene};
 use crate::core::rng::{Stream, StreamId};
-use crate::core::{Better, Metric, num, stats};
+use crate::core::{Better, Metric, Result, num, stats};
+use std::sync::Arc;
 
 const TOPICS: usize = 8;
 const AGENTS: usize = 5;
@@ -49,44 +52,54 @@ fn mean(rows: &[&Vec<f64>]) -> Vec<f64> {
         .collect()
 }
 
-fn queries(config: &Config) -> Vec<Query> {
-    let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(71);
-    let topics: Vec<Vec<f64>> = (0..TOPICS)
-        .map(|_| unit(&(0..WIDTH).map(|_| draw.normal()).collect::<Vec<_>>()))
-        .collect();
-    // An agent's prototype is what it is described by: the mean of its topics.
-    let prototypes: Vec<Vec<f64>> = (0..AGENTS)
-        .map(|m| {
-            let own: Vec<&Vec<f64>> = (0..TOPICS)
-                .filter(|&t| knows(m, t))
-                .map(|t| &topics[t])
-                .collect();
-            unit(&mean(&own))
-        })
-        .collect();
-    let mut pick = Stream::new(config.seed, StreamId::Data).replicate(72);
-    let mut noise = Stream::new(config.seed, StreamId::Noise).replicate(73);
-    (0..config.queries)
-        .map(|_| {
-            let u = pick.uniform();
-            let count = 1 + NEEDS.iter().filter(|c| u >= **c).count();
-            let mut all: Vec<usize> = (0..TOPICS).collect();
-            pick.shuffle(&mut all);
-            let mut needs = all[..count].to_vec();
-            needs.sort_unstable();
-            let own: Vec<&Vec<f64>> = needs.iter().map(|&t| &topics[t]).collect();
-            let mut x = mean(&own);
-            for v in &mut x {
-                *v += config.estimate_noise * noise.normal();
-            }
-            let x = unit(&x);
-            let mut scores = [0.0; AGENTS];
-            for (s, p) in scores.iter_mut().zip(&prototypes) {
-                *s = dot(&x, p);
-            }
-            Query { needs, scores }
-        })
-        .collect()
+/// Draws queries one by one.
+struct Source {
+    topics: Vec<Vec<f64>>,
+    /// What each agent is described by: the mean of its topics.
+    prototypes: Vec<Vec<f64>>,
+    pick: Stream,
+    noise: Stream,
+    size: f64,
+}
+
+impl Source {
+    fn new(config: &Config) -> Self {
+        let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(71);
+        let topics: Vec<Vec<f64>> = (0..TOPICS)
+            .map(|_| unit(&(0..WIDTH).map(|_| draw.normal()).collect::<Vec<_>>()))
+            .collect();
+        let prototype = |m: usize| {
+            let own = (0..TOPICS).filter(|&t| knows(m, t)).map(|t| &topics[t]);
+            unit(&mean(&own.collect::<Vec<_>>()))
+        };
+        Self {
+            prototypes: (0..AGENTS).map(prototype).collect(),
+            topics,
+            pick: Stream::new(config.seed, StreamId::Data).replicate(72),
+            noise: Stream::new(config.seed, StreamId::Noise).replicate(73),
+            size: config.estimate_noise,
+        }
+    }
+
+    fn draw(&mut self) -> Query {
+        let u = self.pick.uniform();
+        let count = 1 + NEEDS.iter().filter(|c| u >= **c).count();
+        let mut all: Vec<usize> = (0..TOPICS).collect();
+        self.pick.shuffle(&mut all);
+        let mut needs = all[..count].to_vec();
+        needs.sort_unstable();
+        let own: Vec<&Vec<f64>> = needs.iter().map(|&t| &self.topics[t]).collect();
+        let mut x = mean(&own);
+        for v in &mut x {
+            *v += self.size * self.noise.normal();
+        }
+        let x = unit(&x);
+        let mut scores = [0.0; AGENTS];
+        for (s, p) in scores.iter_mut().zip(&self.prototypes) {
+            *s = dot(&x, p);
+        }
+        Query { needs, scores }
+    }
 }
 
 fn members(mask: u8) -> impl Iterator<Item = usize> + Clone {
@@ -164,100 +177,208 @@ fn outcome(
     out
 }
 
-/// Everything measured.
-pub(super) fn facts(config: &Config) -> Facts {
-    let queries = queries(config);
-    let chosen = |threshold: f64, agents: usize| -> Vec<u8> {
-        let all = queries.iter();
+/// Queries drawn in a step, or for which the best set is looked for.
+const QUERIES: usize = 200;
+
+/// What is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Draw,
+    /// The best sets at one price.
+    Best,
+    /// One threshold after the other.
+    Thresholds,
+    /// The best sets at one price after the other.
+    Prices,
+    /// What every set makes of every query.
+    Sets,
+}
+
+/// Everything measured, in short steps.
+pub(super) struct AgentsWork {
+    config: Config,
+    source: Source,
+    queries: Vec<Query>,
+    stage: Stage,
+    /// Best sets so far of the price at hand, and those of [`PRICE`].
+    sets: Vec<u8>,
+    best: Arc<[u8]>,
+    /// What the best are worth at [`PRICE`].
+    bound: f64,
+    scenes: Vec<Scene>,
+    /// Cost and quality along the thresholds, merged and not; along the prices with hindsight.
+    merged: Vec<[f64; 2]>,
+    unmerged: Vec<[f64; 2]>,
+    hindsight: Vec<[f64; 2]>,
+    quality: Vec<f64>,
+    /// Items of a step.
+    most: usize,
+}
+
+impl AgentsWork {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            source: Source::new(config),
+            queries: Vec::new(),
+            stage: Stage::Draw,
+            sets: Vec::new(),
+            best: Arc::from([]),
+            bound: 0.0,
+            scenes: Vec::new(),
+            merged: Vec::new(),
+            unmerged: Vec::new(),
+            hindsight: Vec::new(),
+            quality: Vec::new(),
+            most: QUERIES,
+            config: config.clone(),
+        }
+    }
+
+    fn chosen(&self, threshold: f64, agents: usize) -> Vec<u8> {
+        let all = self.queries.iter();
         all.map(|q| q.fitting(threshold, agents)).collect()
-    };
-    let thresholds: Vec<f64> = (0..=STEPS)
-        .map(|i| -0.2 + 1.2 * i as f64 / STEPS as f64)
-        .collect();
-    let best: Vec<u8> = queries.iter().map(|q| q.best(PRICE)).collect();
-    let worth = |choices: &[u8]| {
-        let [cost, quality] = outcome(&queries, choices, Query::merged, true);
-        quality - PRICE * cost
-    };
-    let scenes: Vec<Scene> = thresholds
-        .iter()
-        .map(|&at| {
-            let choices = chosen(at, AGENTS);
-            Scene {
-                at,
-                regret: worth(&best) - worth(&choices),
-                choices: choices.into(),
-                best: best.clone().into(),
-            }
-        })
-        .collect();
-    let least = scenes
-        .iter()
-        .min_by(|a, b| a.regret.total_cmp(&b.regret))
-        .map_or(0.0, |s| s.at);
-    let swept = |quality: fn(&Query, u8) -> f64, merges: bool| -> Vec<[f64; 2]> {
-        let all = scenes.iter();
-        all.map(|s| outcome(&queries, &s.choices, quality, merges))
-            .collect()
-    };
-    let alone: Vec<u8> = chosen(f64::INFINITY, AGENTS);
-    let hindsight = (0..=STEPS).map(|i| {
-        let price = num::pow(2.0, 0.2 * i as f64 - 4.0);
-        let all: Vec<u8> = queries.iter().map(|q| q.best(price)).collect();
-        outcome(&queries, &all, Query::merged, true)
-    });
-    let everyone = vec![(1 << AGENTS) - 1; queries.len()];
-    let curves = vec![
-        Curve::line("hindsight", hindsight.collect()),
-        Curve::line("several agents, merged", swept(Query::merged, true)),
-        Curve::line(
-            "several agents, one answer taken",
-            swept(Query::unmerged, false),
-        ),
-        Curve::line(
-            "the best agent alone",
-            vec![outcome(&queries, &alone, Query::merged, true)],
-        ),
-        Curve::line(
-            "every agent",
-            vec![outcome(&queries, &everyone, Query::merged, true)],
-        ),
-    ];
-    let positions = queries.iter().enumerate().map(|(i, q)| {
-        let centre: f64 = q.needs.iter().map(|&t| t as f64).sum::<f64>() / q.needs.len() as f64;
-        // A fixed scatter within each topic's strip.
-        let scatter = (i as f32 * 0.754_877_7).fract();
-        (centre as f32 + scatter) / TOPICS as f32
-    });
-    let names = |q: &Query| -> String {
-        let all: Vec<String> = q.needs.iter().map(|t| format!("topic {t}")).collect();
-        all.join(", ")
-    };
-    Facts {
-        models: (0..AGENTS).map(|m| (format!("agent {m}"), COST)).collect(),
-        positions: positions.collect(),
-        quality: queries
+    }
+
+    /// The best sets of the next queries at a price; all of them when none is left.
+    fn look(&mut self, price: f64) -> Option<Vec<u8>> {
+        let mut at = self.sets.len();
+        for i in slice(&mut at, self.queries.len(), self.most) {
+            self.sets.push(self.queries[i].best(price));
+        }
+        (at == self.queries.len()).then(|| std::mem::take(&mut self.sets))
+    }
+
+    /// The next threshold.
+    fn cut(&mut self) {
+        let i = self.scenes.len();
+        let at = -0.2 + 1.2 * i as f64 / STEPS as f64;
+        let choices = self.chosen(at, AGENTS);
+        let own = outcome(&self.queries, &choices, Query::merged, true);
+        let one = outcome(&self.queries, &choices, Query::unmerged, false);
+        self.merged.push(own);
+        self.unmerged.push(one);
+        self.scenes.push(Scene {
+            at,
+            regret: self.bound - worth(own),
+            choices: choices.into(),
+            best: Arc::clone(&self.best),
+        });
+    }
+
+    fn facts(&mut self) -> Facts {
+        let queries = &self.queries;
+        let scenes = std::mem::take(&mut self.scenes);
+        let least = scenes
             .iter()
-            .flat_map(|q| {
-                (0..1_u8 << AGENTS).map(|mask| if mask == 0 { 0.0 } else { q.merged(mask) })
-            })
-            .collect(),
-        regret: stats::mean(&scenes.iter().map(|s| s.regret).collect::<Vec<_>>()),
-        extra: numbers(
-            &queries,
-            &chosen(least, AGENTS),
-            &alone,
-            &chosen(least, NEW),
-            least,
-        ),
-        scenes,
-        curves,
-        shown: 1,
-        sets: true,
-        merge: MERGE,
-        place: "mean number of the topics needed, 0 to 7",
-        texts: queries.iter().map(names).collect(),
-        ..Facts::default()
+            .min_by(|a, b| a.regret.total_cmp(&b.regret))
+            .map_or(0.0, |s| s.at);
+        let alone = self.chosen(f64::INFINITY, AGENTS);
+        let everyone = vec![(1 << AGENTS) - 1; queries.len()];
+        let point = |choices: &[u8]| vec![outcome(queries, choices, Query::merged, true)];
+        let curves = vec![
+            Curve::line("hindsight", std::mem::take(&mut self.hindsight)),
+            Curve::line("several agents, merged", std::mem::take(&mut self.merged)),
+            Curve::line(
+                "several agents, one answer taken",
+                std::mem::take(&mut self.unmerged),
+            ),
+            Curve::line("the best agent alone", point(&alone)),
+            Curve::line("every agent", point(&everyone)),
+        ];
+        let positions = queries.iter().enumerate().map(|(i, q)| {
+            let centre: f64 = q.needs.iter().map(|&t| t as f64).sum::<f64>() / q.needs.len() as f64;
+            // A fixed scatter within each topic's strip.
+            let scatter = (i as f32 * 0.754_877_7).fract();
+            (centre as f32 + scatter) / TOPICS as f32
+        });
+        let names = |q: &Query| -> String {
+            let all: Vec<String> = q.needs.iter().map(|t| format!("topic {t}")).collect();
+            all.join(", ")
+        };
+        Facts {
+            models: (0..AGENTS).map(|m| (format!("agent {m}"), COST)).collect(),
+            positions: positions.collect(),
+            regret: stats::mean(&scenes.iter().map(|s| s.regret).collect::<Vec<_>>()),
+            extra: numbers(
+                queries,
+                &self.chosen(least, AGENTS),
+                &alone,
+                &self.chosen(least, NEW),
+                least,
+            ),
+            scenes,
+            curves,
+            shown: 1,
+            sets: true,
+            merge: MERGE,
+            place: "mean number of the topics needed, 0 to 7",
+            texts: queries.iter().map(names).collect(),
+            quality: std::mem::take(&mut self.quality),
+            ..Facts::default()
+        }
+    }
+}
+
+/// What an outcome is worth at [`PRICE`].
+fn worth([cost, quality]: [f64; 2]) -> f64 {
+    quality - PRICE * cost
+}
+
+impl Asking for AgentsWork {
+    fn step(&mut self) -> Result<Option<Facts>> {
+        let all = self.config.queries as usize;
+        match self.stage {
+            Stage::Draw => {
+                let mut at = self.queries.len();
+                for _ in slice(&mut at, all, self.most) {
+                    self.queries.push(self.source.draw());
+                }
+                if at == all {
+                    self.stage = Stage::Best;
+                }
+            }
+            Stage::Best => {
+                if let Some(best) = self.look(PRICE) {
+                    self.bound = worth(outcome(&self.queries, &best, Query::merged, true));
+                    self.best = best.into();
+                    self.stage = Stage::Thresholds;
+                }
+            }
+            Stage::Thresholds => {
+                self.cut();
+                if self.scenes.len() > STEPS {
+                    self.stage = Stage::Prices;
+                }
+            }
+            Stage::Prices => {
+                let i = self.hindsight.len();
+                if let Some(sets) = self.look(num::pow(2.0, 0.2 * i as f64 - 4.0)) {
+                    self.hindsight
+                        .push(outcome(&self.queries, &sets, Query::merged, true));
+                    if i == STEPS {
+                        self.stage = Stage::Sets;
+                    }
+                }
+            }
+            Stage::Sets => {
+                let mut at = self.quality.len() >> AGENTS;
+                for i in slice(&mut at, all, self.most) {
+                    let q = &self.queries[i];
+                    let sets = 0..1_u8 << AGENTS;
+                    let right = |mask| if mask == 0 { 0.0 } else { q.merged(mask) };
+                    self.quality.extend(sets.map(right));
+                }
+                if at == all {
+                    return Ok(Some(self.facts()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn progress(&self) -> f64 {
+        let done = self.scenes.len() + self.hindsight.len();
+        done as f64 / (2 * STEPS + 3) as f64
     }
 }
 
@@ -341,6 +462,7 @@ fn numbers(
 #[cfg(test)]
 mod tests {
     use super::super::super::config::QueryRule;
+    use super::super::facts_of;
     use super::*;
 
     #[test]
@@ -383,7 +505,7 @@ mod tests {
             query_rule: QueryRule::Agents,
             ..Config::default()
         };
-        let facts = facts(&config);
+        let facts = facts_of(&mut AgentsWork::new(&config));
         let asked = |s: &Scene| s.choices.iter().map(|c| c.count_ones()).sum::<u32>();
         assert!(
             facts
@@ -394,5 +516,38 @@ mod tests {
         let last = facts.scenes.last().expect("scenes");
         assert_eq!(asked(last), 100, "no score is above 1");
         assert!(facts.scenes.iter().all(|s| s.regret >= -1e-12));
+    }
+
+    #[test]
+    fn a_step_looks_at_only_so_many_queries_and_slices_change_no_bit() {
+        let config = Config {
+            queries: 450,
+            ..Config::default()
+        };
+        let measured = |most: usize| {
+            let mut work = AgentsWork {
+                most,
+                ..AgentsWork::new(&config)
+            };
+            let mut before = [0; 4];
+            loop {
+                if let Some(facts) = work.step().expect("no error") {
+                    break format!("{facts:?}");
+                }
+                let now = [
+                    work.queries.len(),
+                    work.sets.len(),
+                    work.scenes.len() * most,
+                    work.quality.len() >> AGENTS,
+                ];
+                for (a, b) in now.iter().zip(before) {
+                    assert!(a.saturating_sub(b) <= most, "{now:?} after {before:?}");
+                }
+                before = now;
+            }
+        };
+        let whole = measured(1 << 20);
+        assert_eq!(whole, measured(QUERIES));
+        assert_eq!(whole, measured(13));
     }
 }

@@ -7,6 +7,7 @@ mod agents;
 mod cascade;
 mod charts;
 mod codes;
+mod codes_work;
 mod glimpse;
 mod pool;
 mod run;
@@ -14,4 +15,7 @@ mod work;
 
 pub(super) use glimpse::{GLIMPSE, RANDOM};
 pub use run::QueryRun;
+use work::Asking;
 pub(super) use work::Work;
+#[cfg(test)]
+use work::facts_of;

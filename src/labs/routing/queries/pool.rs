@@ -3,11 +3,13 @@
 //! mean quality without topics is the stated one, b_mt ~ N(0, specialisation²).
 
 use super::super::config::{Config, Estimate, QueryRule};
+use super::super::fill::slice;
 use super::super::rules::gate;
 use super::super::rules::models::carrot;
-use crate::core::Arrange as _;
+use super::Asking;
+use super::run::{Curve, Facts, Scene};
 use crate::core::rng::{Stream, StreamId};
-use crate::core::{num, stats};
+use crate::core::{Arrange as _, Result, num, stats};
 
 /// Cost of an answer, dearest 1, and the quality each model is to have on average.
 pub(super) const COSTS: [f64; 5] = [0.02, 0.05, 0.15, 0.5, 1.0];
@@ -59,53 +61,134 @@ pub(super) fn skill(quality: f64) -> f64 {
     0.5 * (low + high)
 }
 
-fn draw(config: &Config, replicate: u32, count: usize) -> Vec<Query> {
-    let skills = QUALITIES.map(skill);
-    let mut talent = Stream::new(config.seed, StreamId::Weights).replicate(60);
-    let bonus: Vec<f64> = (0..MODELS * TOPICS)
-        .map(|_| config.specialisation * talent.normal())
-        .collect();
-    let mut stream = Stream::new(config.seed, StreamId::Data).replicate(replicate);
-    (0..count)
-        .map(|_| {
-            let difficulty = stream.uniform();
-            let topic = stream.below(TOPICS as u32) as usize;
-            let mut quality = [0.0; MODELS];
-            for (m, q) in quality.iter_mut().enumerate() {
-                let gap = skills[m] - difficulty + bonus[m * TOPICS + topic];
-                *q = num::sigmoid(SHARPNESS * gap);
-            }
-            Query {
-                difficulty,
-                topic,
-                quality,
-            }
-        })
-        .collect()
+/// Draws queries one by one.
+#[derive(Debug, Clone)]
+struct Source {
+    skills: [f64; MODELS],
+    bonus: Vec<f64>,
+    stream: Stream,
 }
 
-impl Pool {
-    pub(super) fn new(config: &Config) -> Self {
-        let queries = draw(config, 61, config.queries as usize);
-        let estimates = match config.estimate {
-            Estimate::Perfect => queries.iter().map(|q| q.quality).collect(),
-            Estimate::Noisy => {
-                let mut noise = Stream::new(config.seed, StreamId::Noise).replicate(62);
-                let blur = |q: &Query| {
-                    q.quality
-                        .map(|v| v + config.estimate_noise * noise.normal())
-                };
-                queries.iter().map(blur).collect()
-            }
-            Estimate::Neighbours => neighbours(config, &queries),
-        };
+impl Source {
+    fn new(config: &Config, replicate: u32) -> Self {
+        let mut talent = Stream::new(config.seed, StreamId::Weights).replicate(60);
         Self {
-            queries,
-            estimates,
-            recency: config.recency,
+            skills: QUALITIES.map(skill),
+            bonus: (0..MODELS * TOPICS)
+                .map(|_| config.specialisation * talent.normal())
+                .collect(),
+            stream: Stream::new(config.seed, StreamId::Data).replicate(replicate),
         }
     }
 
+    fn draw(&mut self) -> Query {
+        let difficulty = self.stream.uniform();
+        let topic = self.stream.below(TOPICS as u32) as usize;
+        let mut quality = [0.0; MODELS];
+        for (m, q) in quality.iter_mut().enumerate() {
+            let gap = self.skills[m] - difficulty + self.bonus[m * TOPICS + topic];
+            *q = num::sigmoid(SHARPNESS * gap);
+        }
+        Query {
+            difficulty,
+            topic,
+            quality,
+        }
+    }
+}
+
+/// A query that was answered: its difficulty, and which models were right.
+type Answered = (f64, [f64; MODELS]);
+
+/// Queries drawn or estimated in a step.
+const QUERIES: usize = 500;
+
+/// Makes a [`Pool`] in short steps.
+pub(super) struct Gathering {
+    config: Config,
+    queries: Source,
+    known: Source,
+    /// Noise on the estimates, and whether an answer is right.
+    noise: Stream,
+    coin: Stream,
+    pool: Pool,
+    answered: usize,
+    /// Answers by topic, and how many topics are sorted.
+    topics: Vec<Vec<Answered>>,
+    sorted: usize,
+    /// Items of a step.
+    most: usize,
+}
+
+impl Gathering {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            queries: Source::new(config, 61),
+            known: Source::new(config, 63),
+            noise: Stream::new(config.seed, StreamId::Noise).replicate(62),
+            coin: Stream::new(config.seed, StreamId::Policy).replicate(64),
+            pool: Pool {
+                queries: Vec::new(),
+                estimates: Vec::new(),
+                recency: config.recency,
+            },
+            answered: 0,
+            topics: vec![Vec::new(); TOPICS],
+            sorted: 0,
+            most: QUERIES,
+            config: config.clone(),
+        }
+    }
+
+    /// A slice of work; the pool when it is done.
+    pub(super) fn step(&mut self) -> Option<Pool> {
+        let all = self.config.queries as usize;
+        let neighbours = self.config.estimate == Estimate::Neighbours;
+        let known = self.config.training_queries as usize;
+        if self.pool.queries.len() < all {
+            let mut at = self.pool.queries.len();
+            for _ in slice(&mut at, all, self.most) {
+                self.pool.queries.push(self.queries.draw());
+            }
+        } else if neighbours && self.answered < known {
+            for _ in slice(&mut self.answered, known, self.most) {
+                let q = self.known.draw();
+                let coin = &mut self.coin;
+                let right = q.quality.map(|p| f64::from(u8::from(coin.uniform() < p)));
+                self.topics[q.topic].push((q.difficulty, right));
+            }
+        } else if neighbours && self.sorted < TOPICS {
+            self.topics[self.sorted].arrange_by(|a, b| a.0.total_cmp(&b.0));
+            self.sorted += 1;
+        } else {
+            let mut at = self.pool.estimates.len();
+            // Many known answers make many neighbours.
+            let most = if neighbours { self.most / 5 } else { self.most };
+            for i in slice(&mut at, all, most) {
+                let estimate = self.estimate(i);
+                self.pool.estimates.push(estimate);
+            }
+            if at == all {
+                return Some(self.pool.clone());
+            }
+        }
+        None
+    }
+
+    fn estimate(&mut self, i: usize) -> [f64; MODELS] {
+        let q = &self.pool.queries[i];
+        match self.config.estimate {
+            Estimate::Perfect => q.quality,
+            Estimate::Noisy => {
+                let (noise, size) = (&mut self.noise, self.config.estimate_noise);
+                q.quality.map(|v| v + size * noise.normal())
+            }
+            Estimate::Neighbours => nearest(&self.topics[q.topic], q.difficulty),
+        }
+    }
+}
+
+impl Pool {
     /// Difficulty of each query.
     pub(super) fn positions(&self) -> Vec<f32> {
         self.queries.iter().map(|q| q.difficulty as f32).collect()
@@ -151,50 +234,26 @@ impl Pool {
         }
         out
     }
-
-    /// (1 - μ) quality - μ cost that choices lose against the best ones, mean over queries.
-    pub(super) fn regret(&self, rule: QueryRule, weight: f64) -> f64 {
-        let worth = |choices: &[u8]| {
-            let [cost, quality] = self.outcome(choices);
-            (1.0 - weight) * quality - weight * cost
-        };
-        worth(&self.best(QueryRule::Carrot, weight)) - worth(&self.choices(rule, weight))
-    }
-
-    /// Share of queries whose truly best model is chosen when cost does not count.
-    pub(super) fn hits(&self, rule: QueryRule) -> f64 {
-        let (a, b) = (self.choices(rule, 0.0), self.best(QueryRule::Carrot, 0.0));
-        let same = a.iter().zip(&b).filter(|(a, b)| a == b).count();
-        same as f64 / a.len() as f64
-    }
-
-    /// The largest share of queries for which one and the same model is best.
-    pub(super) fn commonest(&self) -> f64 {
-        let mut counts = [0.0; MODELS];
-        for m in self.best(QueryRule::Carrot, 0.0) {
-            counts[usize::from(m)] += 1.0;
-        }
-        counts.into_iter().fold(0.0, f64::max) / self.queries.len() as f64
-    }
 }
 
-/// Estimates from answered queries of the same topic: share of right answers among the nearest in
-/// difficulty, n^(2/3) of them.
-fn neighbours(config: &Config, queries: &[Query]) -> Vec<[f64; MODELS]> {
-    let known = draw(config, 63, config.training_queries as usize);
-    let mut coin = Stream::new(config.seed, StreamId::Policy).replicate(64);
-    let mut topics: Vec<Vec<(f64, [f64; MODELS])>> = vec![Vec::new(); TOPICS];
-    for q in &known {
-        let right = q.quality.map(|p| f64::from(u8::from(coin.uniform() < p)));
-        topics[q.topic].push((q.difficulty, right));
+/// What choices are worth at a weight of cost: (1 - μ) quality - μ cost.
+fn worth([cost, quality]: [f64; 2], weight: f64) -> f64 {
+    (1.0 - weight) * quality - weight * cost
+}
+
+/// Share of queries whose truly best model is chosen.
+fn hits(choices: &[u8], best: &[u8]) -> f64 {
+    let same = choices.iter().zip(best).filter(|(a, b)| a == b).count();
+    same as f64 / choices.len() as f64
+}
+
+/// The largest share of queries for which one and the same model is best.
+fn commonest(best: &[u8]) -> f64 {
+    let mut counts = [0.0; MODELS];
+    for &m in best {
+        counts[usize::from(m)] += 1.0;
     }
-    for list in &mut topics {
-        list.arrange_by(|a, b| a.0.total_cmp(&b.0));
-    }
-    queries
-        .iter()
-        .map(|q| nearest(&topics[q.topic], q.difficulty))
-        .collect()
+    counts.into_iter().fold(0.0, f64::max) / best.len() as f64
 }
 
 /// Mean of the nearest of a list sorted by difficulty.
@@ -224,17 +283,111 @@ fn nearest(list: &[(f64, [f64; MODELS])], at: f64) -> [f64; MODELS] {
     out
 }
 
-/// Mean of the regret over the weights of cost.
-pub(super) fn mean_regret(pool: &Pool, rule: QueryRule) -> f64 {
-    let all: Vec<f64> = (0..=STEPS)
-        .map(|i| pool.regret(rule, i as f64 / STEPS as f64))
-        .collect();
-    stats::mean(&all)
+/// The sweep over weights of cost, in short steps: the pool first, then one weight after the other.
+pub(super) struct PoolWork {
+    config: Config,
+    gathering: Gathering,
+    pool: Option<Pool>,
+    scenes: Vec<Scene>,
+    /// Cost and quality of the rule's choices, and of the best ones.
+    swept: [Vec<[f64; 2]>; 2],
+}
+
+impl PoolWork {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            gathering: Gathering::new(config),
+            pool: None,
+            scenes: Vec::new(),
+            swept: Default::default(),
+            config: config.clone(),
+        }
+    }
+
+    fn facts(&mut self, pool: &Pool) -> Facts {
+        let n = self.config.queries as usize;
+        let fixed = (0..MODELS).map(|m| pool.outcome(&vec![m as u8; n]));
+        let name = if self.config.query_rule == QueryRule::Tryage {
+            "Tryage on estimates"
+        } else {
+            "CARROT on estimates"
+        };
+        let scenes = std::mem::take(&mut self.scenes);
+        let [own, best] = std::mem::take(&mut self.swept);
+        let regrets: Vec<f64> = scenes.iter().map(|s| s.regret).collect();
+        // The first weight: cost does not count.
+        let free = scenes.first();
+        Facts {
+            models: COSTS
+                .iter()
+                .enumerate()
+                .map(|(m, c)| (format!("model {m}"), *c))
+                .collect(),
+            positions: pool.positions(),
+            quality: (0..n).flat_map(|i| pool.quality(i).to_vec()).collect(),
+            hits: free.map_or([f64::NAN; 2], |s| {
+                [hits(&s.choices, &s.best), commonest(&s.best)]
+            }),
+            curves: vec![
+                Curve::line("with true qualities", best),
+                Curve::line(name, own),
+                Curve::line(FIXED, fixed.collect()),
+            ],
+            regret: stats::mean(&regrets),
+            scenes,
+            ..Facts::default()
+        }
+    }
+}
+
+impl Asking for PoolWork {
+    fn step(&mut self) -> Result<Option<Facts>> {
+        let Some(pool) = self.pool.take() else {
+            self.pool = self.gathering.step();
+            return Ok(None);
+        };
+        let rule = self.config.query_rule;
+        if self.scenes.len() <= STEPS {
+            let weight = self.scenes.len() as f64 / STEPS as f64;
+            let choices = pool.choices(rule, weight);
+            let best = pool.best(QueryRule::Carrot, weight);
+            let [own, bound] = [&choices, &best].map(|c| pool.outcome(c));
+            self.scenes.push(Scene {
+                at: weight,
+                choices: choices.into(),
+                best: best.into(),
+                regret: worth(bound, weight) - worth(own, weight),
+            });
+            self.swept[0].push(own);
+            self.swept[1].push(bound);
+            self.pool = Some(pool);
+            return Ok(None);
+        }
+        Ok(Some(self.facts(&pool)))
+    }
+
+    fn progress(&self) -> f64 {
+        self.scenes.len() as f64 / (STEPS + 2) as f64
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts_of;
     use super::*;
+
+    fn pool(config: &Config) -> Pool {
+        let mut work = Gathering::new(config);
+        loop {
+            if let Some(pool) = work.step() {
+                return pool;
+            }
+        }
+    }
+
+    fn mean_regret(config: &Config) -> f64 {
+        facts_of(&mut PoolWork::new(config)).regret
+    }
 
     #[test]
     fn skills_give_the_stated_qualities() {
@@ -246,7 +399,7 @@ mod tests {
             queries: 4000,
             ..Config::default()
         };
-        let pool = Pool::new(&config);
+        let pool = pool(&config);
         for m in 0..MODELS {
             let [cost, quality] = pool.outcome(&vec![m as u8; 4000]);
             assert!((cost - COSTS[m]).abs() < 1e-12);
@@ -260,15 +413,46 @@ mod tests {
             estimate: Estimate::Perfect,
             ..Config::default()
         };
-        let pool = Pool::new(&config);
-        assert_eq!(mean_regret(&pool, QueryRule::Carrot), 0.0);
+        let pool = pool(&config);
+        assert_eq!(mean_regret(&config), 0.0);
         assert!(pool.choices(QueryRule::Carrot, 1.0).iter().all(|m| *m == 0));
-        let noisy = Pool::new(&Config {
+        let noisy = Config {
             estimate: Estimate::Noisy,
             estimate_noise: 0.3,
             ..config
-        });
-        assert!(mean_regret(&noisy, QueryRule::Carrot) > 0.005);
+        };
+        assert!(mean_regret(&noisy) > 0.005);
+    }
+
+    #[test]
+    fn a_step_draws_only_so_many_and_slices_change_no_bit() {
+        for estimate in [Estimate::Perfect, Estimate::Noisy, Estimate::Neighbours] {
+            let config = Config {
+                estimate,
+                queries: 1300,
+                training_queries: 3000,
+                ..Config::default()
+            };
+            let gathered = |most: usize| {
+                let mut work = Gathering {
+                    most,
+                    ..Gathering::new(&config)
+                };
+                let mut before = 0;
+                loop {
+                    if let Some(pool) = work.step() {
+                        break format!("{pool:?}");
+                    }
+                    let pool = &work.pool;
+                    let done = pool.queries.len() + work.answered + pool.estimates.len();
+                    assert!(done - before <= most, "{estimate:?}: {}", done - before);
+                    before = done;
+                }
+            };
+            let whole = gathered(usize::MAX);
+            assert_eq!(whole, gathered(QUERIES), "{estimate:?}");
+            assert_eq!(whole, gathered(7), "{estimate:?}");
+        }
     }
 
     #[test]
