@@ -252,15 +252,16 @@ fn every_small_experiment_is_drawn_in_wide_and_narrow_pictures() {
 /// A dump of choices, two a token: layer after layer ever more of them on few experts.
 fn dump(layers: usize, experts: u32) -> (Config, Library) {
     let mut draw = Stream::new(5, StreamId::Test);
-    let mut text = "token,layer,expert\n".to_owned();
+    let mut lines = vec!["token,layer,expert".to_owned()];
     for token in 0..512 {
         for layer in 0..layers {
             let few = (experts as usize * (layers + 3 - layer) / (layers + 3)).max(2) as u32;
             let first = draw.below(few);
             let second = (first + 1 + draw.below(few - 1)) % few;
-            text += &format!("{token},{layer},{first}\n{token},{layer},{second}\n");
+            lines.extend([first, second].map(|e| format!("{token},{layer},{e}")));
         }
     }
+    let text = lines.join("\n");
     let data = sniff("trace.csv", text.as_bytes()).expect("a dump");
     let key = DataKey::of("trace.csv", text.as_bytes());
     let config = Routing::use_data(&Config::default(), &key, &data).expect("a setup");

@@ -82,9 +82,12 @@ pub(in crate::labs::routing) fn show(
     let pointed = multiples_ui(&mut inner, &all, |i| {
         let p = &panels.panels[i];
         let chance = p.chance.as_deref();
-        let place = |e: usize| match sorted {
-            true => p.order.iter().position(|&own| own == e),
-            false => (e < p.loads.len()).then_some(e),
+        let place = |e: usize| {
+            if sorted {
+                p.order.iter().position(|&own| own == e)
+            } else {
+                (e < p.loads.len()).then_some(e)
+            }
         };
         Panel {
             title: &p.title,
