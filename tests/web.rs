@@ -9,7 +9,7 @@
 use js_sys::Promise;
 use schedlab::core::{Error, Result};
 use schedlab::gpu::kernels::ALL;
-use schedlab::gpu::{Gpu, Shape, Trial, TrialReport, Tuner, WIDTHS};
+use schedlab::gpu::{Gpu, Shape, Trial, TrialReport, Tuner, WIDTHS, WarmUp};
 use schedlab::labs::{LabKind, Library, Setup, outcome_of};
 use schedlab::platform::{self, Checked, MirrorAction, MirrorKind, MirrorNode, MirrorNumber};
 use wasm_bindgen::JsCast;
@@ -65,6 +65,15 @@ async fn report(mut trial: Trial) -> Result<TrialReport> {
 async fn every_kernel_agrees_with_its_twin_on_the_browser_device() {
     let gpu = gpu().await.expect("this browser was started with WebGPU");
     assert!(gpu.computes(), "no compute shaders on {}", gpu.name());
+    let mut warm_up = WarmUp::default();
+    let mut looks = 0;
+    while warm_up.poll(&gpu).expect("every kernel takes zeros") {
+        looks += 1;
+        assert!(looks < 10_000, "a kernel does not come back");
+        turn().await;
+    }
+    assert_eq!(gpu.made().pipelines, ALL.len() as u64, "all are compiled");
+    assert_eq!(gpu.fault(), None, "no error was reported");
     for listed in ALL {
         for n in [1, 65, 1000] {
             let trial = Trial::start(&gpu, listed, n, 7).unwrap();
