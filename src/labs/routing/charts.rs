@@ -140,19 +140,21 @@ fn load_chart(config: &Config, batches: &[Batch]) -> Chart {
         let edge = |q| stats::binomial_quantile(trials, share, q) as f64 / count;
         series.push(floor_band(BINOMIAL, ends, [edge(0.05), edge(0.95)]));
     }
+    let sharing = config.sharing();
     if config.has_capacity() {
         let c = batches.first().map_or(0.0, |b| f64::from(b.capacity));
         let (name, points) = if config.per_device() {
-            let of = |(_, [a, b]): (usize, [usize; 2])| {
+            // A gap between devices: each piece is what the experts under it share.
+            let of = |(_, [a, b]): &(usize, [usize; 2])| {
                 let even = c / (b - a + 1) as f64;
                 [
-                    [a as f64 - 0.5, even],
-                    [b as f64 + 0.5, even],
+                    [*a as f64 - 0.4, even],
+                    [*b as f64 + 0.4, even],
                     [f64::NAN, f64::NAN],
                 ]
             };
-            let all = config.sharing().into_iter().flat_map(of).collect();
-            ("capacity of the device, split evenly", all)
+            let all = sharing.iter().flat_map(of).collect();
+            ("device's places, split evenly", all)
         } else {
             ("capacity", ends.map(|x| [x, c]).to_vec())
         };
@@ -161,13 +163,26 @@ fn load_chart(config: &Config, batches: &[Batch]) -> Chart {
     Chart {
         id: "load",
         title: "Load per expert",
-        doc: "Pairs per batch asked of each expert and carried by it, mean over the batches. The band is what uniformly random routing gives over as many tokens: bars outside it are not noise.",
+        doc: "Pairs per batch asked of each expert and carried by it, mean over the batches. The band is what uniformly random routing gives over as many tokens: bars outside it are not noise. Where the experts of a device share its places, one may carry more than its even part, which the line shows device by device.",
         x: Axis::linear("expert", ""),
         y: Axis::zero_based("load", "pairs per batch"),
         series,
-        marks: Vec::new(),
+        marks: device_marks(&sharing),
         on_timeline: false,
     }
+}
+
+/// Devices that have room for their names.
+const NAMED: usize = 6;
+
+/// Where each device's experts begin; none where there are too many devices.
+fn device_marks(sharing: &[(usize, [usize; 2])]) -> Vec<Mark> {
+    let few = sharing.iter().filter(|_| sharing.len() <= NAMED);
+    few.map(|(device, [first, _])| Mark {
+        x: *first as f64 - 0.5,
+        label: format!("device {device}"),
+    })
+    .collect()
 }
 
 fn balance_chart(config: &Config, batches: &[Batch], floor: &Floor) -> Chart {

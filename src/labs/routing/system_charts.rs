@@ -45,13 +45,14 @@ pub(super) fn deployment_charts(config: &Config, d: &Deployment) -> Vec<Chart> {
 }
 
 fn device_chart(d: &Deployment) -> Chart {
-    let bars = |name: &str, loads: &[f64]| {
+    // Bars and dots: of two bars at one place the shorter would be hidden.
+    let by_device = |name: &str, kind: SeriesKind, loads: &[f64]| {
         let points: Vec<[f64; 2]> = loads
             .iter()
             .enumerate()
             .map(|(i, &l)| [i as f64, l])
             .collect();
-        Series::new(name, SeriesKind::Bars, points)
+        Series::new(name, kind, points)
     };
     let mean = crate::core::stats::mean(&d.contiguous);
     let ends = [-0.5, d.contiguous.len() as f64 - 0.5];
@@ -62,9 +63,10 @@ fn device_chart(d: &Deployment) -> Chart {
         x: Axis::linear("device", ""),
         y: Axis::zero_based("load", "pairs per batch"),
         series: vec![
-            bars("experts in order", &d.contiguous),
-            bars(
-                &format!("packed by load, {} experts elsewhere", d.moved),
+            by_device("experts in order", SeriesKind::Bars, &d.contiguous),
+            by_device(
+                &format!("packed by load, {} moved", d.moved),
+                SeriesKind::Points,
                 &d.packed,
             ),
             Series::line("even split", ends.map(|x| [x, mean]).to_vec()).as_reference(),
@@ -75,13 +77,13 @@ fn device_chart(d: &Deployment) -> Chart {
 }
 
 fn failure_chart(d: &Deployment) -> Chart {
-    let bars = |name: &str, lost: &[f64]| {
+    let by_device = |name: &str, kind: SeriesKind, lost: &[f64]| {
         let points: Vec<[f64; 2]> = lost
             .iter()
             .enumerate()
             .map(|(i, &l)| [i as f64, 100.0 * l])
             .collect();
-        Series::new(name, SeriesKind::Bars, points)
+        Series::new(name, kind, points)
     };
     let [ordered, packed] = &d.lost;
     Chart {
@@ -91,8 +93,8 @@ fn failure_chart(d: &Deployment) -> Chart {
         x: Axis::linear("device that fails", ""),
         y: Axis::zero_based("pairs without an expert", "%"),
         series: vec![
-            bars("experts in order", ordered),
-            bars("packed by load, with copies", packed),
+            by_device("experts in order", SeriesKind::Bars, ordered),
+            by_device("packed by load, with copies", SeriesKind::Points, packed),
         ],
         marks: Vec::new(),
         on_timeline: false,
