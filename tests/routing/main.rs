@@ -5,6 +5,7 @@ mod devices;
 mod files;
 mod rules;
 mod runs;
+mod sources;
 
 use proptest::prelude::*;
 use schedlab::core::finish;

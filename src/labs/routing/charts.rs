@@ -1,8 +1,8 @@
 //! The linked charts of a run, as data.
 
 use super::config::{Config, Router};
+use super::entity::Entity;
 use super::file_layers::FileLayers;
-use super::model::Entity;
 use super::multiples::{LoadPanels, PanelsWork};
 use super::route::{Batch, Fate};
 use super::rules::load::Floor;

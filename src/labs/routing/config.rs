@@ -6,6 +6,9 @@ pub(super) use super::options::{
     Task, TieBreak, World,
 };
 use super::rules::capacity;
+pub(super) use super::source::TokenSource;
+use super::text::GROUPS;
+use crate::core::digits::{CLASSES, PIXELS};
 use crate::labs::DataKey;
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +92,8 @@ pub struct Config {
     pub tokens: u64,
     /// Number of batches.
     pub batches: u64,
+    /// Where the tokens come from, unless from a file.
+    pub source: TokenSource,
     /// Number of token clusters.
     pub clusters: u64,
     /// Exponent of the clusters' Zipf weights.
@@ -278,6 +283,7 @@ impl Default for Config {
             bias_decay: 0.0,
             tokens: 256,
             batches: 12,
+            source: TokenSource::Clusters,
             clusters: 6,
             cluster_skew: 0.6,
             spread: 0.6,
@@ -481,21 +487,42 @@ impl Config {
         }
     }
 
-    /// Groups by which tokens are coloured: clusters, or eighths of the batch for a file's tokens.
+    /// Groups by which tokens are coloured: clusters, digits, sixths of a text by the frequency of
+    /// their words, or eighths of the batch for a file's tokens.
     pub fn cluster_count(&self) -> usize {
-        if self.data.is_some() {
-            EIGHTHS
+        match self.source() {
+            _ if self.data.is_some() => EIGHTHS,
+            TokenSource::Clusters => self.clusters as usize,
+            TokenSource::Text => GROUPS,
+            TokenSource::Digits => CLASSES,
+        }
+    }
+
+    /// Where synthetic tokens come from; a file's are drawn from nowhere.
+    pub(super) fn source(&self) -> TokenSource {
+        if self.data.is_some() || self.world != World::Batches {
+            TokenSource::Clusters
         } else {
-            self.clusters as usize
+            self.source
+        }
+    }
+
+    /// Width of a token's embedding.
+    pub(super) fn width(&self) -> usize {
+        if self.source() == TokenSource::Digits {
+            PIXELS
+        } else {
+            self.dim as usize
         }
     }
 
     /// What such a group is called.
     pub fn cluster_word(&self) -> &'static str {
-        if self.data.is_some() {
-            "eighth"
-        } else {
-            "cluster"
+        match self.source() {
+            _ if self.data.is_some() => "eighth",
+            TokenSource::Clusters => "cluster",
+            TokenSource::Text => "sixth",
+            TokenSource::Digits => "digit",
         }
     }
 }

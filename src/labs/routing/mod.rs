@@ -10,6 +10,7 @@ mod claims;
 mod config;
 mod deploy;
 pub mod dump;
+mod entity;
 mod figures;
 mod file_layers;
 mod fill;
@@ -34,11 +35,13 @@ mod queries;
 mod route;
 pub mod rules;
 mod solve;
+mod source;
 mod story;
 mod studies;
 mod system_charts;
 pub mod systems;
 mod tell;
+mod text;
 mod touched;
 mod training;
 mod utilise;
@@ -48,10 +51,11 @@ mod view;
 mod world;
 
 pub use config::Config;
+pub use entity::Entity;
 #[cfg(feature = "gpu")]
 pub use gpu::{Pipeline, Sizes};
 pub use layers::{LayerRun, Policy};
-pub use model::{BatchRun, Entity, Scene};
+pub use model::{BatchRun, Scene};
 pub use multiples::{Along, LoadPanel, LoadPanels};
 pub use options::{
     BiasRule, BufferOrder, CapacityRule, CapacityScope, DropOrder, Estimate, Graph, HashTable,
@@ -60,6 +64,7 @@ pub use options::{
 };
 pub use queries::QueryRun;
 pub use route::{Batch, BatchStats, Fate, Pair};
+pub use source::TokenSource;
 pub use studies::StudyRun;
 pub use systems::EXHIBITS;
 pub use training::{Snapshot, TrainRun};

@@ -18,10 +18,12 @@ use super::route::Batch;
 use super::rules::bias;
 use super::rules::load::{Floor, FloorWork};
 use super::rules::matrix::Matrix;
+use super::source::TokenSource;
 use super::system_charts::{deployment_charts, frontier_chart};
+use super::text::TextWork;
 use super::utilise::step_chart;
 use super::variants::{self, Variant, VariantsWork};
-use crate::core::{Chart, EntityId, Job, Moment, MomentKind, Result, Step, Timeline, num};
+use crate::core::{Chart, Job, Moment, MomentKind, Result, Step, Timeline, num};
 use crate::labs::Library;
 use std::sync::Arc;
 
@@ -43,47 +45,6 @@ struct Inner {
     deployment: Option<Deployment>,
     variants: Vec<Variant>,
     multiples: Option<LoadPanels>,
-}
-
-/// Offset of expert ids among entity ids.
-const EXPERT: u64 = 1 << 32;
-/// Tokens per batch in entity ids.
-const BATCH: u64 = 1 << 16;
-
-/// A thing in this lab that can be pointed at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entity {
-    /// A token of a batch.
-    Token {
-        /// Batch, from 0.
-        batch: usize,
-        /// Token within the batch, from 0.
-        token: usize,
-    },
-    /// An expert.
-    Expert(usize),
-}
-
-impl Entity {
-    /// Its id.
-    pub fn id(self) -> EntityId {
-        match self {
-            Self::Token { batch, token } => EntityId(batch as u64 * BATCH + token as u64),
-            Self::Expert(e) => EntityId(EXPERT + e as u64),
-        }
-    }
-
-    /// The entity with this id.
-    pub fn of(EntityId(id): EntityId) -> Self {
-        if id >= EXPERT {
-            Self::Expert((id - EXPERT) as usize)
-        } else {
-            Self::Token {
-                batch: (id / BATCH) as usize,
-                token: (id % BATCH) as usize,
-            }
-        }
-    }
 }
 
 /// The state of a batch at a moment, as the picture needs it.
@@ -206,6 +167,11 @@ impl BatchRun {
         &self.inner.population
     }
 
+    /// What a token is beside its group: a word of the text, an image; none of a cluster.
+    pub(super) fn token_name(&self, batch: usize, token: usize) -> Option<String> {
+        self.inner.population.name(batch, token)
+    }
+
     /// Id of a token in hash routing's table.
     pub(super) fn token_id(&self, batch: usize, token: usize) -> usize {
         let cluster = self
@@ -255,6 +221,8 @@ pub(super) struct Work {
     /// The layers of a file, and the file while it is read.
     layers: FileLayers,
     opening: Option<Opening>,
+    /// The words of a text while they are made.
+    text: Option<TextWork>,
 }
 
 /// What follows the last batch.
@@ -336,6 +304,8 @@ impl Work {
             bias: vec![0.0; config.experts as usize],
             layers: FileLayers::default(),
             opening: None,
+            text: (config.source() == TokenSource::Text)
+                .then(|| TextWork::new(config.width(), config.seed)),
             batches: Vec::new(),
             after: if config.router == Router::Recorded {
                 After::Deploy(None, Box::new(DeployWork::new(config)))
@@ -374,9 +344,24 @@ impl Work {
         self.batches.push(batch);
     }
 
+    /// Does a slice of making the words of a text; `true` when there is nothing to make.
+    fn has_words(&mut self) -> bool {
+        let Some(work) = &mut self.text else {
+            return true;
+        };
+        if let Some(words) = work.step() {
+            self.population.take_words(&self.config, words);
+            self.text = None;
+        }
+        false
+    }
+
     /// Does a slice of what comes before the batches; `true` when that is done.
     #[cfg(feature = "gpu")]
     pub(super) fn prepared(&mut self) -> bool {
+        if !self.has_words() {
+            return false;
+        }
         if self.floor.is_none() {
             self.floor = self.chance.step();
         }
@@ -564,6 +549,9 @@ impl Job for Work {
                 self.population = Population::of_file(&self.config, own);
                 self.opening = None;
             }
+            return Ok(Step::Working);
+        }
+        if !self.has_words() {
             return Ok(Step::Working);
         }
         if self.floor.is_none() {

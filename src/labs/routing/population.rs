@@ -1,5 +1,6 @@
-//! Where the tokens come from: Gaussian clusters in R^D with Zipf weights, and a random linear
-//! router. z = W x + o, W ~ N(0, scale²/(D (1+σ²))), o ~ N(0, skew²); centres ~ N(0, 1).
+//! Where the tokens come from: Gaussian clusters in R^D with Zipf weights, words of a text, or images
+//! of digits; and a random linear router. z = W x + o, W ~ N(0, scale²/(D (1+σ²))), o ~ N(0, skew²);
+//! centres ~ N(0, 1). Words and images have mean square 1, or nearly, and σ is 0 for them.
 //!
 //! Logits are rounded to single precision before anything is chosen, so that a GPU that works in
 //! single precision sees the very same numbers.
@@ -9,8 +10,12 @@ use super::dump::{Content, Layer};
 use super::gates::Token;
 use super::rules::matrix::Matrix;
 use super::rules::{gate, models, precision};
+use super::source::TokenSource;
+use super::text::{Vocabulary, Words};
+use crate::core::digits;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
+use std::sync::Arc;
 
 /// Everything about the tokens that is drawn once per run.
 #[derive(Debug, Clone)]
@@ -39,6 +44,9 @@ pub(super) struct Population {
     file: Option<(Layer, usize)>,
     /// Expert by token id, where hash routing is used.
     table: Vec<usize>,
+    /// What is drawn, and the words once they are made.
+    source: TokenSource,
+    words: Option<Words>,
 }
 
 /// Distinct token ids of each cluster; their frequencies follow Zipf's law.
@@ -58,7 +66,7 @@ struct Cosine {
 impl Cosine {
     /// Projection to half the width, biases 0, expert vectors; all normal.
     fn new(config: &Config) -> Self {
-        let dim = config.dim as usize;
+        let dim = config.width();
         let (half, experts) = (dim.div_ceil(2), config.experts as usize);
         let mut draw = Stream::new(config.seed, StreamId::Weights).replicate(1);
         let scale = 1.0 / (dim as f64).sqrt();
@@ -73,7 +81,8 @@ impl Cosine {
 
 impl Population {
     pub(super) fn new(config: &Config) -> Self {
-        let (dim, experts) = (config.dim as usize, config.experts as usize);
+        let (dim, experts) = (config.width(), config.experts as usize);
+        let source = config.source();
         let clusters = config.clusters as usize;
         let weights: Vec<f64> = (0..clusters)
             .map(|c| num::pow(c as f64 + 1.0, -config.cluster_skew))
@@ -82,20 +91,37 @@ impl Population {
         let mut centre = Stream::new(config.seed, StreamId::Data).replicate(1);
         let mut weight = Stream::new(config.seed, StreamId::Weights);
         let mut offset = Stream::new(config.seed, StreamId::Logits);
-        let norm = (dim as f64 * (1.0 + config.spread * config.spread)).sqrt();
+        let size = match source {
+            TokenSource::Clusters => 1.0 + config.spread * config.spread,
+            TokenSource::Text | TokenSource::Digits => 1.0,
+        };
+        let norm = (dim as f64 * size).sqrt();
         let slots = config.slots();
         let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
         Self {
-            table: if config.router == Router::Hash {
-                hash_table(config, &weights)
-            } else {
-                Vec::new()
+            table: match source {
+                TokenSource::Clusters => {
+                    let by_word = weights
+                        .iter()
+                        .flat_map(|w| word_shares().map(move |s| w * s));
+                    hash_table(config, &by_word.collect::<Vec<f64>>())
+                }
+                TokenSource::Digits => {
+                    hash_table(config, &[1.0 / digits::COUNT as f64; digits::COUNT])
+                }
+                // Its words are not there yet.
+                TokenSource::Text => Vec::new(),
             },
+            source,
+            words: None,
             file: None,
             cosine: (config.router == Router::Cosine).then(|| Cosine::new(config)),
             slots,
             precision: config.precision,
-            correlation: config.correlation,
+            correlation: match source {
+                TokenSource::Clusters => config.correlation,
+                TokenSource::Text | TokenSource::Digits => 0.0,
+            },
             seed: config.seed,
             dim,
             experts,
@@ -119,6 +145,41 @@ impl Population {
         Self {
             file: Some((layer, config.tokens as usize)),
             ..Self::new(config)
+        }
+    }
+
+    /// Takes the words of a text, which come after the rest.
+    pub(super) fn take_words(&mut self, config: &Config, vocabulary: Vocabulary) {
+        let text = &vocabulary.text;
+        let all = text.ids.len();
+        let shares: Vec<f64> = text.counts.iter().map(|n| n / all as f64).collect();
+        self.table = hash_table(config, &shares);
+        let mut draw = Stream::new(self.seed, StreamId::Data).replicate(2);
+        self.words = Some(Words {
+            from: draw.below(all as u32) as usize,
+            tokens: config.tokens as usize,
+            vocabulary: Arc::new(vocabulary),
+        });
+    }
+
+    /// Number of the image at a token.
+    fn image(&self, batch: usize, token: usize) -> usize {
+        let draw = Stream::new(self.seed, StreamId::Data)
+            .replicate(3)
+            .step(batch as u32);
+        ((u64::from(draw.at(token as u64)) * digits::COUNT as u64) >> 32) as usize
+    }
+
+    /// What a token is: a word, an image; none of a cluster.
+    pub(super) fn name(&self, batch: usize, token: usize) -> Option<String> {
+        match (self.source, &self.words) {
+            _ if self.file.is_some() => None,
+            (TokenSource::Text, Some(words)) => {
+                let id = words.id(batch, token);
+                Some(format!("\"{}\"", words.vocabulary.text.names[id]))
+            }
+            (TokenSource::Digits, _) => Some(format!("image {}", self.image(batch, token))),
+            _ => None,
         }
     }
 
@@ -161,6 +222,17 @@ impl Population {
         if self.file.is_some() {
             return (0..tokens).map(|t| (8 * t / tokens) as u8).collect();
         }
+        match (self.source, &self.words) {
+            (TokenSource::Text, Some(words)) => {
+                let group = |t| words.vocabulary.text.groups[words.id(batch, t)];
+                return (0..tokens).map(group).collect();
+            }
+            (TokenSource::Digits, _) => {
+                let labels = digits::digits().labels();
+                return (0..tokens).map(|t| labels[self.image(batch, t)]).collect();
+            }
+            _ => {}
+        }
         let shares = self.shares(batch);
         let mut stream = Stream::new(self.seed, StreamId::Data).step(batch as u32);
         let mut stay = Stream::new(self.seed, StreamId::DataOrder).step(batch as u32);
@@ -181,8 +253,13 @@ impl Population {
             .collect()
     }
 
-    /// Id of a token: its cluster's words, the first most frequent.
+    /// Id of a token: its word's or image's number; of a cluster's words, the first most frequent.
     pub(super) fn token_id(&self, batch: usize, token: usize, cluster: u8) -> usize {
+        match (self.source, &self.words) {
+            (TokenSource::Text, Some(words)) => return words.id(batch, token),
+            (TokenSource::Digits, _) => return self.image(batch, token),
+            _ => {}
+        }
         let mut draw = Stream::new(self.seed, StreamId::Lengths)
             .step(batch as u32)
             .replicate(token as u32);
@@ -229,6 +306,18 @@ impl Population {
 
     /// Embedding of a token.
     pub(super) fn embedding(&self, batch: usize, token: usize, cluster: u8) -> Vec<f64> {
+        match (self.source, &self.words) {
+            (TokenSource::Text, Some(words)) => {
+                return words.vocabulary.row(words.id(batch, token)).to_vec();
+            }
+            (TokenSource::Digits, _) => {
+                let pixels = digits::digits().raw(self.image(batch, token)).iter();
+                return pixels
+                    .map(|&v| (f64::from(v) / 16.0 - 0.3) / 0.38)
+                    .collect();
+            }
+            _ => {}
+        }
         let start = usize::from(cluster) * self.dim;
         self.centres[start..start + self.dim]
             .iter()
@@ -304,22 +393,22 @@ fn word_shares() -> impl Iterator<Item = f64> {
     (1..=WORDS).map(move |r| 1.0 / r as f64 / total)
 }
 
-/// Expert of every token id.
-fn hash_table(config: &Config, weights: &[f64]) -> Vec<usize> {
+/// Expert of every token id, of which these shares of the tokens are expected; none for other
+/// routers.
+fn hash_table(config: &Config, expected: &[f64]) -> Vec<usize> {
     let experts = config.experts as usize;
+    if config.router != Router::Hash {
+        return Vec::new();
+    }
     let mut draw = Stream::new(config.seed, StreamId::Policy).replicate(1);
     if config.hash_table == HashTable::Random {
-        return (0..weights.len() * WORDS)
+        return (0..expected.len())
             .map(|_| draw.below(experts as u32) as usize)
             .collect();
     }
-    let expected: Vec<f64> = weights
-        .iter()
-        .flat_map(|w| word_shares().map(move |s| w * s))
-        .collect();
     let mut table = vec![0; expected.len()];
     let mut load = vec![0.0; experts];
-    for id in gate::descending(&expected) {
+    for id in gate::descending(expected) {
         let mut least = 0;
         for e in 1..experts {
             if load[e] < load[least] {
@@ -335,6 +424,7 @@ fn hash_table(config: &Config, weights: &[f64]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::digits::CLASSES;
 
     #[test]
     fn cluster_shares_follow_their_weights_and_drift_away_from_them() {
@@ -358,6 +448,29 @@ mod tests {
             (count(1) - want / 4.0).abs() < 0.03,
             "half a turn: cluster 0 takes the place of 3"
         );
+    }
+
+    #[test]
+    fn digits_are_images_with_their_labels() {
+        let config = Config {
+            source: TokenSource::Digits,
+            ..Config::default()
+        };
+        assert_eq!((config.width(), config.cluster_count()), (64, CLASSES));
+        let population = Population::new(&config);
+        let labels = population.clusters(1, 500);
+        let mut seen = [0; CLASSES];
+        for (t, &label) in labels.iter().enumerate() {
+            let image = population.image(1, t);
+            assert_eq!(label, digits::digits().labels()[image]);
+            let x = population.embedding(1, t, label);
+            let raw = digits::digits().raw(image);
+            assert_eq!(x.len(), raw.len());
+            assert_eq!(x[20], (f64::from(raw[20]) / 16.0 - 0.3) / 0.38);
+            assert_eq!(population.name(1, t), Some(format!("image {image}")));
+            seen[usize::from(label)] += 1;
+        }
+        assert!(seen.iter().all(|n| *n > 20), "{seen:?}");
     }
 
     #[test]

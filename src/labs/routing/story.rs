@@ -8,6 +8,7 @@ use super::model::BatchRun;
 use super::route::{Batch, Fate, Pair};
 use super::rules::gate::top_k;
 use super::rules::{entropy, families};
+use super::source::TokenSource;
 use super::tell::has_floor;
 use crate::core::{Fact, Story, num};
 
@@ -86,7 +87,16 @@ pub(super) fn token_story(run: &BatchRun, batch: usize, token: usize) -> Option<
             let number = batch * config.tokens as usize + token;
             Fact::new("Token of the file", number.to_string())
         } else {
-            Fact::new("Cluster", b.clusters[token].to_string())
+            let own = b.clusters[token].to_string();
+            let (name, value) = match (config.source(), run.token_name(batch, token)) {
+                (TokenSource::Text, Some(word)) => (
+                    "Word",
+                    format!("{word}, in sixth {own} of the text by frequency"),
+                ),
+                (TokenSource::Digits, Some(image)) => ("Digit", format!("{own}, {image}")),
+                _ => ("Cluster", own),
+            };
+            Fact::new(name, value)
         },
         Fact::new(
             "Router entropy",

@@ -1,10 +1,12 @@
 //! What a run tells: metrics and tables.
 
 use super::config::{Config, Router};
-use super::model::{BatchRun, Entity};
+use super::entity::Entity;
+use super::model::BatchRun;
 use super::multiples::Along;
 use super::route::{Batch, BatchStats, Fate, Pair};
 use super::rules::load;
+use super::source::TokenSource;
 use super::story::{expert_story, token_story};
 use super::utilise;
 use super::variants;
@@ -21,21 +23,27 @@ pub(super) fn has_floor(config: &Config) -> bool {
     !config.router.is_variable()
 }
 
-/// Normalised mutual information between a token's cluster and its best expert.
+/// Normalised mutual information between a token's cluster, word or digit and its best expert.
 fn specialisation(run: &BatchRun) -> f64 {
     if run.config().data.is_some() {
         // A file says nothing about what its tokens are.
         return f64::NAN;
     }
-    let (clusters, experts) = (
-        run.config().clusters as usize,
-        run.config().experts as usize,
-    );
-    let mut joint = vec![vec![0.0; experts]; clusters];
-    for batch in run.batches() {
+    let experts = run.config().experts as usize;
+    let words = run.config().source() == TokenSource::Text;
+    let mut joint = vec![vec![0.0; experts]; run.config().cluster_count()];
+    for (b, batch) in run.batches().iter().enumerate() {
         for (t, &cluster) in batch.clusters.iter().enumerate() {
+            let label = if words {
+                run.token_id(b, t)
+            } else {
+                usize::from(cluster)
+            };
+            if label >= joint.len() {
+                joint.resize(label + 1, vec![0.0; experts]);
+            }
             if let Some(best) = batch.of_token(t).first() {
-                joint[usize::from(cluster)][usize::from(best.expert)] += 1.0;
+                joint[label][usize::from(best.expert)] += 1.0;
             }
         }
     }
@@ -313,7 +321,7 @@ fn routing_metrics(run: &BatchRun) -> Vec<Metric> {
             "",
             specialisation(run),
             Better::Neither,
-            "Mutual information of a token's cluster and its best expert over ln of the number of clusters seen (NMI).",
+            "Mutual information of a token's cluster (or word, or digit) and its best expert over ln of the number of clusters seen (NMI). Words that are seen once tell their expert by chance alone.",
         ),
         Metric::new(
             "chunk_sparsity",

@@ -114,7 +114,7 @@ impl LabView for Routing {
         tokens::draw(&frame, &painter);
         links::highlights(&frame, &painter);
         bins::drag_capacity(&frame, config, stage.slot, ui);
-        point(&frame, &response, stage, ui);
+        point(run, &frame, &response, stage, ui);
     }
 
     fn results_ui(run: &Run, slot: usize, ui: &mut egui::Ui) {
@@ -291,7 +291,13 @@ fn header(frame: &Frame<'_>, run: &BatchRun, rect: Rect, ui: &egui::Ui) {
 }
 
 /// Sets what is hovered and selected, and shows a few words beside the pointer.
-fn point(frame: &Frame<'_>, response: &egui::Response, stage: &mut Stage<'_>, ui: &mut egui::Ui) {
+fn point(
+    run: &BatchRun,
+    frame: &Frame<'_>,
+    response: &egui::Response,
+    stage: &mut Stage<'_>,
+    ui: &mut egui::Ui,
+) {
     experts_as_buttons(frame, stage, ui);
     let Some(at) = response.hover_pos() else {
         return;
@@ -299,7 +305,8 @@ fn point(frame: &Frame<'_>, response: &egui::Response, stage: &mut Stage<'_>, ui
     let hit: Option<EntityId> = tokens::at(frame, at).or_else(|| bins::at(frame, at));
     if let Some(id) = hit {
         *stage.hovered = Some(id);
-        response.clone().on_hover_text_at_pointer(tip(frame, id));
+        let words = tip(run, frame, id);
+        response.clone().on_hover_text_at_pointer(words);
     }
     if response.clicked() {
         *stage.selected = hit;
@@ -345,10 +352,10 @@ fn expert_words(frame: &Frame<'_>, e: usize) -> String {
     format!("Expert {e}: {inside}{room}{lost}")
 }
 
-fn tip(frame: &Frame<'_>, id: EntityId) -> String {
+fn tip(run: &BatchRun, frame: &Frame<'_>, id: EntityId) -> String {
     match Entity::of(id) {
         Entity::Expert(e) => expert_words(frame, e),
-        Entity::Token { token, .. } => {
+        Entity::Token { batch, token } => {
             let pairs = frame.batch.of_token(token).iter().map(|p| {
                 let fate = if frame.waiting(p) {
                     "not there yet"
@@ -364,7 +371,9 @@ fn tip(frame: &Frame<'_>, id: EntityId) -> String {
                 )
             });
             let cluster = frame.batch.clusters[token];
-            let mut lines = vec![format!("Token {token}, {} {cluster}", frame.group)];
+            let name = run.token_name(batch, token);
+            let name = name.map_or_else(String::new, |n| format!("{n}, "));
+            let mut lines = vec![format!("Token {token}, {name}{} {cluster}", frame.group)];
             lines.extend(pairs);
             if lines.len() == 1 {
                 lines.push("no expert takes it".to_owned());

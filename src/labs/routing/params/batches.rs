@@ -2,14 +2,24 @@
 
 use super::super::config::{
     BiasRule, BufferOrder, CapacityRule, CapacityScope, Config, DropOrder, Graph, HashTable,
-    Overflow, Precision, Renormalise, Router, SecondChoice, Task, TieBreak,
+    Overflow, Precision, Renormalise, Router, SecondChoice, Task, TieBreak, TokenSource,
 };
 use super::{index_of, nth, routes, trains};
 use crate::core::Param;
 
 /// Whether tokens are drawn from clusters.
 fn clustered(c: &Config) -> bool {
-    (routes(c) && c.data.is_none()) || (trains(c) && c.task != Task::Digits)
+    (drawn(c) && c.source == TokenSource::Clusters) || (trains(c) && c.task != Task::Digits)
+}
+
+/// Whether the router is drawn, and its tokens are no file's.
+fn drawn(c: &Config) -> bool {
+    routes(c) && c.data.is_none()
+}
+
+/// Whether the width of the embeddings is free.
+fn has_width(c: &Config) -> bool {
+    clustered(c) || (drawn(c) && c.source == TokenSource::Text)
 }
 
 const TIES: [TieBreak; 3] = [TieBreak::Lower, TieBreak::Higher, TieBreak::Random];
@@ -304,6 +314,16 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         .group("Tokens")
         .when(|c| routes(c) && c.data.is_some())
         .doc("Which layer of the imported file is routed, from 0."),
+    Param::choice(
+        "source",
+        "Tokens from",
+        TokenSource::NAMES,
+        |c: &Config| index_of(&TokenSource::ALL, &c.source),
+        |c, v| c.source = nth(&TokenSource::ALL, v),
+    )
+    .group("Tokens")
+    .when(drawn)
+    .doc("Clusters: Gaussian ones, whose number is known. A text: the words of \"Alice's Adventures in Wonderland\" in their order, from a place that the seed sets; a word is its hashed character trigrams, projected from their positive pointwise mutual information within four words. Digits: images of handwritten digits of 8 × 8 pixels, (v / 16 - 0.3) / 0.38."),
     Param::int("clusters", "Token clusters", [1, 24], |c: &Config| c.clusters, |c, v| c.clusters = v)
         .group("Tokens")
         .when(clustered)
@@ -354,18 +374,18 @@ pub(super) static PARAMS: &[Param<Config>] = &[
         |c, v| c.correlation = v,
     )
     .group("Tokens")
-    .when(|c| routes(c) && c.data.is_none())
+    .when(|c| drawn(c) && c.source == TokenSource::Clusters)
     .advanced()
     .doc("How much a token resembles the one before it: its cluster stays with this probability, and its deviation is a moving average over 16 tokens with these weights."),
     Param::float("drift", "Topic drift", [0.0, 0.5], |c: &Config| c.drift, |c, v| c.drift = v)
         .unit("turns per batch")
         .group("Tokens")
-        .when(|c| routes(c) && c.data.is_none())
+        .when(|c| drawn(c) && c.source == TokenSource::Clusters)
         .advanced()
         .doc("How fast the popular clusters change places over the batches."),
     Param::int("dim", "Embedding width", [1, 64], |c: &Config| c.dim, |c, v| c.dim = v)
         .group("Tokens")
-        .when(clustered)
+        .when(has_width)
         .advanced()
         .doc("Width D of the token embeddings."),
     Param::int("seed", "Seed", [0, u32::MAX as u64], |c: &Config| c.seed, |c, v| c.seed = v)

@@ -1,7 +1,7 @@
 //! What a training run tells: metrics, tables, stories.
 
 use super::super::config::Task;
-use super::super::model::Entity;
+use super::super::entity::Entity;
 use super::measure::Snapshot;
 use super::run::TrainRun;
 use super::trainer::latencies;
