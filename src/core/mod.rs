@@ -1,5 +1,6 @@
 //! Pure tools shared by the labs: no screens, no GPU, no files, no clock.
 
+mod alice;
 mod chart;
 mod claim;
 pub mod digits;
@@ -19,6 +20,7 @@ mod sort;
 pub mod stats;
 mod timeline;
 
+pub use alice::ALICE;
 pub use chart::{Axis, Chart, Mark, Scale, Series, SeriesKind};
 pub use claim::{ClaimResult, Verdict};
 pub use error::{Error, Result};

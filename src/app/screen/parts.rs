@@ -203,12 +203,12 @@ pub(super) fn charts_ui(
     if !stacked && all.len() > fit {
         chips_ui(ui, all, hidden, fit);
     }
-    let shown: Vec<&'static str> = all
-        .iter()
-        .map(|c| c.id)
-        .filter(|id| stacked || !hidden.contains(id))
-        .take(fit)
-        .collect();
+    let ids: Vec<&'static str> = all.iter().map(|c| c.id).collect();
+    let shown = if stacked {
+        ids
+    } else {
+        visible(&ids, hidden, fit)
+    };
     let gap = 12.0;
     let size = if stacked {
         vec2(ui.available_width(), 220.0)
@@ -255,35 +255,49 @@ pub(super) fn charts_ui(
     }
 }
 
+/// The charts on screen: the first ones that are not hidden, as many as fit.
+fn visible(all: &[&'static str], hidden: &[&'static str], fit: usize) -> Vec<&'static str> {
+    let wanted = all.iter().copied().filter(|id| !hidden.contains(id));
+    wanted.take(fit).collect()
+}
+
+/// Takes a chart off the screen or brings it there, where the last one makes room.
+fn toggle(all: &[&'static str], hidden: &mut Vec<&'static str>, fit: usize, id: &'static str) {
+    let mut kept = visible(all, hidden, fit);
+    if kept.contains(&id) {
+        hidden.push(id);
+        return;
+    }
+    if kept.len() >= fit {
+        kept.pop();
+    }
+    kept.push(id);
+    // Those further on come when there is more room; those before would come instead of this one.
+    let last = all.iter().rposition(|one| kept.contains(one)).unwrap_or(0);
+    let before = all.iter().take(last).filter(|one| !kept.contains(one));
+    hidden.retain(|one| *one != id);
+    for one in before {
+        if !hidden.contains(one) {
+            hidden.push(one);
+        }
+    }
+}
+
 fn chips_ui(ui: &mut Ui, all: &[Chart], hidden: &mut Vec<&'static str>, fit: usize) {
+    let ids: Vec<&'static str> = all.iter().map(|c| c.id).collect();
+    let shown = visible(&ids, hidden, fit);
     ScrollArea::horizontal()
         .id_salt("chart chips")
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.label(RichText::new("Charts").small());
-                let visible: Vec<&'static str> = all
-                    .iter()
-                    .map(|c| c.id)
-                    .filter(|id| !hidden.contains(id))
-                    .take(fit)
-                    .collect();
                 for chart in all {
-                    let on = visible.contains(&chart.id);
+                    let title = RichText::new(chart.title).small();
                     let chip = ui
-                        .selectable_label(on, RichText::new(chart.title).small())
+                        .selectable_label(shown.contains(&chart.id), title)
                         .on_hover_text(chart.doc);
                     if chip.clicked() {
-                        if on {
-                            hidden.push(chart.id);
-                        } else {
-                            hidden.retain(|h| *h != chart.id);
-                            // The last visible chart makes room.
-                            if visible.len() >= fit
-                                && let Some(last) = visible.last()
-                            {
-                                hidden.push(last);
-                            }
-                        }
+                        toggle(&ids, hidden, fit, chart.id);
                     }
                 }
             });
@@ -408,4 +422,40 @@ pub(super) fn notable_ui(
         }
     }
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+    #[test]
+    fn a_chip_brings_its_own_chart_to_the_screen() {
+        for first in ALL {
+            for second in ALL {
+                let mut hidden = Vec::new();
+                for id in [first, second] {
+                    let before = visible(&ALL, &hidden, 3);
+                    toggle(&ALL, &mut hidden, 3, id);
+                    let after = visible(&ALL, &hidden, 3);
+                    assert_eq!(
+                        after.contains(&id),
+                        !before.contains(&id),
+                        "{id}: {after:?}"
+                    );
+                    let left = before.iter().filter(|c| !after.contains(c)).count();
+                    assert!(left <= 1, "{id}: {before:?}, then {after:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_wider_window_shows_more_charts() {
+        let mut hidden = Vec::new();
+        toggle(&ALL, &mut hidden, 2, "d");
+        assert_eq!(visible(&ALL, &hidden, 2), ["a", "d"]);
+        assert_eq!(visible(&ALL, &hidden, 4), ["a", "d", "e", "f"]);
+    }
 }

@@ -44,7 +44,7 @@ pub(super) struct Text {
 impl Text {
     /// The text that is built in.
     pub(super) fn built_in() -> Self {
-        Self::of(include_str!("../../../assets/alice.txt"))
+        Self::of(crate::core::ALICE)
     }
 
     fn of(text: &'static str) -> Self {

@@ -32,7 +32,7 @@ const COUNTS: usize = 24;
 fn words() -> (Vec<&'static str>, Vec<usize>) {
     let mut ids: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut names, mut text) = (Vec::new(), Vec::new());
-    for word in include_str!("../../../../assets/alice.txt").split_whitespace() {
+    for word in crate::core::ALICE.split_whitespace() {
         let id = *ids.entry(word).or_insert_with(|| {
             names.push(word);
             names.len() - 1

@@ -10,7 +10,7 @@ pub(super) const SYMBOLS: usize = 27;
 pub(super) fn symbols() -> &'static [u8] {
     static TEXT: OnceLock<Vec<u8>> = OnceLock::new();
     TEXT.get_or_init(|| {
-        include_str!("../../../../../assets/alice.txt")
+        crate::core::ALICE
             .trim_end()
             .bytes()
             .map(|b| {
