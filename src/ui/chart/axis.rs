@@ -81,10 +81,9 @@ fn linear_text(v: f64, step: f64, decimals: usize) -> String {
     if v == 0.0 {
         return "0".to_owned();
     }
-    if v.abs() >= 1e4 && step >= 100.0 {
-        return format::number(v);
-    }
-    if step < 1e-3 {
+    // Three digits tell neighbours apart up to so many steps from zero.
+    let short = v.abs() < 99.0 * step;
+    if short && (v.abs() >= 1e4 && step >= 100.0 || step < 1e-3) {
         return format::number(v);
     }
     format!("{v:.decimals$}").replace('-', "−")
@@ -184,6 +183,21 @@ mod tests {
             texts(&share, [-1.0, 1.0], 0.5),
             ["−1.0", "−0.5", "0", "0.5", "1.0"]
         );
+    }
+
+    #[test]
+    fn neighbouring_ticks_never_read_the_same() {
+        let axis = Axis::linear("loss", "");
+        for (low, span) in [
+            (0.1045, 0.002),
+            (123_400.0, 600.0),
+            (2.9, 1e-3),
+            (0.0, 4e-4),
+        ] {
+            let texts = texts(&axis, [low, low + span], span / 5.0);
+            assert!(texts.len() > 2, "{texts:?}");
+            assert!(texts.windows(2).all(|two| two[0] != two[1]), "{texts:?}");
+        }
     }
 
     #[test]
