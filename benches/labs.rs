@@ -3,8 +3,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use schedlab::core::rng::{Stream, StreamId};
+use schedlab::core::select::{MAGNITUDE_BITS, radix_select};
 use schedlab::labs::noise::empirical::Empirical;
-use schedlab::labs::pruning::select::{MAGNITUDE_BITS, radix_select};
 use schedlab::labs::{LabKind, Library, Setup, outcome_of};
 use std::collections::BinaryHeap;
 use std::hint::black_box;

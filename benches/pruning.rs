@@ -8,13 +8,13 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use schedlab::core::finish;
+use schedlab::core::groups::mask_of_weights;
+use schedlab::core::mask::Mask;
 use schedlab::core::rng::{Stream, StreamId};
+use schedlab::core::select::{MAGNITUDE_BITS, count_rule, masks, radix_select};
+use schedlab::core::sparse::Formats;
 use schedlab::labs::pruning::header::{Strictness, length_of, parse};
-use schedlab::labs::pruning::mask::Mask;
-use schedlab::labs::pruning::select::{MAGNITUDE_BITS, count_rule, masks, radix_select};
-use schedlab::labs::pruning::sparse::Formats;
 use schedlab::labs::pruning::spectrum::{Decomposing, Flat};
-use schedlab::labs::pruning::systems::n_of_m::mask_of_weights;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,11 +3,12 @@
 //! `scripts/routing_reference.py` times the same with PyTorch, JAX or NumPy.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use schedlab::core::gate;
+use schedlab::core::matrix::Matrix;
 use schedlab::core::num;
+use schedlab::core::permute;
 use schedlab::core::rng::{Stream, StreamId};
-use schedlab::labs::routing::rules::matrix::Matrix;
 use schedlab::labs::routing::rules::sinkhorn::LogDomain;
-use schedlab::labs::routing::rules::{gate, permute};
 use std::hint::black_box;
 
 const EXPERTS: usize = 256;

@@ -6,7 +6,8 @@
 
 #[cfg(feature = "app")]
 pub mod app;
-pub mod core;
+// Built by itself, for speed in every build.
+pub use schedlab_core as core;
 #[cfg(feature = "app")]
 pub mod export;
 pub mod gpu;

@@ -249,8 +249,8 @@ fn the_path_is_chosen_with_a_reason() {
 mod select {
     use super::test_device;
     use schedlab::core::rng::{Stream, StreamId};
+    use schedlab::core::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
     use schedlab::gpu::Selector;
-    use schedlab::labs::pruning::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
 
     fn same_as_the_cpu(gpu: &schedlab::gpu::Gpu, words: &[u32], bits: u32, ranks: &[u64]) {
         let found = Selector::new(gpu, words, bits, ranks)

@@ -1,12 +1,12 @@
 //! Laws of the pruning lab that hold for every input.
 
 use proptest::prelude::*;
+use schedlab::core::mask::Mask;
+use schedlab::core::select::{count_rule, magnitude_key, prune_by_magnitude};
 use schedlab::labs::pruning::checkpoint::{self, Checkpoint, read_safetensors};
 use schedlab::labs::pruning::header::Strictness;
-use schedlab::labs::pruning::mask::Mask;
 use schedlab::labs::pruning::measure::effective;
 use schedlab::labs::pruning::plan::{Known, Layer, Rule, plan};
-use schedlab::labs::pruning::select::{count_rule, magnitude_key, prune_by_magnitude};
 use schedlab::labs::pruning::{Config, Granularity, Method};
 use std::sync::Arc;
 

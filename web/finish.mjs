@@ -1,5 +1,6 @@
 // Finishes a built page (trunk's post_build hook). In a release it builds a second module for
-// browsers with WebGPU, without WebGL2 and with our own code optimised for size: a quarter smaller.
+// browsers with WebGPU, without WebGL2 and with our own code but the inner loops (crates/core) made
+// for size: a third smaller.
 // The other one is made for speed, because where there is no WebGPU the CPU computes everything;
 // builds that are no release have it alone. It writes down where the modules are, pins what may run
 // on the page with a Content-Security-Policy over the hashes of its inline scripts and styles, and
@@ -50,7 +51,7 @@ function withoutWebgl() {
   const run = (command, args) => execFileSync(command, args, { stdio: ["ignore", "inherit", "inherit"], cwd: join(source, "..") });
   const features = ["--no-default-features", "--features", "app"];
   const target = ["--target", "wasm32-unknown-unknown"];
-  const small = ["--config", 'profile.release.opt-level="s"'];
+  const small = ["--config", 'profile.release.opt-level="z"'];
   run("cargo", ["build", "--release", "--offline", "--bin", "schedlab", ...target, ...features, ...small]);
   const { target_directory: built } = JSON.parse(
     execFileSync("cargo", ["metadata", "--no-deps", "--offline", "--format-version", "1"], { cwd: join(source, "..") }),

@@ -20,6 +20,14 @@ pub use a11y::{heading, install_mirror, live, picture};
 pub use entry::{entry_ui, menu_ui, value_entry_ui};
 pub use stage::{Extra, ExtraTab, LabView, Stage};
 
+/// An empty mesh with room for this many rectangles, so that it does not grow while it is filled.
+pub fn mesh_of_rects(count: usize) -> egui::Mesh {
+    let mut mesh = egui::Mesh::default();
+    mesh.reserve_vertices(4 * count);
+    mesh.reserve_triangles(2 * count);
+    mesh
+}
+
 /// Seconds since some fixed moment, for measurements that a user asks for. No result depends on it.
 pub fn seconds() -> f64 {
     crate::platform::now_secs()

@@ -182,8 +182,8 @@ fn claims_are_listed_and_run() {
 }
 
 #[test]
-fn gpu_reports_the_path_and_tests_every_kernel() {
-    let report = schedlab(&["gpu", "--json"]);
+fn gpu_reports_the_path_and_tests_and_times_every_kernel() {
+    let report = schedlab(&["gpu", "--bench", "--json"]);
     assert_eq!(code(&report), 0, "{}{}", stdout(&report), stderr(&report));
     let report: Value = serde_json::from_str(&stdout(&report)).expect("JSON");
     assert!(
@@ -197,6 +197,13 @@ fn gpu_reports_the_path_and_tests_every_kernel() {
         let shape = &report["shape"];
         assert!(shape["workgroup"].as_u64() >= Some(64), "{shape}");
         assert!(shape["reductions"].is_string(), "{shape}");
+        let timings = report["bench"].as_array().expect("throughputs");
+        assert_eq!(timings.first().map(|t| &t["kernel"]), Some(&"copy".into()));
+        assert!(timings.len() > 10, "{} timings", timings.len());
+        for timing in timings {
+            let rate = timing["bytes_per_second"].as_f64();
+            assert!(rate.is_some_and(|r| r > 0.0), "{timing}");
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::run;
 use proptest::prelude::*;
+use schedlab::core::gate::{softmax, top_k};
+use schedlab::core::matrix::Matrix;
 use schedlab::labs::routing::rules::assignment::base;
 use schedlab::labs::routing::rules::capacity::choice_major_positions;
 use schedlab::labs::routing::rules::choice::{expert_choice, keep_best, mask_of};
 use schedlab::labs::routing::rules::families;
-use schedlab::labs::routing::rules::gate::{softmax, top_k};
-use schedlab::labs::routing::rules::matrix::Matrix;
 use schedlab::labs::routing::{Config, DropOrder};
 use std::collections::BTreeSet;
 

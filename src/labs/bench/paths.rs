@@ -1,8 +1,12 @@
 //! The list itself.
 
 use super::{HotPath, Slice};
+use crate::core::groups::mask_of_scores;
+use crate::core::matrix::Matrix;
 use crate::core::mlp::Optimizer;
+use crate::core::permute::permutation;
 use crate::core::rng::{Stream, StreamId};
+use crate::core::select::{MAGNITUDE_BITS, masks, radix_select};
 use crate::core::{Job as _, Result, Simulation as _, Step, num};
 use crate::labs::lr::bound::Bound;
 use crate::labs::lr::law_fit::{LawFit, LawKind, Measured};
@@ -12,10 +16,6 @@ use crate::labs::noise::empirical::Empirical;
 use crate::labs::noise::mixture::Mixture;
 use crate::labs::noise::solver::{Model, Solver, SolverKind};
 use crate::labs::pruning::header::{self, Strictness};
-use crate::labs::pruning::select::{MAGNITUDE_BITS, masks, radix_select};
-use crate::labs::pruning::systems::n_of_m::mask_of_scores;
-use crate::labs::routing::rules::matrix::Matrix;
-use crate::labs::routing::rules::permute::permutation;
 use crate::labs::routing::rules::sinkhorn::LogDomain;
 use crate::labs::routing::{self, Routing};
 use crate::labs::serving::engine::{Engine, Requests};

@@ -284,7 +284,7 @@ impl Config {
         let (mut gone, mut all) = (0, 0);
         for (pair, rate) in sizes.windows(2).zip(self.rates()) {
             let n = pair[0] * pair[1];
-            gone += super::select::count_rule(rate / 100.0, n);
+            gone += crate::core::select::count_rule(rate / 100.0, n);
             all += n;
         }
         100.0 * gone as f64 / all.max(1) as f64

@@ -6,8 +6,8 @@ mod measures;
 mod scores;
 mod training;
 
-use super::mask::Mask;
 use crate::core::golden::{Case, Check, field, flat_floats};
+use crate::core::mask::Mask;
 use crate::core::{Error, Result};
 use crate::labs::golden::ReadData;
 use serde_json::Value;

@@ -16,8 +16,8 @@ use super::model::Work;
 use super::plan::{MOST_STEPS, Planner};
 use super::ranks::NEVER;
 use super::results::Run;
-use super::select::Cut;
 use super::{Config, Pruning};
+use crate::core::select::Cut;
 use crate::core::{Job as _, Result, Step};
 use crate::gpu::kernels::SelectState;
 use crate::gpu::{Gpu, GpuJob, GpuLab, Selected, Selector};
@@ -32,9 +32,9 @@ pub(super) use stats::StatsOnDevice;
 pub(super) use timing::DeviceTiming;
 #[cfg(not(target_arch = "wasm32"))]
 use {
-    super::select::{MAGNITUDE_BITS, count_rule},
     crate::core::Error,
     crate::core::golden::{Case, Check, Tolerance, field, flat_floats, flat_integers, str_field},
+    crate::core::select::{MAGNITUDE_BITS, count_rule},
     serde_json::Value,
 };
 

@@ -15,12 +15,12 @@ use super::config::{Config, Shape};
 use super::criteria::regrow::drop_fraction;
 use super::network::{Batches, DECAY, MOMENTUM, PEAK_RATE, data, falling};
 use super::schedule::Schedule;
-use super::select::count_rule;
 use super::systems::erk::{Kind, densities};
 use super::systems::random;
 use super::training::schedule_of;
 use crate::core::mlp::{Evaluation, Mlp, Optimizer, OptimizerState, Workspace};
 use crate::core::rng::{Stream, StreamId};
+use crate::core::select::count_rule;
 use crate::core::{Job, Result, Step, stats};
 use masks::{FIRST, Gain, Masked, WEIGHTS};
 

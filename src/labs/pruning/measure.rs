@@ -1,6 +1,6 @@
 //! What a mask is worth: paths that survive, overlap of masks, and bytes on disk.
 
-use super::mask::Mask;
+use crate::core::mask::Mask;
 use crate::core::num;
 
 /// Weights and units on a path from an input to an output.

@@ -12,7 +12,6 @@ pub mod header;
 mod judge;
 mod kinds;
 pub mod many;
-pub mod mask;
 pub mod measure;
 mod model;
 pub mod network;
@@ -31,10 +30,8 @@ mod results;
 pub mod rewrite;
 pub mod schedule;
 pub mod score;
-pub mod select;
 #[cfg(test)]
 mod short_steps;
-pub mod sparse;
 pub mod spectrum;
 pub mod statistics;
 pub mod systems;

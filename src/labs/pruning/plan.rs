@@ -9,8 +9,9 @@ use super::config::{Config, Granularity, Method};
 use super::kinds::{Choosing, Fusion};
 use super::ranks::{Assign, NEVER, Ranks};
 use super::score::Distortion;
-use super::select::{Cut, count_rule, magnitude_key};
-use super::systems::{lamp, n_of_m, random};
+use super::systems::{lamp, random};
+use crate::core::groups;
+use crate::core::select::{Cut, count_rule, magnitude_key};
 use std::sync::Arc;
 
 /// One prunable tensor.
@@ -458,7 +459,7 @@ impl Planner {
                     *key = magnitude_key(w);
                 }
                 for i in 0..keys.len() {
-                    let place = n_of_m::place(keys, i);
+                    let place = groups::place(keys, i);
                     // Step i keeps m - i of the group; the best of a group is never pruned.
                     let step = if place == 0 { NEVER } else { (m - place) as u8 };
                     self.pruned_at[self.layer].push(step);

@@ -1,7 +1,7 @@
 //! Many cuts at once: the thresholds of a whole sweep of sparsities from the same three passes
 //! over the data that one radix select takes.
 
-use super::select::Cut;
+use crate::core::select::Cut;
 
 /// Shift and number of bins of the three passes, as in the single select.
 const PASSES: [(u32, usize); 3] = [(21, 1 << 11), (10, 1 << 11), (0, 1 << 10)];
@@ -181,7 +181,7 @@ impl Assign {
 mod tests {
     use super::*;
     use crate::core::rng::{Stream, StreamId};
-    use crate::labs::pruning::select::{masks, radix_select};
+    use crate::core::select::{masks, radix_select};
 
     #[test]
     fn a_whole_sweep_equals_one_select_for_each_sparsity() {

@@ -7,9 +7,9 @@ use super::charts;
 use super::checkpoint::{bytes_words, count_words};
 use super::config::{Config, Granularity, Method, Regime};
 use super::results::{Point, Results, Run};
-use super::select::{Cut, MAGNITUDE_BITS};
 use super::training;
 use crate::core::Arrange as _;
+use crate::core::select::{Cut, MAGNITUDE_BITS};
 use crate::core::stats::ascending;
 use crate::core::{
     Better, Chart, EntityId, Metric, Moment, MomentKind, Result, Story, Table, Timeline,

@@ -4,8 +4,8 @@
 use super::measure::Planes;
 use super::packing::{Packed, Packing};
 use super::plan::Layer;
-use super::select::magnitude_key;
 use crate::core::num;
+use crate::core::select::magnitude_key;
 
 /// Magnitudes of a layer, counted in bins of an eighth of a power of two.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -8,9 +8,9 @@ use super::gates::{Gated, Token, gate_token};
 use super::places::SecondChance;
 use super::population::Population;
 use super::route::{Batch, Fate, Pair};
-use super::rules::gate;
-use super::rules::matrix::Matrix;
 use super::solve::{Choice, ENTRIES, Scores, Solver, solver};
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use crate::core::rng::{Stream, StreamId};
 use std::sync::Arc;
 

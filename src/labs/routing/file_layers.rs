@@ -5,8 +5,8 @@ use super::config::{Config, Router};
 use super::dump::{Content, Layer};
 use super::fill::slice;
 use super::multiples::{Along, Counted, PanelsWork, Shape};
-use super::rules::gate::top_k;
 use super::rules::load::{Floor, max_violation};
+use crate::core::gate::top_k;
 use crate::core::{Axis, Chart, Mark, Series, stats};
 
 /// Entries of a file that a step looks at, about.

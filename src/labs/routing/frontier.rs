@@ -7,9 +7,10 @@ use super::rules::assignment::Assigner;
 use super::rules::bias::{self, Rule};
 use super::rules::families::biased;
 use super::rules::load::FloorWork;
-use super::rules::matrix::{Matrix, counts};
 use super::rules::sinkhorn::LogDomain;
-use super::rules::{choice, gate, load, losses};
+use super::rules::{choice, load, losses};
+use crate::core::gate;
+use crate::core::matrix::{Matrix, counts};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::stats;
 

@@ -1,10 +1,11 @@
 //! Scores and choices of one token, for routers that look at nothing else.
 
 use super::config::{Config, Router, SecondChoice, TieBreak};
+use super::rules::blockffn;
 use super::rules::entropy::DynMole;
 use super::rules::families::{self, Groups};
-use super::rules::matrix::Matrix;
-use super::rules::{blockffn, gate};
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 

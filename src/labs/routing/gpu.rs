@@ -342,9 +342,9 @@ impl GpuJob for DeviceWork {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::super::config::CapacityScope;
-    use super::super::rules::gate::top_k;
     use super::*;
     use crate::core::finish;
+    use crate::core::gate::top_k;
     use crate::core::rng::{Stream, StreamId};
     use crate::gpu::{finish_gpu, test_device};
 

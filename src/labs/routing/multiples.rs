@@ -4,10 +4,10 @@
 use super::config::{Config, Router};
 use super::fill::slice;
 use super::route::Batch;
-use super::rules::gate;
 use super::rules::load::max_violation;
 use super::rules::ranks::{Chance, ChanceWork};
 use crate::core::Table;
+use crate::core::gate;
 use std::sync::Arc;
 
 /// What the panels stand for.

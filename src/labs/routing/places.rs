@@ -4,9 +4,9 @@ use super::config::{Config, Overflow};
 use super::fill::{SLICE, slice};
 use super::route::{Fate, Pair};
 use super::rules::choice::best_open;
-use super::rules::gate;
-use super::rules::matrix::Matrix;
 use crate::core::Sorter;
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use std::cmp::Ordering;
 
 /// Marks of a token and an expert: the token asked for it; it has a place there.

@@ -8,11 +8,12 @@
 use super::config::{Config, HashTable, Precision, Router};
 use super::dump::{Content, Layer};
 use super::gates::Token;
-use super::rules::matrix::Matrix;
-use super::rules::{gate, models, precision};
+use super::rules::{models, precision};
 use super::source::TokenSource;
 use super::text::{Vocabulary, Words};
 use crate::core::digits;
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use std::sync::Arc;

@@ -6,10 +6,10 @@ use super::config::{
 use super::gates::{Gated, dynmole};
 use super::model::BatchRun;
 use super::route::{Batch, Fate, Pair};
-use super::rules::gate::top_k;
 use super::rules::{entropy, families};
 use super::source::TokenSource;
 use super::tell::has_floor;
+use crate::core::gate::top_k;
 use crate::core::{Fact, Story, num};
 
 /// Whose places a pair for this expert takes.

@@ -9,7 +9,7 @@
 //! size.
 
 use super::fill::slice;
-use super::rules::matrix::dot;
+use crate::core::matrix::dot;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Arrange as _, num, stats};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
 //! Linked charts of a run.
 
 use super::config::Config;
-use super::cost::power;
 use super::engine::LanePlan;
 use super::log::Log;
 use super::policies::Feature;
+use super::power;
 use super::results::Results;
 use super::workload::Workload;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};

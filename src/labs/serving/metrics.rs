@@ -1,8 +1,8 @@
 //! Headline numbers of a run.
 
 use super::config::Config;
-use super::cost::power;
 use super::log::Log;
+use super::power;
 use super::results::{Ending, Ordered, Results};
 use crate::core::stats::percentile_sorted;
 use crate::core::{Better, Metric, num};

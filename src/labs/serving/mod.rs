@@ -7,8 +7,6 @@ mod claims;
 mod classes;
 mod closing;
 mod config;
-pub mod cost;
-pub mod engine;
 mod fairness;
 pub mod files;
 mod forecast;
@@ -20,7 +18,6 @@ mod instances;
 mod kinetics;
 mod lanes;
 mod learner;
-mod log;
 mod metrics;
 mod model;
 mod moments;
@@ -28,6 +25,7 @@ mod moments;
 mod panels;
 mod params;
 pub mod policies;
+mod power;
 mod predictions;
 mod presets;
 pub mod queueing;
@@ -43,6 +41,9 @@ mod view;
 mod work;
 mod workload;
 mod world;
+
+use schedlab_simulator::log;
+pub use schedlab_simulator::{cost, engine};
 
 pub use aside::{AsideRun, World};
 pub use config::{

@@ -39,6 +39,8 @@ pub(super) struct Work {
 
 enum Stage {
     Making(Box<Making>),
+    Made(Box<Workload>),
+    Starting(Box<Starting>),
     Running(Box<Running>),
     Closing(Box<Closing>),
     Over,
@@ -62,9 +64,17 @@ impl Job for Work {
             Stage::Making(mut making) => {
                 self.stage = match making.step()? {
                     Step::Working => Stage::Making(making),
-                    Step::Done(workload) => {
-                        Stage::Running(Box::new(Running::new(&self.config, workload)?))
-                    }
+                    Step::Done(workload) => Stage::Made(Box::new(workload)),
+                };
+            }
+            Stage::Made(workload) => {
+                let starting = Starting::new(&self.config, *workload);
+                self.stage = Stage::Starting(Box::new(starting));
+            }
+            Stage::Starting(mut starting) => {
+                self.stage = match starting.advance(&self.config)? {
+                    None => Stage::Starting(starting),
+                    Some(running) => Stage::Running(Box::new(running)),
                 };
             }
             Stage::Running(mut running) => {
@@ -87,9 +97,60 @@ impl Job for Work {
     fn progress(&self) -> f64 {
         match &self.stage {
             Stage::Making(making) => MAKING_SHARE * making.progress(),
+            Stage::Made(_) | Stage::Starting(_) => MAKING_SHARE,
             Stage::Running(running) => MAKING_SHARE + (1.0 - MAKING_SHARE) * running.progress(),
             Stage::Closing(_) | Stage::Over => 1.0,
         }
+    }
+}
+
+/// What a simulation needs before its first event, piece by piece: each takes a while where there are
+/// a million requests.
+struct Starting {
+    workload: Workload,
+    requests: Option<Requests>,
+    engine: Option<Engine>,
+}
+
+impl Starting {
+    /// With the requests as the engine keeps them.
+    fn new(config: &Config, mut workload: Workload) -> Self {
+        Arc::make_mut(&mut workload.tags).predicted = predictions(config, &workload.decode);
+        let requests = Requests::new(
+            workload.arrival.as_slice().into(),
+            &workload.prefill,
+            &workload.decode,
+        )
+        .with_tags(workload.tags.clone())
+        .with_chains(workload.chains.clone());
+        Self {
+            workload,
+            requests: Some(requests),
+            engine: None,
+        }
+    }
+
+    /// The engine, then the log with it.
+    fn advance(&mut self, config: &Config) -> Result<Option<Running>> {
+        if let Some(requests) = self.requests.take() {
+            let engine = Engine::new(
+                config.limits(),
+                requests,
+                &*config.policy(),
+                config.replicas as u32,
+                config.router(),
+            )?
+            .with_pools(config.pools())
+            .with_lanes(config.lanes())
+            .with_fleet(config.fleet());
+            self.engine = Some(engine);
+            return Ok(None);
+        }
+        let workload = std::mem::take(&mut self.workload);
+        Ok(self
+            .engine
+            .take()
+            .map(|engine| Running::new(config, workload, engine)))
     }
 }
 
@@ -102,39 +163,21 @@ struct Running {
 }
 
 impl Running {
-    /// An engine before its first event.
-    fn new(config: &Config, mut workload: Workload) -> Result<Self> {
-        Arc::make_mut(&mut workload.tags).predicted = predictions(config, &workload.decode);
-        let requests = Requests::new(
-            workload.arrival.as_slice().into(),
-            &workload.prefill,
-            &workload.decode,
-        )
-        .with_tags(workload.tags.clone())
-        .with_chains(workload.chains.clone());
-        let engine = Engine::new(
-            config.limits(),
-            requests,
-            &*config.policy(),
-            config.replicas as u32,
-            config.router(),
-        )?
-        .with_pools(config.pools())
-        .with_lanes(config.lanes())
-        .with_fleet(config.fleet());
+    /// With an engine before its first event.
+    fn new(config: &Config, workload: Workload, engine: Engine) -> Self {
         let cache = if config.caches_prefixes() {
             (config.num_blocks * config.replicas) as usize * BLOCK_BYTES
         } else {
             1
         };
         let most = (CACHE_BYTES / cache).clamp(8, CHECKPOINTS);
-        Ok(Self {
+        Self {
             log: Log::new(workload.arrival.len(), config.replicas as usize)
                 .counting(goodput::service(config, &workload)),
             recorder: Recorder::new(&engine, CHECKPOINT_EVERY).at_most(most),
             workload,
             engine,
-        })
+        }
     }
 
     /// Whether the run has to stop before its end.

@@ -1,14 +1,12 @@
 //! A picture of square pixels as one mesh.
 
-use egui::{Color32, Mesh, Painter, Rect, vec2};
+use egui::{Color32, Painter, Rect, vec2};
 
 /// Draws `values`, row by row of a square, into a square.
 pub(super) fn paint(values: &[f32], at: Rect, painter: &Painter, color: impl Fn(f32) -> Color32) {
     let side = values.len().isqrt().max(1);
     let pixel = at.width() / side as f32;
-    let mut mesh = Mesh::default();
-    mesh.reserve_vertices(4 * values.len());
-    mesh.reserve_triangles(2 * values.len());
+    let mut mesh = crate::ui::mesh_of_rects(values.len());
     for (p, v) in values.iter().enumerate() {
         let corner = at.min + vec2((p % side) as f32, (p / side) as f32) * pixel;
         // A hair larger than the pixel, or the edges between them show.

@@ -5,9 +5,9 @@
 //! A ReLU network with biases, linear last layer and mean softmax cross-entropy, in double
 //! precision. Only weights are scored; biases take part in the forward pass as constants.
 
+use crate::core::mask::Mask;
 use crate::core::num;
-use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::select::{count_rule, prune_by_score};
+use crate::core::select::{count_rule, prune_by_score};
 
 /// A small network in double precision.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,10 +2,10 @@
 //! network trained before).
 
 use crate::core::Arrange as _;
+use crate::core::mask::Mask;
+use crate::core::select::count_rule;
 use crate::core::stats::ascending;
 use crate::labs::pruning::kinds::Pick;
-use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::select::count_rule;
 
 /// Margin of an example: the logit of its label minus the largest other one. NaN without another.
 pub fn margin(logits: &[f32], label: usize) -> f64 {

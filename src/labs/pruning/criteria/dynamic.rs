@@ -2,10 +2,10 @@
 //! of the activation, and is answered by these alone.
 
 use super::regrow::mass_mask;
+use crate::core::mask::Mask;
 use crate::core::mlp::Mlp;
 use crate::core::num;
 use crate::core::stats::descending;
-use crate::labs::pruning::mask::Mask;
 
 /// The units of an image, and what they answer.
 #[derive(Debug, Clone, PartialEq)]

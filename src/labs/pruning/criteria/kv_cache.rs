@@ -1,8 +1,8 @@
 //! Which cached tokens an attention head keeps: DefensiveKV (arXiv 2510.13334), the scoring part
 //! as in FFY0/DefensiveKV (without the value-norm factor), and the mean-aggregation rival.
 
+use crate::core::mask::Mask;
 use crate::core::stats::descending;
-use crate::labs::pruning::mask::Mask;
 
 /// Average pooling over tokens (kernel 5, stride 1, two zeros at each end, always divided by 5),
 /// then rescaled to the row's old sum.

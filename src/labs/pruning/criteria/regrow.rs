@@ -1,10 +1,10 @@
 //! Masks that change while a network trains: RigL (arXiv 1911.11134) without the tie-breaking
 //! noise of its code, and the mass rule of Fire Together Wire Together (arXiv 2110.08232).
 
+use crate::core::mask::Mask;
 use crate::core::num;
+use crate::core::select::prune_by_score;
 use crate::core::stats::descending;
-use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::select::prune_by_score;
 
 /// f_t = (α/2)(1 + cos πt/T).
 pub fn drop_fraction(alpha: f64, t: f64, end: f64) -> f64 {

@@ -2,8 +2,8 @@
 //! optimal brain surgeon (Hassibi and Stork 1993), both on H = (2/n) XᵀX, damped.
 
 use super::square::Square;
+use crate::core::mask::Mask;
 use crate::core::stats::ascending;
-use crate::labs::pruning::mask::Mask;
 
 /// Σ x xᵀ over calibration inputs.
 #[derive(Debug, Clone, PartialEq)]

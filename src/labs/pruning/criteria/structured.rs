@@ -1,9 +1,9 @@
 //! Whole slices along a dimension, ranked by a norm, and pruning in several rounds: the rules of
 //! torch.nn.utils.prune with its container of successive masks.
 
+use crate::core::mask::Mask;
 use crate::core::num;
-use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::select::{count_rule, prune_by_score};
+use crate::core::select::{count_rule, prune_by_score};
 
 /// How much to prune.
 #[derive(Debug, Clone, Copy, PartialEq)]

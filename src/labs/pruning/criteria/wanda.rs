@@ -1,9 +1,9 @@
 //! Wanda (arXiv 2306.11695): |w_ij| · ‖x_j‖, compared inside each output row; and the relative
 //! contribution |w_ij x_j| / Σ_j |w_ij x_j| per sample (arXiv 2410.16151, abstract only).
 
-use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::select::prune_by_score;
-use crate::labs::pruning::systems::n_of_m;
+use crate::core::groups;
+use crate::core::mask::Mask;
+use crate::core::select::prune_by_score;
 
 /// ‖x_j‖₂ of every input over the samples (`x` holds one sample after the other).
 pub fn input_norms(x: &[f64], inputs: usize) -> Vec<f64> {
@@ -40,7 +40,7 @@ pub enum Share {
 /// Mask that prunes the smallest scores of every row.
 pub fn row_mask(scores: &[f64], cols: usize, share: Share) -> Mask {
     match share {
-        Share::Groups { n, m } => n_of_m::mask_of_scores(scores, cols, n, m),
+        Share::Groups { n, m } => groups::mask_of_scores(scores, cols, n, m),
         Share::Fraction(s) => {
             let k = (cols as f64 * s).floor().max(0.0) as usize;
             let mut mask = Mask::none(scores.len());

@@ -5,15 +5,16 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_floats, flat_integers, float_field, floats_field,
     str_field, usize_field,
 };
+use crate::core::groups::mask_of_scores;
+use crate::core::mask::Mask;
+use crate::core::select::{
+    MAGNITUDE_BITS, count_rule, masks, prune_by_magnitude, prune_by_score, radix_select,
+};
 use crate::core::{Error, Result};
 use crate::labs::pruning::criteria::joint_dp::allocate;
 use crate::labs::pruning::criteria::structured::{Amount, prune_slices, prune_smallest};
-use crate::labs::pruning::mask::Mask;
-use crate::labs::pruning::select::{
-    MAGNITUDE_BITS, count_rule, masks, prune_by_magnitude, prune_by_score, radix_select,
-};
 use crate::labs::pruning::systems::erk::{Kind, densities};
-use crate::labs::pruning::systems::n_of_m::{block_mask, mask_of_scores};
+use crate::labs::pruning::systems::n_of_m::block_mask;
 use crate::labs::pruning::systems::{lamp as scores_of, random};
 use serde_json::Value;
 

@@ -6,11 +6,11 @@ use crate::core::golden::{
     Case, Check, Tolerance, field, flat_floats, flat_integers, float_field, floats_field,
     str_field, usize_field,
 };
+use crate::core::mask::Mask;
 use crate::core::{Error, Result};
 use crate::labs::pruning::criteria::low_rank::{residual, svd};
 use crate::labs::pruning::criteria::pqi::{Sap, larger_half, pqi};
 use crate::labs::pruning::criteria::{kv_cache, pqi as index};
-use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::measure::{Planes, effective, group_gap, mask_entropy, overlap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -2,8 +2,8 @@
 
 use crate::core::Result;
 use crate::core::rng::{Stream, StreamId};
+use crate::core::sparse::{Build, DENSITIES, Timed};
 use crate::gpu::{Gpu, ProductMatrix, Products};
-use crate::labs::pruning::sparse::{Build, DENSITIES, Timed};
 
 enum Stage {
     Build(Box<Build>),

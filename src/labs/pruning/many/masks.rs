@@ -1,10 +1,10 @@
 //! What happens to the weights of a 64-32-10 network between two updates. The kernels `mlp_prune` and
 //! `mlp_exchange` do the same.
 
-use super::super::mask::Mask;
-use super::super::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
 use super::super::systems::random;
 use super::SIZES;
+use crate::core::mask::Mask;
+use crate::core::select::{MAGNITUDE_BITS, magnitude_key, masks, radix_select};
 
 /// Weights of the first layer.
 pub const FIRST: usize = SIZES[0] * SIZES[1];

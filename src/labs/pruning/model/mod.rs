@@ -7,7 +7,6 @@ pub(super) use source::{check, layers_of, opened};
 
 use super::config::{Config, Granularity, Method, Source};
 use super::judge::{Judge, coarse_to_fine};
-use super::mask::Mask;
 use super::measure::{Bytes, Left, Overlap, Planes, effective, overlap};
 use super::network::{Recipe, Training, start_of};
 use super::packing::Packed;
@@ -15,6 +14,7 @@ use super::plan::{Known, Layer, Plan, Planner, Rule, group_steps};
 use super::results::{Point, Results, Rival, Run};
 use super::score::Scorer;
 use super::tally::{Histogram, Strip, Tally};
+use crate::core::mask::Mask;
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::{Error, Job, Result, Step};
 use crate::labs::Library;

@@ -123,8 +123,7 @@ fn every_method_prunes_exactly_the_count_it_promises_and_masks_are_nested() {
                     .filter(|&&at| usize::from(at) <= step)
                     .count();
                 assert_eq!(counted as u64, point.pruned, "{method:?} step {step}");
-                let exact =
-                    crate::labs::pruning::select::count_rule(point.asked / 100.0, r.total as usize);
+                let exact = crate::core::select::count_rule(point.asked / 100.0, r.total as usize);
                 let slack = match (method, granularity) {
                     (Method::Magnitude | Method::Random, Granularity::Global)
                     | (
@@ -240,7 +239,7 @@ fn own_rates_are_met_exactly_where_the_sweep_reaches_their_total() {
     let r = run.results();
     let kept: Vec<u64> = r.plan.kept.iter().map(|k| k[r.chosen]).collect();
     let sizes = [64 * 24, 24 * 12, 12 * 10].map(|n: u64| n);
-    let gone = crate::labs::pruning::select::count_rule(0.9, 64 * 24) as u64;
+    let gone = crate::core::select::count_rule(0.9, 64 * 24) as u64;
     assert_eq!(kept, [sizes[0] - gone, sizes[1] - 72, sizes[2]]);
     let point = &r.points[r.chosen];
     assert_eq!(point.pruned, gone + 72);
@@ -272,7 +271,7 @@ fn blocks_go_whole() {
         }
         let gone = of_block.values().filter(|&&s| usize::from(s) <= r.chosen);
         // 10 rows are three blocks high, the last one two rows.
-        let want = crate::labs::pruning::select::count_rule(0.5, of_block.len());
+        let want = crate::core::select::count_rule(0.5, of_block.len());
         assert_eq!(gone.count(), want);
     }
 }

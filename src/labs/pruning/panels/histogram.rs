@@ -2,9 +2,9 @@
 //! are weights per doubling of the magnitude.
 
 use super::super::results::Run;
-use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
 use crate::core::num;
+use crate::core::select::magnitude_key;
 use crate::ui::Stage;
 use crate::ui::format::number;
 use crate::ui::theme;

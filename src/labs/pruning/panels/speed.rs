@@ -3,10 +3,10 @@
 
 use super::super::Config;
 use super::super::gpu::DeviceTiming;
-use super::super::sparse::{Timed, Timing, pays_below};
 use super::seeds::Schedules;
 use super::tensors::Tensors;
 use super::under_way_ui;
+use crate::core::sparse::{Timed, Timing, pays_below};
 use crate::core::{Axis, Chart, Mark, Result, Series, SeriesKind};
 use crate::gpu::Gpu;
 use crate::labs::Library;

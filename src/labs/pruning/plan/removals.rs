@@ -1,9 +1,9 @@
 //! How many weights of every group go at each step of a sweep.
 
 use super::{Layer, Planner};
+use crate::core::select::count_rule;
 use crate::labs::pruning::config::Method;
 use crate::labs::pruning::criteria::joint_dp::allocate;
-use crate::labs::pruning::select::count_rule;
 use crate::labs::pruning::systems::erk::{Kind, densities};
 use crate::labs::pruning::systems::lamp;
 use std::sync::Arc;

@@ -24,9 +24,9 @@ pub use request::Request;
 use super::config::{Granularity, Method, NanPolicy};
 use super::header::{self, Entry, Header, Strictness, bits_of};
 use super::ranks::{Assign, Ranks};
-use super::select::{Cut, count_rule, magnitude_key};
 use super::systems::erk::{Kind, densities};
 use super::systems::{lamp, random};
+use crate::core::select::{Cut, count_rule, magnitude_key};
 use crate::core::{Error, Result, Step};
 use keys::{Stats, each_value};
 

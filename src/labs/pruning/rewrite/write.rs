@@ -1,14 +1,14 @@
 //! The last pass: the file again, without the weights that go.
 
 use super::super::config::Method;
-use super::super::mask::Mask;
 use super::super::ranks::{Assign, NEVER};
-use super::super::select::Cut;
-use super::super::systems::n_of_m;
 use super::keys::each_value;
 use super::report::{self, Recipe};
 use super::{CHUNK, Phase, Rewrite, Sink, Source, columns, width};
 use crate::core::Result;
+use crate::core::groups;
+use crate::core::mask::Mask;
+use crate::core::select::Cut;
 
 impl<S: Source, W: Sink> Rewrite<S, W> {
     /// Writes the headers.
@@ -95,10 +95,10 @@ impl<S: Source, W: Sink> Rewrite<S, W> {
             let size = self.request.group_m.min(left).min(keys.len() - at).max(1);
             let group = &keys[at..at + size];
             if size <= 32 {
-                mask.put(at, n_of_m::best(group, self.request.keep_n), size);
+                mask.put(at, groups::best(group, self.request.keep_n), size);
             } else {
                 for i in 0..size {
-                    mask.set(at + i, n_of_m::place(group, i) < self.request.keep_n);
+                    mask.set(at + i, groups::place(group, i) < self.request.keep_n);
                 }
             }
             at += size;

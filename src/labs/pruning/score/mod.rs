@@ -4,18 +4,18 @@
 mod saap;
 
 use crate::core::digits::PIXELS;
+use crate::core::mask::Mask;
 use crate::core::mlp::{Mlp, Workspace};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
+use crate::core::select::{count_rule, prune_by_magnitude};
 use crate::core::stats::ascending;
 use crate::labs::pruning::config::Method;
 use crate::labs::pruning::criteria::at_init::{Net, PerWeight, join};
 use crate::labs::pruning::criteria::wanda::contribution;
 use crate::labs::pruning::kinds::Choosing;
-use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::network;
 use crate::labs::pruning::plan::{Known, Rule};
-use crate::labs::pruning::select::{count_rule, prune_by_magnitude};
 use crate::labs::pruning::systems::n_of_m::{block_means, block_places};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Scores found in steps are those of the reference forms.
 
 use super::*;
-use crate::labs::pruning::select::prune_by_score;
+use crate::core::select::prune_by_score;
 
 fn net() -> Arc<Mlp> {
     let mut stream = Stream::new(3, StreamId::Weights);

@@ -121,7 +121,7 @@ pub fn removals(layers: &[Vec<f64>], k: u64) -> Vec<u64> {
 mod tests {
     use super::*;
     use crate::core::rng::{Stream, StreamId};
-    use crate::labs::pruning::select::{magnitude_key, prune_by_score};
+    use crate::core::select::{magnitude_key, prune_by_score};
 
     #[test]
     fn counts_per_layer_agree_with_ranking_all_scores() {

@@ -1,18 +1,18 @@
 //! What one sees of a training: moments with their masks, weights, loss and accuracy.
 
 use super::super::config::Config;
-use super::super::mask::Mask;
 use super::super::measure::{Bytes, Left, Planes, effective};
 use super::super::model::layers_of;
 use super::super::packing::Packing;
 use super::super::plan::{Layer, Plan};
 use super::super::ranks::NEVER;
 use super::super::results::{Cell, Point, Results, Run};
-use super::super::select::magnitude_key;
 use super::super::tally::Histogram;
 use super::course::{Course, Event, Images, Leg, Profile, Round};
 use super::exam::{Judged, Judging};
+use crate::core::mask::Mask;
 use crate::core::mlp::{Evaluation, Workspace};
+use crate::core::select::magnitude_key;
 use crate::core::{Job, Result, Step};
 use std::sync::Arc;
 

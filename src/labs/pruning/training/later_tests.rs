@@ -123,7 +123,7 @@ fn one_cut_and_tuning_ends_at_its_sparsity_with_every_help() {
         let run = film(&config);
         let r = run.results();
         let n = r.total as usize;
-        let want = super::super::select::count_rule(0.8, n) as u64;
+        let want = crate::core::select::count_rule(0.8, n) as u64;
         assert_eq!(r.points.last().unwrap().pruned, want, "{aid:?}");
         assert_eq!(r.points[0].pruned, 0, "{aid:?}");
         let net = r.net.clone().unwrap();

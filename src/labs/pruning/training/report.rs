@@ -297,10 +297,7 @@ pub(crate) fn why(r: &Results, film: &Film, layer: usize, step: usize) -> Vec<St
         return Vec::new();
     };
     let n = r.layers.get(layer).map_or(0, |l| l.values.len());
-    let kept = f
-        .masks
-        .get(layer)
-        .map_or(0, super::super::mask::Mask::count);
+    let kept = f.masks.get(layer).map_or(0, crate::core::mask::Mask::count);
     let mut out = vec![match c.regime {
         Regime::Gradual => format!(
             "s = {:.4} at step {}; k = round_half_to_even(s N), ranked {}",

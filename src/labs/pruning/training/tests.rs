@@ -3,9 +3,9 @@
 use super::super::config::{Config, Exchange, Fade, Method, Regime, Shape, Switching};
 use super::super::network::{Recipe, Training};
 use super::super::results::{Cell, Run};
-use super::super::select::count_rule;
 use super::*;
 use crate::core::finish;
+use crate::core::select::count_rule;
 use crate::labs::LabRun as _;
 
 fn small(regime: Regime) -> Config {

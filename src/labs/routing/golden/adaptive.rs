@@ -5,11 +5,11 @@ use super::read::{
     project, whole,
 };
 use crate::core::golden::{Case, Check, field, flat_integers, float_field, usize_field};
+use crate::core::matrix::{Matrix, counts, dot};
 use crate::core::{Error, Result};
 use crate::labs::routing::rules::capacity::capacity;
 use crate::labs::routing::rules::choice::{SoftMoe, depth_tokens, expert_choice};
 use crate::labs::routing::rules::entropy::{DynMole, renyi, tsallis};
-use crate::labs::routing::rules::matrix::{Matrix, counts, dot};
 use crate::labs::routing::rules::{blockffn as block, halting as rule};
 use serde_json::Value;
 

@@ -4,10 +4,11 @@ use super::families::gap;
 use super::read::{
     Against as _, check, choices, finite, indices, list, logits, matrix, object, unsupported, whole,
 };
+use crate::core::gate;
 use crate::core::golden::{Case, Check, field, float_field, str_field, usize_field};
+use crate::core::matrix::{Matrix, counts};
 use crate::core::{Error, Result, num};
-use crate::labs::routing::rules::matrix::{Matrix, counts};
-use crate::labs::routing::rules::{assignment, bias, gate, load, sinkhorn as rule};
+use crate::labs::routing::rules::{assignment, bias, load, sinkhorn as rule};
 use serde_json::Value;
 
 pub(super) fn lossfree_bias(file: &Value) -> Result<Vec<Case>> {

@@ -6,12 +6,12 @@ use super::read::{
     unsupported, whole,
 };
 use crate::core::golden::{Case, Check, field, float_field, usize_field};
+use crate::core::matrix::{Matrix, counts};
 use crate::core::{Error, Result};
 use crate::labs::routing::rules::capacity::{capacity, check_inputs, ranks};
 use crate::labs::routing::rules::choice::{Mask, keep_best, mask_of, reroute};
 use crate::labs::routing::rules::gshard::{Choices, Renormalise, Second, serve};
 use crate::labs::routing::rules::losses::{switch_loss, z_loss};
-use crate::labs::routing::rules::matrix::{Matrix, counts};
 use serde_json::Value;
 
 fn optional_gap(c: &mut Check, file: &Value, z: &Matrix, k: usize) {

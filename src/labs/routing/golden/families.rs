@@ -4,12 +4,12 @@ use super::read::{
     Against as _, check, choices, floats, indices, logits, matrix, number_in, object, unsupported,
     whole,
 };
+use crate::core::gate;
 use crate::core::golden::{Case, Check, Tolerance, field, float_field, usize_field};
+use crate::core::matrix::Matrix;
 use crate::core::{Error, Result};
 use crate::labs::routing::rules::capacity::check_groups;
 use crate::labs::routing::rules::families::{self, Grouped, Groups, Routed, biased};
-use crate::labs::routing::rules::gate;
-use crate::labs::routing::rules::matrix::Matrix;
 use serde_json::Value;
 
 /// Gaps are compared relatively within 1e-6.

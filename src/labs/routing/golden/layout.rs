@@ -5,13 +5,14 @@ use super::read::{
     whole,
 };
 use crate::core::golden::{Case, field, flat_integers, float_field, floats_field, usize_field};
+use crate::core::matrix::{Matrix, counts};
+use crate::core::permute;
 use crate::core::{Error, Result};
 use crate::labs::routing::rules::capacity::{
     capacity, check_groups, check_inputs, choice_major_positions,
 };
 use crate::labs::routing::rules::families::granite;
-use crate::labs::routing::rules::matrix::{Matrix, counts};
-use crate::labs::routing::rules::{cache, permute, placement};
+use crate::labs::routing::rules::{cache, placement};
 use serde_json::Value;
 
 /// Hits of a policy on a trace.

@@ -4,11 +4,12 @@ use super::read::{
     Against as _, as_matrix, check, choices, finite, floats, indices, list, matrix, number_in,
     object, project, whole,
 };
+use crate::core::gate;
 use crate::core::golden::{Case, Check, field, flat_integers, float_field, usize_field};
+use crate::core::matrix::{Matrix, counts};
 use crate::core::{Error, Result, num};
 use crate::labs::routing::rules::losses::{self, Machine};
-use crate::labs::routing::rules::matrix::{Matrix, counts};
-use crate::labs::routing::rules::{erc as coupling, gate, load};
+use crate::labs::routing::rules::{erc as coupling, load};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -89,7 +90,7 @@ pub(super) fn graph_of_tokens(file: &Value) -> Result<Vec<Case>> {
         );
         c.floats_in(&entropies(&mixed), entropy, name);
         let expected: Vec<f64> = (0..x.rows)
-            .map(|t| crate::labs::routing::rules::matrix::dot(mixing.row(t), &own))
+            .map(|t| crate::core::matrix::dot(mixing.row(t), &own))
             .collect();
         c.floats_in(&expected, conditional, name);
         out.push(c.done());

@@ -1,8 +1,8 @@
 //! Reading inputs of reference files, with their shapes checked.
 
 use crate::core::golden::{Check, Tolerance, field, flat_floats, flat_integers};
+use crate::core::matrix::Matrix;
 use crate::core::{Error, Result};
-use crate::labs::routing::rules::matrix::Matrix;
 use serde_json::{Map, Value};
 
 /// A case under the rule for values computed in double precision.

@@ -3,11 +3,11 @@
 use super::read::{
     Against as _, check, finite, floats, indices, list, matrix, number_in, object, whole,
 };
+use crate::core::gate;
 use crate::core::golden::{Case, Tolerance, field, float_field, floats_field, usize_field};
+use crate::core::matrix::Matrix;
 use crate::core::{Error, Result};
 use crate::labs::routing::rules::assignment::transport_cost;
-use crate::labs::routing::rules::gate;
-use crate::labs::routing::rules::matrix::Matrix;
 use crate::labs::routing::rules::models::{self as rule, LayerRouter};
 use crate::labs::routing::rules::sparse_ot::{Adam, Problem, project};
 use serde_json::Value;

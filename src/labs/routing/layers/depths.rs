@@ -4,11 +4,11 @@
 
 use super::super::config::Config;
 use super::super::rules::capacity::capacity;
-use super::super::rules::gate;
-use super::super::rules::matrix::dot;
 use super::net::{Adam, Net, Samples, WIDTH, add, cross_entropy, samples};
 use super::sparsity::Skipped;
 use crate::core::digits::{CLASSES, PIXELS};
+use crate::core::gate;
+use crate::core::matrix::dot;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 

@@ -1,8 +1,9 @@
 //! Leaving early (PALBERT, arXiv 2204.03276; PonderNet's training): each exit has a probability of
 //! leaving there, and the rules that turn these into an exit.
 
-use super::super::rules::{gate, halting};
+use super::super::rules::halting;
 use super::net::{Objective, cross_entropy};
+use crate::core::gate;
 use crate::core::num;
 
 /// Loss of a sample over its exits (logits, logit of leaving), and its gradient by each exit's

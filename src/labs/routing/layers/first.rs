@@ -3,12 +3,12 @@
 //! cache of keys and values.
 
 use super::super::config::Config;
-use super::super::rules::gate;
-use super::super::rules::matrix::dot;
 use super::net::{Adam, Net, Samples, WIDTH, add, cross_entropy, samples};
 use super::sparsity::Skipped;
 use crate::core::Arrange as _;
 use crate::core::digits::PIXELS;
+use crate::core::gate;
+use crate::core::matrix::dot;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::stats;

@@ -1,8 +1,8 @@
 //! The network: stem, residual blocks with RMS norm, and after every block an exit (head and exit
 //! probability) whose last one is the network's output.
 
-use super::super::rules::matrix::dot;
 use crate::core::digits::{self, CLASSES, LR_TRAIN, PIXELS};
+use crate::core::matrix::dot;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use std::ops::Range;
@@ -321,7 +321,7 @@ pub(super) fn add(a: &mut [f64], b: &[f64]) {
 
 /// -ln softmax(logits)[label].
 pub(super) fn cross_entropy(logits: &[f64], label: usize) -> f64 {
-    super::super::rules::gate::log_sum_exp(logits) - logits[label]
+    crate::core::gate::log_sum_exp(logits) - logits[label]
 }
 
 /// Adam on a flat vector (0.9, 0.999), one update.

@@ -1,8 +1,8 @@
 //! Every path through the blocks: each is skipped, run, or run twice. All 3^L paths of a sample are
 //! followed at once along the tree, so that common beginnings are computed once.
 
-use super::super::rules::gate;
 use super::net::{Net, cross_entropy};
+use crate::core::gate;
 
 /// What is done with a block.
 pub(super) const ACTIONS: usize = 3;

@@ -1,11 +1,11 @@
 //! Dr.LLM's routers (arXiv 2510.12773): one small network per block looks at the stream and says
 //! skip, run or repeat; trained by focal loss on the cheapest correct paths.
 
-use super::super::rules::gate;
-use super::super::rules::matrix::Matrix;
 use super::super::rules::models::{self, LayerRouter};
 use super::net::{Adam, Net, WIDTH, linear, linear_back};
 use super::paths::{self, ACTIONS};
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 

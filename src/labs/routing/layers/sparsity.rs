@@ -1,9 +1,9 @@
 //! Which share of the samples may skip each block (FTP's sparsity scheduler, arXiv 2412.11494): the
 //! same everywhere, or allocated block by block where it hurts least.
 
-use super::super::rules::gate;
 use super::net::{Net, cross_entropy};
 use crate::core::digits::PIXELS;
+use crate::core::gate;
 
 /// Step of a block's sparsity in the allocation.
 const GRAIN: f64 = 0.1;

@@ -4,7 +4,6 @@
 
 use super::super::config::{Config, LayerRule};
 use super::super::fill::slice;
-use super::super::rules::gate;
 use super::depths::{Gate, Student};
 use super::exits;
 use super::first::{self, Scope};
@@ -15,6 +14,7 @@ use super::router::Routers;
 use super::run::{Budget, Facts, LayerRun, Policy};
 use super::sparsity::{Allocation, Skipped, Skipping};
 use crate::core::digits::PIXELS;
+use crate::core::gate;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Job, Result, Step, num};
 use std::collections::VecDeque;

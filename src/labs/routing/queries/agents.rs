@@ -4,11 +4,11 @@
 
 use super::super::config::Config;
 use super::super::fill::slice;
-use super::super::rules::gate;
-use super::super::rules::matrix::dot;
 use super::Asking;
 use super::pool::STEPS;
 use super::run::{Curve, Facts, Scene};
+use crate::core::gate;
+use crate::core::matrix::dot;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Better, Metric, Result, num, stats};
 use std::sync::Arc;

@@ -4,13 +4,13 @@
 use super::super::config::{Config, QueryRule};
 use super::super::fill::slice;
 use super::super::layers::{SampleSource, Samples, noisy_digits};
-use super::super::rules::gate;
-use super::super::rules::matrix::dot;
 use super::Asking;
 use super::pool::STEPS;
 use super::run::{Curve, Facts, Scene};
 use crate::core::Result;
 use crate::core::digits::{CLASSES, PIXELS};
+use crate::core::gate;
+use crate::core::matrix::dot;
 use crate::core::mlp::{Mlp, Optimizer, OptimizerState, Workspace};
 use crate::core::rng::{Stream, StreamId};
 

@@ -3,9 +3,9 @@
 //! assigns them so that every code gets its share, and the shares keep to a budget. Beside it the
 //! same with every prompt assigned to its nearest code.
 
-use super::super::rules::gate;
-use super::super::rules::matrix::{Matrix, dot};
 use super::pool::{COSTS, SHARPNESS, TOPICS};
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 

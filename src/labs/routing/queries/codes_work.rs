@@ -2,14 +2,14 @@
 
 use super::super::config::{Config, QueryRule};
 use super::super::fill::slice;
-use super::super::rules::gate;
 use super::super::rules::load::mutual_information;
-use super::super::rules::matrix::{Matrix, dot};
 use super::super::rules::sinkhorn::LogDomain;
 use super::Asking;
 use super::codes::{CODES, Codebook, LEARNT, Prompt, draw, quality, shares};
 use super::pool::{COSTS, QUALITIES, TOPICS, skill};
 use super::run::{Curve, Facts, Scene};
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Better, Metric, Result, num, stats};
 

@@ -5,10 +5,10 @@
 
 use super::super::config::Config;
 use super::super::fill::slice;
-use super::super::rules::gate;
 use super::Asking;
 use super::pool::STEPS;
 use super::run::{Curve, Facts, Scene};
+use crate::core::gate;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Better, Metric, Result, stats};
 

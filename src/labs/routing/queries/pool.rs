@@ -4,10 +4,10 @@
 
 use super::super::config::{Config, Estimate, QueryRule};
 use super::super::fill::slice;
-use super::super::rules::gate;
 use super::super::rules::models::carrot;
 use super::Asking;
 use super::run::{Curve, Facts, Scene};
+use crate::core::gate;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Arrange as _, Result, num, stats};
 

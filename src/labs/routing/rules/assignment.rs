@@ -1,7 +1,7 @@
 //! Exact balanced assignment (BASE layers, arXiv 2103.16716) by successive shortest paths, and the
 //! transport problem.
 
-use super::matrix::Matrix;
+use crate::core::matrix::Matrix;
 
 /// Expert of each token when every expert takes exactly (at most, if there is more room)
 /// `per_expert` tokens and the total score is largest. `None` when there is not enough room.
@@ -186,7 +186,7 @@ pub fn transport_cost(cost: &Matrix, a: &[f64], b: &[f64]) -> f64 {
         supply[start] -= amount;
         demand[end] -= amount;
     }
-    super::matrix::dot(&plan.data, &cost.data)
+    crate::core::matrix::dot(&plan.data, &cost.data)
 }
 
 /// Cheapest path (Bellman-Ford) from a row with supply to a column with demand; columns are

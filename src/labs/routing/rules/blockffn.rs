@@ -1,7 +1,7 @@
 //! BlockFFN (arXiv 2507.08771, thunlp/BlockFFN): ReLU routing with RMS norm over the experts, and the
 //! sparsity of tokens and chunks.
 
-use super::matrix::Matrix;
+use crate::core::matrix::Matrix;
 use crate::core::num;
 
 /// Scores of a batch.

@@ -2,8 +2,8 @@
 //! arXiv 2308.00951), blocks choose tokens (Mixture-of-Depths, arXiv 2404.02258). And what happens
 //! to pairs over capacity at inference (arXiv 2503.05066).
 
-use super::gate::{descending, top_k};
-use super::matrix::{Matrix, dot};
+use crate::core::gate::{descending, top_k};
+use crate::core::matrix::{Matrix, dot};
 
 /// Every expert's best `places` tokens, best first.
 pub fn expert_choice(p: &Matrix, places: usize) -> Vec<Vec<usize>> {

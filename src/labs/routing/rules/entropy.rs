@@ -1,7 +1,7 @@
 //! Entropies of a routing distribution, and DynMoLE's choice by entropy (mikecovlee/DynMoLE).
 
-use super::gate::{descending, softmax};
-use super::matrix::Matrix;
+use crate::core::gate::{descending, softmax};
+use crate::core::matrix::Matrix;
 use crate::core::num;
 
 /// Normalised Tsallis entropy with `eps` added to every probability; q = 1 is Shannon.
@@ -90,7 +90,7 @@ impl DynMole {
             masks.push(mask);
             entropies.push(h);
         }
-        let balance_loss = e as f64 * super::matrix::dot(&used, &mean);
+        let balance_loss = e as f64 * crate::core::matrix::dot(&used, &mean);
         DynMoleOut {
             mask: masks,
             entropy: entropies,

@@ -1,6 +1,6 @@
 //! Expert-router coupling loss (arXiv 2512.23447).
 
-use super::matrix::{Matrix, dot};
+use crate::core::matrix::{Matrix, dot};
 use crate::core::{Error, Result};
 
 fn norm(v: &[f64]) -> f64 {

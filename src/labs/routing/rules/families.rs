@@ -2,7 +2,7 @@
 //!
 //! Read from the transformers modules named at each function. Ties go to the lower index.
 
-use super::gate::{normalised, pick, softmax, top_k};
+use crate::core::gate::{normalised, pick, softmax, top_k};
 use crate::core::num;
 
 /// Chosen experts, best first, and their weights.
@@ -48,7 +48,7 @@ pub fn phimoe(z: &[f64], k: usize, jitter_eps: f64) -> Routed {
     let mut v = z.to_vec();
     let (mut chosen, mut weights) = (Vec::new(), Vec::new());
     for _ in 0..k {
-        let e = super::gate::argmax(&v);
+        let e = crate::core::gate::argmax(&v);
         let m = v[e];
         let left: Vec<f64> = v
             .iter()

@@ -1,8 +1,8 @@
 //! Scores averaged over a graph of tokens (arXiv 2505.00792): by the similarity of tokens, or by the
 //! attention that they pay to each other.
 
-use super::gate;
-use super::matrix::{Matrix, dot};
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 
 /// Adds Σ_u S_u p_u for the weights of one token.
 fn average(weights: impl Iterator<Item = (usize, f64)>, p: &Matrix) -> Vec<f64> {

@@ -1,7 +1,7 @@
 //! GShard top-2 (arXiv 2006.16668): first choices are served before second choices.
 
 use super::capacity;
-use super::gate::descending;
+use crate::core::gate::descending;
 
 /// The two choices of every token and their raw gates.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@
 //! sampling. For k > 1 the choices of a token exclude each other and no such product exists: the
 //! distribution of the largest load is then taken from 400 random balanced draws.
 
-use super::gate::entropy;
+use crate::core::gate::entropy;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{num, stats};
 

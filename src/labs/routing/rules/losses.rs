@@ -2,8 +2,8 @@
 //! Tutel's smooth load, router z-loss; all-to-all traffic; model bandwidth and flop utilisation
 //! (MoE-CAP, arXiv 2412.07067).
 
-use super::gate::{log_sum_exp, softmax};
-use super::matrix::{Matrix, dot};
+use crate::core::gate::{log_sum_exp, softmax};
+use crate::core::matrix::{Matrix, dot};
 use crate::core::num;
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub fn sequence_losses(z: &Matrix, chosen: &[Vec<usize>], k: usize, sequence: us
     let e = z.cols;
     let scores = z.map_rows(|row| {
         let s: Vec<f64> = row.iter().map(|&v| num::sigmoid(v)).collect();
-        super::gate::normalised(&s)
+        crate::core::gate::normalised(&s)
     });
     (0..z.rows)
         .step_by(sequence.max(1))
@@ -88,7 +88,7 @@ pub fn smooth_load(z: &Matrix, chosen: &[Vec<usize>], noise: f64) -> Vec<f64> {
 pub fn latency_loss(z: &Matrix, experts: &[usize], latencies: &[f64]) -> f64 {
     let mut importance = vec![0.0; experts.len()];
     for t in 0..z.rows {
-        let p = softmax(&super::gate::pick(z.row(t), experts));
+        let p = softmax(&crate::core::gate::pick(z.row(t), experts));
         for (i, v) in importance.iter_mut().zip(p) {
             *i += v;
         }

@@ -1,8 +1,8 @@
 //! Routing between layers, models and answers: CARROT (arXiv 2502.03261), cascades by entropy or
 //! free energy, Arbitrage (arXiv 2512.05033), Dr.LLM (arXiv 2510.12773), the cosine router of X-MoE.
 
-use super::gate::{argmax, softmax};
-use super::matrix::{Matrix, dot};
+use crate::core::gate::{argmax, softmax};
+use crate::core::matrix::{Matrix, dot};
 use crate::core::num;
 
 /// CARROT: argmax (1-μ) quality - μ cost, ties to the lower index.
@@ -97,7 +97,7 @@ pub fn focal_loss(logits: &Matrix, target: &[usize], weights: &[f64], gamma: f64
         .enumerate()
         .map(|(i, &c)| {
             let row = logits.row(i);
-            let ln_p = row[c] - super::gate::log_sum_exp(row);
+            let ln_p = row[c] - crate::core::gate::log_sum_exp(row);
             weights[c] * num::pow(1.0 - num::exp(ln_p), gamma) * -ln_p
         })
         .sum();

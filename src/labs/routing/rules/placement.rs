@@ -1,7 +1,7 @@
 //! Expert placement (deepseek-ai/EPLB): replicate the busiest experts, pack the replicas onto
 //! devices, groups onto nodes first where they divide.
 
-use super::gate::descending;
+use crate::core::gate::descending;
 
 /// Where n items go: pack of each, and its rank inside the pack.
 fn pack(loads: &[f64], packs: usize) -> Vec<Vec<usize>> {
@@ -37,7 +37,7 @@ fn replicate(loads: &[f64], slots: usize) -> (Vec<usize>, Vec<usize>) {
             .zip(&replicas)
             .map(|(w, &c)| w / f64::from(c))
             .collect();
-        let e = super::gate::argmax(&share);
+        let e = crate::core::gate::argmax(&share);
         expert_of.push(e);
         replicas[e] += 1;
     }

@@ -1,8 +1,8 @@
 //! Balanced soft assignment by alternating normalisation (S-BASE; the loop of Megatron-LM's
 //! `sinkhorn`), and the same in the log domain, where nothing overflows.
 
-use super::gate::log_sum_exp;
-use super::matrix::Matrix;
+use crate::core::gate::log_sum_exp;
+use crate::core::matrix::Matrix;
 use crate::core::num;
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ pub fn megatron(z: &Matrix, tol: f64, eps: f64) -> Plan {
     while iterations < MAX_PASSES {
         iterations += 1;
         for (i, d) in d0.iter_mut().enumerate() {
-            *d = (1.0 / n as f64) / (super::matrix::dot(kernel.row(i), &d1) + eps);
+            *d = (1.0 / n as f64) / (crate::core::matrix::dot(kernel.row(i), &d1) + eps);
         }
         let mut change = 0.0;
         for (j, d) in d1.iter_mut().enumerate() {

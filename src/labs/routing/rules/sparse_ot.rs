@@ -4,8 +4,8 @@
 //! min ⟨T,C⟩ + γ/2 ‖T‖² with T1 = a, Tᵀ1 = b, T ≥ 0 and at most k nonzeros per column, through its
 //! semi-dual max_α ⟨α,a⟩ - Σ_j g_j(α - c_j). The gradient is a - T1.
 
-use super::gate::top_k;
-use super::matrix::{Matrix, dot};
+use crate::core::gate::top_k;
+use crate::core::matrix::{Matrix, dot};
 
 /// A transport problem.
 #[derive(Debug, Clone, PartialEq)]

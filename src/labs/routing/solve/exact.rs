@@ -2,8 +2,8 @@
 
 use super::super::config::Config;
 use super::super::rules::assignment::Assigner;
-use super::super::rules::gate;
 use super::{Choice, Scores, Solver, listed};
+use crate::core::gate;
 use crate::core::num;
 
 /// The work of assigning.

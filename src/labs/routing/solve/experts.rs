@@ -1,9 +1,9 @@
 //! Every expert takes its best tokens; ties to the lower token.
 
 use super::super::config::Config;
-use super::super::rules::gate;
-use super::super::rules::matrix::Matrix;
 use super::{Choice, ENTRIES, Scores, Solver, lines};
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 
 /// The work of choosing tokens.
 pub(super) struct Experts {

@@ -1,9 +1,10 @@
 //! Row after row of scores averaged over similar tokens.
 
 use super::super::config::{Config, Graph};
-use super::super::rules::matrix::{Matrix, dot};
-use super::super::rules::{gate, graph};
+use super::super::rules::graph;
 use super::{Choice, ENTRIES, Scores, Solver, lines, listed};
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::{Stream, StreamId};
 
 /// The work of averaging.

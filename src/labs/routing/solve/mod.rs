@@ -12,7 +12,7 @@ mod transport;
 
 use super::config::{Config, Router};
 use super::fill::slice;
-use super::rules::matrix::Matrix;
+use crate::core::matrix::Matrix;
 use exact::Exact;
 use experts::Experts;
 use graph::Mixing;

@@ -1,9 +1,9 @@
 //! Sinkhorn's passes, until the rows' sums are even.
 
 use super::super::config::Config;
-use super::super::rules::gate;
 use super::super::rules::sinkhorn::LogDomain;
 use super::{Choice, ENTRIES, Scores, Solver, lines, listed};
+use crate::core::gate;
 use crate::core::num;
 
 /// Passes at most.

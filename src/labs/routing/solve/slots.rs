@@ -2,9 +2,9 @@
 //! the gate is what the token puts into them, relative to an even share of every slot.
 
 use super::super::config::Config;
-use super::super::rules::gate;
-use super::super::rules::matrix::Matrix;
 use super::{Choice, ENTRIES, Scores, Solver, lines};
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 
 /// The work of mixing.
 pub(super) struct Slots {

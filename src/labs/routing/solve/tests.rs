@@ -1,11 +1,12 @@
 //! The work in slices against the rules as they are written down, each in one go.
 
 use super::super::config::Graph;
-use super::super::rules::matrix::Matrix;
 use super::super::rules::sinkhorn::{LogDomain, sum_error};
 use super::super::rules::sparse_ot::{Adam, Problem};
-use super::super::rules::{assignment, choice, gate, graph};
+use super::super::rules::{assignment, choice, graph};
 use super::*;
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 

@@ -1,10 +1,10 @@
 //! Ascent on the dual of sparse transport, then the plan column by column.
 
 use super::super::config::Config;
-use super::super::rules::gate;
-use super::super::rules::matrix::Matrix;
 use super::super::rules::sparse_ot::{Adam, Ascent, Problem};
 use super::{Choice, ENTRIES, Scores, Solver, lines, listed};
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 
 /// What is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Random vectors and the arithmetic that the studies share.
 
-use super::super::rules::matrix::{Matrix, dot};
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::Stream;
 
 /// A vector of independent normal numbers.

@@ -4,12 +4,12 @@
 //! others mix two that no single expert was trained for.
 
 use super::super::config::Config;
-use super::super::rules::gate;
-use super::super::rules::matrix::{Matrix, dot};
 use super::draw::{add, apply, distance, matrix, normals, unit};
 use super::run::Findings;
 use super::sheet::{Row, Scene, Sheet};
 use super::work::Slices;
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Axis, Better, Chart, Mark, Metric, Series, stats};
 

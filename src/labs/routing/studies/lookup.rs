@@ -4,11 +4,11 @@
 
 use super::super::config::Config;
 use super::super::rules::cache;
-use super::super::rules::matrix::{Matrix, dot};
 use super::draw::{add, apply, distance, matrix, normals};
 use super::run::Findings;
 use super::sheet::{Row, Scene, Sheet};
 use super::work::Slices;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Axis, Better, Chart, Metric, Series, num, stats};
 use std::collections::BTreeMap;

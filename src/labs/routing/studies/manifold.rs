@@ -4,12 +4,12 @@
 
 use super::super::config::Config;
 use super::super::layers::Adam;
-use super::super::rules::gate;
-use super::super::rules::matrix::dot;
 use super::draw::{add, distance, normals, unit};
 use super::run::Findings;
 use super::sheet::{Row, Scene, Sheet};
 use super::work::Slices;
+use crate::core::gate;
+use crate::core::matrix::dot;
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Axis, Better, Chart, Metric, Series, num, stats};
 

@@ -4,12 +4,12 @@
 //! noise, and with a constant shift towards other experts that it did not have in training.
 
 use super::super::config::Config;
-use super::super::rules::gate;
-use super::super::rules::matrix::{Matrix, dot};
 use super::draw::{add, apply, distance, matrix, normals};
 use super::run::Findings;
 use super::sheet::{Row, Scene, Sheet};
 use super::work::Slices;
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Axis, Better, Chart, Mark, Metric, Series, stats};
 

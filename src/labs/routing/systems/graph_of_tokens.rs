@@ -3,10 +3,10 @@
 use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Graph, Router};
 use super::super::model::BatchRun;
-use super::super::rules::gate;
 use super::super::rules::graph;
-use super::super::rules::matrix::Matrix;
 use super::super::solve::heads;
+use crate::core::gate;
+use crate::core::matrix::Matrix;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 

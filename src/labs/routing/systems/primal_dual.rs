@@ -6,8 +6,8 @@ use super::super::model::BatchRun;
 use super::super::rules::assignment;
 use super::super::rules::bias::{self, Rule};
 use super::super::rules::families::biased;
-use super::super::rules::gate;
-use super::super::rules::matrix::{Matrix, counts};
+use crate::core::gate;
+use crate::core::matrix::{Matrix, counts};
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 

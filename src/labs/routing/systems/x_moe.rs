@@ -3,7 +3,7 @@
 use super::super::claims::{Measured, Plan};
 use super::super::config::{Config, Router};
 use super::super::model::BatchRun;
-use super::super::rules::gate;
+use crate::core::gate;
 use crate::core::{ClaimResult, Job, Verdict};
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 

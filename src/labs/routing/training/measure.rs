@@ -1,11 +1,12 @@
 //! What is known of the network after some updates.
 
 use super::super::config::Config;
-use super::super::rules::{erc, gate, load};
+use super::super::rules::{erc, load};
 use super::data::{CONTEXTS, Tokens};
 use super::moe::{self, Pass, Rule, Shape};
 use super::penalties::coupled;
 use super::trainer::{latencies, loads_of};
+use crate::core::gate;
 use crate::core::num;
 use std::sync::Arc;
 

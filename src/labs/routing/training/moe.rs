@@ -6,8 +6,8 @@
 
 use super::super::config::Score;
 use super::super::rules::capacity::ranks;
-use super::super::rules::gate;
-use super::super::rules::matrix::dot;
+use crate::core::gate;
+use crate::core::matrix::dot;
 use crate::core::num;
 use crate::core::rng::{Stream, StreamId};
 use std::ops::Range;

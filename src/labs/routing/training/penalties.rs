@@ -2,10 +2,10 @@
 //! z-loss, the latency-aware loss of ShiftAddViT, expert-router coupling.
 
 use super::super::rules::erc;
-use super::super::rules::gate;
 use super::super::rules::losses::cv_squared;
-use super::super::rules::matrix::{Matrix, dot};
 use super::moe::Shape;
+use crate::core::gate;
+use crate::core::matrix::{Matrix, dot};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, num};
 

@@ -1,6 +1,6 @@
 //! Eigenvectors of a symmetric matrix, for updates that stay out of a subspace (SAME).
 
-use super::super::rules::matrix::Matrix;
+use crate::core::matrix::Matrix;
 
 /// Sweeps of Jacobi's rotations at most; a dozen suffice for the sizes here.
 const SWEEPS: usize = 40;
@@ -26,7 +26,7 @@ pub(super) fn eigen(symmetric: &Matrix) -> (Vec<f64>, Matrix) {
         }
     }
     let values: Vec<f64> = (0..n).map(|i| a.at(i, i)).collect();
-    let order = super::super::rules::gate::descending(&values);
+    let order = crate::core::gate::descending(&values);
     let vectors = Matrix::from_fn(n, n, |i, j| v.at(order[i], j));
     (order.iter().map(|&i| values[i]).collect(), vectors)
 }
@@ -77,7 +77,7 @@ pub(super) fn leading(symmetric: &Matrix, share: f64) -> Matrix {
 pub(super) fn without(row: &mut [f64], basis: &Matrix) {
     for i in 0..basis.rows {
         let u = basis.row(i);
-        let along = super::super::rules::matrix::dot(row, u);
+        let along = crate::core::matrix::dot(row, u);
         for (x, u) in row.iter_mut().zip(u) {
             *x -= along * u;
         }

@@ -3,12 +3,12 @@
 
 use super::super::config::{BiasRule, Config, Task};
 use super::super::rules::capacity::capacity;
-use super::super::rules::matrix::Matrix;
 use super::super::rules::{bias, load};
 use super::data::{Source, Tokens};
 use super::measure::{Since, Snapshot, measure};
 use super::moe::{self, Deltas, Pass, Rule, Shape};
 use super::{penalties, spectrum};
+use crate::core::matrix::Matrix;
 use crate::core::{Result, num};
 
 /// Rate at the end of the cosine.

@@ -4,6 +4,7 @@ use super::super::lanes::Lanes;
 use super::super::log::Stretch;
 use super::color_of;
 use super::frame::{Frame, SMALL};
+use crate::ui::mesh_of_rects;
 use crate::ui::theme::Palette;
 use egui::{Align2, Color32, FontId, Mesh, Painter, Rect, Stroke, StrokeKind, pos2};
 
@@ -19,7 +20,7 @@ pub(in super::super) fn row_height(lanes: &Lanes, rect: Rect) -> f32 {
 
 /// All strips as one mesh.
 pub(in super::super) fn mesh(lanes: &Lanes, frame: &Frame, rect: Rect, palette: &Palette) -> Mesh {
-    let mut mesh = Mesh::default();
+    let mut mesh = mesh_of_rects(lanes.strips.len());
     let row = row_height(lanes, rect);
     let gap = if row >= 6.0 {
         1.5

@@ -7,6 +7,7 @@ use super::frame::SMALL;
 use super::gantt::hatch;
 use super::{color_of, flying, prefixes};
 use crate::core::EntityId;
+use crate::ui::mesh_of_rects;
 use crate::ui::theme::{Palette, mix};
 use egui::{Align2, Color32, FontId, Mesh, Painter, Pos2, Rect, Stroke, StrokeKind, pos2, vec2};
 
@@ -221,7 +222,7 @@ fn grid(
     let empty = mix(palette.background, palette.grid, 0.45);
     // Free, but found again if somebody asks for the same tokens.
     let cached = mix(palette.background, palette.muted, 0.45);
-    let mut mesh = Mesh::default();
+    let mut mesh = mesh_of_rects(count as usize);
     let (mut owner, mut filled) = (0, 0.0);
     for i in 0..count {
         let middle = (f64::from(i) + 0.5) * per_cell;

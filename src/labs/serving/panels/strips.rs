@@ -4,8 +4,9 @@ use super::super::config::Config;
 use super::super::lanes::Column;
 use super::super::policies::Feature;
 use super::frame::{Frame, SMALL, caption};
+use crate::ui::mesh_of_rects;
 use crate::ui::theme::{Palette, fade, mix};
-use egui::{Align2, FontId, Mesh, Painter, Rect, Stroke, pos2};
+use egui::{Align2, FontId, Painter, Rect, Stroke, pos2};
 
 /// A round number not below `value`, for the top of an axis.
 fn round_up(value: f32) -> f32 {
@@ -44,7 +45,7 @@ pub(in super::super) fn tokens(
         .fold(budget.unwrap_or(0.0) * 1.1, f32::max);
     let top = round_up(largest);
     let y = |tokens: f32| rect.bottom() - (rect.height() - 2.0) * tokens / top;
-    let mut mesh = Mesh::default();
+    let mut mesh = mesh_of_rects(2 * columns.len());
     for (i, column) in columns.iter().enumerate() {
         let Some(c) = column else {
             continue;
@@ -93,7 +94,7 @@ pub(in super::super) fn memory(
 ) {
     let y = |share: f32| rect.bottom() - (rect.height() - 2.0) * share.clamp(0.0, 1.0);
     let reserved = mix(palette.background, palette.series[2], 0.35);
-    let mut mesh = Mesh::default();
+    let mut mesh = mesh_of_rects(2 * columns.len());
     let mut last = Column::default();
     for (i, column) in columns.iter().enumerate() {
         // Between iterations the memory stays as it is, unless all is done.

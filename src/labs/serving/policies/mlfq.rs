@@ -8,7 +8,7 @@
 use super::ranked::Ranked;
 use super::vllm_v1::retire;
 use super::{Card, Feature, Policy};
-use crate::core::sort_ids;
+use crate::core::sort_ids_by_turn;
 use crate::labs::serving::engine::{Desk, Entry, Limits, Phase, Requests, Work};
 use std::collections::BTreeMap;
 
@@ -49,6 +49,11 @@ pub struct Mlfq {
     ranked: Ranked,
 }
 
+/// Seconds of running that a level grants; `first` is the quantum of level 0.
+fn quantum(first: f64, level: u32) -> f64 {
+    first * f64::from(1_u32 << level.min(DEEPEST))
+}
+
 impl Mlfq {
     /// With the quantum of level 0 in seconds.
     pub fn new(quantum_secs: f64) -> Self {
@@ -59,7 +64,7 @@ impl Mlfq {
     }
 
     fn quantum(&self, level: u32) -> f64 {
-        self.quantum_secs * f64::from(1_u32 << level.min(DEEPEST))
+        quantum(self.quantum_secs, level)
     }
 
     /// The first level whose quantum covers a time.
@@ -90,7 +95,7 @@ impl Policy for Mlfq {
         self.ranked.gather(desk);
         let seats = &self.seats;
         let place = |r: u32| seats.get(&r).map_or((DEEPEST, 0), |s| (s.level, s.turn));
-        sort_ids(&mut self.ranked.order, &mut |a, b| place(a).cmp(&place(b)));
+        sort_ids_by_turn(&mut self.ranked.order, &mut |r| place(r));
         self.ranked.step(desk, requests, limits);
         self.running_secs = limits.cost.stage_seconds(&desk.work(requests), 1);
     }
@@ -127,7 +132,7 @@ impl Policy for Mlfq {
                 self.seats.remove(&r);
                 continue;
             }
-            let Some(mut seat) = self.seats.get(&r).copied() else {
+            let Some(seat) = self.seats.get_mut(&r) else {
                 continue;
             };
             let i = r as usize;
@@ -136,14 +141,13 @@ impl Policy for Mlfq {
                 seat.used_secs += self.running_secs;
             }
             seat.last_run = desk.now;
-            if seat.used_secs > self.quantum(seat.level) && seat.level < DEEPEST {
+            if seat.used_secs > quantum(self.quantum_secs, seat.level) && seat.level < DEEPEST {
                 seat.level += 1;
                 seat.used_secs = 0.0;
                 // To the front of the next level.
                 self.front -= 1;
                 seat.turn = self.front;
             }
-            self.seats.insert(r, seat);
         }
     }
 

@@ -17,9 +17,8 @@ mod shortest_tokens;
 mod tests;
 
 use super::config::Config;
-use super::engine::Cluster;
+pub use schedlab_simulator::route::Route;
 use serde::{Deserialize, Serialize};
-use std::fmt::Debug;
 
 /// What a router is: its name, its exhibit, and how a run gets its own.
 #[derive(Debug, Clone, Copy)]
@@ -30,27 +29,6 @@ pub struct Card {
     pub exhibit: &'static str,
     /// The router in its initial state.
     pub make: fn(&Config) -> Box<dyn Route>,
-}
-
-/// Chooses an instance for every arrival.
-pub trait Route: Debug + Send + Sync {
-    /// The instance that request `r` goes to.
-    fn pick(&mut self, cluster: &Cluster<'_>, r: u32) -> usize;
-
-    /// Seconds that the last request picked for is foretold to take to its last token, where that
-    /// is known and of use.
-    fn foretold(&self) -> Option<f64> {
-        None
-    }
-
-    /// A copy with its state.
-    fn boxed(&self) -> Box<dyn Route>;
-}
-
-impl Clone for Box<dyn Route> {
-    fn clone(&self) -> Self {
-        self.boxed()
-    }
 }
 
 /// One line per router: the name in configs and links, and the card in its file.

@@ -3,8 +3,8 @@
 use crate::core::{ClaimResult, Job};
 use crate::labs::serving::claims::{Design, Probe, start};
 use crate::labs::serving::config::{Config, Scheduler};
-use crate::labs::serving::cost::power;
 use crate::labs::serving::model::Run;
+use crate::labs::serving::power;
 use crate::labs::{Basis, Claim, Effort, Exhibit, LabKind, Paper, Setup};
 
 /// The exhibit.

@@ -117,7 +117,7 @@ mod tests {
         let watts = config.gpu_spec().watts;
         // The last look comes up to a period before the end.
         let upto = log.meter.from.last().unwrap() + config.look_over_secs;
-        let course = crate::labs::serving::cost::power::over_time(&config, log, end, 4000);
+        let course = crate::labs::serving::power::over_time(&config, log, end, 4000);
         let width = end / 4000.0;
         let want: f64 = (course.iter().filter(|c| c[0] + width <= upto))
             .map(|c| c[1] * width)

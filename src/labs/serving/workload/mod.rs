@@ -68,6 +68,8 @@ pub(in crate::labs::serving) struct Making {
     source: Option<Box<dyn Source>>,
     /// Where they come from a trace.
     trace: Option<Arc<Trace>>,
+    /// All of them, before what holds for requests of any origin.
+    made: Option<Workload>,
 }
 
 impl Making {
@@ -96,6 +98,7 @@ impl Making {
             config: config.clone(),
             source,
             trace,
+            made: None,
         })
     }
 
@@ -138,6 +141,9 @@ impl Job for Making {
     type Out = Workload;
 
     fn step(&mut self) -> Result<Step<Workload>> {
+        if let Some(workload) = self.made.take() {
+            return self.finished(workload).map(Step::Done);
+        }
         let workload = if let Some(source) = &mut self.source {
             if !source.advance(MADE_PER_STEP) {
                 return Ok(Step::Working);
@@ -149,7 +155,8 @@ impl Job for Making {
                 .map(|trace| from_trace(&self.config, trace))
                 .unwrap_or_default()
         };
-        self.finished(workload).map(Step::Done)
+        self.made = Some(workload);
+        Ok(Step::Working)
     }
 
     fn progress(&self) -> f64 {

@@ -4,10 +4,10 @@
 use super::{CHECKED, Course};
 use crate::core::Result;
 use crate::core::digits::{CLASSES, PIXELS};
+use crate::core::mask::Mask;
 use crate::core::mlp::Mlp;
 use crate::core::rng::{Stream, StreamId};
 use crate::labs::pruning::criteria::difficulty::{margin, pick};
-use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::network::{self, Batches};
 
 /// The training images of a course, and which of them stay.

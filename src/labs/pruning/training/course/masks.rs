@@ -1,16 +1,16 @@
 //! The masks of a course: ranking, exchange, and the cut between two rounds.
 
 use super::{Course, Leg, MOST_ROUNDS, Round};
+use crate::core::mask::Mask;
 use crate::core::mlp::Mlp;
 use crate::core::rng::{Stream, StreamId};
+use crate::core::select::{count_rule, masks, prune_by_score, radix_select};
 use crate::labs::pruning::config::{Exchange, Fade, Granularity, Method, Regime, Shape};
 use crate::labs::pruning::criteria::pqi::{Sap, pqi};
 use crate::labs::pruning::criteria::regrow::{drop_fraction, rigl};
-use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::model::layers_of;
 use crate::labs::pruning::plan::{Known, Layer, Rule, plan};
 use crate::labs::pruning::score::score_key;
-use crate::labs::pruning::select::{count_rule, masks, prune_by_score, radix_select};
 use crate::labs::pruning::systems::erk::{Kind, densities};
 use crate::labs::pruning::systems::random;
 use std::sync::Arc;

@@ -14,12 +14,12 @@ mod optimizer;
 mod surgery;
 mod transfer;
 
+use crate::core::mask::Mask;
 use crate::core::mlp::{Evaluation, Mlp, Workspace};
 use crate::core::rng::{Stream, StreamId};
 use crate::core::{Result, num};
 use crate::labs::pruning::config::{Config, Fade, RateShape, Regime, Shape};
 use crate::labs::pruning::kinds::{Coder, Surgery};
-use crate::labs::pruning::mask::Mask;
 use crate::labs::pruning::network::{self, Batches, Exam, falling};
 use crate::labs::pruning::schedule::{self, Schedule};
 

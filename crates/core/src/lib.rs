@@ -1,0 +1,40 @@
+//! Pure tools shared by the labs: no screens, no GPU, no files, no clock.
+
+mod alice;
+mod chart;
+mod claim;
+pub mod digits;
+mod error;
+pub mod gate;
+pub mod golden;
+pub mod groups;
+mod job;
+pub mod jpeg;
+pub mod mask;
+pub mod matrix;
+mod metric;
+pub mod mlp;
+pub mod num;
+mod param;
+pub mod permute;
+pub mod png;
+mod reading;
+mod replay;
+pub mod rng;
+pub mod select;
+mod sort;
+pub mod sparse;
+pub mod stats;
+mod timeline;
+
+pub use alice::ALICE;
+pub use chart::{Axis, Chart, Mark, Scale, Series, SeriesKind};
+pub use claim::{ClaimResult, Verdict};
+pub use error::{Error, Result};
+pub use job::{Job, Step, finish};
+pub use metric::{Better, EntityId, Fact, Metric, Story, Table};
+pub use param::{Field, Form, Group, Param, ParamKind, parse_number, validate};
+pub use reading::Reading;
+pub use replay::{Recorder, Recording, Simulation};
+pub use sort::{Arrange, Sorter, sort_ids, sort_ids_by_turn};
+pub use timeline::{Moment, MomentKind, Timeline};
