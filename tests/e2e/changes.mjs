@@ -6,14 +6,17 @@ import { allowed, deviation, native, runs, slider } from "./tools.mjs";
 
 export const CHANGES = [
   {
-    name: "the machine is measured, and the report is saved",
+    name: "the machine is measured until that is cancelled, and what is known by then is saved",
     long: true,
     async run({ open }) {
       const lab = await open("#bench");
       await lab.press("Measure");
-      const { bench } = await lab.until(
-        "the measurement", (s) => s?.bench?.report?.hot_paths?.length > 0 && !s.bench.running, 280_000,
+      // On a device played by the CPU, all kernels take minutes; the native tests measure them.
+      await lab.until(
+        "all hot paths and some kernels", ({ bench }) => bench?.report?.hot_paths?.length > 0 && (bench.report.kernels.length >= 4 || !bench.running),
       );
+      if ((await lab.snapshot()).bench.running) await lab.press("Cancel");
+      const { bench } = await lab.until("the end", (s) => s.bench.running === false);
       const download = lab.page.waitForEvent("download");
       await lab.press("Save as JSON");
       const report = JSON.parse(await textOf(download));
@@ -23,6 +26,7 @@ export const CHANGES = [
       for (const { id, per_second, cost_multiply_adds } of report.hot_paths) {
         assert.ok(per_second > 0 && cost_multiply_adds > 0, id);
       }
+      assert.ok(report.kernels.length >= 4, `${report.kernels.length} kernels`);
       for (const { kernel, bytes_per_second } of report.kernels) {
         assert.ok(bytes_per_second > 0, kernel);
       }

@@ -76,7 +76,8 @@ export async function textOf(download) {
 export class Lab {
   static async open(browser, root, place = "", deviceScaleFactor = 1) {
     const context = await browser.newContext({
-      viewport: { width: 1200, height: 760 },
+      // Wide enough for all panels; low, because every pixel is drawn by the processor here.
+      viewport: { width: 1200, height: 600 },
       deviceScaleFactor,
       reducedMotion: "reduce",
       acceptDownloads: true,

@@ -63,6 +63,11 @@ export async function runs(lab, kind) {
 
 /** A slider of the parameter panel, not the playhead's. */
 export async function slider(lab) {
+  // High enough for the first parameters; what was there has moved when the next frames are drawn.
+  if (lab.page.viewportSize().height < 760) {
+    await lab.page.setViewportSize({ width: 1200, height: 760 });
+    await lab.page.waitForTimeout(1200);
+  }
   const all = lab.page.locator("#schedlab-mirror input[type=range]:not([aria-disabled])");
   for (const candidate of await all.all()) {
     const box = await candidate.boundingBox();
