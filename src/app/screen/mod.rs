@@ -262,8 +262,8 @@ impl<L: LabView + GpuLab> LabScreen<L> {
 const FRAME_BUDGET_SECS: f64 = 0.006;
 
 /// Work per frame while the user waits for a first result and nothing moves; the larger one where
-/// frames are long anyway, because they are drawn in software. With a picture it stays below 50 ms.
-const WAIT_BUDGET_SECS: [f64; 2] = [0.024, 0.1];
+/// frames are long anyway, because they are drawn in software.
+const WAIT_BUDGET_SECS: [f64; 2] = [0.03, 0.1];
 
 impl<L: LabView + GpuLab> Screen for LabScreen<L> {
     fn work(&mut self, env: &mut Env<'_>) -> bool {
