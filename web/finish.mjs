@@ -1,6 +1,6 @@
 // Finishes a built page (trunk's post_build hook). In a release it builds a second module for
-// browsers with WebGPU, without WebGL2 and with our own code but the inner loops (crates/core) made
-// for size: a third smaller.
+// browsers with WebGPU, without WebGL2 and with our own code but the inner loops and the simulator
+// (crates/) made for size: a third smaller.
 // The other one is made for speed, because where there is no WebGPU the CPU computes everything;
 // builds that are no release have it alone. It writes down where the modules are, pins what may run
 // on the page with a Content-Security-Policy over the hashes of its inline scripts and styles, and
