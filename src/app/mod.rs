@@ -11,6 +11,7 @@ mod home;
 mod kept;
 mod kernels;
 mod overlay;
+mod pace;
 mod place;
 mod prefs;
 mod screen;
@@ -37,6 +38,7 @@ use home::{Home, HomeAction};
 use kept::{Shelf, ShelfAction};
 use kernels::Kernels;
 use overlay::Overlays;
+use pace::Pace;
 use prefs::Prefs;
 use screen::{Env, Screen};
 use serde_json::json;
@@ -74,7 +76,7 @@ pub struct App {
     busy: bool,
     /// Whether the page stands inside another one (`?embed`).
     embedded: bool,
-    frame_secs: f64,
+    pace: Pace,
     ctx: egui::Context,
 }
 
@@ -109,19 +111,13 @@ macro_rules! surroundings {
             notices: &mut $app.notices,
             prefs: &mut $app.prefs,
             claims: &mut $app.claims,
-            frame_secs: $app.frame_secs,
+            pace: $app.pace,
             embedded: $app.embedded,
         }
     };
 }
 
-/// Seconds of computing for a frame. Where drawing is slow (a software renderer) a longer slice
-/// costs no smoothness and brings the result sooner.
-fn work_budget(frame_secs: f64) -> f64 {
-    (0.5 * frame_secs).clamp(0.008, 0.05)
-}
-
-/// The same while this machine is measured: only a progress bar moves then.
+/// Seconds of computing in a frame while this machine is measured: only a progress bar moves then.
 const MEASURING_SECS: f64 = 0.1;
 
 impl App {
@@ -149,7 +145,7 @@ impl App {
             written: None,
             busy: true,
             embedded: platform::query("embed").is_some(),
-            frame_secs: 0.0,
+            pace: Pace::default(),
             ctx: cc.egui_ctx.clone(),
             prefs,
         };
@@ -297,8 +293,9 @@ impl App {
 
     fn work(&mut self, ctx: &egui::Context) {
         let start = platform::now_secs();
-        self.frame_secs = f64::from(ctx.input(|i| i.unstable_dt));
-        let budget = work_budget(self.frame_secs);
+        let frame_secs = f64::from(ctx.input(|i| i.unstable_dt));
+        self.pace.frame(start, frame_secs, self.busy);
+        let budget = self.pace.moving();
         let within_budget = || platform::now_secs() - start < budget;
         // At its end, all commands of this frame go out together.
         let _frame = self.kernels.device().map(Gpu::frame);
@@ -340,6 +337,7 @@ impl App {
             self.bench_page.cancel();
         }
         self.busy = busy || self.bench_page.is_under_way();
+        self.pace.worked(platform::now_secs() - start);
         if busy {
             ctx.request_repaint();
         }

@@ -5,6 +5,7 @@
 mod gaps;
 mod gather;
 mod meter;
+mod pile;
 mod rows;
 mod service;
 mod sides;
@@ -12,7 +13,7 @@ mod sketch;
 mod spans;
 mod usage;
 
-pub use gaps::{Gaps, Sorted};
+pub use gaps::{Gaps, Sorted, Sorting};
 pub use gather::Gather;
 pub use meter::Meter;
 pub use rows::Iterations;
@@ -23,8 +24,10 @@ pub use usage::Usage;
 
 use super::cost::power::prefill_draw;
 use super::engine::{
-    Desk, Emitted, Entry, Formed, Incident, Landed, Metered, Moved, Note, Phase, Sink, Swapped,
+    Column, Desk, Emitted, Entry, Formed, Incident, Landed, Metered, Moved, Note, Phase, Sink,
+    Swapped,
 };
+use pile::Pile;
 use rows::Counts;
 use spans::Together;
 
@@ -91,7 +94,7 @@ pub struct Swap {
 }
 
 /// Fields the log follows per request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Follow {
     since: f64,
     last_token: f64,
@@ -131,7 +134,7 @@ pub struct Log {
     /// All gaps between consecutive tokens of a request.
     pub gaps: Gaps,
     /// Longest gap of each request and when it ended.
-    pub longest_gap: Vec<(f64, f64)>,
+    pub longest_gap: Column<(f64, f64)>,
     /// Integral over time of blocks in use, block-seconds.
     pub kv_integral: f64,
     /// Tokens processed, recomputed ones included.
@@ -159,9 +162,9 @@ pub struct Log {
     /// Which part of the layers ran prompts, by the time of forming: first and last layer over all,
     /// NaN without prompts. Of the first iterations only.
     pub layers: Vec<(f64, [f64; 2])>,
-    segments: Vec<(u32, Segment)>,
+    segments: Pile<(u32, Segment)>,
     fine: usize,
-    follow: Vec<Follow>,
+    follow: Column<Follow>,
     together: Vec<Together>,
     /// Starts of the iterations on their way.
     starts: Vec<(u64, f64)>,
@@ -202,7 +205,7 @@ impl Log {
             foretold: Vec::new(),
             usage: Usage::new(if replicas > 1 { replicas } else { 0 }),
             gaps: Gaps::default(),
-            longest_gap: vec![(0.0, f64::NAN); n],
+            longest_gap: Column::filled((0.0, f64::NAN), n),
             kv_integral: 0.0,
             processed: 0,
             busy_stage_secs: 0.0,
@@ -216,9 +219,9 @@ impl Log {
             expert_loads: 0.0,
             prefill_expert_loads: 0.0,
             layers: Vec::new(),
-            segments: Vec::new(),
+            segments: Pile::default(),
             fine: FINE_SEGMENTS,
-            follow: vec![fresh; n],
+            follow: Column::filled(fresh, n),
             together: vec![Together::default(); replicas],
             starts: Vec::new(),
             used: vec![0; replicas],
@@ -283,7 +286,7 @@ impl Log {
         }
         let requests = self.follow.len();
         // What was only followed while the run went on is not needed any more.
-        self.follow = Vec::new();
+        self.follow = Column::from(&[][..]);
         self.together = Vec::new();
         Gather::new(std::mem::take(&mut self.segments), requests)
     }

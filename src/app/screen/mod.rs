@@ -10,6 +10,7 @@ mod sweep;
 
 use super::command::Command;
 use super::history::History;
+use super::pace::Pace;
 use super::prefs::Prefs;
 use super::seeds::SeedBatch;
 use super::slot::Slot;
@@ -37,8 +38,8 @@ pub(crate) struct Env<'a> {
     pub(crate) notices: &'a mut Notices,
     /// Preferences.
     pub(crate) prefs: &'a mut Prefs,
-    /// How long the last frame took, with its drawing, in seconds.
-    pub(crate) frame_secs: f64,
+    /// How long computing may take.
+    pub(crate) pace: Pace,
     /// Only the picture and the transport: the page stands inside another one.
     pub(crate) embedded: bool,
     /// State of the claim experiments.
@@ -258,13 +259,6 @@ impl<L: LabView + GpuLab> LabScreen<L> {
     }
 }
 
-/// Work per frame while something moves, in seconds: leaves room for drawing at 60 frames a second.
-const FRAME_BUDGET_SECS: f64 = 0.006;
-
-/// Work per frame while the user waits for a first result and nothing moves; the larger one where
-/// frames are long anyway, because they are drawn in software.
-const WAIT_BUDGET_SECS: [f64; 2] = [0.03, 0.1];
-
 impl<L: LabView + GpuLab> Screen for LabScreen<L> {
     fn work(&mut self, env: &mut Env<'_>) -> bool {
         for slot in &mut self.slots {
@@ -274,14 +268,13 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         let mut finished = false;
         let mut busy = true;
         let mut extra_busy = false;
-        let waiting = self.slots.iter().any(|s| s.run.is_none() || s.is_preview);
-        let least = if waiting {
-            let [least, most] = WAIT_BUDGET_SECS;
-            (0.5 * env.frame_secs).clamp(least, most)
+        let budget = if self.slots.iter().any(|s| s.run.is_none() || s.is_preview) {
+            env.pace.waiting()
+        } else if self.slots.iter().any(|s| s.is_working() && s.is_stale()) {
+            env.pace.out_of_date()
         } else {
-            FRAME_BUDGET_SECS
+            env.pace.moving()
         };
-        let budget = least.max(super::work_budget(env.frame_secs));
         while busy && crate::platform::now_secs() - start < budget {
             busy = false;
             for slot in self.slots.iter_mut().filter(|s| s.is_working()) {

@@ -5,14 +5,14 @@ use super::engine::LanePlan;
 use super::log::Log;
 use super::policies::Feature;
 use super::power;
-use super::results::Results;
+use super::results::{Results, STRETCHES};
 use super::workload::Workload;
 use crate::core::{Axis, Chart, Mark, Series, SeriesKind};
 
 /// Most points of a thinned series.
 pub(super) const POINTS: usize = 1500;
 /// Bins of a rate over time.
-const BINS: usize = 160;
+const BINS: usize = STRETCHES;
 /// Bins of what two lanes do: wide enough for several batches of prompts.
 const LANE_BINS: usize = 40;
 
@@ -227,14 +227,14 @@ pub(super) struct Facts<'a> {
 /// All charts, the most important first.
 pub(super) const CHARTS: &[fn(Facts<'_>) -> Chart] = &[
     |f| ttft(f.config, f.workload, f.results),
-    |f| tbt(f.log, f.results.end),
+    |f| tbt(f.results),
     |f| batch(f.log, f.config),
     |f| kv(f.log, f.config),
     |f| queue(f.log),
     |f| throughput(f.log, f.results.end),
     |f| goodput(f.workload, f.results),
     |f| ttft_distribution(f.results, f.config),
-    |f| gap_distribution(f.log, f.config),
+    |f| gap_distribution(f.results, f.config),
     |f| e2e(f.workload, f.results),
     |f| e2e_distribution(f.results),
     |f| scatter(f.config, f.results),
@@ -372,8 +372,8 @@ fn ttft(config: &Config, workload: &Workload, results: &Results) -> Chart {
     }
 }
 
-fn tbt(log: &Log, end: f64) -> Chart {
-    let course = log.gaps.over_time(BINS, end);
+fn tbt(results: &Results) -> Chart {
+    let course = &results.gaps_over_time;
     let median: Vec<[f64; 2]> = course.iter().map(|c| [c[0], c[1]]).collect();
     let worst: Vec<[f64; 2]> = course.iter().map(|c| [c[0], c[2]]).collect();
     Chart {
@@ -555,8 +555,8 @@ fn e2e_distribution(results: &Results) -> Chart {
     )
 }
 
-fn gap_distribution(log: &Log, config: &Config) -> Chart {
-    let gaps = log.gaps.sorted();
+fn gap_distribution(results: &Results, config: &Config) -> Chart {
+    let gaps = &results.ordered.gaps;
     distribution(
         "tbt_cdf",
         "Time between tokens, distribution",

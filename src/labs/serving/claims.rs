@@ -205,7 +205,7 @@ pub(super) fn mean_latency_per_token(run: &Run) -> f64 {
 
 /// Sarathi's capacity rule: P99 of the time between tokens within 100 ms, median queueing within 2 s.
 pub(super) fn strict_tbt(run: &Run) -> bool {
-    run.log().gaps.sorted().percentile(99.0) <= 0.1
+    run.results().ordered.gaps.percentile(99.0) <= 0.1
         && percentile(&run.results().queueing, 50.0) <= 2.0
 }
 

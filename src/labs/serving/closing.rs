@@ -4,19 +4,23 @@
 use super::charts::{self, CHARTS, Facts};
 use super::config::Config;
 use super::engine::{Engine, Phase};
-use super::log::{Gather, Log, Segment};
+use super::log::{Gather, Log, Segment, Sorting};
 use super::metrics;
 use super::model::{Inner, Run, state_at};
 use super::policies::Feature;
-use super::results::Results;
+use super::results::{Results, STRETCHES};
 use super::workload::Workload;
 use super::{
     classes, fairness, goodput, instances, kinetics, moments, predictions, slowdown, story,
 };
-use crate::core::{Better, Chart, Job as _, Metric, Recording, Result, Sorter, Step, Timeline};
+use crate::core::{
+    Better, Chart, EntityId, Job as _, Metric, Recording, Result, Sorter, Step, Timeline,
+};
 
 /// Requests evaluated in one step.
 const SLICE: usize = 1 << 14;
+/// Stretches of time looked at in one step.
+const FEW_STRETCHES: usize = 8;
 
 /// A log on its way to a [`Run`].
 pub(super) struct Closing {
@@ -32,6 +36,8 @@ pub(super) struct Closing {
     timeline: Option<Timeline>,
     metrics: Vec<Metric>,
     charts: Vec<Chart>,
+    summary: String,
+    notable: Vec<(EntityId, String)>,
 }
 
 /// What is worked out next.
@@ -42,9 +48,14 @@ enum Part {
     Sort(Order, Sorter),
     /// Slowdowns of the requests so far.
     Slowdowns(Vec<f64>),
+    Gaps(Box<Sorting>),
+    Course,
     Timeline,
     Metrics,
     Charts,
+    Summary,
+    Notable,
+    Run,
 }
 
 /// What is put in order.
@@ -76,6 +87,8 @@ impl Closing {
             timeline: None,
             metrics: Vec::new(),
             charts: Vec::new(),
+            summary: String::new(),
+            notable: Vec::new(),
         }
     }
 
@@ -83,7 +96,7 @@ impl Closing {
     pub(super) fn advance(&mut self, config: &Config) -> Result<Option<Run>> {
         let last = self.recording.last();
         let results = &mut self.results;
-        self.part = match std::mem::replace(&mut self.part, Part::Charts) {
+        self.part = match std::mem::replace(&mut self.part, Part::Run) {
             Part::Start => {
                 let open: Vec<bool> = last.requests().phase.iter().map(|p| is_open(*p)).collect();
                 // Requests that followed others have an arrival time only now.
@@ -122,7 +135,7 @@ impl Closing {
                     }
                     Order::Slowdown => {
                         self.slowdowns = values;
-                        Part::Timeline
+                        Part::Gaps(Box::new(self.log.gaps.sort()))
                     }
                 },
             },
@@ -136,6 +149,24 @@ impl Closing {
                     Part::Slowdowns(each)
                 } else {
                     sort(Order::Slowdown, results.counted_of(&each))
+                }
+            }
+            Part::Gaps(mut sorting) => match sorting.step()? {
+                Step::Working => Part::Gaps(sorting),
+                Step::Done(gaps) => {
+                    results.ordered.gaps = gaps;
+                    Part::Course
+                }
+            },
+            Part::Course => {
+                let from = results.gaps_over_time.len();
+                let some = from..(from + FEW_STRETCHES).min(STRETCHES);
+                let course = self.log.gaps.over_time(some, STRETCHES, results.end);
+                results.gaps_over_time.extend(course);
+                if results.gaps_over_time.len() < STRETCHES {
+                    Part::Course
+                } else {
+                    Part::Timeline
                 }
             }
             Part::Timeline => {
@@ -157,11 +188,22 @@ impl Closing {
                 if let Some(chart) = CHARTS.get(self.charts.len()) {
                     self.charts.push(chart(facts));
                 }
-                if self.charts.len() == CHARTS.len() {
-                    return Ok(self.finished(config));
+                if self.charts.len() < CHARTS.len() {
+                    Part::Charts
+                } else {
+                    self.place_charts(config);
+                    Part::Summary
                 }
-                Part::Charts
             }
+            Part::Summary => {
+                self.summary = story::summary(config, results, &self.log);
+                Part::Notable
+            }
+            Part::Notable => {
+                self.notable = story::notable(results);
+                Part::Run
+            }
+            Part::Run => return Ok(self.run(config)),
         };
         Ok(None)
     }
@@ -188,8 +230,8 @@ impl Closing {
         metrics
     }
 
-    fn finished(&mut self, config: &Config) -> Option<Run> {
-        let (offsets, segments) = std::mem::take(&mut self.segments);
+    /// The charts that only some runs have, among the others.
+    fn place_charts(&mut self, config: &Config) {
         // After the pools of all instances together, those of each.
         let each = instances::chart(config, &self.log, self.results.end);
         let place = self.charts.len().min(4);
@@ -210,13 +252,17 @@ impl Closing {
         self.charts.splice(place..place, classes);
         let shares = charts::shares(config, &self.log, self.results.end);
         self.charts.splice(0..0, shares);
+    }
+
+    fn run(&mut self, config: &Config) -> Option<Run> {
+        let (offsets, segments) = std::mem::take(&mut self.segments);
         Some(Run::new(Inner {
             config: config.clone(),
             recording: self.recording.clone(),
             offsets,
             segments,
-            summary: story::summary(config, &self.results, &self.log),
-            notable: story::notable(&self.results),
+            summary: std::mem::take(&mut self.summary),
+            notable: std::mem::take(&mut self.notable),
             results: std::mem::take(&mut self.results),
             timeline: self.timeline.take()?,
             metrics: std::mem::take(&mut self.metrics),

@@ -197,8 +197,8 @@ fn latencies(results: &Results, log: &Log, saturated: bool) -> Vec<Metric> {
         ttft,
         queueing,
         e2e,
+        gaps,
     } = &results.ordered;
-    let gaps = log.gaps.sorted();
     let between = if log.gaps.sketched() {
         TBT_SKETCH_DOC
     } else {

@@ -2,8 +2,11 @@
 
 use super::config::Config;
 use super::engine::{Engine, Phase, Promise};
-use super::log::Log;
+use super::log::{Log, Sorted};
 use super::workload::Workload;
+
+/// Stretches of time of the charts.
+pub(super) const STRETCHES: usize = 160;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,9 @@ pub struct Results {
     pub waiting_at_end: usize,
     /// The counted values in order.
     pub ordered: Ordered,
+    /// Middle of each of [`STRETCHES`] equal stretches of time, median and longest gap between two
+    /// tokens in it.
+    pub gaps_over_time: Vec<[f64; 3]>,
 }
 
 /// Values that averages count (see [`Results::counted_of`]), ascending.
@@ -58,6 +64,8 @@ pub struct Ordered {
     pub queueing: Vec<f64>,
     /// Last token minus arrival.
     pub e2e: Vec<f64>,
+    /// Gaps between two tokens, of all requests.
+    pub gaps: Sorted,
 }
 
 impl Results {

@@ -444,7 +444,7 @@ pub(super) fn summary(config: &Config, r: &Results, log: &Log) -> String {
     } else {
         ""
     };
-    let gaps = log.gaps.sorted();
+    let gaps = &r.ordered.gaps;
     let mut text = format!(
         "{name} finishes {} of {} requests in {} at {:.0} tokens per second; the median first token takes {}, the p99 gap between tokens {}{mark}, the longest stall {}; {:.1} % meet their targets, {} preemptions{}.",
         r.count(Ending::Finished),

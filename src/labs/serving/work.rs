@@ -37,10 +37,13 @@ pub(super) struct Work {
     stage: Stage,
 }
 
+/// What is done next. Each piece before the first event takes a while where there are a million
+/// requests.
 enum Stage {
     Making(Box<Making>),
     Made(Box<Workload>),
-    Starting(Box<Starting>),
+    Queued(Box<(Workload, Requests)>),
+    Ready(Box<(Workload, Engine)>),
     Running(Box<Running>),
     Closing(Box<Closing>),
     Over,
@@ -67,15 +70,18 @@ impl Job for Work {
                     Step::Done(workload) => Stage::Made(Box::new(workload)),
                 };
             }
-            Stage::Made(workload) => {
-                let starting = Starting::new(&self.config, *workload);
-                self.stage = Stage::Starting(Box::new(starting));
+            Stage::Made(mut workload) => {
+                let requests = requests(&self.config, &mut workload);
+                self.stage = Stage::Queued(Box::new((*workload, requests)));
             }
-            Stage::Starting(mut starting) => {
-                self.stage = match starting.advance(&self.config)? {
-                    None => Stage::Starting(starting),
-                    Some(running) => Stage::Running(Box::new(running)),
-                };
+            Stage::Queued(parts) => {
+                let (workload, requests) = *parts;
+                let engine = engine(&self.config, requests)?;
+                self.stage = Stage::Ready(Box::new((workload, engine)));
+            }
+            Stage::Ready(parts) => {
+                let (workload, engine) = *parts;
+                self.stage = Stage::Running(Box::new(Running::new(&self.config, workload, engine)));
             }
             Stage::Running(mut running) => {
                 self.stage = match running.advance(&self.config)? {
@@ -97,61 +103,35 @@ impl Job for Work {
     fn progress(&self) -> f64 {
         match &self.stage {
             Stage::Making(making) => MAKING_SHARE * making.progress(),
-            Stage::Made(_) | Stage::Starting(_) => MAKING_SHARE,
+            Stage::Made(_) | Stage::Queued(_) | Stage::Ready(_) => MAKING_SHARE,
             Stage::Running(running) => MAKING_SHARE + (1.0 - MAKING_SHARE) * running.progress(),
             Stage::Closing(_) | Stage::Over => 1.0,
         }
     }
 }
 
-/// What a simulation needs before its first event, piece by piece: each takes a while where there are
-/// a million requests.
-struct Starting {
-    workload: Workload,
-    requests: Option<Requests>,
-    engine: Option<Engine>,
+/// The requests as the engine keeps them, with what is foretold of each.
+fn requests(config: &Config, workload: &mut Workload) -> Requests {
+    Arc::make_mut(&mut workload.tags).predicted = predictions(config, &workload.decode);
+    let arrival = workload.arrival.as_slice().into();
+    Requests::new(arrival, &workload.prefill, &workload.decode)
+        .with_tags(workload.tags.clone())
+        .with_chains(workload.chains.clone())
 }
 
-impl Starting {
-    /// With the requests as the engine keeps them.
-    fn new(config: &Config, mut workload: Workload) -> Self {
-        Arc::make_mut(&mut workload.tags).predicted = predictions(config, &workload.decode);
-        let requests = Requests::new(
-            workload.arrival.as_slice().into(),
-            &workload.prefill,
-            &workload.decode,
-        )
-        .with_tags(workload.tags.clone())
-        .with_chains(workload.chains.clone());
-        Self {
-            workload,
-            requests: Some(requests),
-            engine: None,
-        }
-    }
-
-    /// The engine, then the log with it.
-    fn advance(&mut self, config: &Config) -> Result<Option<Running>> {
-        if let Some(requests) = self.requests.take() {
-            let engine = Engine::new(
-                config.limits(),
-                requests,
-                &*config.policy(),
-                config.replicas as u32,
-                config.router(),
-            )?
-            .with_pools(config.pools())
-            .with_lanes(config.lanes())
-            .with_fleet(config.fleet());
-            self.engine = Some(engine);
-            return Ok(None);
-        }
-        let workload = std::mem::take(&mut self.workload);
-        Ok(self
-            .engine
-            .take()
-            .map(|engine| Running::new(config, workload, engine)))
-    }
+/// The engine before its first event.
+fn engine(config: &Config, requests: Requests) -> Result<Engine> {
+    let engine = Engine::new(
+        config.limits(),
+        requests,
+        &*config.policy(),
+        config.replicas as u32,
+        config.router(),
+    )?;
+    Ok(engine
+        .with_pools(config.pools())
+        .with_lanes(config.lanes())
+        .with_fleet(config.fleet()))
 }
 
 /// The simulation itself.

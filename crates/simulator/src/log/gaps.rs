@@ -1,12 +1,18 @@
 //! Gaps between tokens, pooled over requests, as runs of equal gaps: whoever decodes in two
-//! iterations in a row has the same gap. Kept in full up to a million runs; beyond, quantiles
-//! come from a sketch with a stated error, and the course over time keeps the usual and the longest
-//! gap of several iterations together.
+//! iterations in a row has the same gap. Kept in full up to a million runs, about; beyond,
+//! quantiles come from a sketch with a stated error, and the course over time keeps the usual and the
+//! longest gap of several iterations together.
 
 use super::sketch::Sketch;
+use crate::core::{Job, Result, Sorter, Step};
+use std::ops::Range;
 
-/// Most runs that are kept.
-const EXACT: usize = 1 << 20;
+/// Runs from which on neighbours are merged; a list of a power of two has room for those that come
+/// meanwhile.
+const EXACT: usize = 7 << 17;
+
+/// Marks merged at each new mark while that goes on: it is over long before there are as many again.
+const MERGED: usize = 64;
 
 /// Equal gaps next to each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +45,22 @@ pub struct Gaps {
     total: u64,
     sketch: Option<Box<Sketch>>,
     exact: usize,
+    merging: Option<Box<Merging>>,
+}
+
+/// Runs and marks of half the number on their way; what they are made of stays in use until all are
+/// merged.
+#[derive(Debug, Clone, Default)]
+struct Merging {
+    runs: Vec<Gap>,
+    marks: Vec<Mark>,
+    /// Marks merged so far, and the runs up to them.
+    done: usize,
+    upto: usize,
+    /// Counts of the runs so far, and of all pushed since, where there is no sketch yet.
+    sketch: Option<Box<Sketch>>,
+    /// Runs that were there at the start.
+    before: usize,
 }
 
 impl Default for Gaps {
@@ -58,6 +80,7 @@ impl Gaps {
             total: 0,
             sketch: None,
             exact,
+            merging: None,
         }
     }
 
@@ -85,7 +108,8 @@ impl Gaps {
     pub(super) fn push(&mut self, secs: f64, count: u32) {
         let count = u64::from(count);
         self.total += count;
-        if let Some(sketch) = &mut self.sketch {
+        let fresh = self.merging.as_mut().and_then(|m| m.sketch.as_mut());
+        if let Some(sketch) = self.sketch.as_mut().or(fresh) {
             sketch.add(secs, count);
         }
         match self.runs[self.open..].last_mut() {
@@ -98,9 +122,7 @@ impl Gaps {
     pub(super) fn mark(&mut self, at: f64, tokens: u64) {
         if self.filled == self.stride || self.marks.is_empty() {
             self.thin();
-            if self.runs.len().max(self.marks.len()) >= self.exact {
-                self.coarsen();
-            }
+            self.coarsen();
             self.filled = 0;
             self.marks.push(Mark {
                 at,
@@ -125,10 +147,10 @@ impl Gaps {
         Sorted::new(&self.runs[end(from)..end(to)])
     }
 
-    /// Median and longest gap of each of `bins` equal stretches of the time up to `end`, with the
+    /// Median and longest gap of some of `bins` equal stretches of the time up to `end`, each with the
     /// middle of the stretch; NaN where there is none.
-    pub fn over_time(&self, bins: usize, end: f64) -> Vec<[f64; 3]> {
-        self.bins(bins, end)
+    pub fn over_time(&self, some: Range<usize>, bins: usize, end: f64) -> Vec<[f64; 3]> {
+        self.bins(some, bins, end)
             .map(|([left, right], [from, to])| {
                 let gaps = self.between(from, to);
                 let middle = f64::midpoint(left, right);
@@ -141,7 +163,7 @@ impl Gaps {
     /// start of the stretch.
     pub fn rate_over_time(&self, bins: usize, end: f64) -> Vec<[f64; 2]> {
         let out = |i: usize| if i == 0 { 0 } else { self.marks[i - 1].tokens };
-        self.bins(bins, end)
+        self.bins(0..bins, bins, end)
             .map(|([left, right], [from, to])| {
                 let tokens = out(to) - out(from);
                 [left, tokens as f64 / (right - left).max(f64::MIN_POSITIVE)]
@@ -149,28 +171,29 @@ impl Gaps {
             .collect()
     }
 
-    /// Edges of equal stretches and the marks in each.
-    fn bins(&self, bins: usize, end: f64) -> impl Iterator<Item = ([f64; 2], [usize; 2])> + '_ {
-        let mut from = 0;
-        (0..bins).map(move |b| {
-            let edge = |b: usize| end * b as f64 / bins as f64;
-            let to = if b + 1 == bins {
-                self.marks.len()
-            } else {
-                self.marks.partition_point(|m| m.at < edge(b + 1))
-            };
-            let marks = [from, to];
-            from = to;
-            ([edge(b), edge(b + 1)], marks)
-        })
+    /// Edges of some of `bins` equal stretches and the marks in each.
+    fn bins(
+        &self,
+        some: Range<usize>,
+        bins: usize,
+        end: f64,
+    ) -> impl Iterator<Item = ([f64; 2], [usize; 2])> + '_ {
+        let edge = move |b: usize| end * b as f64 / bins as f64;
+        let place = move |b: usize| match b {
+            0 => 0,
+            b if b >= bins => self.marks.len(),
+            b => self.marks.partition_point(|m| m.at < edge(b)),
+        };
+        some.map(move |b| ([edge(b), edge(b + 1)], [place(b), place(b + 1)]))
     }
 
     /// For quantiles: exact, or within [`Sketch::ERROR`] of the value where there are too many.
-    pub fn sorted(&self) -> Sorted {
-        match &self.sketch {
-            Some(sketch) => sketch.sorted(),
-            None => Sorted::new(&self.runs),
-        }
+    pub fn sort(&self) -> Sorting {
+        let values = match &self.sketch {
+            Some(sketch) => sketch.counts(),
+            None => counted(&self.runs).collect(),
+        };
+        Sorting(Sorter::by(values, |a, b| a.0.total_cmp(&b.0)))
     }
 
     /// Leaves the usual and the longest gap in the last mark, where it stands for several
@@ -194,33 +217,62 @@ impl Gaps {
         }
     }
 
-    /// Twice as many iterations per mark from now on; those before are merged in pairs.
+    /// Where there is too much, merges some marks in pairs; once all are, each stands for twice as
+    /// many iterations. The last mark is a whole one.
     fn coarsen(&mut self) {
-        if self.sketch.is_none() {
-            let mut sketch = Sketch::default();
-            for run in &self.runs {
-                sketch.add(run.secs, run.count);
-            }
-            self.sketch = Some(Box::new(sketch));
+        let full = self.runs.len().max(self.marks.len()) >= self.exact;
+        let mut merging = match self.merging.take() {
+            Some(merging) => merging,
+            None if full => Box::new(Merging {
+                sketch: self.sketch.is_none().then(Box::default),
+                before: self.runs.len(),
+                ..Merging::default()
+            }),
+            None => return,
+        };
+        merging.advance(&self.runs, &self.marks);
+        if merging.done < self.marks.len() {
+            self.merging = Some(merging);
+            return;
         }
         self.stride *= 2;
-        let later = self.runs.split_off(self.marks.last().map_or(0, |m| m.runs));
-        let mut runs = Vec::with_capacity(self.exact);
-        let mut marks = Vec::with_capacity(self.marks.len());
-        let mut start = 0;
-        for pair in self.marks.chunks(2) {
+        self.open = merging.runs.len();
+        // Gaps after the last mark belong to the next one.
+        let upto = merging.upto;
+        merging.count(&self.runs[upto..]);
+        merging.runs.extend(&self.runs[upto..]);
+        self.runs = merging.runs;
+        self.marks = merging.marks;
+        self.sketch = self.sketch.take().or(merging.sketch);
+    }
+}
+
+impl Merging {
+    /// Merges the next marks.
+    fn advance(&mut self, runs: &[Gap], marks: &[Mark]) {
+        let upto = (self.done + MERGED).min(marks.len());
+        for pair in marks[self.done..upto].chunks(2) {
             let last = pair[pair.len() - 1];
-            runs.extend(summary(&self.runs[start..last.runs]).into_iter().flatten());
-            start = last.runs;
-            marks.push(Mark {
-                runs: runs.len(),
+            let merged = &runs[self.upto..last.runs];
+            self.count(merged);
+            self.runs.extend(summary(merged).into_iter().flatten());
+            self.upto = last.runs;
+            self.marks.push(Mark {
+                runs: self.runs.len(),
                 ..last
             });
         }
-        self.open = runs.len();
-        runs.extend(later);
-        self.runs = runs;
-        self.marks = marks;
+        self.done = upto;
+    }
+
+    /// Counts those of the next runs that were there at the start.
+    fn count(&mut self, next: &[Gap]) {
+        if let Some(sketch) = &mut self.sketch {
+            let before = self.before.saturating_sub(self.upto).min(next.len());
+            for run in &next[..before] {
+                sketch.add(run.secs, run.count);
+            }
+        }
     }
 }
 
@@ -253,15 +305,38 @@ pub struct Sorted {
     upto: Vec<u64>,
 }
 
+/// Gaps on their way into their order, in short steps.
+#[derive(Debug, Clone)]
+pub struct Sorting(Sorter<(f64, u64)>);
+
+impl Job for Sorting {
+    type Out = Sorted;
+
+    fn step(&mut self) -> Result<Step<Sorted>> {
+        Ok(match self.0.step()? {
+            Step::Working => Step::Working,
+            Step::Done(ascending) => Step::Done(Sorted::of(ascending)),
+        })
+    }
+
+    fn progress(&self) -> f64 {
+        self.0.progress()
+    }
+}
+
+fn counted(runs: &[Gap]) -> impl Iterator<Item = (f64, u64)> {
+    runs.iter().map(|g| (g.secs, g.count))
+}
+
 impl Sorted {
     fn new(runs: &[Gap]) -> Self {
-        let mut sorted: Vec<(f64, u64)> = runs.iter().map(|g| (g.secs, g.count)).collect();
+        let mut sorted: Vec<(f64, u64)> = counted(runs).collect();
         sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         Self::of(sorted)
     }
 
     /// Of ascending values with counts.
-    pub(super) fn of(ascending: impl IntoIterator<Item = (f64, u64)>) -> Self {
+    fn of(ascending: impl IntoIterator<Item = (f64, u64)>) -> Self {
         let mut out = Self::default();
         let mut upto = 0;
         for (secs, count) in ascending {
@@ -310,6 +385,7 @@ impl Sorted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::finish;
     use crate::core::rng::{Stream, StreamId};
     use crate::core::stats::percentile;
 
@@ -330,41 +406,65 @@ mod tests {
         (gaps, all)
     }
 
+    fn sorted(gaps: &Gaps) -> Sorted {
+        finish(&mut gaps.sort()).unwrap()
+    }
+
     #[test]
     fn quantiles_of_runs_are_those_of_the_single_gaps() {
         let (gaps, all) = filled(Gaps::default(), 500);
-        let sorted = gaps.sorted();
+        let sorted = sorted(&gaps);
         assert_eq!((gaps.len(), sorted.len()), (4000, 4000));
         for p in [0.0, 1.0, 50.0, 90.0, 99.0, 99.9, 100.0] {
             assert_eq!(sorted.percentile(p), percentile(&all, p), "p{p}");
         }
-        assert!(Gaps::default().sorted().percentile(50.0).is_nan(), "none");
+        assert!(
+            self::sorted(&Gaps::default()).percentile(50.0).is_nan(),
+            "none"
+        );
     }
 
     #[test]
     fn beyond_the_bound_memory_stops_growing_and_quantiles_keep_their_error() {
-        let (gaps, all) = filled(Gaps::keeping(64), 5000);
-        assert!(gaps.sketched(), "more than fits");
-        let most = 64 + 3 * gaps.stride as usize;
-        assert!(
-            gaps.runs.len() <= most && most < 2000,
-            "{} runs",
-            gaps.runs.len()
-        );
-        assert_eq!(gaps.tokens_out(), all.len() as u64);
-        assert_eq!(gaps.len(), all.len() as u64);
-        let sorted = gaps.sorted();
-        for p in [1.0, 50.0, 90.0, 99.0] {
-            let (got, want) = (sorted.percentile(p), percentile(&all, p));
+        // Merged at once, and over some iterations.
+        for exact in [64, 1500] {
+            let (gaps, all) = filled(Gaps::keeping(exact), 5000);
+            assert!(gaps.sketched(), "more than fits");
+            let most = exact + 3 * gaps.stride as usize + 3 * exact / MERGED;
             assert!(
-                (got / want - 1.0).abs() <= 1.01 * Sketch::ERROR,
-                "p{p}: {got} {want}"
+                gaps.runs.len() <= most && most < 2000,
+                "{} runs",
+                gaps.runs.len()
             );
+            assert_eq!(gaps.tokens_out(), all.len() as u64);
+            assert_eq!(gaps.len(), all.len() as u64);
+            let sorted = sorted(&gaps);
+            assert_eq!(sorted.len(), gaps.len());
+            for p in [1.0, 50.0, 90.0, 99.0] {
+                let (got, want) = (sorted.percentile(p), percentile(&all, p));
+                assert!(
+                    (got / want - 1.0).abs() <= 1.01 * Sketch::ERROR,
+                    "p{p}: {got} {want}"
+                );
+            }
+            let longest = all.iter().copied().fold(0.0, f64::max);
+            assert_eq!(sorted.longest(), longest, "the longest is exact");
+            let course = gaps.over_time(0..10, 10, 5000.0 * 0.03);
+            let of_course = course.iter().map(|c| c[2]).fold(0.0, f64::max);
+            assert_eq!(of_course, longest, "over time as well");
         }
-        let longest = all.iter().copied().fold(0.0, f64::max);
-        assert_eq!(sorted.longest(), longest, "the longest is exact");
-        let course = gaps.over_time(10, 5000.0 * 0.03);
-        let of_course = course.iter().map(|c| c[2]).fold(0.0, f64::max);
-        assert_eq!(of_course, longest, "over time as well");
+    }
+
+    #[test]
+    fn nothing_is_lost_while_marks_are_merged() {
+        // Two runs in each: full at the 750th.
+        for iterations in 745..770 {
+            let (gaps, all) = filled(Gaps::keeping(1500), iterations);
+            assert_eq!(gaps.sketched(), iterations > 760, "{iterations}");
+            let sorted = sorted(&gaps);
+            assert_eq!(sorted.len(), all.len() as u64, "{iterations}");
+            let count: u64 = gaps.runs.iter().map(|r| r.count).sum();
+            assert_eq!(count, all.len() as u64, "{iterations}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The stretches of all requests, put together request by request.
 
+use super::pile::Pile;
 use super::{Segment, Stretch};
 use crate::core::{Job, Result, Step};
 
@@ -9,7 +10,7 @@ const SLICE: usize = 1 << 16;
 /// A counting sort in short steps.
 #[derive(Debug)]
 pub struct Gather {
-    found: Vec<(u32, Segment)>,
+    found: Pile<(u32, Segment)>,
     offsets: Vec<u32>,
     /// Where the next stretch of each request goes.
     next: Vec<u32>,
@@ -20,7 +21,7 @@ pub struct Gather {
 
 impl Gather {
     /// Stretches of `requests` requests in order of time.
-    pub(super) fn new(found: Vec<(u32, Segment)>, requests: usize) -> Self {
+    pub(super) fn new(found: Pile<(u32, Segment)>, requests: usize) -> Self {
         Self {
             sorted: Vec::with_capacity(found.len()),
             offsets: vec![0; requests + 1],
@@ -40,8 +41,8 @@ impl Job for Gather {
         let all = self.found.len();
         if self.counted < all {
             let upto = (self.counted + SLICE).min(all);
-            for (r, _) in &self.found[self.counted..upto] {
-                self.offsets[*r as usize + 1] += 1;
+            for i in self.counted..upto {
+                self.offsets[self.found[i].0 as usize + 1] += 1;
             }
             let empty = Segment {
                 from: 0.0,
@@ -57,7 +58,8 @@ impl Job for Gather {
             self.next.clone_from(&self.offsets);
         } else if self.moved < all {
             let upto = (self.moved + SLICE).min(all);
-            for &(r, segment) in &self.found[self.moved..upto] {
+            for i in self.moved..upto {
+                let (r, segment) = self.found[i];
                 let place = &mut self.next[r as usize];
                 self.sorted[*place as usize] = segment;
                 *place += 1;

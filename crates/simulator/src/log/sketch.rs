@@ -2,8 +2,6 @@
 //! the idea of DDSketch (arXiv 1908.10693) with buckets cut at the bits of a float, so that no
 //! logarithm is taken and every platform has the same ones.
 
-use super::gaps::Sorted;
-
 /// Bits of the mantissa that tell buckets apart: 128 buckets per doubling.
 const BITS: u32 = 7;
 const SHIFT: u32 = f64::MANTISSA_DIGITS - 1 - BITS;
@@ -35,8 +33,8 @@ impl Sketch {
         self.counts[bucket.min(BUCKETS - 1) as usize] += count;
     }
 
-    /// The middles of the buckets with their counts; the ends are exact.
-    pub fn sorted(&self) -> Sorted {
+    /// The middles of the buckets with their counts, ascending; the ends are exact.
+    pub fn counts(&self) -> Vec<(f64, u64)> {
         let filled = self.counts.iter().zip(0_u64..).filter(|(n, _)| **n > 0);
         let mut values: Vec<(f64, u64)> = filled
             .map(|(&n, bucket)| {
@@ -50,6 +48,7 @@ impl Sketch {
             *n -= 1;
             values.push((self.most, 1));
         }
-        Sorted::of(values.into_iter().filter(|v| v.1 > 0))
+        values.retain(|v| v.1 > 0);
+        values
     }
 }

@@ -1,0 +1,97 @@
+//! How long computing may take in a frame, so that the frames stay smooth and results come soon.
+
+/// Least and most seconds of computing in a frame while something moves: leaves room for drawing at
+/// 60 frames a second.
+const MOVING: [f64; 2] = [0.008, 0.05];
+
+/// The same while the user waits for a first result and nothing moves.
+const WAITING: [f64; 2] = [0.03, 0.1];
+
+/// Least while what is on screen is out of date and has been for [`LONG`] seconds: 30 frames a second.
+const OUT_OF_DATE: f64 = 0.024;
+const LONG: f64 = 0.5;
+
+/// What the frames before this one say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    /// Seconds of computing in the last frame.
+    worked: f64,
+    /// Seconds of the last frame without them, and of the one before.
+    rest: [f64; 2],
+    /// Since when something is computed.
+    since: Option<f64>,
+    now: f64,
+}
+
+impl Pace {
+    /// A frame begins `secs` after the last one; something is computed or not.
+    pub(crate) fn frame(&mut self, now: f64, secs: f64, busy: bool) {
+        self.rest = [(secs - self.worked).max(0.0), self.rest[0]];
+        self.now = now;
+        self.since = self.since.or(Some(now)).filter(|_| busy);
+    }
+
+    /// So many seconds were computed in this frame.
+    pub(crate) fn worked(&mut self, secs: f64) {
+        self.worked = secs;
+    }
+
+    /// Where drawing is slow (a software renderer) a longer slice costs no smoothness. A single
+    /// frame that took long says nothing.
+    fn within([least, most]: [f64; 2], rest: [f64; 2]) -> f64 {
+        rest[0].min(rest[1]).clamp(least, most)
+    }
+
+    /// Seconds of computing in this frame while other things move.
+    pub(crate) fn moving(&self) -> f64 {
+        Self::within(MOVING, self.rest)
+    }
+
+    /// The same while nothing is on screen yet.
+    pub(crate) fn waiting(&self) -> f64 {
+        Self::within(WAITING, self.rest)
+    }
+
+    /// The same while what is on screen is out of date.
+    pub(crate) fn out_of_date(&self) -> f64 {
+        let is_long = self.since.is_some_and(|since| self.now - since > LONG);
+        let least = if is_long { OUT_OF_DATE } else { 0.0 };
+        self.moving().max(least)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After frames of so many seconds, half of them computing.
+    fn after(frames: &[f64]) -> Pace {
+        let (mut pace, mut now) = (Pace::default(), 0.0);
+        for secs in frames {
+            now += secs;
+            pace.frame(now, *secs, true);
+            pace.worked(0.5 * secs);
+        }
+        pace
+    }
+
+    #[test]
+    fn slow_drawing_leaves_more_time_for_computing() {
+        assert_eq!(after(&[0.016; 9]).moving(), 0.008);
+        assert!((after(&[0.06; 9]).moving() - 0.03).abs() < 1e-9);
+        assert_eq!(after(&[1.0; 9]).moving(), 0.05);
+        assert_eq!(after(&[0.016; 9]).waiting(), 0.03);
+        let once = after(&[0.016, 0.016, 0.3]);
+        assert_eq!(once.moving(), 0.008, "one long frame");
+    }
+
+    #[test]
+    fn a_long_run_takes_more_of_a_frame() {
+        assert_eq!(after(&[0.016; 20]).out_of_date(), 0.008);
+        let mut pace = after(&[0.016; 40]);
+        assert_eq!(pace.out_of_date(), 0.024);
+        pace.frame(1.0, 0.016, false);
+        pace.frame(1.1, 0.016, true);
+        assert_eq!(pace.out_of_date(), 0.008, "a new one");
+    }
+}
