@@ -332,7 +332,7 @@ proptest! {
         let n = engine.requests().len();
         let mut log = Log::new(n, engine.replicas());
         while engine.advance_with(&mut log) {}
-        let (offsets, segments) = finish(&mut log.gather(engine.now(), &vec![false; n])).unwrap();
+        let (offsets, segments) = finish(&mut log.gather()).unwrap();
         for i in 0..n {
             if engine.requests().phase[i] != Phase::Done {
                 continue;

@@ -328,7 +328,7 @@ proptest! {
             let n = engine.requests().len();
             let mut log = Log::new(n, engine.replicas());
             while engine.advance_with(&mut log) {}
-            let mut gather = log.gather(engine.now(), &vec![false; n]);
+            let mut gather = log.gather();
             let segments = finish(&mut gather).unwrap();
             format!("{segments:?} {log:?}")
         };

@@ -24,9 +24,15 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// A frame begins `secs` after the last one; something is computed or not.
+    /// A frame begins `secs` after the last one, which left something to compute or not.
     pub(crate) fn frame(&mut self, now: f64, secs: f64, busy: bool) {
-        self.rest = [(secs - self.worked).max(0.0), self.rest[0]];
+        // A frame that nobody asked for says nothing about the one before.
+        let rest = if busy {
+            (secs - self.worked).max(0.0)
+        } else {
+            0.0
+        };
+        self.rest = [rest, self.rest[0]];
         self.now = now;
         self.since = self.since.or(Some(now)).filter(|_| busy);
     }
@@ -83,6 +89,10 @@ mod tests {
         assert_eq!(after(&[0.016; 9]).waiting(), 0.03);
         let once = after(&[0.016, 0.016, 0.3]);
         assert_eq!(once.moving(), 0.008, "one long frame");
+        let mut idle = after(&[0.016; 9]);
+        idle.frame(1.0, 0.8, false);
+        idle.frame(2.0, 0.8, false);
+        assert_eq!(idle.moving(), 0.008, "nothing was to be done");
     }
 
     #[test]

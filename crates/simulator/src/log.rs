@@ -275,15 +275,14 @@ impl Log {
         }
     }
 
-    /// The stretches of every request, to be put in order. Requests that are still there at `end`
-    /// (`open`) get an open stretch up to it.
-    pub fn gather(&mut self, end: f64, open: &[bool]) -> Gather {
-        for r in 0..self.follow.len() {
-            if open[r] {
-                let Follow { since, doing, .. } = self.follow[r];
-                self.close(r as u32, since, end, doing);
-            }
-        }
+    /// A request that is still there at the end of the run gets an open stretch up to it.
+    pub fn leave_open(&mut self, request: u32, end: f64) {
+        let Follow { since, doing, .. } = self.follow[request as usize];
+        self.close(request, since, end, doing);
+    }
+
+    /// The stretches of every request, to be put in order.
+    pub fn gather(&mut self) -> Gather {
         let requests = self.follow.len();
         // What was only followed while the run went on is not needed any more.
         self.follow = Column::from(&[][..]);

@@ -42,6 +42,8 @@ pub(super) struct Closing {
 
 /// What is worked out next.
 enum Part {
+    /// Requests from this one on may still be there.
+    Open(usize),
     Start,
     Segments(Box<Gather>),
     Results,
@@ -79,7 +81,7 @@ impl Closing {
             workload,
             log,
             saturated,
-            part: Part::Start,
+            part: Part::Open(0),
             segments: (Vec::new(), Vec::new()),
             results: Results::default(),
             idealized: Vec::new(),
@@ -97,11 +99,22 @@ impl Closing {
         let last = self.recording.last();
         let results = &mut self.results;
         self.part = match std::mem::replace(&mut self.part, Part::Run) {
+            Part::Open(from) => {
+                let phases = &last.requests().phase;
+                let upto = (from + SLICE).min(phases.len());
+                for r in (from..upto).filter(|&r| is_open(phases[r])) {
+                    self.log.leave_open(r as u32, last.now());
+                }
+                if upto < phases.len() {
+                    Part::Open(upto)
+                } else {
+                    Part::Start
+                }
+            }
             Part::Start => {
-                let open: Vec<bool> = last.requests().phase.iter().map(|p| is_open(*p)).collect();
                 // Requests that followed others have an arrival time only now.
                 self.workload.arrival = last.requests().arrival.to_vec();
-                Part::Segments(Box::new(self.log.gather(last.now(), &open)))
+                Part::Segments(Box::new(self.log.gather()))
             }
             Part::Segments(mut gather) => match gather.step()? {
                 Step::Working => Part::Segments(gather),
