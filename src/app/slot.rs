@@ -5,10 +5,11 @@ use crate::core::{Error, Job, Metric, Result, Step};
 use crate::gpu::{Gpu, GpuJob, GpuLab};
 use crate::labs::{LabRun as _, Library};
 
-/// A computation under way, on either path.
+/// A computation under way, on either path, or its result before it is shown.
 enum Work<R> {
     Cpu(Box<dyn Job<Out = R>>),
     Gpu(Box<dyn GpuJob<Out = R>>),
+    Over(R, bool),
 }
 
 /// A setup, its run and the work towards it.
@@ -82,6 +83,7 @@ impl<L: GpuLab> Slot<L> {
         Some(match self.work.as_ref()? {
             Work::Cpu(job) => job.progress(),
             Work::Gpu(job) => job.progress(),
+            Work::Over(..) => 1.0,
         })
     }
 
@@ -129,23 +131,32 @@ impl<L: GpuLab> Slot<L> {
         self.run = Some(run);
     }
 
-    /// Takes one step of the work; `true` when there is a new run to show, finished or as a preview. A failure on the GPU is
-    /// followed by the same computation on the CPU; its text is returned for the status line.
+    /// Takes one step of the work; `true` when there is a new run to show, finished or as a preview.
+    /// Showing a finished run is a step of its own, so that the last step of the computation and the
+    /// first picture need not fit into one frame. A failure on the GPU is followed by the same
+    /// computation on the CPU; its text is returned for the status line.
     pub(crate) fn step(&mut self, data: &Library, gpu: Option<&Gpu>) -> (bool, Option<Error>) {
-        let Some(work) = &mut self.work else {
-            return (false, None);
-        };
-        let (outcome, on_gpu) = match (work, gpu) {
-            (Work::Cpu(job), _) => (job.step(), false),
-            (Work::Gpu(job), Some(gpu)) => (job.poll(gpu), true),
-            (Work::Gpu(_), None) => (Err(Error::Gpu("the device is gone".to_owned())), true),
+        if let Some(Work::Over(..)) = &self.work
+            && let Some(Work::Over(run, on_gpu)) = self.work.take()
+        {
+            self.is_preview = false;
+            self.show(run);
+            self.run_config.clone_from(&self.requested);
+            self.on_gpu = on_gpu;
+            return (true, None);
+        }
+        let (outcome, on_gpu) = match (&mut self.work, gpu) {
+            (None | Some(Work::Over(..)), _) => return (false, None),
+            (Some(Work::Cpu(job)), _) => (job.step(), false),
+            (Some(Work::Gpu(job)), Some(gpu)) => (job.poll(gpu), true),
+            (Some(Work::Gpu(_)), None) => (Err(Error::Gpu("the device is gone".to_owned())), true),
         };
         match outcome {
             Ok(Step::Working) => {
                 let preview = match &mut self.work {
                     Some(Work::Cpu(job)) => job.preview(),
                     Some(Work::Gpu(job)) => job.preview(),
-                    None => None,
+                    Some(Work::Over(..)) | None => None,
                 };
                 let shown = preview.is_some();
                 if let Some(run) = preview {
@@ -156,12 +167,8 @@ impl<L: GpuLab> Slot<L> {
                 (shown, None)
             }
             Ok(Step::Done(run)) => {
-                self.is_preview = false;
-                self.show(run);
-                self.run_config.clone_from(&self.requested);
-                self.work = None;
-                self.on_gpu = on_gpu;
-                (true, None)
+                self.work = Some(Work::Over(run, on_gpu));
+                (false, None)
             }
             Err(error) if on_gpu => {
                 match L::start(&self.config, data) {

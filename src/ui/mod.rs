@@ -28,6 +28,12 @@ pub fn mesh_of_rects(count: usize) -> egui::Mesh {
     mesh
 }
 
+/// The corners that a line needs to look the same: no point is a tenth of a point of the screen off.
+pub fn corners(line: &[egui::Pos2]) -> Vec<egui::Pos2> {
+    let few = crate::core::polyline::simplify(bytemuck::cast_slice(line), 0.1);
+    few.into_iter().map(egui::Pos2::from).collect()
+}
+
 /// Seconds since some fixed moment, for measurements that a user asks for. No result depends on it.
 pub fn seconds() -> f64 {
     crate::platform::now_secs()

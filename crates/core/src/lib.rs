@@ -18,6 +18,7 @@ pub mod num;
 mod param;
 pub mod permute;
 pub mod png;
+pub mod polyline;
 mod reading;
 mod replay;
 pub mod rng;

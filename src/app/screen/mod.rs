@@ -275,7 +275,8 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         } else {
             env.pace.moving()
         };
-        while busy && crate::platform::now_secs() - start < budget {
+        // A new picture takes its time too: nothing else is computed in its frame.
+        while busy && !finished && crate::platform::now_secs() - start < budget {
             busy = false;
             for slot in self.slots.iter_mut().filter(|s| s.is_working()) {
                 let (shown, trouble) = slot.step(env.data, env.gpu);

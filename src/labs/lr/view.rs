@@ -75,7 +75,7 @@ impl LabView for Lr {
         for (i, cell) in run.shown().into_iter().enumerate() {
             let color = palette.series_at(i);
             let whole = frames[0].line(&rate_points(cell));
-            stroke_line(&painter, whole, Stroke::new(1.0, fade(color, 0.35)), i);
+            stroke_line(&painter, &whole, Stroke::new(1.0, fade(color, 0.35)), i);
             for (frame, points) in [
                 (&frames[0], rate_points(cell)),
                 (&frames[1], cell.mean_curve()),
@@ -85,7 +85,7 @@ impl LabView for Lr {
                 if let Some(end) = line.last() {
                     painter.circle_filled(*end, 2.5, color);
                 }
-                stroke_line(&painter, line, Stroke::new(1.6, color), i);
+                stroke_line(&painter, &line, Stroke::new(1.6, color), i);
             }
         }
     }

@@ -273,14 +273,22 @@ pub(super) fn thinned(n: usize, most: usize) -> impl Iterator<Item = usize> {
         .chain((n > 1 && !(n - 1).is_multiple_of(step)).then(|| n - 1))
 }
 
+/// At most [`POINTS`] of very many points, about, without a list of all.
+fn some_of(points: impl Iterator<Item = [f64; 2]> + Clone) -> Vec<[f64; 2]> {
+    let mut wanted = thinned(points.clone().count(), POINTS).peekable();
+    points
+        .enumerate()
+        .filter(|(i, _)| wanted.next_if_eq(i).is_some())
+        .map(|(_, point)| point)
+        .collect()
+}
+
 /// Times of requests over their arrival, thinned.
 fn at_arrival(workload: &Workload, values: &[f64]) -> Series {
-    let finished: Vec<[f64; 2]> = (workload.arrival.iter().zip(values))
+    let finished = (workload.arrival.iter().zip(values))
         .filter(|(_, value)| value.is_finite())
-        .map(|(arrival, value)| [*arrival, *value])
-        .collect();
-    let points = thinned(finished.len(), POINTS).map(|i| finished[i]);
-    Series::new("requests", SeriesKind::Points, points.collect::<Vec<_>>())
+        .map(|(arrival, value)| [*arrival, *value]);
+    Series::new("requests", SeriesKind::Points, some_of(finished))
 }
 
 fn e2e(workload: &Workload, results: &Results) -> Chart {
@@ -567,11 +575,10 @@ fn gap_distribution(results: &Results, config: &Config) -> Chart {
 }
 
 fn scatter(config: &Config, results: &Results) -> Chart {
-    let both: Vec<[f64; 2]> = (0..results.len())
-        .filter(|&i| results.ttft[i].is_finite() && results.tpot[i].is_finite())
+    let both = (0..results.len())
         .map(|i| [results.ttft[i], results.tpot[i]])
-        .collect();
-    let points: Vec<[f64; 2]> = thinned(both.len(), POINTS).map(|i| both[i]).collect();
+        .filter(|both| both.iter().all(|v| v.is_finite()));
+    let points = some_of(both);
     let (x, y) = (config.slo_ttft_secs, config.slo_tpot_secs);
     Chart {
         id: "ttft_tpot",

@@ -6,7 +6,7 @@ use super::config::Config;
 use super::engine::{Engine, Phase};
 use super::log::{Gather, Log, Segment, Sorting};
 use super::metrics;
-use super::model::{Inner, Run, state_at};
+use super::model::{Inner, Run, state_at, there};
 use super::policies::Feature;
 use super::results::{Results, STRETCHES};
 use super::workload::Workload;
@@ -30,6 +30,7 @@ pub(super) struct Closing {
     saturated: bool,
     part: Part,
     segments: (Vec<u32>, Vec<Segment>),
+    there: Vec<[f64; 2]>,
     results: Results,
     idealized: Vec<f64>,
     slowdowns: Vec<f64>,
@@ -46,6 +47,7 @@ enum Part {
     Open(usize),
     Start,
     Segments(Box<Gather>),
+    There,
     Results,
     Sort(Order, Sorter),
     /// Slowdowns of the requests so far.
@@ -83,6 +85,7 @@ impl Closing {
             saturated,
             part: Part::Open(0),
             segments: (Vec::new(), Vec::new()),
+            there: Vec::new(),
             results: Results::default(),
             idealized: Vec::new(),
             slowdowns: Vec::new(),
@@ -120,10 +123,14 @@ impl Closing {
                 Step::Working => Part::Segments(gather),
                 Step::Done(segments) => {
                     self.segments = segments;
-                    *results = Results::new(config, last, self.saturated);
-                    Part::Results
+                    Part::There
                 }
             },
+            Part::There => {
+                self.there = there(&self.segments.0, &self.segments.1);
+                *results = Results::new(config, last, self.saturated);
+                Part::Results
+            }
             Part::Results => {
                 if results.extend(config, &self.workload, last, &self.log, SLICE) {
                     sort(Order::Ttft, results.counted_of(&results.ttft))
@@ -274,6 +281,7 @@ impl Closing {
             recording: self.recording.clone(),
             offsets,
             segments,
+            there: std::mem::take(&mut self.there),
             summary: std::mem::take(&mut self.summary),
             notable: std::mem::take(&mut self.notable),
             results: std::mem::take(&mut self.results),

@@ -66,14 +66,7 @@ const SAMPLE: usize = 64;
 /// Rows for the time from `from` to `to`: at most `most` of them, and `columns` cells across where
 /// several requests share a row.
 pub fn lanes(run: &Run, [from, to]: [f64; 2], most: usize, columns: usize) -> Lanes {
-    let n = run.results().len() as u32;
-    let requests: Vec<u32> = (0..n)
-        .filter(|&r| {
-            let segments = run.segments(r);
-            let born = segments.first().is_some_and(|s| s.from < to);
-            born && segments.last().is_some_and(|s| s.to > from)
-        })
-        .collect();
+    let requests: Vec<u32> = run.requests_between([from, to]).collect();
     let per_row = requests.len().div_ceil(most.max(1)).max(1);
     let mut strips = Vec::new();
     for (row, group) in requests.chunks(per_row).enumerate() {
@@ -386,6 +379,33 @@ mod tests {
         let segments: usize = (0..120).map(|r| run.segments(r).len()).sum();
         assert_eq!(lanes.strips.len(), segments);
         assert_eq!(lanes.row_of(7), Some(7));
+    }
+
+    #[test]
+    fn requests_between_two_moments_are_those_with_a_stretch_there() {
+        let config = Config {
+            requests: 2500,
+            ..crate::labs::serving::presets::pressure()
+        };
+        let run = finish(&mut *Serving::simulate(&config, &Library::default()).unwrap()).unwrap();
+        let end = run.results().end;
+        for window in [
+            [0.0, end],
+            [0.4 * end, 0.5 * end],
+            [0.99 * end, end],
+            [-2.0, -1.0],
+        ] {
+            let [from, to] = window;
+            let wanted: Vec<u32> = (0..2500)
+                .filter(|&r| {
+                    let life = run.segments(r);
+                    let ends = life.first().zip(life.last());
+                    ends.is_some_and(|(first, last)| first.from < to && last.to > from)
+                })
+                .collect();
+            assert_eq!(run.requests_between(window).collect::<Vec<_>>(), wanted);
+            assert_eq!(wanted.is_empty(), from < 0.0);
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::core::{Chart, EntityId, Metric, Recording, Simulation as _, Story, Ta
 use crate::labs::LabRun;
 use std::sync::Arc;
 
+/// Requests of which it is known together when they are there.
+const TOGETHER: usize = 1 << 10;
+
 /// Everything computed. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -25,6 +28,8 @@ pub(super) struct Inner {
     pub(super) log: Log,
     pub(super) offsets: Vec<u32>,
     pub(super) segments: Vec<Segment>,
+    /// From when to when some of each [`TOGETHER`] requests are there.
+    pub(super) there: Vec<[f64; 2]>,
     pub(super) results: Results,
     pub(super) timeline: Timeline,
     pub(super) metrics: Vec<Metric>,
@@ -80,10 +85,41 @@ impl Run {
         }
     }
 
+    /// Requests that are there at some time between two moments, in order.
+    pub fn requests_between(&self, [from, to]: [f64; 2]) -> impl Iterator<Item = u32> {
+        let n = self.results().len();
+        (self.inner.there.iter().enumerate())
+            .filter(move |(_, there)| there[0] < to && there[1] > from)
+            .flat_map(move |(group, _)| group * TOGETHER..((group + 1) * TOGETHER).min(n))
+            .map(|r| r as u32)
+            .filter(move |&r| {
+                let segments = self.segments(r);
+                let born = segments.first().is_some_and(|s| s.from < to);
+                born && segments.last().is_some_and(|s| s.to > from)
+            })
+    }
+
     /// State of the engine at a moment: after the last event not later than it.
     pub fn state_at(&self, at: f64) -> Engine {
         state_at(&self.inner.recording, at)
     }
+}
+
+/// From when to when some of each [`TOGETHER`] requests are there.
+pub(super) fn there(offsets: &[u32], segments: &[Segment]) -> Vec<[f64; 2]> {
+    let n = offsets.len().saturating_sub(1);
+    (0..n)
+        .step_by(TOGETHER)
+        .map(|first| {
+            let last = (first + TOGETHER).min(n);
+            let lives = (first..last)
+                .map(|r| &segments[offsets[r] as usize..offsets[r + 1] as usize])
+                .filter_map(|life| Some([life.first()?.from, life.last()?.to]));
+            lives.fold([f64::MAX, f64::MIN], |[from, to], life| {
+                [from.min(life[0]), to.max(life[1])]
+            })
+        })
+        .collect()
 }
 
 pub(super) fn state_at(recording: &Recording<Engine>, at: f64) -> Engine {

@@ -149,13 +149,10 @@ impl Results {
     /// The values that averages count: finite ones of requests inside the counted range.
     pub fn counted_of(&self, values: &[f64]) -> Vec<f64> {
         let (from, to) = self.counted;
-        values
-            .get(from..to)
-            .unwrap_or_default()
-            .iter()
-            .copied()
-            .filter(|v| v.is_finite())
-            .collect()
+        let all = values.get(from..to).unwrap_or_default();
+        let mut finite = Vec::with_capacity(all.len());
+        finite.extend(all.iter().filter(|v| v.is_finite()));
+        finite
     }
 
     /// Share of all arrivals that meet every target.

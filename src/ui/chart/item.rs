@@ -3,6 +3,7 @@
 use super::Dash;
 use crate::core::{Chart, Scale, Series, SeriesKind};
 use crate::ui::chart::data;
+use crate::ui::corners;
 use egui::{Color32, Mesh, Pos2, Rect, Shape, Stroke, Ui, pos2};
 use egui_plot::{PlotBounds, PlotGeometry, PlotItem, PlotItemBase, PlotPoint, PlotTransform};
 use std::ops::RangeInclusive;
@@ -106,14 +107,15 @@ impl SeriesItem {
 
     fn line_shapes(&self, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
         let stroke = Stroke::new(self.look.width, self.look.color);
-        for mut run in self.runs(transform) {
+        for run in self.runs(transform) {
             if run.len() == 1 {
                 shapes.push(Shape::circle_filled(run[0], 2.0, self.look.color));
                 continue;
             }
-            if self.kind == SeriesKind::Stairs {
-                run = stairs(&run);
-            }
+            let run = match self.kind {
+                SeriesKind::Stairs => corners(&stairs(&run)),
+                _ => corners(&run),
+            };
             // A noisy line would break into more dashes than anybody can see.
             let length: f32 = run.windows(2).map(|w| w[0].distance(w[1])).sum();
             let noisy = length > 8.0 * transform.frame().width();

@@ -2,6 +2,7 @@
 
 use crate::core::{Axis, num};
 use crate::ui::chart::axis::Style;
+use crate::ui::corners;
 use crate::ui::theme::{Palette, fade};
 use egui::{Align2, FontId, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, pos2, vec2};
 
@@ -186,7 +187,8 @@ impl Frame {
 }
 
 /// Solid, dashed or dotted, so that colour is never alone.
-pub(crate) fn stroke_line(at: &Painter, points: Vec<Pos2>, stroke: Stroke, style: usize) {
+pub(crate) fn stroke_line(at: &Painter, points: &[Pos2], stroke: Stroke, style: usize) {
+    let points = corners(points);
     if points.len() < 2 {
         return;
     }

@@ -156,7 +156,7 @@ fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, paint
         for c in &cell.curves {
             stroke_line(
                 &inside,
-                frame.line(&c.loss),
+                &frame.line(&c.loss),
                 Stroke::new(1.0, fade(color, 0.3)),
                 0,
             );
@@ -166,7 +166,7 @@ fn curve(cell: &Cell, i: usize, frame: &Frame, stage: &Stage<'_>, ui: &Ui, paint
     let end = line.last().copied();
     stroke_line(
         &inside,
-        line,
+        &line,
         Stroke::new(if strong { 2.2 } else { 1.3 }, color),
         i,
     );
@@ -224,7 +224,7 @@ fn legend(shown: &[&Cell], top: f32, frame: &Frame, stage: &Stage<'_>, ui: &Ui, 
             pos2(back.left() + SWATCH - 6.0, middle),
         ];
         let color = palette.series_at(stage.slot + i);
-        stroke_line(painter, swatch.to_vec(), Stroke::new(2.0, color), i);
+        stroke_line(painter, &swatch, Stroke::new(2.0, color), i);
         painter.galley(pos2(back.left() + SWATCH, y), text, palette.ink);
         y += line;
     }

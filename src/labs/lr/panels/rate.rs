@@ -193,7 +193,7 @@ fn curves(run: &Run, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
         let color = fade(palette.muted, if strong { 0.9 } else { 0.25 });
         stroke_line(
             painter,
-            frame.line(&rate_points(cell)),
+            &frame.line(&rate_points(cell)),
             Stroke::new(1.0, color),
             0,
         );
@@ -207,7 +207,7 @@ fn curves(run: &Run, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
         );
         stroke_line(
             painter,
-            frame.line(&rate_points(cell)),
+            &frame.line(&rate_points(cell)),
             Stroke::new(1.2, color),
             i,
         );
@@ -229,7 +229,7 @@ fn chosen(s: &Schedule, frame: &Frame, stage: &Stage<'_>, painter: &Painter) {
         .map(|i| pos2(frame.x(*i as f64), frame.y(s.rate(*i))))
         .collect();
     painter.add(area(&points, frame, stage.playhead, fade(color, 0.2)));
-    stroke_line(painter, points, Stroke::new(2.5, color), 0);
+    stroke_line(painter, &points, Stroke::new(2.5, color), 0);
 }
 
 /// The area between a curve and the axis, up to the playhead.

@@ -3,9 +3,9 @@
 
 use super::super::results::Run;
 use crate::core::{Chart, num};
-use crate::ui::Stage;
 use crate::ui::format::number;
 use crate::ui::theme::{self, fade};
+use crate::ui::{Stage, corners};
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 /// Sparsities written on the axis, in per cent.
@@ -109,7 +109,7 @@ pub(crate) fn ui(
             _ => (1.0, fade(palette.muted, 0.6)),
         };
         ui.painter()
-            .add(Shape::line(points, Stroke::new(width, colour)));
+            .add(Shape::line(corners(&points), Stroke::new(width, colour)));
     }
     let x = to([stage.playhead, 0.0]).x;
     ui.painter()

@@ -10,9 +10,9 @@ use crate::labs::LabRun as _;
 use crate::labs::pruning::config::Regime;
 use crate::labs::pruning::network;
 use crate::labs::pruning::training::Frame;
-use crate::ui::Stage;
 use crate::ui::format::number;
 use crate::ui::theme::{self, fade};
+use crate::ui::{Stage, corners};
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 /// The image that chose the units, and how many it took.
@@ -256,7 +256,7 @@ fn lines(
 ) {
     let palette = stage.palette;
     for other in sparsity.series.iter().skip(1) {
-        let points = other.points.iter().map(|&p| to(p)).collect();
+        let points = corners(&other.points.iter().map(|&p| to(p)).collect::<Vec<_>>());
         let stroke = Stroke::new(1.0, fade(palette.muted, 0.4));
         ui.painter().add(Shape::line(points, stroke));
     }
@@ -269,17 +269,17 @@ fn lines(
             points.push(to(p));
         }
         ui.painter()
-            .add(Shape::line(points, Stroke::new(1.5, palette.ink)));
+            .add(Shape::line(corners(&points), Stroke::new(1.5, palette.ink)));
     }
     // What is judged beside the task stands between the accuracy and the reference line.
     for second in accuracy.series.iter().skip(1).filter(|s| !s.reference) {
         let points: Vec<Pos2> = second.points.iter().map(|&p| to(p)).collect();
         let stroke = Stroke::new(1.5, palette.series_at(stage.slot));
         ui.painter()
-            .extend(Shape::dashed_line(&points, stroke, 5.0, 4.0));
+            .extend(Shape::dashed_line(&corners(&points), stroke, 5.0, 4.0));
     }
     if let Some(own) = accuracy.series.first() {
-        let points = own.points.iter().map(|&p| to(p)).collect();
+        let points = corners(&own.points.iter().map(|&p| to(p)).collect::<Vec<_>>());
         let stroke = Stroke::new(2.5, palette.series_at(stage.slot));
         ui.painter().add(Shape::line(points, stroke));
     }
