@@ -163,6 +163,9 @@ fn store(path: &Path, chosen: &[Chosen], results: &[ClaimResult], effort: Effort
     let place = |id: &str| exhibits().position(|e| e.id == id);
     kept.retain(|c| place(&c.id).is_some());
     kept.sort_by_key(|c| place(&c.id));
+    for claim in &mut kept {
+        claim.result = claim.result.clone().in_six_digits();
+    }
     files::write(path, &pretty(&json!(kept)))
 }
 

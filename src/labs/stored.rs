@@ -17,7 +17,7 @@ pub struct StoredClaim {
     pub version: String,
     /// Day of the run, `2026-11-22`.
     pub run_on: String,
-    /// What it found.
+    /// What it found, in six digits a figure.
     pub result: ClaimResult,
 }
 

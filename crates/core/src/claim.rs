@@ -49,6 +49,20 @@ pub struct ClaimResult {
     pub why: String,
 }
 
+impl ClaimResult {
+    /// The same with six digits a figure: what is stored and shipped.
+    pub fn in_six_digits(mut self) -> Self {
+        let [low, high] = self.interval;
+        self.measured = six_digits(self.measured);
+        self.interval = [six_digits(low), six_digits(high)];
+        self
+    }
+}
+
+fn six_digits(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
+}
+
 /// A number as JSON has it, or `"NaN"`, `"Infinity"`, `"-Infinity"`, which JSON lacks.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
