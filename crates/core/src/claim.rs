@@ -150,6 +150,10 @@ mod tests {
         };
         let json = serde_json::to_string(&result).unwrap();
         assert_eq!(serde_json::from_str::<ClaimResult>(&json).unwrap(), result);
+        let stored = result.clone().in_six_digits();
+        assert_eq!(stored.measured, 0.3);
+        assert_eq!(stored.interval, result.interval, "infinite or not");
+        assert_eq!(stored.clone().in_six_digits(), stored);
         let broken = json.replace("\"-Infinity\"", "\"none\"");
         assert!(
             serde_json::from_str::<ClaimResult>(&broken).is_err(),

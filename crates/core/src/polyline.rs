@@ -7,6 +7,9 @@
 /// One pass over the points: the directions from the last corner that meet all points since are a
 /// cone that gets narrower (sleeve fitting, Zhao and Saalfeld 1997, "Linear-time sleeve-fitting
 /// polyline simplification algorithms"). Where the line turns back there is a corner.
+///
+/// Stays a function of its own: inside its callers it would be made for size, as they are.
+#[inline(never)]
 pub fn simplify(points: &[[f32; 2]], off: f32) -> Vec<[f32; 2]> {
     let finite = |p: &&[f32; 2]| p[0].is_finite() && p[1].is_finite();
     let mut rest = points.iter().take_while(finite).copied();
