@@ -11,13 +11,17 @@ const WAITING: [f64; 2] = [0.03, 0.1];
 const OUT_OF_DATE: f64 = 0.024;
 const LONG: f64 = 0.5;
 
+/// Weight of a frame in the mean.
+const NEWS: f64 = 0.2;
+
 /// What the frames before this one say.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     /// Seconds of computing in the last frame.
     worked: f64,
-    /// Seconds of the last frame without them, and of the one before.
-    rest: [f64; 2],
+    /// Seconds of a frame without them, as a moving mean: frames drawn in software come in bursts,
+    /// and a single one that took long says nothing.
+    rest: f64,
     /// Since when something is computed.
     since: Option<f64>,
     now: f64,
@@ -27,12 +31,9 @@ impl Pace {
     /// A frame begins `secs` after the last one, which left something to compute or not.
     pub(crate) fn frame(&mut self, now: f64, secs: f64, busy: bool) {
         // A frame that nobody asked for says nothing about the one before.
-        let rest = if busy {
-            (secs - self.worked).max(0.0)
-        } else {
-            0.0
-        };
-        self.rest = [rest, self.rest[0]];
+        if busy {
+            self.rest += NEWS * ((secs - self.worked).max(0.0) - self.rest);
+        }
         self.now = now;
         self.since = self.since.or(Some(now)).filter(|_| busy);
     }
@@ -42,20 +43,15 @@ impl Pace {
         self.worked = secs;
     }
 
-    /// Where drawing is slow (a software renderer) a longer slice costs no smoothness. A single
-    /// frame that took long says nothing.
-    fn within([least, most]: [f64; 2], rest: [f64; 2]) -> f64 {
-        rest[0].min(rest[1]).clamp(least, most)
-    }
-
-    /// Seconds of computing in this frame while other things move.
+    /// Seconds of computing in this frame while other things move. Where drawing is slow (a software
+    /// renderer) a longer slice costs no smoothness.
     pub(crate) fn moving(&self) -> f64 {
-        Self::within(MOVING, self.rest)
+        self.rest.clamp(MOVING[0], MOVING[1])
     }
 
     /// The same while nothing is on screen yet.
     pub(crate) fn waiting(&self) -> f64 {
-        Self::within(WAITING, self.rest)
+        self.rest.clamp(WAITING[0], WAITING[1])
     }
 
     /// The same while what is on screen is out of date.
@@ -84,11 +80,13 @@ mod tests {
     #[test]
     fn slow_drawing_leaves_more_time_for_computing() {
         assert_eq!(after(&[0.016; 9]).moving(), 0.008);
-        assert!((after(&[0.06; 9]).moving() - 0.03).abs() < 1e-9);
+        assert!((after(&[0.06; 60]).moving() - 0.03).abs() < 1e-6);
+        let bursts = after(&[0.12, 0.0].repeat(30)).moving();
+        assert!(bursts > 0.025, "{bursts}");
         assert_eq!(after(&[1.0; 9]).moving(), 0.05);
         assert_eq!(after(&[0.016; 9]).waiting(), 0.03);
-        let once = after(&[0.016, 0.016, 0.3]);
-        assert_eq!(once.moving(), 0.008, "one long frame");
+        let once = after(&[0.01, 0.01, 0.01, 0.01, 0.06]).moving();
+        assert!(once < 0.02, "one long frame: {once}");
         let mut idle = after(&[0.016; 9]);
         idle.frame(1.0, 0.8, false);
         idle.frame(2.0, 0.8, false);
