@@ -275,12 +275,14 @@ impl<L: LabView + GpuLab> Screen for LabScreen<L> {
         } else {
             env.pace.moving()
         };
-        // A new picture takes its time too: nothing else is computed in its frame.
-        while busy && !finished && crate::platform::now_secs() - start < budget {
+        // The picture of a finished run takes its time too: nothing else is computed in its frame.
+        let mut over = false;
+        while busy && !over && crate::platform::now_secs() - start < budget {
             busy = false;
             for slot in self.slots.iter_mut().filter(|s| s.is_working()) {
                 let (shown, trouble) = slot.step(env.data, env.gpu);
                 finished |= shown;
+                over |= shown && !slot.is_working();
                 busy |= slot.is_working() && !slot.is_waiting_for_gpu();
                 if let Some(error) = trouble {
                     env.notices.push(
