@@ -93,6 +93,7 @@ fn cross(a: [f32; 2], b: [f32; 2]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::num;
     use proptest::prelude::*;
 
     fn distance(p: [f32; 2], a: [f32; 2], b: [f32; 2]) -> f32 {
@@ -134,8 +135,13 @@ mod tests {
 
     #[test]
     fn a_smooth_curve_needs_a_tenth_of_its_points() {
-        let cosine: Vec<[f32; 2]> = (0..1200)
-            .map(|i| [0.5 * i as f32, 150.0 * (1.0 + (i as f32 / 382.0).cos())])
+        let cosine: Vec<[f32; 2]> = (0..1200_i16)
+            .map(|i| {
+                [
+                    0.5 * f32::from(i),
+                    150.0 * (1.0 + num::cos(f64::from(i) / 382.0)) as f32,
+                ]
+            })
             .collect();
         let corners = simplify(&cosine, 0.1);
         assert!(corners.len() < 120, "{}", corners.len());

@@ -66,8 +66,8 @@ mod tests {
             assert_eq!(pile.len(), i + 1);
         }
         assert!((0..n).all(|i| pile[i] == i), "in order");
-        pile.get_mut(SIZE).map(|v| *v = 7);
-        assert_eq!(pile[SIZE], 7);
+        assert_eq!(pile.get_mut(SIZE).map(std::mem::take), Some(SIZE));
+        assert_eq!(pile[SIZE], 0);
         assert_eq!(pile.get_mut(n), None);
     }
 }
