@@ -98,11 +98,13 @@ impl<L: GpuLab> Slot<L> {
         self.requested = None;
     }
 
-    /// Starts the computation if the config changed.
-    pub(crate) fn refresh(&mut self, data: &Library, gpu: Option<&Gpu>) {
+    /// Starts the computation if the config changed; `true` when a run that was finished but not
+    /// shown yet is shown first, so that a parameter that is dragged has a picture.
+    pub(crate) fn refresh(&mut self, data: &Library, gpu: Option<&Gpu>) -> bool {
         if self.requested.as_ref() == Some(&self.config) {
-            return;
+            return false;
         }
+        let shown = self.show_finished();
         self.requested = Some(self.config.clone());
         self.work = None;
         // What is shown belongs to a run that will not be finished now.
@@ -114,6 +116,7 @@ impl<L: GpuLab> Slot<L> {
             }
             Err(error) => self.error = Some(error),
         }
+        shown
     }
 
     fn begin(config: &L::Config, data: &Library, gpu: Option<&Gpu>) -> Result<Work<L::Run>> {
@@ -131,18 +134,29 @@ impl<L: GpuLab> Slot<L> {
         self.run = Some(run);
     }
 
+    /// Shows a run that is finished; whether there is one.
+    fn show_finished(&mut self) -> bool {
+        match self.work.take() {
+            Some(Work::Over(run, on_gpu)) => {
+                self.is_preview = false;
+                self.show(run);
+                self.run_config.clone_from(&self.requested);
+                self.on_gpu = on_gpu;
+                true
+            }
+            other => {
+                self.work = other;
+                false
+            }
+        }
+    }
+
     /// Takes one step of the work; `true` when there is a new run to show, finished or as a preview.
     /// Showing a finished run is a step of its own, so that the last step of the computation and the
     /// first picture need not fit into one frame. A failure on the GPU is followed by the same
     /// computation on the CPU; its text is returned for the status line.
     pub(crate) fn step(&mut self, data: &Library, gpu: Option<&Gpu>) -> (bool, Option<Error>) {
-        if let Some(Work::Over(..)) = &self.work
-            && let Some(Work::Over(run, on_gpu)) = self.work.take()
-        {
-            self.is_preview = false;
-            self.show(run);
-            self.run_config.clone_from(&self.requested);
-            self.on_gpu = on_gpu;
+        if self.show_finished() {
             return (true, None);
         }
         let (outcome, on_gpu) = match (&mut self.work, gpu) {
@@ -191,5 +205,39 @@ impl<L: GpuLab> Slot<L> {
     /// Whether the work waits for the device, so that stepping again at once is of no use.
     pub(crate) fn is_waiting_for_gpu(&self) -> bool {
         matches!(&self.work, Some(Work::Gpu(job)) if job.is_waiting())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::labs::serving::{Config, Serving};
+
+    #[test]
+    fn a_finished_run_is_shown_in_a_step_of_its_own_or_before_the_next_begins() {
+        let data = Library::default();
+        let small = Config {
+            requests: 20,
+            ..Config::default()
+        };
+        let mut slot = Slot::<Serving>::new(small);
+        assert!(!slot.refresh(&data, None), "nothing to show");
+        while !matches!(slot.work, Some(Work::Over(..))) {
+            assert!(!slot.step(&data, None).0);
+        }
+        assert!(slot.run.is_none() && slot.is_working());
+        assert!(slot.step(&data, None).0, "shown");
+        assert!(slot.run.is_some() && !slot.is_working() && !slot.is_stale());
+
+        slot.config.requests = 21;
+        slot.refresh(&data, None);
+        while !matches!(slot.work, Some(Work::Over(..))) {
+            slot.step(&data, None);
+        }
+        slot.config.requests = 22;
+        assert!(slot.refresh(&data, None), "shown before the next begins");
+        assert!(slot.is_stale() && slot.is_working());
+        let run = slot.run.as_ref().map(crate::labs::LabRun::summary);
+        assert!(run.is_some_and(|text| text.contains("21 of 21")));
     }
 }

@@ -261,11 +261,11 @@ impl<L: LabView + GpuLab> LabScreen<L> {
 
 impl<L: LabView + GpuLab> Screen for LabScreen<L> {
     fn work(&mut self, env: &mut Env<'_>) -> bool {
+        let mut finished = false;
         for slot in &mut self.slots {
-            slot.refresh(env.data, env.gpu);
+            finished |= slot.refresh(env.data, env.gpu);
         }
         let start = crate::platform::now_secs();
-        let mut finished = false;
         let mut busy = true;
         let mut extra_busy = false;
         let budget = if self.slots.iter().any(|s| s.run.is_none() || s.is_preview) {
