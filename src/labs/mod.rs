@@ -6,6 +6,7 @@ pub mod evidence;
 mod exhibit;
 mod fields;
 pub mod golden;
+mod object;
 mod setup;
 mod share;
 mod stored;

@@ -1,6 +1,6 @@
 //! A setup: the config of any lab, as it stands in links, files and the undo history.
 
-use super::{Lab, LabKind, LabRun as _, Library, lr, noise, pruning, routing, serving};
+use super::{Lab, LabKind, LabRun as _, Library, lr, noise, object, pruning, routing, serving};
 use crate::core::{Error, Metric, Result, Table, finish};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -106,11 +106,11 @@ impl<'de> Deserialize<'de> for Setup {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
         let Written { lab, config } = Written::deserialize(from)?;
         let setup = match lab {
-            LabKind::Serving => serde_json::from_value(config).map(Self::Serving),
-            LabKind::Lr => serde_json::from_value(config).map(Self::Lr),
-            LabKind::Noise => serde_json::from_value(config).map(Self::Noise),
-            LabKind::Routing => serde_json::from_value(config).map(Self::Routing),
-            LabKind::Pruning => serde_json::from_value(config).map(Self::Pruning),
+            LabKind::Serving => object::read(config).map(Self::Serving),
+            LabKind::Lr => object::read(config).map(Self::Lr),
+            LabKind::Noise => object::read(config).map(Self::Noise),
+            LabKind::Routing => object::read(config).map(Self::Routing),
+            LabKind::Pruning => object::read(config).map(Self::Pruning),
         };
         setup.map_err(D::Error::custom)
     }

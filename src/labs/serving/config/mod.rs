@@ -18,7 +18,7 @@ use super::cost::{CostKind, CostPreset, Gpu, Model};
 pub use super::policies::Scheduler;
 pub use super::routers::Routing;
 pub use super::workload::{Arrivals, Lengths};
-use crate::labs::DataKey;
+use crate::labs::{DataKey, object};
 pub use choices::{
     Admission, Allocation, BlendOrder, FaultChoice, JitOrder, Migration, PreemptAt, Preemption,
     ScaleBy, SglangOrder,
@@ -36,18 +36,25 @@ pub struct Config {
     /// What is simulated: the engine, or an experiment beside it.
     pub world: World,
     /// The semantic cache.
+    #[serde(deserialize_with = "object::part")]
     pub cache: Box<CacheConfig>,
     /// Eviction of KV entries.
+    #[serde(deserialize_with = "object::part")]
     pub eviction: Box<EvictionConfig>,
     /// Serverless functions.
+    #[serde(deserialize_with = "object::part")]
     pub functions: Box<FunctionsConfig>,
     /// Workflows of several calls.
+    #[serde(deserialize_with = "object::part")]
     pub workflow: Box<WorkflowConfig>,
     /// Best-effort serving.
+    #[serde(deserialize_with = "object::part")]
     pub quality: Box<QualityConfig>,
     /// Experts as services.
+    #[serde(deserialize_with = "object::part")]
     pub experts: Box<ExpertsConfig>,
     /// Accelerators of two kinds.
+    #[serde(deserialize_with = "object::part")]
     pub accelerators: Box<AcceleratorsConfig>,
     /// Which scheduler forms the batches.
     pub scheduler: Scheduler,
