@@ -9,6 +9,7 @@ pub mod heatmap;
 pub(crate) mod icon;
 pub mod import;
 pub mod inspector;
+mod kept;
 pub mod notice;
 pub mod params;
 mod stage;
@@ -18,6 +19,7 @@ pub mod transport;
 
 pub use a11y::{heading, install_mirror, live, picture};
 pub use entry::{entry_ui, menu_ui, value_entry_ui};
+pub use kept::kept;
 pub use stage::{Extra, ExtraTab, LabView, Stage};
 
 /// An empty mesh with room for this many rectangles, so that it does not grow while it is filled.

@@ -59,7 +59,7 @@ impl Axis {
 }
 
 /// How a series is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum SeriesKind {
     /// Straight lines between points.
     #[default]

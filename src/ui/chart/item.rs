@@ -3,9 +3,11 @@
 use super::Dash;
 use crate::core::{Chart, Scale, Series, SeriesKind};
 use crate::ui::chart::data;
-use crate::ui::corners;
+use crate::ui::{corners, kept};
+use bytemuck::cast_slice;
 use egui::{Color32, Mesh, Pos2, Rect, Shape, Stroke, Ui, pos2};
 use egui_plot::{PlotBounds, PlotGeometry, PlotItem, PlotItemBase, PlotPoint, PlotTransform};
+use std::hash::Hash;
 use std::ops::RangeInclusive;
 
 /// Looks of a series.
@@ -105,7 +107,21 @@ impl SeriesItem {
         runs
     }
 
-    fn line_shapes(&self, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
+    /// What its shapes are made of.
+    fn key(&self, transform: &PlotTransform) -> impl Hash + '_ {
+        let (frame, bounds) = (transform.frame(), transform.bounds());
+        (
+            cast_slice::<_, u8>(&self.points),
+            cast_slice::<_, u8>(&self.upper),
+            [frame.min, frame.max].map(|p| [p.x, p.y].map(f32::to_bits)),
+            [bounds.min(), bounds.max()].map(|p| p.map(f64::to_bits)),
+            (self.look.color, self.look.dash, self.look.width.to_bits()),
+            (self.look.layer, self.look.layers, self.kind, self.log_y),
+        )
+    }
+
+    fn line_shapes(&self, transform: &PlotTransform) -> Vec<Shape> {
+        let mut shapes = Vec::new();
         let stroke = Stroke::new(self.look.width, self.look.color);
         for run in self.runs(transform) {
             if run.len() == 1 {
@@ -126,9 +142,11 @@ impl SeriesItem {
                 )),
             }
         }
+        shapes
     }
 
-    fn bar_shapes(&self, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
+    fn bar_shapes(&self, transform: &PlotTransform) -> Vec<Shape> {
+        let mut shapes = Vec::new();
         let width = 0.8 / self.look.layers as f64;
         let bottom = if self.log_y {
             transform.bounds().min()[1]
@@ -145,6 +163,15 @@ impl SeriesItem {
             }
             shapes.push(Shape::rect_filled(rect, 1.0, self.look.color));
         }
+        shapes
+    }
+
+    fn marker_shapes(&self, transform: &PlotTransform) -> Vec<Shape> {
+        let points = self.points.iter().filter(|p| p[1].is_finite());
+        let at = points.map(|p| screen(transform, *p));
+        let (radius, color) = (self.look.width + 1.2, self.look.color);
+        at.map(|at| self.look.dash.marker(at, radius, color))
+            .collect()
     }
 
     fn band_shapes(&self, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
@@ -185,21 +212,18 @@ fn stairs(run: &[Pos2]) -> Vec<Pos2> {
 }
 
 impl PlotItem for SeriesItem {
-    fn shapes(&self, _ui: &Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
+    fn shapes(&self, ui: &Ui, transform: &PlotTransform, shapes: &mut Vec<Shape>) {
         match self.kind {
-            SeriesKind::Line | SeriesKind::Stairs => self.line_shapes(transform, shapes),
-            SeriesKind::Points => {
-                let points = self.points.iter().filter(|p| p[1].is_finite());
-                shapes.extend(points.map(|p| {
-                    self.look.dash.marker(
-                        screen(transform, *p),
-                        self.look.width + 1.2,
-                        self.look.color,
-                    )
-                }));
-            }
-            SeriesKind::Bars => self.bar_shapes(transform, shapes),
             SeriesKind::Band => self.band_shapes(transform, shapes),
+            // The toolkit draws discs fast.
+            SeriesKind::Points if self.look.dash == Dash::of(0) => {
+                shapes.extend(self.marker_shapes(transform));
+            }
+            _ => shapes.push(kept(ui.ctx(), self.key(transform), || match self.kind {
+                SeriesKind::Bars => self.bar_shapes(transform),
+                SeriesKind::Points => self.marker_shapes(transform),
+                _ => self.line_shapes(transform),
+            })),
         }
         let bottom = transform.frame().bottom();
         for &x in &self.refused {
@@ -226,19 +250,9 @@ impl PlotItem for SeriesItem {
         PlotGeometry::None
     }
 
+    /// None: the plot is told what all series span, worked out once for all of them.
     fn bounds(&self) -> PlotBounds {
-        let mut bounds = PlotBounds::NOTHING;
-        for p in self.points.iter().chain(&self.upper) {
-            if p[0].is_finite() && p[1].is_finite() {
-                bounds.extend_with(&PlotPoint::new(p[0], p[1]));
-                if self.kind == SeriesKind::Bars {
-                    let bottom = if self.log_y { p[1] } else { 0.0 };
-                    bounds.extend_with(&PlotPoint::new(p[0] - 0.5, bottom));
-                    bounds.extend_with(&PlotPoint::new(p[0] + 0.5, bottom));
-                }
-            }
-        }
-        bounds
+        PlotBounds::NOTHING
     }
 
     fn base(&self) -> &PlotItemBase {

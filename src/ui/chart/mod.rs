@@ -49,7 +49,7 @@ pub struct Link {
 }
 
 /// How a line is broken, so that colour never stands alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Dash(usize);
 
 impl Dash {

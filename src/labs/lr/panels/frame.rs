@@ -2,8 +2,8 @@
 
 use crate::core::{Axis, num};
 use crate::ui::chart::axis::Style;
-use crate::ui::corners;
 use crate::ui::theme::{Palette, fade};
+use crate::ui::{corners, kept};
 use egui::{Align2, FontId, Painter, Pos2, Rect, Shape, Stroke, TextStyle, Ui, pos2, vec2};
 
 /// Panels up to this width, in points, have short titles.
@@ -188,19 +188,15 @@ impl Frame {
 
 /// Solid, dashed or dotted, so that colour is never alone.
 pub(crate) fn stroke_line(at: &Painter, points: &[Pos2], stroke: Stroke, style: usize) {
-    let points = corners(points);
-    if points.len() < 2 {
-        return;
-    }
-    match style % 3 {
-        0 => {
-            at.add(Shape::line(points, stroke));
+    let bytes = bytemuck::cast_slice::<_, u8>(points);
+    let key = (bytes, stroke.width.to_bits(), stroke.color, style % 3);
+    at.add(kept(at.ctx(), key, || {
+        let points = corners(points);
+        match style % 3 {
+            _ if points.len() < 2 => Vec::new(),
+            0 => vec![Shape::line(points, stroke)],
+            1 => Shape::dashed_line(&points, stroke, 7.0, 4.0),
+            _ => Shape::dashed_line(&points, stroke, 2.0, 3.0),
         }
-        1 => {
-            at.extend(Shape::dashed_line(&points, stroke, 7.0, 4.0));
-        }
-        _ => {
-            at.extend(Shape::dashed_line(&points, stroke, 2.0, 3.0));
-        }
-    }
+    }));
 }

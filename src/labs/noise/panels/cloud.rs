@@ -173,6 +173,9 @@ fn mode_color(run: &PlaneRun, mode: usize, palette: &Palette) -> Color32 {
     }
 }
 
+/// Shades of the density: more than there are between the background and half of the tint.
+const SHADES: u8 = 128;
+
 /// Shades the density, mixed between the two nearest levels.
 pub(crate) fn density(
     run: &PlaneRun,
@@ -191,9 +194,19 @@ pub(crate) fn density(
         return;
     };
     let t = level - low as f32;
-    let top = |d: &[f32]| d.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    // Not `f32::max`, which is a call in WebAssembly.
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let top = |d: &[f32]| d.iter().copied().fold(f32::MIN_POSITIVE, larger);
     let (top_a, top_b) = (top(a), top(b));
     let tint = palette.sequential_at(if palette.dark { 0.45 } else { 0.5 });
+    let shade = |i: u8| {
+        mix(
+            palette.background,
+            tint,
+            0.5 * f32::from(i) / f32::from(SHADES),
+        )
+    };
+    let shades: Vec<Color32> = (0..=SHADES).map(shade).collect();
     let half = (DENSITY_REACH * run.half_width) as f32;
     let cell = 2.0 * half / GRID as f32;
     let mut mesh = Mesh::default();
@@ -208,7 +221,8 @@ pub(crate) fn density(
                 (column as f32 + 0.5) * cell - half,
                 (row as f32 + 0.5) * cell - half,
             );
-            mesh.colored_vertex(map.screen(place), mix(palette.background, tint, 0.5 * v));
+            let color = shades[((f32::from(SHADES) * v).round() as usize).min(shades.len() - 1)];
+            mesh.colored_vertex(map.screen(place), color);
         }
     }
     for row in 0..GRID - 1 {

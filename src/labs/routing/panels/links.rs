@@ -2,11 +2,15 @@
 
 use super::frame::Frame;
 use crate::labs::routing::{Entity, Fate, Pair};
+use crate::ui::kept;
 use crate::ui::theme::fade;
+use bytemuck::cast_slice;
 use egui::{Align2, Color32, FontId, Painter, Pos2, Shape, Stroke, pos2, vec2};
 
 /// Above this many pairs only the latest links are drawn.
 const MANY_LINKS: usize = 1500;
+/// Links that are kept as triangles together: a few that still change do not hold up the others.
+const BUNDLE: usize = 16;
 /// Share of a batch's turns that a pair is in flight, or a drop is seen falling.
 const FLIGHT: f64 = 0.05;
 
@@ -36,6 +40,29 @@ fn line(points: [Pos2; 4], stroke: Stroke) -> Shape {
     Shape::line((0..=steps).map(at).collect(), stroke)
 }
 
+/// A settled link, as plain numbers that can be compared as bytes.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Link {
+    points: [Pos2; 4],
+    width: f32,
+    color: Color32,
+}
+
+impl Link {
+    fn new(points: [Pos2; 4], width: f32, color: Color32) -> Self {
+        Self {
+            points,
+            width,
+            color,
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        line(self.points, Stroke::new(self.width, self.color))
+    }
+}
+
 pub(in crate::labs::routing) fn draw(frame: &Frame<'_>, still: bool, painter: &Painter) {
     if frame.gathered() {
         ribbons(frame, painter);
@@ -47,7 +74,7 @@ pub(in crate::labs::routing) fn draw(frame: &Frame<'_>, still: bool, painter: &P
 fn curves(frame: &Frame<'_>, still: bool, painter: &Painter) {
     let window = (f64::from(frame.batch.turns) * FLIGHT).max(1.0);
     let all = frame.batch.pairs.len() <= MANY_LINKS;
-    let mut shapes = Vec::new();
+    let (mut links, mut shapes) = (Vec::new(), Vec::new());
     for p in frame.batch.pairs.iter().filter(|p| p.fate != Fate::NotSent) {
         let points = curve(
             frame.token(p.token as usize).center(),
@@ -67,7 +94,7 @@ fn curves(frame: &Frame<'_>, still: bool, painter: &Painter) {
             Some(true) => {}
             Some(false) => {
                 if all {
-                    shapes.push(line(points, Stroke::new(0.7, fade(color, 0.06))));
+                    links.push(Link::new(points, 0.7, fade(color, 0.06)));
                 }
             }
             None => {
@@ -75,13 +102,19 @@ fn curves(frame: &Frame<'_>, still: bool, painter: &Painter) {
                 let base: f32 = if !all || frame.gone(p) { 0.0 } else { 0.16 };
                 let strength = base.max(0.7 * fresh);
                 if strength > 0.01 {
-                    shapes.push(line(points, Stroke::new(0.8, fade(color, strength))));
+                    links.push(Link::new(points, 0.8, fade(color, strength)));
                 }
             }
         }
         if !still {
             falling(frame, p, window, &mut shapes);
         }
+    }
+    // Most have been there for long and stay as they are.
+    for bundle in links.chunks(BUNDLE) {
+        painter.add(kept(painter.ctx(), cast_slice::<_, u8>(bundle), || {
+            bundle.iter().map(Link::shape).collect()
+        }));
     }
     painter.extend(shapes);
 }
