@@ -1,8 +1,8 @@
 //! How long computing may take in a frame, so that the frames stay smooth and results come soon.
 
 /// Least and most seconds of computing in a frame while something moves: leaves room for drawing at
-/// 60 frames a second.
-const MOVING: [f64; 2] = [0.008, 0.05];
+/// 60 frames a second, or at 20 where drawing is slow.
+const MOVING: [f64; 2] = [0.008, 0.04];
 
 /// The same while the user waits for a first result and nothing moves.
 const WAITING: [f64; 2] = [0.03, 0.1];
@@ -83,7 +83,7 @@ mod tests {
         assert!((after(&[0.06; 60]).moving() - 0.03).abs() < 1e-6);
         let bursts = after(&[0.12, 0.0].repeat(30)).moving();
         assert!(bursts > 0.025, "{bursts}");
-        assert_eq!(after(&[1.0; 9]).moving(), 0.05);
+        assert_eq!(after(&[1.0; 9]).moving(), 0.04);
         assert_eq!(after(&[0.016; 9]).waiting(), 0.03);
         let once = after(&[0.01, 0.01, 0.01, 0.01, 0.06]).moving();
         assert!(once < 0.02, "one long frame: {once}");
