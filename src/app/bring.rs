@@ -41,6 +41,21 @@ impl App {
             .push(NoticeKind::Info, format!("Saved as {name}"));
     }
 
+    /// Reads the setup on screen as a file of setups is read, once, when nothing else is to be done: a
+    /// browser compiles code when it first runs, and that would hold up the frame of the first file.
+    pub(super) fn practise(&mut self) {
+        if self.practised {
+            return;
+        }
+        let Some(text) = self.current().map(|screen| screen.shared().to_json()) else {
+            return;
+        };
+        self.practised = true;
+        if let Err(error) = Shared::from_json(&text) {
+            log::warn!("the setup on screen cannot be read back: {error}");
+        }
+    }
+
     pub(super) fn take_files(&mut self, ctx: &egui::Context) {
         if let Some(text) = platform::take_refused_copy() {
             let words = format!("The browser does not allow copying. Copy this by hand: {text}");

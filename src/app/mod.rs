@@ -77,6 +77,8 @@ pub struct App {
     /// Whether the page stands inside another one (`?embed`).
     embedded: bool,
     pace: Pace,
+    /// Whether a setup was read for practice.
+    practised: bool,
     ctx: egui::Context,
 }
 
@@ -146,6 +148,7 @@ impl App {
             busy: true,
             embedded: platform::query("embed").is_some(),
             pace: Pace::default(),
+            practised: false,
             ctx: cc.egui_ctx.clone(),
             prefs,
         };
@@ -196,6 +199,9 @@ impl App {
     }
 
     fn story_ui(&mut self, ctx: &egui::Context) {
+        if self.telling.is_none() {
+            return;
+        }
         let snapshot = self
             .current()
             .map_or(serde_json::Value::Null, Screen::snapshot);
@@ -335,6 +341,9 @@ impl App {
             busy |= self.bench_page.work(self.kernels.device(), within);
         } else {
             self.bench_page.cancel();
+        }
+        if !self.busy && !busy {
+            self.practise();
         }
         self.busy = busy || self.bench_page.is_under_way();
         self.pace.worked(platform::now_secs() - start);
