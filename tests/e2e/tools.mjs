@@ -71,7 +71,8 @@ export async function slider(lab) {
   const all = lab.page.locator("#schedlab-mirror input[type=range]:not([aria-disabled])");
   for (const candidate of await all.all()) {
     const box = await candidate.boundingBox();
-    if (!box || box.x >= 300 || box.y <= 60 || box.y >= 690) continue;
+    // The playhead's is wide, and may still be where it was in a lower window.
+    if (!box || box.x >= 300 || box.width > 250 || box.y <= 60 || box.y >= 690) continue;
     // By its name: a place in the list may be another slider's when the next frames are drawn.
     return lab.page.locator(`#schedlab-mirror [data-node="${await candidate.getAttribute("data-node")}"]`);
   }
