@@ -26,6 +26,7 @@
   let running = false;
   let over = false; // a panic: the module must not be entered again
   let memory = null; // the module's linear memory
+  let missing = null; // the second part of the module while it is not here: its file, what it needs
 
   // ---- progress -------------------------------------------------------------------------------
 
@@ -127,6 +128,23 @@
     },
   };
 
+  // Until the second part of the module is here, only the home page is.
+  window.schedlabPage.whole = () => missing === null;
+
+  // Brings the second part at once, for code that is called before it is here.
+  window.schedlabPage.arrive = () => {
+    if (!missing) return;
+    console.error("the second part of the module was needed before it was here");
+    const request = new XMLHttpRequest();
+    request.open("GET", missing.address, false);
+    request.overrideMimeType("text/plain; charset=x-user-defined");
+    request.send();
+    if (request.status !== 200) throw new Error(`${missing.address}: ${request.status} ${request.statusText}`);
+    const bytes = Uint8Array.from(request.responseText, (letter) => letter.charCodeAt(0));
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), { near: missing.near });
+    missing = null;
+  };
+
   // The browser reads JPEG files, so that the module carries no decoder: a PPM file of at most four
   // million pixels.
   window.schedlabPage.readPicture = async (bytes) => {
@@ -176,25 +194,84 @@
   // They are written into the page when it is built, below this script.
   const modules = () => JSON.parse(element("modules").textContent);
 
-  /** Fetches and starts the module of a graphics interface. */
-  async function load(kind) {
-    const { script, wasm, bytes } = modules()[kind];
-    const from = (path) => new URL(path, document.baseURI);
-    const [module, response] = await Promise.all([import(from(script)), fetch(from(wasm))]);
-    if (!response.ok) throw new Error(`${wasm}: ${response.status} ${response.statusText}`);
-    let arrived = 0;
+  const from = (path) => new URL(path, document.baseURI);
+
+  /** Fetches a part of a module; `note` is told of every bit of it that arrives. */
+  async function fetched(path, note) {
+    const response = await fetch(from(path));
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
     const counted = response.body.pipeThrough(
       new TransformStream({
         transform(chunk, out) {
-          arrived += chunk.length;
-          fraction = Math.min(arrived / bytes, 1);
+          note(chunk.length);
           out.enqueue(chunk);
         },
       }),
     );
-    const headers = { "content-type": "application/wasm" };
-    ({ memory } = await module.default({ module_or_path: new Response(counted, { headers }) }));
+    return new Response(counted, { headers: { "content-type": "application/wasm" } });
+  }
+
+  /** Whether this visit begins at the home page with nothing to go on with: then the labs may come later. */
+  function startsAtHome() {
+    if (!["", "#", "#home"].includes(location.hash)) return false;
+    try {
+      return localStorage.length === 0;
+    } catch {
+      return true; // no storage, nothing kept
+    }
+  }
+
+  /**
+   * Fetches and starts the module of a graphics interface. A module of two parts is started with the
+   * first where that is enough for the first picture.
+   */
+  async function load(kind) {
+    const { script, wasm, bytes, rest } = modules()[kind];
+    const all = rest && !startsAtHome();
+    const expected = bytes + (all ? rest.bytes : 0);
+    let arrived = 0;
+    const note = (length) => {
+      arrived += length;
+      fraction = Math.min(arrived / expected, 1);
+    };
+    const later = all ? fetched(rest.wasm, note).then(WebAssembly.compileStreaming) : null;
+    later?.catch(() => {}); // said below, when it is waited for
+    const [module, response] = await Promise.all([import(from(script)), fetched(wasm, note)]);
+    // What the first part runs when it starts must not take the second for here.
+    missing = rest ? { address: from(rest.wasm), path: rest.wasm } : null;
+    const exports = await module.default({ module_or_path: response });
+    memory = exports.memory;
+    if (missing) missing.near = exports;
     bindings = module;
+    if (later) await link(await later);
+  }
+
+  /** Puts the second part of a module into the first. */
+  async function link(module) {
+    const part = missing;
+    await WebAssembly.instantiate(module, { near: part.near });
+    if (missing === part) missing = null;
+  }
+
+  /** Fetches the second part while the first is in use. */
+  async function complete() {
+    if (!missing) return;
+    const part = missing;
+    try {
+      const module = await WebAssembly.compileStreaming(await fetched(part.path, () => {}));
+      if (missing !== part) return;
+      await link(module);
+      bindings.completed();
+    } catch (error) {
+      if (over || missing !== part) return;
+      notice({
+        title: "The labs did not arrive",
+        text: "The home page is here, the rest of the program is not. This is usually the connection.",
+        report: String(error?.message ?? error),
+        corner: true,
+        actions: [["Try again", () => { hideNotice(); complete(); }], ["Reload", reload, true]],
+      });
+    }
   }
 
   function failed(error) {
@@ -271,6 +348,7 @@
         freshCanvas();
         try {
           if (modules().gl.wasm !== modules().webgpu.wasm) await load(backend);
+          complete();
         } catch (failure) {
           return failed(failure);
         }
@@ -369,7 +447,8 @@
     } catch (error) {
       return failed(error);
     }
-    await start();
+    const begun = start();
+    await Promise.all([begun, complete()]);
     keepForOffline();
   });
 })();

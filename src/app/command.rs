@@ -119,6 +119,14 @@ impl Command {
         Self::OpenLab(LabKind::Pruning),
     ];
 
+    /// Whether it leads away from the home page to what comes after the first picture.
+    pub(super) fn needs_labs(self) -> bool {
+        matches!(
+            self,
+            Self::Claims | Self::Bench | Self::Story | Self::OpenLab(_)
+        )
+    }
+
     /// Its words in menus and in the palette.
     pub fn text(self) -> &'static str {
         match self {

@@ -24,7 +24,7 @@ pub(crate) enum HomeAction {
     /// Open an exhibit.
     Exhibit(&'static Exhibit),
     /// Open a comparison.
-    Shared(Box<Shared>),
+    Shared(fn() -> Shared),
     /// Go to a step of a story.
     Story(&'static Story, usize),
     /// Something with the setups kept under a name.
@@ -39,40 +39,46 @@ const MINIATURE_FPS: f64 = 10.0;
 const ROUND_SECS: f64 = 8.0;
 
 /// A lab's live picture on its tile: the lab's first preset, really run.
-struct Tile<L: Lab> {
-    job: Option<Box<dyn Job<Out = L::Run>>>,
-    run: Option<L::Run>,
+enum Tile<L: Lab> {
+    /// Not begun.
+    Waiting,
+    Computing(Box<dyn Job<Out = L::Run>>),
+    Done(L::Run),
+    Failed,
 }
 
 impl<L: LabView + GpuLab> Tile<L> {
-    fn new() -> Self {
-        let config = L::presets()
-            .first()
-            .map_or_else(L::Config::default, |p| (p.config)());
-        Self {
-            job: L::start(&config, &Library::default()).ok(),
-            run: None,
-        }
-    }
-
+    /// A step of the work; `false` when there is no more of it.
     fn step(&mut self) -> bool {
-        let Some(job) = &mut self.job else {
-            return false;
+        let outcome = match self {
+            Self::Waiting => {
+                let config = L::presets()
+                    .first()
+                    .map_or_else(L::Config::default, |p| (p.config)());
+                L::start(&config, &Library::default()).map(Self::Computing)
+            }
+            Self::Computing(job) => match job.step() {
+                Ok(Step::Working) => return true,
+                Ok(Step::Done(run)) => Ok(Self::Done(run)),
+                Err(error) => Err(error),
+            },
+            Self::Done(_) | Self::Failed => return false,
         };
-        match job.step() {
-            Ok(Step::Working) => return true,
-            Ok(Step::Done(run)) => self.run = Some(run),
-            Err(error) => log::warn!("the {} miniature failed: {error}", L::KIND.id()),
-        }
-        self.job = None;
-        false
+        *self = outcome.unwrap_or_else(|error| {
+            log::warn!("the {} miniature failed: {error}", L::KIND.id());
+            Self::Failed
+        });
+        matches!(self, Self::Computing(_))
     }
 
     fn ui(&self, phase: f64, palette: &Palette, ui: &mut Ui) {
-        match &self.run {
-            Some(run) => L::miniature_ui(run, phase, palette, ui),
-            None => {
+        match self {
+            Self::Done(run) => L::miniature_ui(run, phase, palette, ui),
+            Self::Waiting | Self::Computing(_) => {
                 ui.centered_and_justified(|ui| ui.label(RichText::new("Computing…").small()));
+            }
+            Self::Failed => {
+                ui.centered_and_justified(|ui| ui.label(RichText::new("No picture").small()));
             }
         }
     }
@@ -93,11 +99,11 @@ pub(crate) struct Home {
 impl Home {
     pub(crate) fn new() -> Self {
         Self {
-            serving: Tile::new(),
-            lr: Tile::new(),
-            noise: Tile::new(),
-            routing: Tile::new(),
-            pruning: Tile::new(),
+            serving: Tile::Waiting,
+            lr: Tile::Waiting,
+            noise: Tile::Waiting,
+            routing: Tile::Waiting,
+            pruning: Tile::Waiting,
             search: String::new(),
             lab_filter: None,
             clock: 0.0,
@@ -197,7 +203,7 @@ impl Home {
                 .on_hover_text("The same requests under both schedulers, side by side")
                 .clicked()
             {
-                *action = Some(HomeAction::Shared(Box::new(decode_stall())));
+                *action = Some(HomeAction::Shared(decode_stall));
             }
             for kind in LabKind::ALL {
                 if let Some(exhibit) = exhibits().find(|e| e.lab == kind)
@@ -404,15 +410,16 @@ impl Home {
         let found: Vec<&'static Exhibit> = exhibits()
             .filter(|e| self.lab_filter.is_none_or(|kind| e.lab == kind))
             .filter(|e| {
-                [
-                    e.title,
-                    e.idea,
-                    e.paper.title,
-                    e.paper.authors,
-                    e.paper.arxiv,
-                ]
-                .iter()
-                .any(|text| text.to_lowercase().contains(&needle))
+                needle.is_empty()
+                    || [
+                        e.title,
+                        e.idea,
+                        e.paper.title,
+                        e.paper.authors,
+                        e.paper.arxiv,
+                    ]
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&needle))
             })
             .collect();
         if found.is_empty() {
@@ -473,6 +480,10 @@ fn exhibit_tile_ui(
             format!("{}: {}", exhibit.title, exhibit.idea),
         )
     });
+    // Hundreds of tiles, of which a screen shows a dozen.
+    if !ui.is_rect_visible(rect) {
+        return response.clicked();
+    }
     let stroke = if response.hovered() || response.has_focus() {
         egui::Stroke::new(2.0, palette.accent)
     } else {

@@ -74,6 +74,7 @@ pub struct App {
     /// Files being made, to be saved.
     saving: Vec<Product>,
     busy: bool,
+    labs: Labs,
     /// Whether the page stands inside another one (`?embed`).
     embedded: bool,
     pace: Pace,
@@ -89,6 +90,19 @@ enum Open {
     Claims,
     Bench,
     Lab(LabKind),
+}
+
+/// Whether the code of the labs is here; the home page alone does without.
+enum Labs {
+    Here,
+    /// On its way, with what was asked for in the meantime.
+    Awaited(Option<Held>),
+}
+
+/// What has to wait for the labs, and is done when they are here.
+enum Held {
+    Action(HomeAction),
+    Command(Command),
 }
 
 impl Open {
@@ -146,6 +160,11 @@ impl App {
             hash: String::new(),
             written: None,
             busy: true,
+            labs: if platform::whole() {
+                Labs::Here
+            } else {
+                Labs::Awaited(None)
+            },
             embedded: platform::query("embed").is_some(),
             pace: Pace::default(),
             practised: false,
@@ -161,8 +180,9 @@ impl App {
         }
         app.prefs.reduce_motion |= platform::prefers_reduced_motion();
         app.apply_theme(&cc.egui_ctx);
-        let hash = platform::hash();
-        app.follow(&hash);
+        if app.is_whole() {
+            app.follow(&platform::hash());
+        }
         app
     }
 
@@ -233,8 +253,58 @@ impl App {
         }
     }
 
+    /// Keeps what needs the labs until they are here; the newest wish counts.
+    fn hold(&mut self, held: Held) {
+        let words = "The labs are still on their way; this opens as soon as they are here";
+        self.notices.push(NoticeKind::Info, words.to_owned());
+        self.labs = Labs::Awaited(Some(held));
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self.labs, Labs::Here)
+    }
+
+    /// Goes on with what was held back, once all of the program is here.
+    fn go_on_when_whole(&mut self, ctx: &egui::Context) {
+        if self.is_whole() || !platform::whole() {
+            return;
+        }
+        match std::mem::replace(&mut self.labs, Labs::Here) {
+            Labs::Awaited(Some(Held::Action(action))) => self.act(action, ctx),
+            Labs::Awaited(Some(Held::Command(command))) => self.execute(command, ctx),
+            Labs::Awaited(None) | Labs::Here => {}
+        }
+    }
+
+    /// Does what was clicked on the home page.
+    fn act(&mut self, action: HomeAction, ctx: &egui::Context) {
+        if let HomeAction::Command(command) = action {
+            return self.execute(command, ctx);
+        }
+        if !self.is_whole() {
+            return self.hold(Held::Action(action));
+        }
+        match action {
+            HomeAction::Lab(kind) => self.execute(Command::OpenLab(kind), ctx),
+            HomeAction::Exhibit(exhibit) => self.open_exhibit(exhibit),
+            HomeAction::Shared(shared) => self.open_shared(&shared()),
+            HomeAction::Story(story, step) => {
+                self.tell(Telling::new(story, step), Telling::scene);
+            }
+            HomeAction::Kept(ShelfAction::Open(link)) => self.follow(&link),
+            HomeAction::Kept(ShelfAction::SaveAll) => {
+                let file = self.shelf.to_json();
+                self.save("schedlab-kept.json", file.as_bytes());
+            }
+            HomeAction::Command(command) => self.execute(command, ctx),
+        }
+    }
+
     /// Obeys a command, whoever asked for it.
     pub fn execute(&mut self, command: Command, ctx: &egui::Context) {
+        if !self.is_whole() && command.needs_labs() {
+            return self.hold(Held::Command(command));
+        }
         if command == Command::Escape
             && (self.files.cancel()
                 || self.shelf.cancel()
@@ -305,7 +375,7 @@ impl App {
         let within_budget = || platform::now_secs() - start < budget;
         // At its end, all commands of this frame go out together.
         let _frame = self.kernels.device().map(Gpu::frame);
-        if self.kernels.poll(ctx, &mut self.notices, self.busy) {
+        if self.is_whole() && self.kernels.poll(ctx, &mut self.notices, self.busy) {
             for screen in self.screens.values_mut() {
                 screen.invalidate();
             }
@@ -331,9 +401,12 @@ impl App {
             Ok(opening) => busy |= opening,
             Err(error) => self.notices.push(NoticeKind::Error, error.to_string()),
         }
+        let whole = self.is_whole();
         match self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
             Some(screen) => busy |= screen.work(&mut surroundings!(self)),
-            None if self.open == Open::Home => busy |= self.home.work(within_budget),
+            None if self.open == Open::Home && whole => {
+                busy |= self.home.work(within_budget);
+            }
             None => {}
         }
         if self.open == Open::Bench {
@@ -410,7 +483,9 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        if let Some(address) = platform::take_hash_change()
+        self.go_on_when_whole(ctx);
+        if self.is_whole()
+            && let Some(address) = platform::take_hash_change()
             && address != self.hash
         {
             self.follow(&address);
@@ -420,7 +495,9 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
         let ctx = ui.ctx().clone();
-        self.take_files(&ctx);
+        if self.is_whole() {
+            self.take_files(&ctx);
+        }
         let mut asked = command::pressed(&ctx);
         match self.open.lab().and_then(|kind| self.screens.get_mut(&kind)) {
             Some(screen) => asked.extend(screen.ui(ui, &mut surroundings!(self))),
@@ -443,21 +520,12 @@ impl eframe::App for App {
                     None => {}
                 }
             }
-            None => match self.home.ui(ui, &mut surroundings!(self), &mut self.shelf) {
-                Some(HomeAction::Lab(kind)) => asked.push(Command::OpenLab(kind)),
-                Some(HomeAction::Exhibit(exhibit)) => self.open_exhibit(exhibit),
-                Some(HomeAction::Shared(shared)) => self.open_shared(&shared),
-                Some(HomeAction::Story(story, step)) => {
-                    self.tell(Telling::new(story, step), Telling::scene);
+            None => {
+                let action = self.home.ui(ui, &mut surroundings!(self), &mut self.shelf);
+                if let Some(action) = action {
+                    self.act(action, &ctx);
                 }
-                Some(HomeAction::Kept(ShelfAction::Open(link))) => self.follow(&link),
-                Some(HomeAction::Kept(ShelfAction::SaveAll)) => {
-                    let file = self.shelf.to_json();
-                    self.save("schedlab-kept.json", file.as_bytes());
-                }
-                Some(HomeAction::Command(command)) => asked.push(command),
-                None => {}
-            },
+            }
         }
         match self.shelf.naming_ui(&ctx) {
             Some(Ok(words)) => {

@@ -40,6 +40,7 @@ impl App {
 
     pub(super) fn screen_mut(&mut self, kind: LabKind) -> &mut Box<dyn Screen> {
         let still = self.prefs.reduce_motion;
+        platform::arrive();
         self.screens.entry(kind).or_insert_with(|| match kind {
             LabKind::Serving => Box::new(LabScreen::<serving::Serving>::new(still)),
             LabKind::Lr => Box::new(LabScreen::<lr::Lr>::new(still)),

@@ -15,7 +15,7 @@ use web as imp;
 use crate::core::{Error, Reading, Result};
 
 #[cfg(target_arch = "wasm32")]
-pub use web::{frames_drawn, hash_changed, lose_device};
+pub use web::{completed, frames_drawn, hash_changed, lose_device};
 #[cfg(all(target_arch = "wasm32", feature = "app"))]
 pub use web::{snapshot_json, start, start_page, stop};
 
@@ -23,6 +23,18 @@ pub use web::{snapshot_json, start, start_page, stop};
 /// depends on it.
 pub fn now_secs() -> f64 {
     imp::now_secs()
+}
+
+/// Whether all of the program is here. A page draws its first picture with one part of its module;
+/// the labs are in the other, which comes after it. Natively everything is here.
+pub fn whole() -> bool {
+    imp::whole()
+}
+
+/// Brings what is missing of the program, now: the window stands still until it is here. Code that is
+/// missing does the same when it is called.
+pub fn arrive() {
+    imp::arrive();
 }
 
 /// Called whenever something arrives that a sleeping window should look at (a file, a changed

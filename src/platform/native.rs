@@ -67,6 +67,12 @@ pub(super) fn now_secs() -> f64 {
     now.duration_since(*START.get_or_init(|| now)).as_secs_f64()
 }
 
+pub(super) fn whole() -> bool {
+    true
+}
+
+pub(super) fn arrive() {}
+
 pub(super) fn set_waker(wake: Waker) {
     inbox().waker = Some(wake);
 }

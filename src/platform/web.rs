@@ -71,6 +71,29 @@ fn tell_page(method: &str, text: &str) {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = schedlabPage, js_name = whole)]
+    fn page_is_whole() -> bool;
+    // The splitter knows this import by its name.
+    #[wasm_bindgen(js_namespace = schedlabPage, js_name = arrive)]
+    fn bring_the_rest();
+}
+
+pub(super) fn whole() -> bool {
+    page_is_whole()
+}
+
+pub(super) fn arrive() {
+    bring_the_rest();
+}
+
+/// Told by the page that the rest of the program is here.
+#[wasm_bindgen]
+pub fn completed() {
+    wake();
+}
+
 pub(super) fn now_secs() -> f64 {
     window()
         .and_then(|w| w.performance())

@@ -13,6 +13,16 @@ const TWENTY = [
   "switch", "expert-choice", "loss-free-balancing",
 ];
 
+/** A first visit to the home page, while the second part of the module is held back until `release`. */
+async function withoutLabs(openRaw, answer) {
+  let release;
+  const released = new Promise((done) => (release = done));
+  const prepare = (page) => page.route("**/*_labs_bg.wasm", (route) => released.then(() => answer(route)));
+  const lab = await (await openRaw("", "", undefined, { prepare })).started();
+  assert.equal(await lab.page.evaluate(() => window.schedlabPage.whole()), false, "the labs are not here");
+  return { lab, release };
+}
+
 export const EVERYWHERE = [
   {
     name: "the home page shows five labs and says what this is",
@@ -27,6 +37,38 @@ export const EVERYWHERE = [
       await runs(lab, "routing");
       await lab.page.goBack();
       await lab.until("the home page after Back", (s) => s.lab === null);
+      return lab;
+    },
+  },
+  {
+    name: "the home page is there before the labs, and what is asked for meanwhile opens when they are here",
+    async run({ openRaw }) {
+      const { lab, release } = await withoutLabs(openRaw, (route) => route.continue());
+      await lab.press("Theme");
+      await lab.press(/^Routing lab/, false);
+      await lab.message(/labs are still on their way/);
+      assert.equal((await lab.snapshot()).lab, null, "the home page waits");
+      release();
+      await runs(lab, "routing");
+      return lab;
+    },
+  },
+  {
+    name: "labs that do not arrive are fetched again when asked, and nothing is lost",
+    async run({ openRaw }) {
+      let refused = 0;
+      const { lab, release } = await withoutLabs(openRaw, (route) =>
+        refused++ === 0 ? route.abort() : route.continue(),
+      );
+      await lab.press(/^Pruning lab/, false);
+      await lab.message(/labs are still on their way/);
+      release();
+      const notice = lab.page.locator("#notice");
+      await notice.getByText("The labs did not arrive").waitFor();
+      await notice.getByRole("button", { name: "Try again" }).click();
+      await runs(lab, "pruning");
+      // What the browser says of the refusal.
+      assert.match(lab.errors.pop(), /ERR_FAILED/);
       return lab;
     },
   },

@@ -74,11 +74,11 @@ export async function textOf(download) {
 
 /** A page of the application, watched. */
 export class Lab {
-  static async open(browser, root, place = "", deviceScaleFactor = 1) {
+  /** `prepare` sees the page before it asks for anything. */
+  static async open(browser, root, place = "", { prepare } = {}) {
     const context = await browser.newContext({
       // Wide enough for all panels; low, because every pixel is drawn by the processor here.
       viewport: { width: 1200, height: 600 },
-      deviceScaleFactor,
       reducedMotion: "reduce",
       acceptDownloads: true,
     });
@@ -89,6 +89,7 @@ export class Lab {
     });
     page.on("pageerror", (error) => lab.errors.push(`uncaught: ${error.message}`));
     page.on("request", (request) => lab.requests.push(request.url()));
+    await prepare?.(page);
     await page.goto(`${root}${place}`);
     return lab;
   }

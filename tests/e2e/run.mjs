@@ -65,8 +65,8 @@ async function attempt(test, seat) {
   const opened = [];
   let fit = false;
   const browser = await seat.browser();
-  const openRaw = async (place, query = "", root = server.root) => {
-    const lab = await Lab.open(browser, root, `${query}${place}`);
+  const openRaw = async (place, query = "", root = server.root, options = {}) => {
+    const lab = await Lab.open(browser, root, `${query}${place}`, options);
     opened.push(lab);
     return lab;
   };
