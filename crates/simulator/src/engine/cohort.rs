@@ -14,6 +14,8 @@ pub struct CohortRule {
     pub place: Place,
     /// Whether a decoding request holds exactly the blocks its tokens need (as opposed to a slot).
     pub grows: bool,
+    /// Whether the plain rules order by arrival whoever decodes; members then stand in that order.
+    pub by_arrival: bool,
 }
 
 /// Where members stand when the plain rules have to see them.

@@ -137,6 +137,12 @@ impl Engine {
                     if entry.prefill || desk.held.front() != Some(&r) || !fits(r, &self.requests) {
                         break;
                     }
+                    // Who came back from the host stands last in the batch, whenever it arrived.
+                    let arrival = |r: u32| self.requests.arrival[r as usize];
+                    let last = desk.cohort.last().filter(|_| rule.by_arrival);
+                    if last.is_some_and(|last| arrival(last) > arrival(r)) {
+                        break;
+                    }
                     desk.held.pop_front();
                     desk.cohort.join(&self.requests, &self.limits, r);
                     if sink.lumps() {

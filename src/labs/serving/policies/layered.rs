@@ -154,6 +154,7 @@ impl Policy for LayeredPrefill {
         Some(CohortRule {
             place: Place::Popped,
             grows: true,
+            by_arrival: false,
         })
     }
 

@@ -60,6 +60,7 @@ impl Policy for LightLlm {
         Some(CohortRule {
             place: Place::Popped,
             grows: true,
+            by_arrival: false,
         })
     }
 

@@ -27,6 +27,7 @@ impl Policy for Orca {
         Some(CohortRule {
             place: Place::Popped,
             grows: false,
+            by_arrival: false,
         })
     }
 

@@ -95,6 +95,7 @@ fn before(a: (f64, u32), b: (f64, u32)) -> bool {
 pub(super) const COHORT: CohortRule = CohortRule {
     place: Place::Front,
     grows: true,
+    by_arrival: false,
 };
 
 /// One step beside the cohort. Wherever somebody might have to give memory back, the plain rules

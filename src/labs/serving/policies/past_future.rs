@@ -277,6 +277,7 @@ impl Policy for PastFuture {
         Some(CohortRule {
             place: Place::Popped,
             grows: true,
+            by_arrival: true,
         })
     }
 

@@ -36,6 +36,7 @@ impl Policy for Sarathi {
         Some(CohortRule {
             place: Place::Popped,
             grows: true,
+            by_arrival: false,
         })
     }
 

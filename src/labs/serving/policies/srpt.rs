@@ -79,6 +79,7 @@ impl Policy for Srpt {
         (!self.predicted).then_some(CohortRule {
             place: Place::Apart,
             grows: true,
+            by_arrival: false,
         })
     }
 

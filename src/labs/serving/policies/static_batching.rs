@@ -83,6 +83,7 @@ impl Policy for StaticBatching {
         Some(CohortRule {
             place: Place::Apart,
             grows: false,
+            by_arrival: false,
         })
     }
 

@@ -50,6 +50,7 @@ impl Policy for Vllm {
         Some(CohortRule {
             place: Place::Popped,
             grows: true,
+            by_arrival: true,
         })
     }
 
@@ -59,12 +60,9 @@ impl Policy for Vllm {
             return Beside::Formed;
         }
         desk.sort_held(requests);
-        // Whoever runs beside the cohort joins it at its end, from the host as well as held.
-        let back = desk.swapped.front().map(|s| s.request);
         let in_order = desk.cohort.last().is_none_or(|last| {
-            let after =
-                |next: u32| requests.arrival[last as usize] <= requests.arrival[next as usize];
-            desk.held.front().copied().is_none_or(after) && back.is_none_or(after)
+            let arrival = |r: u32| requests.arrival[r as usize];
+            (desk.held.front()).is_none_or(|&next| arrival(last) <= arrival(next))
         });
         let due = desk.cohort.blocks_due();
         // The plain rules want a block free at the turn of each, needed or not.

@@ -34,6 +34,7 @@ impl Policy for VllmV1 {
         Some(CohortRule {
             place: Place::Front,
             grows: true,
+            by_arrival: false,
         })
     }
 
