@@ -9,6 +9,7 @@
 
 mod data;
 mod module;
+mod order;
 mod plan;
 mod split;
 

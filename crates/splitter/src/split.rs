@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::data::{self, Piece};
 use crate::module::Module;
+use crate::order::{self, Item};
 use crate::plan::Plan;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -85,10 +86,19 @@ fn near(module: &Module<'_>, plan: &Plan, data: &[Piece<'_>], names: bool) -> Re
     let (_, arrive) = (module.imports.iter().zip(0..))
         .find(|(import, _)| import.name.starts_with(ARRIVE))
         .ok_or("the module does not ask the page for its second part")?;
-    let stays = |&f: &u32| plan.is_near(f) || plan.doors.contains_key(&f);
-    let functions: Vec<u32> = (0..module.functions()).filter(stays).collect();
+    // Doors are like each other and like nothing else.
+    let mut doors: Vec<(u32, u32, u32)> = Vec::new();
+    for (&function, &entry) in &plan.doors {
+        doors.push((type_of(module, function)?, entry, function));
+    }
+    doors.sort_unstable();
+    let mut functions = own(module, |f| plan.is_near(f))?;
+    functions.extend(doors.iter().map(|&(.., function)| function));
     let mut new = Renumber {
-        functions: functions.iter().copied().zip(0..).collect(),
+        functions: (0..module.imported())
+            .chain(functions.iter().copied())
+            .zip(0..)
+            .collect(),
         globals: (0..module.globals.len() as u32).map(|i| (i, i)).collect(),
     };
     let here = module.globals.len() as u32;
@@ -101,7 +111,7 @@ fn near(module: &Module<'_>, plan: &Plan, data: &[Piece<'_>], names: bool) -> Re
     }
     out.section(&imports);
     let mut signatures = FunctionSection::new();
-    for &function in functions.iter().skip(module.imports.len()) {
+    for &function in &functions {
         signatures.function(type_of(module, function)?);
     }
     out.section(&signatures);
@@ -153,7 +163,7 @@ fn near(module: &Module<'_>, plan: &Plan, data: &[Piece<'_>], names: bool) -> Re
     out.section(&elements);
 
     let mut code = CodeSection::new();
-    for &function in functions.iter().skip(module.imports.len()) {
+    for &function in &functions {
         match plan.doors.get(&function) {
             None => new.parse_function_body(&mut code, body_of(module, function)?)?,
             Some(&entry) => {
@@ -170,9 +180,7 @@ fn near(module: &Module<'_>, plan: &Plan, data: &[Piece<'_>], names: bool) -> Re
 }
 
 fn far(module: &Module<'_>, plan: &Plan, data: &[Piece<'_>], names: bool) -> Result<Vec<u8>> {
-    let own: Vec<u32> = (0..module.functions())
-        .filter(|&f| !plan.is_near(f))
-        .collect();
+    let own = own(module, |f| !plan.is_near(f))?;
     let called_back = plan.called_back.iter().copied();
     let mut new = Renumber {
         functions: called_back.chain(own.iter().copied()).zip(0..).collect(),
@@ -245,6 +253,19 @@ fn far(module: &Module<'_>, plan: &Plan, data: &[Piece<'_>], names: bool) -> Res
         out.section(&names_of(module, &new));
     }
     Ok(out.finish())
+}
+
+/// The functions of a part that have code, in the order that it has them.
+fn own(module: &Module<'_>, belongs: impl Fn(u32) -> bool) -> Result<Vec<u32>> {
+    let mut items = Vec::new();
+    for function in (module.imported()..module.functions()).filter(|&f| belongs(f)) {
+        items.push(Item {
+            function,
+            signature: type_of(module, function)?,
+            code: body_of(module, function)?.as_bytes(),
+        });
+    }
+    Ok(order::by_likeness(items))
 }
 
 /// Type of the flag that says whether the second part is there: 0 or 1.
