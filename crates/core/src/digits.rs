@@ -26,7 +26,7 @@ static BYTES: &[u8; COUNT * PIXELS + COUNT + 2 * COUNT] =
 /// All images in scikit-learn's order, with the fixed permutation that splits them.
 #[derive(Debug)]
 pub struct Digits {
-    pixels: &'static [u8],
+    pixels: Vec<u8>,
     labels: &'static [u8],
     order: Vec<usize>,
 }
@@ -61,10 +61,11 @@ impl Samples {
 pub fn digits() -> &'static Digits {
     static DIGITS: OnceLock<Digits> = OnceLock::new();
     DIGITS.get_or_init(|| {
-        let (pixels, rest) = BYTES.split_at(COUNT * PIXELS);
+        let (by_pixel, rest) = BYTES.split_at(COUNT * PIXELS);
         let (labels, order) = rest.split_at(COUNT);
+        let image = |i: usize| by_pixel.iter().skip(i).step_by(COUNT).copied();
         Digits {
-            pixels,
+            pixels: (0..COUNT).flat_map(image).collect(),
             labels,
             order: order
                 .chunks_exact(2)
@@ -76,7 +77,7 @@ pub fn digits() -> &'static Digits {
 
 impl Digits {
     /// Raw pixels (0 to 16) of image `i`; empty past the end.
-    pub fn raw(&self, i: usize) -> &'static [u8] {
+    pub fn raw(&self, i: usize) -> &[u8] {
         self.pixels.get(i * PIXELS..(i + 1) * PIXELS).unwrap_or(&[])
     }
 
